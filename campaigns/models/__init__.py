@@ -1,0 +1,8 @@
+"""Tables of messages: who, what, and what became of it."""
+
+from campaigns.models.campaigns import Campaign, Run
+from campaigns.models.content import Template
+from campaigns.models.messages import Message, MessageBody
+from campaigns.models.segments import Segment, SegmentSize
+
+__all__ = ["Campaign", "Message", "MessageBody", "Run", "Segment", "SegmentSize", "Template"]

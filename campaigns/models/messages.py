@@ -1,0 +1,66 @@
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models.campaigns import Run
+from ingestion.models import Customer
+
+
+class Message(models.Model):
+    """One mail to one person: the row is the queue, the ledger and the answer to 'why not'."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Waiting")
+        SENDING = "sending", _("Sending")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
+        UNKNOWN = "unknown", _("Not known")
+        SKIPPED = "skipped", _("Not sent")
+
+    OPEN = (State.QUEUED, State.SENDING)
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="messages", db_index=False)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="messages")
+    channel = models.CharField(max_length=10, default="email")
+    address = models.CharField(max_length=254, blank=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
+    reason = models.CharField(max_length=40, blank=True)
+    variant = models.CharField(max_length=10, default="a")
+    attempt = models.SmallIntegerField(default=0)
+    fence = models.BigIntegerField(default=0)
+    owner = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    message_id = models.CharField(max_length=200, unique=True, null=True, blank=True)
+    subject = models.CharField(max_length=300, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    queued_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    clicked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "customer"], name="message_once")]
+        indexes = [
+            models.Index(fields=["run", "id"], name="message_open", condition=Q(state="queued")),
+            models.Index(
+                fields=["lease_until"], name="message_leased", condition=Q(state="sending")
+            ),
+            models.Index(fields=["run", "state"], name="message_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address or self.customer_id}: {self.state}"
+
+
+class MessageBody(models.Model):
+    """The mail exactly as it was handed to the server, compressed."""
+
+    message = models.OneToOneField(
+        Message, primary_key=True, on_delete=models.CASCADE, related_name="body"
+    )
+    mime = models.BinaryField()
+
+    def __str__(self) -> str:
+        return str(self.message_id)

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class IngestionConfig(AppConfig):
+    """Facts."""
+
+    name = "ingestion"

@@ -1,0 +1,31 @@
+"""The audit trail: who did what to which object."""
+
+from typing import Any
+
+from django.db.models import Model
+
+from marketing.core.models import ApiKey, AuditEntry, User
+
+
+def record(
+    *,
+    actor: User | ApiKey | None,
+    action: str,
+    obj: Model | None = None,
+    detail: dict[str, Any] | None = None,
+) -> AuditEntry:
+    """Add one entry. `action` is noun.verb in the past, such as `segment.saved`."""
+    user = actor if isinstance(actor, User) else getattr(actor, "created_by", None)
+    if isinstance(actor, ApiKey):
+        label = f"API key {actor.name}"
+    else:
+        label = actor.display_name if isinstance(actor, User) else "system"
+    return AuditEntry.objects.create(
+        actor=user,
+        actor_label=label[:200],
+        action=action,
+        object_type=obj._meta.label_lower if obj is not None else "",
+        object_id=str(obj.pk) if obj is not None else "",
+        object_label=str(obj)[:300] if obj is not None else "",
+        detail=detail or {},
+    )

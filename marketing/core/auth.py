@@ -1,0 +1,189 @@
+"""Who may do what: roles of people, scopes of keys, and how often a key may ask."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from marketing.core.errors import Invalid
+from marketing.core.models import ApiKey, User
+
+if TYPE_CHECKING:  # the REST framework loads this module while it is itself still loading
+    from rest_framework.views import APIView
+
+ADMIN, MARKETER, ANALYST, INTEGRATOR = "admin", "marketer", "analyst", "integrator"
+ROLES = {
+    ADMIN: gettext_lazy("Everything, including people, keys and the Django admin"),
+    MARKETER: gettext_lazy("Segments, content, campaigns and imports"),
+    ANALYST: gettext_lazy("Sees everything, changes nothing"),
+    INTEGRATOR: gettext_lazy("Data, imports and API keys"),
+}
+# What each role may do on pages; `view` is everybody who signs in.
+RIGHTS = {
+    "view": {ADMIN, MARKETER, ANALYST, INTEGRATOR},
+    "edit": {ADMIN, MARKETER},
+    "data": {ADMIN, MARKETER, INTEGRATOR},
+    "keys": {ADMIN, INTEGRATOR},
+    "team": {ADMIN},
+}
+NOUNS = (
+    "customers",
+    "products",
+    "orders",
+    "events",
+    "imports",
+    "segments",
+    "recommendations",
+    "models",
+    "campaigns",
+    "jobs",
+)
+SCOPES = tuple(f"{noun}:{verb}" for noun in NOUNS for verb in ("read", "write"))
+USED_EVERY = timedelta(minutes=1)
+
+
+def roles_of(user: User) -> set[str]:
+    """The user's roles; a superuser is an admin. Kept on the instance for the request."""
+    cached: set[str] | None = getattr(user, "_roles", None)
+    if cached is None:
+        cached = set(user.groups.values_list("name", flat=True)) & set(ROLES)
+        if user.is_superuser:
+            cached.add(ADMIN)
+        user._roles = cached  # type: ignore[attr-defined]
+    return cached
+
+
+def may(user: Any, right: str) -> bool:
+    """Whether a signed-in person has this right."""
+    return bool(user and user.is_authenticated and roles_of(user) & RIGHTS[right])
+
+
+def page(
+    right: str = "view",
+) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Decorator of a page: sign in first, and hold this right or get a 403 that says so.
+
+    With "edit", "data" or "keys" on a page that also shows things, guard only the changing view.
+    """
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @login_required
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not may(request.user, right):
+                raise PermissionDenied(
+                    _("Your role may look at this but not change it. Ask an admin for more rights.")
+                )
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def create_roles() -> None:
+    """Make sure the four groups exist."""
+    for name in ROLES:
+        Group.objects.get_or_create(name=name)
+
+
+def _digest(secret: str) -> str:
+    # The secret is 32 random bytes, so a plain hash cannot be guessed back and is fast to check.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def create_key(
+    *, name: str, scopes: list[str], user: User | None, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """A new key and its secret text. The text is returned here and never again."""
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise Invalid(
+            _("Choose at least one scope from the list."),
+            code="unknown_scope",
+            field="scopes",
+            remedy=", ".join(unknown) or None,
+        )
+    if not name.strip():
+        raise Invalid(_("Give the key a name."), code="name_missing", field="name")
+    prefix = secrets.token_hex(4)
+    secret = f"pk_{prefix}_{secrets.token_urlsafe(32)}"
+    key = ApiKey.objects.create(
+        name=name.strip()[:100],
+        prefix=prefix,
+        digest=_digest(secret),
+        scopes=sorted(set(scopes)),
+        created_by=user,
+        expires_at=expires_at,
+    )
+    return key, secret
+
+
+class KeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer pk_…`. `request.auth` is the ApiKey, `request.user` its maker."""
+
+    keyword = b"bearer"
+
+    def authenticate(self, request: Request) -> tuple[User | None, ApiKey] | None:
+        parts = get_authorization_header(request).split()
+        if not parts or parts[0].lower() != self.keyword:
+            return None
+        secret = parts[1].decode("ascii", "replace") if len(parts) == 2 else ""
+        pieces = secret.split("_", 2)
+        key = None
+        if len(pieces) == 3 and pieces[0] == "pk":
+            key = ApiKey.objects.select_related("created_by").filter(prefix=pieces[1]).first()
+        now = timezone.now()
+        if (
+            key is None
+            or not hmac.compare_digest(key.digest, _digest(secret))
+            or key.revoked_at is not None
+            or (key.expires_at is not None and key.expires_at <= now)
+            or (key.created_by is not None and not key.created_by.is_active)
+        ):
+            raise AuthenticationFailed(_("This API key is not valid or was revoked."))
+        if key.last_used_at is None or now - key.last_used_at > USED_EVERY:
+            ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        return key.created_by, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+
+class HasScope(BasePermission):
+    """Reading needs `<noun>:read`, anything else `<noun>:write`; a view names its `scope_noun`."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        noun: str = view.scope_noun  # type: ignore[attr-defined]
+        reading = request.method in SAFE_METHODS or getattr(view, "reads_only", False)
+        if isinstance(request.auth, ApiKey):
+            return f"{noun}:{'read' if reading else 'write'}" in request.auth.scopes
+        right = "view" if reading else ("data" if noun in NOUNS[:5] else "edit")
+        return may(request.user, right)
+
+
+class KeyThrottle(SimpleRateThrottle):
+    """So many requests a minute per key; DRF adds Retry-After to the 429."""
+
+    scope = "key"
+
+    def get_cache_key(self, request: Request, view: "APIView") -> str | None:
+        if isinstance(request.auth, ApiKey):
+            return f"throttle:{request.auth.prefix}"
+        return f"throttle:user:{request.user.pk}" if request.user else None

@@ -1,0 +1,30 @@
+"""Hand-offs between apps: an app states a fact, `pipeline.FOLLOWS` says who cares."""
+
+import logging
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from marketing.celery import app
+
+logger = logging.getLogger(__name__)
+
+
+def announce(topic: str, **ids: object) -> None:
+    """After commit, nudge every task that follows `topic`.
+
+    A nudge that cannot be delivered is dropped: each follower has a periodic twin in EVERY.
+    Raises KeyError for a topic that the pipeline does not list.
+    """
+    for task in settings.PIPELINE.FOLLOWS[topic]:
+        transaction.on_commit(partial(nudge, task, **ids))
+
+
+def nudge(task: str, queue: str | None = None, **ids: object) -> None:
+    """Put one task on its queue by name, without importing the module that holds it."""
+    try:
+        app.send_task(task, kwargs=ids, queue=queue or "fast", ignore_result=True)
+    except (OperationalError, ConnectionError, TimeoutError) as error:
+        logger.warning("queue unreachable, %s waits for the sweeper: %s", task, error)

@@ -1,0 +1,24 @@
+"""What every page's frame shows."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from marketing.core import auth
+from marketing.core.models import Job
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Business name, rights of the person, and how many jobs run now (asked only when shown)."""
+    user = getattr(request, "user", None)
+
+    def rights() -> dict[str, bool]:
+        return {right: auth.may(user, right) for right in auth.RIGHTS}
+
+    return {
+        "business_name": settings.BUSINESS_NAME,
+        "rights": SimpleLazyObject(rights),
+        "open_jobs": SimpleLazyObject(lambda: Job.objects.filter(state__in=Job.OPEN).count()),
+    }

@@ -1,0 +1,196 @@
+"""Tables of the floor."""
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class User(AbstractUser):
+    """Somebody who signs in. Rights come from the groups admin, marketer, analyst, integrator."""
+
+    class Theme(models.TextChoices):
+        AUTO = "auto", _("Like my device")
+        LIGHT = "light", _("Light")
+        DARK = "dark", _("Dark")
+
+    language = models.CharField(max_length=10, default="en")
+    timezone = models.CharField(max_length=64, default="UTC")
+    theme = models.CharField(max_length=5, choices=Theme.choices, default=Theme.AUTO)
+
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class ApiKey(models.Model):
+    """A key of an integrator: only its digest is kept, so it can be shown once and never again."""
+
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16, unique=True)
+    digest = models.CharField(max_length=64)
+    scopes = ArrayField(models.CharField(max_length=40), default=list)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class AuditEntry(models.Model):
+    """Who did what, when. Rows are only ever added."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    actor_label = models.CharField(max_length=200)
+    action = models.CharField(max_length=60)
+    object_type = models.CharField(max_length=60, blank=True)
+    object_id = models.CharField(max_length=60, blank=True)
+    object_label = models.CharField(max_length=300, blank=True)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.actor_label} {self.action} {self.object_label}"
+
+
+class Job(models.Model):
+    """One piece of long work: a leased row with a heartbeat, so a killed worker is noticed."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Running")
+        CANCELLING = "cancelling", _("Stopping")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        STOPPED = "stopped", _("Stopped")
+
+    OPEN = (State.QUEUED, State.RUNNING, State.CANCELLING)
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=60)
+    title = models.CharField(max_length=300)
+    queue = models.CharField(max_length=20)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    params = models.JSONField(default=dict)
+    step = models.IntegerField(default=0)
+    steps = models.IntegerField(default=1)
+    step_label = models.CharField(max_length=200, blank=True)
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(null=True, blank=True)
+    unit = models.CharField(max_length=20, default="rows")
+    log = models.JSONField(default=list)
+    result = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+    result_url = models.CharField(max_length=300, blank=True)
+    attempt = models.IntegerField(default=0)
+    max_attempts = models.IntegerField(default=3)
+    cancel_requested = models.BooleanField(default=False)
+    owner = models.CharField(max_length=120, blank=True)
+    fence = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    step_started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["state", "lease_until"],
+                name="job_open",
+                condition=Q(state__in=["queued", "running", "cancelling"]),
+            ),
+            models.Index(fields=["kind", "-id"], name="job_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.state})"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+    @property
+    def percent(self) -> int | None:
+        """Whole percent of the job: finished steps and the part of this one; None if unknown."""
+        if self.state == self.State.DONE:
+            return 100
+        if self.total:
+            part = min(self.done / self.total, 1.0)
+        elif self.steps > 1:
+            part = 0.0
+        else:
+            return None
+        return int(100 * (max(self.step - 1, 0) + part) / max(self.steps, 1))
+
+    @property
+    def seconds_left(self) -> int | None:
+        """Seconds left in this step at the rate so far; None in the first 5% and when unknown."""
+        if self.state != self.State.RUNNING or not self.total or not self.step_started_at:
+            return None
+        part = self.done / self.total
+        if part < 0.05:
+            return None
+        passed = (timezone.now() - self.step_started_at).total_seconds()
+        return max(int(passed * (1 - part) / part), 0)
+
+
+class Slot(models.Model):
+    """One periodic run of one task: the unique key makes a second scheduler harmless."""
+
+    job = models.CharField(max_length=100)
+    slot = models.BigIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "slot"], name="slot_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job} {self.slot}"
+
+
+class IdempotencyKey(models.Model):
+    """The first answer given to a POST with an Idempotency-Key, replayed to its repeats."""
+
+    owner = models.CharField(max_length=60)
+    key = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64)
+    status = models.IntegerField(null=True)
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="idempotency_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class WorkerBeat(models.Model):
+    """A sign of life that each worker writes through its own queue."""
+
+    queue = models.CharField(max_length=20, primary_key=True)
+    worker = models.CharField(max_length=120)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.at:%H:%M:%S}"

@@ -1,0 +1,104 @@
+"""The main navigation: one list for the sidebar, the phone bar, the palette and the shortcuts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Link:
+    """A place to go. `key` follows G (go to) or C (create) on the keyboard."""
+
+    label: Any
+    icon: str
+    name: str
+    key: str = ""
+    url: str = ""
+    current: bool = False
+    phone: bool = False
+    right: str = "view"
+
+
+@dataclass(frozen=True)
+class Group:
+    label: Any
+    links: tuple[Link, ...]
+
+
+GROUPS = (
+    Group(_("Main"), (Link(_("Home"), "home", "home", "h", phone=True),)),
+    Group(
+        _("Engage"),
+        (
+            Link(_("Campaigns"), "send", "campaigns:campaign-list", "c", phone=True),
+            Link(_("Content"), "template", "campaigns:template-list", "t"),
+        ),
+    ),
+    Group(
+        _("Audience"),
+        (
+            Link(_("People"), "users", "ingestion:customer-list", "p", phone=True),
+            Link(_("Segments"), "chart-pie-2", "campaigns:segment-list", "s", phone=True),
+            Link(_("Decision tree"), "binary-tree-2", "campaigns:tree", "d"),
+        ),
+    ),
+    Group(
+        _("Understand"),
+        (
+            Link(_("Models"), "brain", "models_ml:model-list", "m"),
+            Link(_("Recommendations"), "sparkles", "recommendations:home", "r"),
+        ),
+    ),
+    Group(
+        _("Set up"),
+        (
+            Link(_("Data"), "database", "ingestion:import-list", "i"),
+            Link(_("Jobs"), "history", "core:job-list", "j"),
+            Link(_("Settings"), "settings", "core:profile", "x"),
+        ),
+    ),
+)
+CREATIONS = (
+    Link(_("New campaign"), "send", "campaigns:campaign-new", "c", right="edit"),
+    Link(_("New segment"), "chart-pie-2", "campaigns:segment-new", "s", right="edit"),
+    Link(_("Import a file"), "table-import", "ingestion:import-new", "i", right="data"),
+    Link(_("New API key"), "key", "core:keys", "k", right="keys"),
+)
+
+
+def _address(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def groups(*, path: str) -> list[Group]:
+    """The groups with addresses; the link with the longest address that `path` begins with is current."""
+    found = [
+        Group(
+            group.label,
+            tuple(replace(link, url=url) for link in group.links if (url := _address(link.name))),
+        )
+        for group in GROUPS
+    ]
+    urls = [link.url for group in found for link in group.links]
+    fitting = [url for url in urls if path == url or (url != "/" and path.startswith(url))]
+    best = max(fitting, key=len, default=None)
+    return [
+        Group(group.label, tuple(replace(link, current=link.url == best) for link in group.links))
+        for group in found
+        if group.links
+    ]
+
+
+def creations(*, rights: Mapping[str, bool]) -> list[Link]:
+    """What may be made from anywhere by somebody with these rights."""
+    return [
+        replace(link, url=url)
+        for link in CREATIONS
+        if rights.get(link.right) and (url := _address(link.name))
+    ]

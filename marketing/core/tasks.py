@@ -1,0 +1,23 @@
+"""Celery doors of the floor."""
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from marketing.core import jobs
+
+
+# Long work acknowledges early: the leased row, not the message, brings it back after a crash.
+@shared_task(
+    name="marketing.core.tasks.run_job", acks_late=False, time_limit=None, soft_time_limit=None
+)
+def run_job(job_id: int, **_: Any) -> None:
+    """Run one job row."""
+    jobs.run(job_id=job_id)
+
+
+@shared_task(name="marketing.core.tasks.sweep")
+def sweep(**_: Any) -> None:
+    """Find jobs whose worker died or whose nudge was lost."""
+    jobs.sweep(now=timezone.now())

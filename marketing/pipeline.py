@@ -1,0 +1,45 @@
+"""What runs when, on one page.
+
+JOBS: kinds of long work and who does them. FOLLOWS: when this becomes true, start that (speed).
+EVERY: the periodic catch-up that makes the same things true if a message was lost (correctness).
+Names are dotted paths so that the web process imports none of the heavy modules behind them.
+"""
+
+from typing import NamedTuple
+
+QUEUES = ("fast", "bulk", "train")
+
+
+class JobKind(NamedTuple):
+    """A handler `def run(job: jobs.Running) -> dict`, the queue it runs on, and its tries."""
+
+    handler: str
+    queue: str
+    max_attempts: int = 3
+
+
+JOBS: dict[str, JobKind] = {
+    "import.run": JobKind("ingestion.tasks.run_import", "bulk", 5),
+    "features.build": JobKind("models_ml.tasks.build_features", "bulk"),
+    "tree.train": JobKind("models_ml.tasks.train_tree", "train"),
+    "recommenders.train": JobKind("models_ml.tasks.train_recommenders", "train"),
+    "recommendations.refresh": JobKind("recommendations.tasks.refresh", "train"),
+}
+
+# topic -> dotted Celery tasks, called with the ids that were announced
+FOLLOWS: dict[str, list[str]] = {
+    "job.finished": ["marketing.tasks.advance_demo"],
+    "import.finished": [],
+    "events.stored": [],
+    "features.built": [],
+    "model.promoted": [],
+    "recommendations.refreshed": [],
+    "run.started": ["campaigns.tasks.deliver"],
+}
+
+# dotted Celery task -> (seconds, queue)
+EVERY: dict[str, tuple[float, str]] = {
+    "marketing.core.tasks.sweep": (10.0, "fast"),
+    "marketing.tasks.advance_demo": (5.0, "fast"),
+    "campaigns.tasks.sweep": (15.0, "fast"),
+}

@@ -1,0 +1,14 @@
+"""Celery doors of the roof."""
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from marketing import demo
+
+
+@shared_task(name="marketing.tasks.advance_demo", queue="fast")
+def advance_demo(**_: Any) -> None:
+    """Start the next step of the demo when the one before it is done."""
+    demo.advance(now=timezone.now())

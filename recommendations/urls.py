@@ -1,0 +1,6 @@
+"""Pages and API addresses of this app."""
+
+app_name = "recommendations"
+
+pages: list = []
+api: list = []
