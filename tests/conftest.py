@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import numpy as np
 import pytest
 from hypothesis import HealthCheck
@@ -35,6 +36,8 @@ os.environ.update(
 )
 for _name in ("PUBLIC_URL", "SECRET_KEY", "MODEL_DIR", "DEBUG", "BEHIND_PROXY", "PORT"):
     os.environ.pop(_name, None)
+
+django.setup()
 
 hypothesis_settings.register_profile(
     "perennial",

@@ -1,0 +1,128 @@
+"""The house keeps its shape: who imports whom, who writes what, and how light the web stays."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("ingestion", "models_ml", "recommendations", "campaigns")
+WRITES = {
+    "create", "bulk_create", "update", "delete", "get_or_create", "update_or_create",
+    "bulk_update", "aupdate", "acreate",
+}  # fmt: skip
+
+
+def sources(*folders: str) -> list[Path]:
+    return [
+        path
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+
+
+def test_import_contracts_are_kept() -> None:
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def owners() -> dict[str, str]:
+    return {
+        model.__name__: config.name.split(".")[-1]
+        for config in apps.get_app_configs()
+        if config.name in (*APPS, "marketing.core")
+        for model in config.get_models()
+    }
+
+
+def foreign_writes(path: Path) -> list[str]:
+    """`Model.objects….create/update/delete` on a table of another app, by name of the model."""
+    app = "core" if "core" in path.relative_to(ROOT).parts else path.relative_to(ROOT).parts[0]
+    owner = owners()
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        if node.func.attr not in WRITES:
+            continue
+        chain: ast.expr = node.func.value
+        while isinstance(chain, ast.Call | ast.Attribute):
+            if isinstance(chain, ast.Attribute) and chain.attr == "objects":
+                name = chain.value.id if isinstance(chain.value, ast.Name) else ""
+                if owner.get(name, app) != app:
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno} writes {name}")
+                break
+            chain = chain.func if isinstance(chain, ast.Call) else chain.value
+    return found
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_an_app_writes_only_its_own_tables(app: str) -> None:
+    assert [fault for path in sources(app) for fault in foreign_writes(path)] == []
+
+
+def test_the_own_writes_check_sees_a_planted_fault(tmp_path: Path) -> None:
+    planted = ROOT / "campaigns" / "planted_by_a_test.py"
+    planted.write_text("def f(ids):\n    Customer.objects.filter(pk__in=ids).update(phone='')\n")
+    try:
+        assert foreign_writes(planted) == ["campaigns/planted_by_a_test.py:2 writes Customer"]
+    finally:
+        planted.unlink()
+
+
+HEAVY = ("torch", "transformers", "implicit", "sklearn", "pandas", "scipy")
+
+
+def test_the_web_process_loads_no_model_library() -> None:
+    script = f"""
+import json, sys, os
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
+from marketing.wsgi import application
+from django.urls import get_resolver
+get_resolver().url_patterns
+print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_every_name_on_the_pipeline_page_exists() -> None:
+    call_command("check", "--tag", "compatibility")
+    call_command("check")
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing() -> None:
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+def test_files_stay_readable() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in sources("marketing", *APPS)
+        if (lines := len(path.read_text().splitlines())) > 500
+    }
+    assert long == {}
+
+
+def test_nothing_unpickles_a_model() -> None:
+    """Artefacts are JSON, npz without objects, and safetensors: loading one cannot run code."""
+    suspects = ("import pickle", "joblib.load", "torch.load", "allow_pickle=True", "pickle.load")
+    found = [
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in sources("marketing", *APPS)
+        for word in suspects
+        if word in path.read_text()
+    ]
+    assert found == []
