@@ -1,0 +1,166 @@
+"""Bytes of any compression and encoding → blocks of whole lines in UTF-8 with LF, memory flat.
+
+A line longer than LINE_LIMIT is dropped while it streams past and reported as a fault, so a field
+of 50 MB costs no more memory than a short one. A line that does not decode is a fault with the
+offset of the byte, never a question mark.
+"""
+
+import gzip
+import lzma
+import zlib
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ingestion.preprocess.faults import Fault, Unreadable, show
+
+BLOCK = 4 << 20
+LINE_LIMIT = 1 << 20
+UNPACKED_LIMIT = 16 << 30
+RATIO_LIMIT = 2000  # unpacked bytes per packed byte once past 64 MiB: no real table is that dull
+WIDE = ("utf-16", "utf-16-le", "utf-16-be")
+_MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ\x00": "xz"}
+
+
+@dataclass
+class Block:
+    """Whole lines: UTF-8, each ended by LF. `first_line` is the number of the first (from 1)."""
+
+    data: bytes
+    first_line: int
+    faults: list[Fault] = field(default_factory=list)
+    last: bool = False
+
+
+def compression_of(head: bytes) -> str:
+    """`gz`, `xz` or an empty text, by the first bytes, whatever the file is called."""
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def open_unpacked(path: Path) -> BinaryIO:
+    """The file's content as bytes, unpacked while it is read."""
+    with path.open("rb") as file:
+        kind = compression_of(file.read(6))
+    if kind == "gz":
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    if kind == "xz":
+        return cast(BinaryIO, lzma.open(path, "rb"))
+    return path.open("rb")
+
+
+def pieces(path: Path, size: int = BLOCK, limit: int = UNPACKED_LIMIT) -> Iterator[bytes]:
+    """Unpacked bytes in pieces of `size`. Raises Unreadable for a bomb or a damaged archive."""
+    packed, total = path.stat().st_size, 0
+    try:
+        with open_unpacked(path) as stream:
+            while piece := stream.read(size):
+                total += len(piece)
+                if total > limit or (total > 64 << 20 and total > packed * RATIO_LIMIT):
+                    raise Unreadable("too_much_unpacked", gigabytes=round(limit / (1 << 30)))
+                yield piece
+    except (gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error) as error:
+        raise Unreadable("damaged_archive") from error
+
+
+def blocks(path: Path, *, encoding: str = "utf-8", size: int = BLOCK) -> Iterator[Block]:
+    """The file as blocks of whole lines; the same file gives the same blocks every time."""
+    line, skipped, carry, dropped = 1, 0, b"", b""
+    faults: list[Fault] = []
+    for text, final in _unix_lines(path, encoding, size):
+        data = carry + text
+        if dropped:
+            cut = data.find(b"\n")
+            if cut < 0 and not final:
+                skipped += len(data)
+                carry = b""
+                continue
+            end = len(data) if cut < 0 else cut + 1
+            facts = {"megabytes": max(1, round((skipped + end) / 1e6))}
+            faults.append(Fault(line, show(dropped), "line_too_long", "", facts))
+            line, dropped, data = line + 1, b"", data[end:]
+        if final and data and not data.endswith(b"\n"):
+            data += b"\n"
+        cut = data.rfind(b"\n") + 1
+        whole, carry = data[:cut], data[cut:]
+        if len(carry) > LINE_LIMIT:
+            dropped, skipped, carry = carry[:2000], len(carry), b""
+        block = Block(whole, line, faults, final)
+        faults = []
+        _drop_long(block)
+        if encoding not in WIDE:
+            _decode(block, encoding)
+        else:
+            _drop_marked(block)
+        line += whole.count(b"\n")
+        if block.data or block.faults or final:
+            yield block
+
+
+def _unix_lines(path: Path, encoding: str, size: int) -> Iterator[tuple[bytes, bool]]:
+    """Pieces with CRLF and CR turned into LF, and whether this is the last one."""
+    decoder = getincrementaldecoder(encoding)("replace") if encoding in WIDE else None
+    held, first = b"", True
+    for piece in pieces(path, size):
+        text = decoder.decode(piece).encode() if decoder else piece
+        if first:
+            text, first = text.removeprefix(b"\xef\xbb\xbf"), False
+        text = held + text
+        held = b"\r" if text.endswith(b"\r") else b""
+        if held:
+            text = text[:-1]
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield text, False
+    rest = decoder.decode(b"", final=True).encode() if decoder else b""
+    yield (held + rest).replace(b"\r", b"\n"), True
+
+
+def _drop_long(block: Block) -> None:
+    """Take out whole lines over the limit that came within one piece."""
+    if len(block.data) <= LINE_LIMIT:
+        return
+    for number, raw in enumerate(block.data.splitlines(keepends=True), block.first_line):
+        if len(raw) > LINE_LIMIT:
+            facts = {"megabytes": max(1, round(len(raw) / 1e6))}
+            block.faults.append(Fault(number, show(raw[:2000]), "line_too_long", "", facts))
+            block.data = block.data.replace(raw, b"\n", 1)
+
+
+def _decode(block: Block, encoding: str) -> None:
+    """Make the block UTF-8. Lines that do not decode leave an empty line behind and a fault."""
+    utf8 = encoding in ("utf-8", "utf-8-sig", "ascii")
+    try:
+        text = block.data.decode("utf-8" if utf8 else encoding)
+    except UnicodeDecodeError:
+        _decode_by_line(block, "utf-8" if utf8 else encoding)
+    else:
+        if not utf8:
+            block.data = text.encode()
+
+
+def _decode_by_line(block: Block, encoding: str) -> None:
+    kept: list[bytes] = []
+    for number, raw in enumerate(block.data.splitlines(keepends=True), block.first_line):
+        try:
+            kept.append(raw.decode(encoding).encode())
+        except UnicodeDecodeError as error:
+            facts = {"encoding": encoding, "byte": error.start + 1, "value": f"0x{raw[error.start]:02x}"}
+            block.faults.append(Fault(number, show(raw), "undecodable", "", facts))
+            kept.append(b"\n")
+    block.data = b"".join(kept)
+
+
+def _drop_marked(block: Block) -> None:
+    """In UTF-16 a broken pair was replaced while streaming: the lines that hold it are faults."""
+    mark = "\N{REPLACEMENT CHARACTER}".encode()
+    if mark not in block.data:
+        return
+    kept: list[bytes] = []
+    for number, raw in enumerate(block.data.splitlines(keepends=True), block.first_line):
+        if mark in raw:
+            facts = {"encoding": "utf-16", "byte": raw.index(mark) + 1, "value": "?"}
+            block.faults.append(Fault(number, show(raw), "undecodable", "", facts))
+        kept.append(b"\n" if mark in raw else raw)
+    block.data = b"".join(kept)

@@ -1,0 +1,188 @@
+"""Lines → strict CSV records. A broken record is a fault at its own first line; the rest go on.
+
+Lines without a quote are counted with numpy in one pass. Lines with quotes are matched one by one
+against the grammar of RFC 4180. When that fails, only the physical line where the record starts is
+given up and reading begins again at the next one: an unterminated quote swallows nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.preprocess import reading
+from ingestion.preprocess.faults import Fault, show
+
+MAX_LINES = 1_000  # physical lines of one record
+MAX_BYTES = 1 << 20
+
+Ints = NDArray[np.int64]
+
+
+@dataclass
+class Batch:
+    """Good records in file order, and faults. received = len(line) + len(faults)."""
+
+    data: bytes  # the good records only
+    line: Ints  # number of each good record's first line in the file
+    start: Ints  # offset of each good record in `data`, and the end: one more than there are records
+    faults: list[Fault]
+
+    @property
+    def received(self) -> int:
+        return len(self.line) + len(self.faults)
+
+    def raw(self, index: int) -> str:
+        """The text of one good record."""
+        return show(self.data[self.start[index] : self.start[index + 1]])
+
+
+class Grammar:
+    """The strict form of one record for one delimiter."""
+
+    def __init__(self, delimiter: str) -> None:
+        self.delimiter = delimiter.encode()
+        d = re.escape(self.delimiter)
+        quoted = rb'"(?:[^"]++|"")*+"'
+        cell = rb"(?:" + quoted + rb'|[^"\n' + d + rb"]*+)"
+        self.record = re.compile(cell + rb"(?:" + d + cell + rb")*+\n")
+        self.open_end = re.compile(rb"(?:" + cell + d + rb')*+"(?:[^"]++|"")*+\Z')
+        self.quoted = re.compile(quoted)
+
+    def fields(self, raw: bytes) -> int:
+        """How many fields a record has."""
+        return self.quoted.sub(b"", raw).count(self.delimiter) + 1
+
+
+def scan(
+    path: Path, *, encoding: str, delimiter: str, columns: int, header: bool, block: int = reading.BLOCK
+) -> Iterator[Batch]:
+    """Batches of one block each; the same file gives the same batches every time."""
+    grammar, skip_first, left = Grammar(delimiter), header, b""
+    left_line = 1
+    for part in reading.blocks(path, encoding=encoding, size=block):
+        data = left + part.data
+        first_line = left_line if left else part.first_line
+        batch, left, left_line = split(
+            data, first_line, grammar=grammar, columns=columns, skip_first=skip_first, last=part.last
+        )
+        if skip_first and len(data):
+            skip_first = False
+        batch.faults = sorted([*part.faults, *batch.faults], key=lambda fault: fault.line)
+        if batch.received:
+            yield batch
+
+
+def skip(batches: Iterator[Batch], records: int) -> Iterator[Batch]:
+    """Leave out the first `records` records, good or broken: they are committed already."""
+    for batch in batches:
+        if records >= batch.received:
+            records -= batch.received
+            continue
+        if records:
+            lines = np.sort(np.concatenate([batch.line, [f.line for f in batch.faults]]))
+            border = lines[records]
+            keep = int(np.searchsorted(batch.line, border))
+            batch.start = batch.start[keep:]
+            batch.line = batch.line[keep:]
+            batch.faults = [fault for fault in batch.faults if fault.line >= border]
+            records = 0
+            batch.data = batch.data[int(batch.start[0]) :]
+            batch.start = batch.start - batch.start[0]
+        yield batch
+
+
+def split(
+    data: bytes, first_line: int, *, grammar: Grammar, columns: int, skip_first: bool, last: bool
+) -> tuple[Batch, bytes, int]:
+    """One block → its batch, the bytes of a record that goes on in the next block, and their line."""
+    a = np.frombuffer(data, dtype=np.uint8)
+    ends = np.flatnonzero(a == 10)
+    starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else np.zeros(0, np.int64)
+    count = _per_line(a, grammar.delimiter[0], ends)
+    quotes = _per_line(a, 34, ends)
+    nul = _per_line(a, 0, ends) > 0
+    good = (count == columns - 1) & (quotes == 0) & ~nul
+    blank = ends == starts
+    good[blank] = False
+    handled = blank.copy()  # lines that need no word of their own: blank, or inside a record
+    faults: list[Fault] = []
+    reach = np.ones(len(ends), np.int64)  # physical lines of the record that starts here
+    left, left_line, upto = b"", 0, len(ends)
+
+    def give_up(index: int, code: str, **facts: object) -> None:
+        raw = data[starts[index] : ends[index]]
+        faults.append(Fault(int(index) + first_line, show(raw), code, "", dict(facts)))
+        handled[index] = True
+
+    after = 0
+    for index in np.flatnonzero(quotes > 0).tolist():
+        if index < after:
+            continue
+        begin = int(starts[index])
+        found = grammar.record.match(data, begin, min(len(data), begin + MAX_BYTES))
+        lines = data.count(b"\n", begin, found.end()) if found else 0
+        if found and lines <= MAX_LINES:
+            raw = found.group()
+            fields = grammar.fields(raw)
+            handled[index : index + lines] = True
+            good[index : index + lines] = False
+            after = index + lines
+            if b"\0" in raw:
+                give_up(index, "nul_byte")
+            elif fields != columns and not (skip_first and index == 0):
+                give_up(index, "field_count", expected=columns, found=fields)
+            else:
+                good[index], reach[index] = True, lines
+            continue
+        goes_on = grammar.open_end.match(data, begin)
+        if goes_on and not last and len(data) - begin < MAX_BYTES and len(ends) - index < MAX_LINES:
+            left, left_line, upto = data[begin:], index + first_line, index
+            break
+        give_up(index, "open_quote" if quotes[index] % 2 else "stray_quote")
+        after = index + 1
+
+    for index in np.flatnonzero(~good & ~handled).tolist():
+        if index >= upto:
+            break
+        if nul[index]:
+            give_up(index, "nul_byte")
+        elif not (skip_first and index == 0):
+            give_up(index, "field_count", expected=columns, found=int(count[index]) + 1)
+    good[upto:] = False
+    if skip_first and len(good):
+        head = int(np.flatnonzero(~blank)[0]) if not blank.all() else 0
+        good[head] = False
+        faults = [fault for fault in faults if fault.line != head + first_line]
+    return _collect(data, a, starts, ends, good, reach, first_line, faults), left, left_line
+
+
+def _per_line(a: NDArray[np.uint8], byte: int, ends: Ints) -> Ints:
+    """How often `byte` stands in each line."""
+    where = np.flatnonzero(a == byte)
+    if not len(where):
+        return np.zeros(len(ends), np.int64)
+    return np.diff(np.searchsorted(where, ends), prepend=0)
+
+
+def _collect(
+    data: bytes, a: NDArray[np.uint8], starts: Ints, ends: Ints, good: NDArray[np.bool_], reach: Ints,
+    first_line: int, faults: list[Fault],
+) -> Batch:
+    """The good records' bytes side by side, with where each starts."""
+    chosen = np.flatnonzero(good)
+    line = chosen + first_line
+    begin = starts[chosen]
+    end = ends[chosen + reach[chosen] - 1] + 1
+    sizes = end - begin
+    start = np.concatenate([[0], np.cumsum(sizes)])
+    if int(start[-1]) == len(data):
+        return Batch(data, line, start, faults)
+    edge = np.zeros(len(a) + 1, np.int8)
+    np.add.at(edge, begin, 1)
+    np.add.at(edge, end, -1)
+    mask = np.cumsum(edge[:-1], dtype=np.int8).astype(bool)
+    return Batch(a[mask].tobytes(), line, start, faults)
