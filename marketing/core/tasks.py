@@ -8,9 +8,10 @@ from django.utils import timezone
 from marketing.core import jobs
 
 
-# Long work acknowledges early: the leased row, not the message, brings it back after a crash.
+# Long work acknowledges early: the leased row, not the message, brings it back after a crash. Its
+# time limit is a day, since the row's heartbeat already tells a stuck worker from a busy one.
 @shared_task(
-    name="marketing.core.tasks.run_job", acks_late=False, time_limit=None, soft_time_limit=None
+    name="marketing.core.tasks.run_job", acks_late=False, time_limit=86_400, soft_time_limit=86_000
 )
 def run_job(job_id: int, **_: Any) -> None:
     """Run one job row."""
