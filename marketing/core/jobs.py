@@ -5,7 +5,6 @@ until the sweeper looks, and a doubled one finds the row already taken.
 """
 
 import logging
-import os
 import socket
 import threading
 import time
@@ -16,13 +15,13 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from marketing.core import bus
+from marketing.core import beats, bus
 from marketing.core.errors import Conflict, NotFound, Refused
 from marketing.core.models import Job, User
 
@@ -30,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=20)
 HEARTBEAT_SECONDS = 5.0
+NUDGE_AFTER = timedelta(seconds=10)
 LOG_LINES = 200
 
 
@@ -62,8 +62,8 @@ def start(
     return job
 
 
-def _nudge(job_id: int, queue: str) -> None:
-    bus.nudge("marketing.core.tasks.run_job", queue=queue, job_id=job_id)
+def _nudge(job_id: int, queue: str, expires: float | None = None) -> None:
+    bus.nudge("marketing.core.tasks.run_job", queue=queue, expires=expires, job_id=job_id)
 
 
 def cancel(*, job_id: int, now: datetime | None = None) -> Job:
@@ -93,8 +93,17 @@ def retry(*, job_id: int) -> Job:
                 _("Only a failed or stopped job can be tried again."), code="job_not_ended"
             )
         job.state, job.error, job.attempt = Job.State.QUEUED, "", 0
-        job.cancel_requested, job.finished_at = False, None
-        job.save(update_fields=["state", "error", "attempt", "cancel_requested", "finished_at"])
+        job.cancel_requested, job.finished_at, job.heartbeat_at = False, None, None
+        job.save(
+            update_fields=[
+                "state",
+                "error",
+                "attempt",
+                "cancel_requested",
+                "finished_at",
+                "heartbeat_at",
+            ]
+        )
         transaction.on_commit(partial(_nudge, job.id, job.queue))
     return job
 
@@ -115,6 +124,7 @@ class Running:
         self.attempt = job.attempt
         self.created_by_id: int | None = job.created_by_id
         self._fence = job.fence
+        self._queue = job.queue
         self._stop = threading.Event()
         self._lost = threading.Event()
         self._reported = 0.0
@@ -179,13 +189,14 @@ class Running:
             self._lost.set()
         elif mine.filter(cancel_requested=True).exists():
             self._stop.set()
+        # A worker busy with one long job cannot answer its canary, and is alive all the same.
+        beats.record(queue=self._queue, now=now)
 
 
 def _claim(job_id: int, now: datetime) -> Job | None:
-    owner = f"{socket.gethostname()}:{os.getpid()}"
     taken = Job.objects.filter(pk=job_id, state=Job.State.QUEUED).update(
         state=Job.State.RUNNING,
-        owner=owner,
+        owner=beats.this_worker(),
         fence=F("fence") + 1,
         attempt=F("attempt") + 1,
         lease_until=now + LEASE,
@@ -216,6 +227,9 @@ def run(*, job_id: int, now: datetime | None = None) -> None:
     except Refused as refusal:
         outcome = {"state": Job.State.FAILED, "error": str(refusal)}
     except Exception as error:
+        if _is_outage(error):
+            _give_back(job, error)
+            return
         logger.exception("job %s failed", job.id)
         running.log(traceback.format_exc(limit=8), level="error")
         outcome = {"state": Job.State.FAILED, "error": f"{type(error).__name__}: {error}"[:2000]}
@@ -225,6 +239,24 @@ def run(*, job_id: int, now: datetime | None = None) -> None:
         ended.set()
         pulse.join(timeout=HEARTBEAT_SECONDS)
     _finish(job, outcome)
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the database went away or broke a tie, so that trying again is the right answer."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    code = getattr(error.__cause__, "pgcode", None)
+    return code is None or (code[:2] in ("08", "57", "40") and code != "57014")
+
+
+def _give_back(job: Job, error: Exception) -> None:
+    """End the lease now, so the sweeper takes the job up; without a database it runs out itself."""
+    logger.warning("job %s waits for the database: %s", job.id, error)
+    connection.close()
+    try:
+        Job.objects.filter(pk=job.id, fence=job.fence).update(lease_until=timezone.now())
+    except (OperationalError, InterfaceError):
+        connection.close()
 
 
 def _finish(job: Job, outcome: dict[str, Any]) -> None:
@@ -240,7 +272,32 @@ def _keep_alive(running: Running, ended: threading.Event) -> None:
             running.beat()
         except Exception:
             logger.exception("heartbeat of job %s failed", running.id)
+            connection.close()
     connection.close()
+
+
+def release(*, host: str | None = None, now: datetime | None = None) -> list[int]:
+    """Let the running jobs of a host wait again: its workers were stopped on purpose.
+
+    Not counted as a failed try. Call it only when no worker of that host runs any more.
+    """
+    now = now or timezone.now()
+    host = host or socket.gethostname()
+    with transaction.atomic():
+        rows = list(
+            Job.objects.select_for_update().filter(
+                state__in=[Job.State.RUNNING, Job.State.CANCELLING], owner__startswith=f"{host}:"
+            )
+        )
+        for job in rows:
+            if job.cancel_requested:
+                job.state, job.finished_at = Job.State.STOPPED, now
+            else:
+                job.state, job.attempt = Job.State.QUEUED, max(job.attempt - 1, 0)
+            job.fence += 1
+            job.lease_until = None
+            job.save(update_fields=["state", "finished_at", "attempt", "fence", "lease_until"])
+    return [job.id for job in rows]
 
 
 def sweep(*, now: datetime | None = None) -> list[int]:
@@ -273,11 +330,14 @@ def sweep(*, now: datetime | None = None) -> list[int]:
             job.save(update_fields=["state", "finished_at", "error", "fence", "log"])
             if job.state != Job.State.QUEUED:
                 bus.announce("job.finished", job_id=job.id)
-    waiting = Job.objects.filter(
-        Q(state=Job.State.QUEUED),
-        Q(created_at__lt=now - timedelta(seconds=10)) | Q(id__in=[j.id for j in dead]),
+    # A waiting row's heartbeat says when it was last nudged: a busy queue is not flooded.
+    forgotten = Q(heartbeat_at=None, created_at__lt=now - NUDGE_AFTER)
+    forgotten |= Q(heartbeat_at__lt=now - 6 * NUDGE_AFTER)
+    waiting = Job.objects.filter(forgotten | Q(id__in=[j.id for j in dead]), state=Job.State.QUEUED)
+    found = list(waiting.order_by("id").values_list("id", "queue")[:100])
+    Job.objects.filter(id__in=[i for i, _q in found], state=Job.State.QUEUED).update(
+        heartbeat_at=now
     )
-    found = list(waiting.values_list("id", "queue")[:100])
     for job_id, queue in found:
         _nudge(job_id, queue)
     return [job_id for job_id, _queue in found]
