@@ -20,9 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from marketing import embedded
 
 _servers = embedded.Servers()
-_given = {
-    name: os.environ.get(f"TEST_{name}", "") for name in ("DATABASE_URL", "REDIS_URL")
-}
+_given = {name: os.environ.get(f"TEST_{name}", "") for name in ("DATABASE_URL", "REDIS_URL")}
 _servers.start(with_postgres=not _given["DATABASE_URL"], with_valkey=not _given["REDIS_URL"])
 
 os.environ.update(

@@ -22,9 +22,12 @@ def announce(topic: str, **ids: object) -> None:
         transaction.on_commit(partial(nudge, task, **ids))
 
 
-def nudge(task: str, queue: str | None = None, **ids: object) -> None:
-    """Put one task on its queue by name, without importing the module that holds it."""
+def nudge(task: str, queue: str | None = None, expires: float | None = None, **ids: object) -> None:
+    """Put one task on its queue by name, without importing the module that holds it.
+
+    `expires` (seconds) keeps repeated nudges from piling up behind a busy worker.
+    """
     try:
-        app.send_task(task, kwargs=ids, queue=queue or "fast", ignore_result=True)
+        app.send_task(task, kwargs=ids, queue=queue or "fast", expires=expires, ignore_result=True)
     except (OperationalError, ConnectionError, TimeoutError) as error:
         logger.warning("queue unreachable, %s waits for the sweeper: %s", task, error)

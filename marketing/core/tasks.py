@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from marketing.core import jobs
+from marketing.core import beats, jobs
 
 
 # Long work acknowledges early: the leased row, not the message, brings it back after a crash. Its
@@ -22,3 +22,9 @@ def run_job(job_id: int, **_: Any) -> None:
 def sweep(**_: Any) -> None:
     """Find jobs whose worker died or whose nudge was lost."""
     jobs.sweep(now=timezone.now())
+
+
+@shared_task(name="marketing.core.tasks.canary", soft_time_limit=10, time_limit=15)
+def canary(queue_name: str, **_: Any) -> None:
+    """Prove that this queue is being worked off."""
+    beats.record(queue=queue_name, now=timezone.now())

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from marketing.core import jobs_api
+from marketing.core import health, jobs_api
 
 app_name = "core"
 
-pages: list = []
+pages: list = [
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+]
 api = [
     path("jobs/", jobs_api.JobList.as_view(), name="job-list"),
     path("jobs/<uuid:public_id>/", jobs_api.JobDetail.as_view(), name="job-detail"),

@@ -17,8 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 # Torch itself names the accelerator packages that fit the machine it is installed on.
 LEFT_TO_TORCH = ("nvidia-", "cuda-", "triton")
 PLATFORMS = [
-    {"python_version": version, "python_full_version": f"{version}.0", "sys_platform": system,
-     "platform_system": "Darwin" if system == "darwin" else "Linux", "platform_machine": machine}
+    {
+        "python_version": version,
+        "python_full_version": f"{version}.0",
+        "sys_platform": system,
+        "platform_system": "Darwin" if system == "darwin" else "Linux",
+        "platform_machine": machine,
+    }
     for version in ("3.11", "3.12", "3.13")
     for system, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"))
 ]

@@ -115,9 +115,7 @@ def choose_port(wanted: int, *, fixed: bool) -> int:
     raise ServerError("No free port could be found on 127.0.0.1.")
 
 
-def launch(
-    command: list[str], log: Path, *, user: str | None = None
-) -> "subprocess.Popen[bytes]":
+def launch(command: list[str], log: Path, *, user: str | None = None) -> "subprocess.Popen[bytes]":
     """Start a program in a session of its own, so that Ctrl-C reaches only its supervisor."""
     with log.open("ab") as output:
         return subprocess.Popen(
