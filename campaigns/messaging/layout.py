@@ -1,0 +1,180 @@
+"""From what a marketer writes (MJML) to what mailboxes show (HTML) and read aloud (text).
+
+Runs when a template is saved, never per mail. Template expressions are set aside first, so that
+quotes and comparison signs inside them never meet the XML parser, and come back unchanged.
+"""
+
+import re
+from html import escape
+from html.parser import HTMLParser
+
+from mjml import mjml2html
+
+EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_HELD = re.compile(r"pnq(\d{4})qnp")
+_PRODUCTS = re.compile(r"<mj-products\b([^>]*?)/?>(?:\s*</mj-products>)?")
+_COUNT = re.compile(r'\bcount="(\d{1,2})"')
+_TITLE = re.compile(r'\btitle="([^"]{0,120})"')
+SOURCE_LIMIT = 200_000
+
+_PRODUCT_BLOCK = """<mj-raw>{{% if products %}}</mj-raw>
+<mj-section background-color="#ffffff" padding="4px 36px 26px"><mj-column>{title}<mj-table padding="0">
+{{% for product in products %}}{{% if loop.index <= {count} %}}<tr>
+<td width="60" valign="top" aria-hidden="true" style="padding:14px 0;border-top:1px solid #eee8dd"><table role="presentation" cellpadding="0" cellspacing="0" border="0"><tr><td width="56" height="56" align="center" valign="middle" bgcolor="{{{{ product.colour }}}}" style="width:56px;height:56px;border-radius:10px;font-family:Georgia,'Times New Roman',serif;font-size:22px;line-height:56px;color:#2b241b">{{{{ product.initial }}}}</td></tr></table></td>
+<td valign="top" style="padding:14px 12px 14px 16px;border-top:1px solid #eee8dd"><span style="font-size:16px;line-height:22px;color:#1f1a13">{{% if product.url %}}<a href="{{{{ product.url }}}}" style="color:#1f1a13;text-decoration:none">{{{{ product.name }}}}</a>{{% else %}}{{{{ product.name }}}}{{% endif %}}</span><br /><span style="font-size:14px;line-height:20px;color:#6b6457">{{{{ product.reason }}}}</span></td>
+<td valign="top" align="right" style="padding:14px 0;border-top:1px solid #eee8dd;font-size:16px;line-height:22px;color:#1f1a13;white-space:nowrap">{{{{ product.price }}}}</td>
+</tr>{{% endif %}}{{% endfor %}}
+</mj-table></mj-column></mj-section>
+<mj-raw>{{% endif %}}</mj-raw>"""
+_PRODUCT_TITLE = (
+    '<mj-text font-size="20px" line-height="28px" color="#1f1a13" padding="0 0 12px">{}</mj-text>'
+)
+
+
+class LayoutRefused(ValueError):
+    """The layout cannot become a mail; the text says why."""
+
+
+def expand_products(source: str) -> str:
+    """Replace <mj-products count="4" title="…"/> by the block that lists a person's picks."""
+
+    def block(match: re.Match[str]) -> str:
+        count = _COUNT.search(match[1])
+        title = _TITLE.search(match[1])
+        return _PRODUCT_BLOCK.format(
+            count=int(count[1]) if count else 4,
+            title=_PRODUCT_TITLE.format(title[1]) if title else "",
+        )
+
+    return _PRODUCTS.sub(block, source)
+
+
+def hold(source: str) -> tuple[str, list[str]]:
+    """Swap every template expression for a word; `release` puts them back."""
+    kept: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        if match[0].startswith("{#"):
+            return ""
+        kept.append(match[0])
+        return f"pnq{len(kept) - 1:04d}qnp"
+
+    if _HELD.search(source):
+        raise LayoutRefused("the text holds a word that is reserved for the template engine")
+    held = EXPRESSION.sub(keep, source)
+    if len(kept) > 9_999:
+        raise LayoutRefused("the template holds more than 9,999 expressions")
+    return held, kept
+
+
+def release(held: str, kept: list[str]) -> str:
+    """Undo `hold`."""
+    return _HELD.sub(lambda match: kept[int(match[1])], held)
+
+
+def held_numbers(held: str) -> list[int]:
+    """The numbers of the expressions that stand in a held text, in order."""
+    return [int(number) for number in _HELD.findall(held)]
+
+
+def split_held(held: str) -> list[str | int]:
+    """A held text as its pieces: literal text, and numbers of expressions."""
+    pieces: list[str | int] = []
+    for position, piece in enumerate(_HELD.split(held)):
+        if position % 2:
+            pieces.append(int(piece))
+        elif piece:
+            pieces.append(piece)
+    return pieces
+
+
+def compile_mjml(source: str, *, preheader: str = "") -> str:
+    """HTML (still a template) of an MJML document; raises LayoutRefused with the parser's reason."""
+    if len(source) > SOURCE_LIMIT:
+        raise LayoutRefused(f"the template is longer than {SOURCE_LIMIT:,} characters")
+    if re.search(r"<\s*mj-include\b", source):
+        raise LayoutRefused("mj-include is not allowed: paste the part into the template")
+    held, kept = hold(expand_products(source))
+    if preheader and "<mj-preview" not in held:
+        kept.append("")
+        words, extra = hold(preheader)
+        words = escape(words)
+        if extra:
+            base = len(kept)
+            words = _HELD.sub(lambda m: f"pnq{base + int(m[1]):04d}qnp", words)
+            kept.extend(extra)
+        preview = f"<mj-preview>{words}</mj-preview>"
+        if "<mj-head>" in held:
+            held = held.replace("<mj-head>", f"<mj-head>{preview}", 1)
+        else:
+            held = re.sub(r"(<mjml\b[^>]*>)", rf"\1<mj-head>{preview}</mj-head>", held, count=1)
+    try:
+        html = mjml2html(held)
+    except ValueError as error:
+        raise LayoutRefused(f"the MJML cannot be read: {error}") from None
+    missing = {number for number in range(len(kept)) if kept[number]} - set(held_numbers(html))
+    if missing:
+        lost = ", ".join(kept[number] for number in sorted(missing)[:3])
+        raise LayoutRefused(
+            f"{lost} stands where MJML drops text: put it inside mj-text, mj-table or mj-raw"
+        )
+    return release(html, kept)
+
+
+_BLOCKS = {"p", "div", "tr", "h1", "h2", "h3", "h4", "ul", "ol", "table", "section", "td"}
+_SKIPPED = {"style", "script", "title", "head"}
+_VOID = {"img", "br", "hr", "meta", "link", "input", "area", "col", "source", "wbr"}
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.out: list[str] = []
+        self._hidden: list[str] = []
+        self._links: list[tuple[str, int]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        style = (values.get("style") or "").replace(" ", "")
+        unread = tag in _SKIPPED or "display:none" in style or values.get("aria-hidden") == "true"
+        if tag not in _VOID and (self._hidden or unread):
+            self._hidden.append(tag)
+            return
+        if self._hidden:
+            return
+        if tag == "a":
+            self._links.append((values.get("href") or "", len(self.out)))
+        elif tag == "img" and values.get("alt"):
+            self.out.append(str(values["alt"]))
+        elif tag == "br" or tag in _BLOCKS:
+            self.out.append("\n")
+        elif tag == "li":
+            self.out.append("\n- ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._hidden:
+            if self._hidden[-1] == tag:
+                self._hidden.pop()
+            return
+        if tag == "a" and self._links:
+            href, start = self._links.pop()
+            label = "".join(self.out[start:]).strip()
+            if href and not href.startswith("#") and href != label:
+                self.out.append(f" ({href})")
+        elif tag in _BLOCKS:
+            self.out.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.out.append(re.sub(r"\s+", " ", data))
+
+
+def text_from(html: str) -> str:
+    """The plain-text alternative of an HTML template, expressions kept."""
+    held, kept = hold(html)
+    reader = _Reader()
+    reader.feed(held)
+    reader.close()
+    lines = [line.strip() for line in "".join(reader.out).split("\n")]
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return release(text, kept) + "\n"

@@ -1,0 +1,121 @@
+"""Mail over SMTP on kept connections, with an honest answer for each recipient.
+
+Each step is taken by itself rather than through `sendmail`, because what a broken line means
+depends on where it breaks: before the final dot nothing was accepted, after it nobody can know
+(the gap RFC 1047 describes).
+"""
+
+import contextlib
+import re
+import smtplib
+import ssl
+from dataclasses import dataclass
+
+from campaigns.messaging.providers.base import Answer, Unreachable, Verdict
+
+_DOTS = re.compile(rb"(?m)^\.")
+# Refusals that mean "no such mailbox": RFC 3463 classes 5.1.x, or the bare codes without one.
+_NO_MAILBOX = re.compile(r"\b5\.1\.(?:1|2|3|6|10)\b")
+_ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+MAILS_PER_LINE = 1_000
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where mail goes, and how to be let in."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = ""
+    tls: bool = False
+    timeout: float = 30.0
+
+
+class SmtpConnection:
+    """One SMTP session, opened when first needed and opened again when the server hangs up."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._smtp: smtplib.SMTP | None = None
+        self._used = 0
+
+    def send(self, *, sender: str, recipient: str, mail: bytes) -> Answer:
+        """Hand one mail over. Raises Unreachable when no session could be opened."""
+        if self._used >= MAILS_PER_LINE:
+            self.close()
+        smtp = self._smtp or self._open()
+        self._used += 1
+        try:
+            code, text = smtp.mail(sender)
+            if code != 250:
+                return self._refused(code, text)
+            code, text = smtp.rcpt(recipient)
+            if code not in (250, 251):
+                return self._refused(code, text, recipient=True)
+            code, text = smtp.docmd("DATA")
+            if code != 354:
+                return self._refused(code, text)
+            if mail.startswith(b".") or b"\n." in mail:
+                mail = _DOTS.sub(b"..", mail)
+            # An error here means part of the mail never left, so its final dot did not either.
+            smtp.send(mail + (b".\r\n" if mail.endswith(b"\r\n") else b"\r\n.\r\n"))
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            return Answer(Verdict.RETRY, f"the line broke before the mail was handed over: {error}")
+        try:
+            code, text = smtp.getreply()
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            return Answer(Verdict.UNKNOWN, f"the line broke after the mail was handed over: {error}")
+        if code == 250:
+            return Answer(Verdict.SENT, text.decode("utf-8", "replace")[:200])
+        return self._refused(code, text)
+
+    def close(self) -> None:
+        """Say goodbye if the server still listens."""
+        smtp, self._smtp, self._used = self._smtp, None, 0
+        if smtp is not None:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                smtp.quit()
+            smtp.close()
+
+    def _open(self) -> smtplib.SMTP:
+        server = self._server
+        try:
+            smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+            try:
+                smtp.ehlo_or_helo_if_needed()
+                if server.tls:
+                    # Raises when the server does not offer TLS: never in clear when TLS is wanted.
+                    smtp.starttls(context=ssl.create_default_context())
+                    smtp.ehlo()
+                if server.username:
+                    smtp.login(server.username, server.password)
+            except BaseException:
+                smtp.close()
+                raise
+        except (smtplib.SMTPException, OSError) as error:
+            raise Unreachable(f"{server.host}:{server.port} does not take mail: {error}") from None
+        self._smtp, self._used = smtp, 0
+        return smtp
+
+    def _drop(self) -> None:
+        smtp, self._smtp, self._used = self._smtp, None, 0
+        if smtp is not None:
+            smtp.close()
+
+    def _refused(self, code: int, reply: bytes, *, recipient: bool = False) -> Answer:
+        text = f"{code} {reply.decode('utf-8', 'replace')}"[:400]
+        if code == 421 or code < 0:
+            self._drop()
+        else:
+            try:
+                if self._smtp is not None and self._smtp.rset()[0] != 250:
+                    self._drop()
+            except (smtplib.SMTPException, OSError):
+                self._drop()
+        if 500 <= code < 600:
+            plain = recipient and code == 550 and not _ENHANCED.search(text)
+            return Answer(Verdict.FAILED, text, bounced=bool(_NO_MAILBOX.search(text)) or plain)
+        return Answer(Verdict.RETRY, text)

@@ -1,0 +1,275 @@
+"""A template and one person's values become subject, HTML and text. Values are never executed.
+
+The language is a small part of Jinja, held by an allow-list over the parsed template: names,
+attributes, if, for over a list, comparisons, and the filters below. No calls, no arithmetic, no
+assignment, no include: with those gone, what a template can print is bounded before it runs, and
+fuel bounds its steps. A value that is missing is an error unless the template names a default.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from minijinja import Environment, TemplateError
+
+from campaigns.messaging import layout
+from campaigns.messaging.links import LinkRefused, Signer, check_target
+
+FILTERS = frozenset(
+    "default d upper lower title capitalize trim length first last join round int urlencode".split()
+)
+TESTS = frozenset("defined undefined none even odd".split())
+MAX_ITEMS = 24
+MAX_VALUE = 2_000
+MAX_DEPTH = 3
+FUEL = 100_000
+SUBJECT_LIMIT = 500
+HTML_LIMIT = 2_000_000
+_PRINT_LIMIT = 16_000_000
+_ALLOWED = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem,
+    nodes.Const, nodes.If, nodes.For, nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand,
+    nodes.And, nodes.Or, nodes.Not, nodes.CondExpr,
+)  # fmt: skip
+_LINK = re.compile(r"(<a\b[^>]*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"\s(?:href|src|action|background|poster|xlink:href)\s*=\s*[\"']?\s*([^\"'>\s]*)", re.IGNORECASE
+)
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_UNSAFE_TAG = re.compile(
+    r"<\s*(script|iframe|object|embed|form|base|svg|link\b(?![^>]*stylesheet))\b", re.IGNORECASE
+)
+_HANDLER = re.compile(r"<[a-z][^>]*\son[a-z]+\s*=", re.IGNORECASE)
+_UNDEFINED = re.compile(r"`([^`]+)` is undefined")
+_WORDS = jinja2.Environment(autoescape=False)  # parses only; it never renders
+
+
+class TemplateRefused(ValueError):
+    """The template may not be used; the text says what to change."""
+
+
+class RenderError(ValueError):
+    """The template does not render for this person; `variable` names the missing value, if any."""
+
+    def __init__(self, message: str, *, variable: str | None = None, part: str = "html") -> None:
+        super().__init__(message)
+        self.variable = variable
+        self.part = part
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One person's mail before it becomes bytes."""
+
+    subject: str
+    html: str
+    text: str
+
+
+def clean(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what is missing (None, empty text) and cut what is too long, so templates see neither."""
+    kept: dict[str, Any] = {}
+    for name, value in values.items():
+        if value is None or value == "":
+            continue
+        if isinstance(value, str):
+            kept[name] = value if len(value) <= MAX_VALUE else value[:MAX_VALUE]
+        elif isinstance(value, Mapping):
+            kept[name] = clean(value)
+        elif isinstance(value, list | tuple):
+            kept[name] = [clean(v) if isinstance(v, Mapping) else v for v in value[:MAX_ITEMS]]
+        else:
+            kept[name] = value
+    return kept
+
+
+def variables(source: str) -> frozenset[str]:
+    """The values a template asks for, dotted: {'first_name', 'products', 'traits.orders'}.
+
+    Raises TemplateRefused when the template uses anything outside the allowed language.
+    """
+    try:
+        tree = _WORDS.parse(source)
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateRefused(f"line {error.lineno}: {error.message}") from None
+    except RecursionError:
+        raise TemplateRefused("the template is nested too deeply") from None
+    found: set[str] = set()
+    if _cost(tree, 1, 0, frozenset(), found) > _PRINT_LIMIT:
+        raise TemplateRefused("loops in this template could print too much: shorten them")
+    return frozenset(found)
+
+
+def _cost(node: nodes.Node, times: int, depth: int, bound: frozenset[str], found: set[str]) -> int:
+    """Characters the node may print at most; collects names and refuses what is not allowed."""
+    line = f"line {node.lineno}"
+    if not isinstance(node, _ALLOWED):
+        raise TemplateRefused(f"{line}: {type(node).__name__.lower()} is not available in mails")
+    if isinstance(node, nodes.TemplateData):
+        return len(node.data) * times
+    if isinstance(node, nodes.Output):
+        return sum(
+            _cost(child, times, depth, bound, found)
+            + (0 if isinstance(child, nodes.TemplateData) else MAX_VALUE * times)
+            for child in node.nodes
+        )
+    if isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
+        _take_name(node, bound, found)
+        return 0
+    if isinstance(node, nodes.For):
+        if node.recursive or not isinstance(node.target, nodes.Name):
+            raise TemplateRefused(f"{line}: this kind of loop is not available in mails")
+        if not isinstance(node.iter, nodes.Name | nodes.Getattr):
+            raise TemplateRefused(f"{line}: loops may only go over a list such as products")
+        if depth + 1 > MAX_DEPTH:
+            raise TemplateRefused(f"{line}: loops may be nested {MAX_DEPTH} deep at most")
+        _take_name(node.iter, bound, found)
+        inner = bound | {node.target.name, "loop"}
+        total = 0
+        if node.test is not None:
+            _cost(node.test, times, depth, inner, found)
+        for child in node.body:
+            total += _cost(child, times * MAX_ITEMS, depth + 1, inner, found)
+        return total + sum(_cost(child, times, depth, bound, found) for child in node.else_)
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        raise TemplateRefused(f"{line}: the filter {node.name} is not available in mails")
+    if isinstance(node, nodes.Test) and node.name not in TESTS:
+        raise TemplateRefused(f"{line}: the test {node.name} is not available in mails")
+    return sum(_cost(child, times, depth, bound, found) for child in node.iter_child_nodes())
+
+
+def _take_name(node: nodes.Node, bound: frozenset[str], found: set[str]) -> None:
+    path: list[str] = []
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        if isinstance(node, nodes.Getitem):
+            if not isinstance(node.arg, nodes.Const) or not isinstance(node.arg.value, str | int):
+                raise TemplateRefused(f"line {node.lineno}: name the part directly, as in a.b")
+            path.append(str(node.arg.value))
+        else:
+            path.append(node.attr)
+        node = node.node
+    if not isinstance(node, nodes.Name):
+        raise TemplateRefused(f"line {node.lineno}: only named values have parts")
+    for part in (node.name, *path):
+        if part.startswith("_"):
+            raise TemplateRefused(f"line {node.lineno}: names may not begin with an underscore")
+    if node.name not in bound:
+        found.add(".".join([node.name, *reversed(path)]))
+
+
+def check_html(html: str) -> None:
+    """Refuse what must not stand in a mail: scripts, event handlers, unsafe or bare addresses."""
+    held, kept = layout.hold(html)
+    if match := _UNSAFE_TAG.search(held):
+        raise TemplateRefused(f"<{match[1].lower()}> is not allowed in mails")
+    if _HANDLER.search(held):
+        raise TemplateRefused("event handlers such as onclick are not allowed in mails")
+    for match in _ADDRESS.finditer(held):
+        address = unescape(match[1])
+        scheme = _SCHEME.match("".join(c for c in address if ord(c) > 32))
+        if scheme and scheme[1].lower() not in ("http", "https", "mailto", "tel", "cid"):
+            raise TemplateRefused(f"{scheme[1]}: addresses are not allowed in mails")
+    for match in _LINK.finditer(held):
+        _link(match, kept, None)
+
+
+def _link(match: re.Match[str], kept: list[str], signer: Signer | None) -> str:
+    """One <a href=…> as it should stand in the compiled template."""
+    if match[2][0] not in "\"'":
+        raise TemplateRefused(f"put quotes around the link address {match[2][:60]}")
+    pieces = layout.split_held(unescape(match[2][1:-1]).strip())
+    if not pieces:
+        raise TemplateRefused("a link has no address")
+    first = pieces[0]
+    if isinstance(first, str) and re.match(r"#|mailto:|tel:", first, re.IGNORECASE):
+        return match[0]
+    parts: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            parts.append(json.dumps(piece))
+            continue
+        code = kept[piece]
+        if not code.startswith("{{"):
+            raise TemplateRefused("a link address may hold values, but no conditions or loops")
+        inner = code[2:-2].strip("-+ \n\t")
+        if inner == "unsubscribe_url" and len(pieces) == 1:
+            return match[0]
+        parts.append(f"({inner})")
+    try:
+        if len(pieces) == 1 and isinstance(first, str):
+            check_target(first)
+            if signer:
+                return f'{match[1]}"{{{{ _click }}}}{signer.tail(first)}"'
+        elif isinstance(first, str) and not re.match(r"https?://", first, re.IGNORECASE):
+            raise LinkRefused(f"{first[:80]} is not the beginning of a web address")
+    except LinkRefused as error:
+        raise TemplateRefused(str(error)) from None
+    if signer is None:
+        return match[0]
+    return f'{match[1]}"{{{{ _click }}}}{{{{ ({" ~ ".join(parts)})|_tail }}}}"'
+
+
+@dataclass
+class Compiled:
+    """A template parsed once for a whole run. Not shared between threads while rendering."""
+
+    subject: str
+    html: str
+    text: str
+    signer: Signer | None = None
+    wants: frozenset[str] = field(init=False)
+    _environment: Environment = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.wants = variables(self.subject) | variables(self.html) | variables(self.text)
+        check_html(self.html)
+        if "\n" in self.subject.strip() or "\r" in self.subject.strip():
+            raise TemplateRefused("the subject must be one line")
+        html = self.html
+        if self.signer is not None:
+            held, kept = layout.hold(html)
+            html = layout.release(_LINK.sub(lambda m: _link(m, kept, self.signer), held), kept)
+            pixel = '<img src="{{ _open }}" width="1" height="1" alt="" border="0">'
+            html = html.replace("</body>", f"{pixel}</body>", 1) if "</body>" in html else html + pixel
+        environment = Environment(fuel=FUEL, undefined_behavior="semi_strict", pycompat=False)
+        environment.add_filter("_tail", self.signer.tail if self.signer else check_target)
+        try:
+            environment.add_template("subject.txt", self.subject.strip())
+            environment.add_template("body.html", html)
+            environment.add_template("body.txt", self.text)
+        except TemplateError as error:
+            raise TemplateRefused(f"line {error.line}: {error.detail or error.message}") from None
+        self._environment = environment
+
+    def render(self, values: Mapping[str, Any]) -> Rendered:
+        """The mail for one person; `values` went through `clean`. Raises RenderError."""
+        subject = self._part("subject.txt", values).strip()
+        if "\n" in subject or "\r" in subject or "\x00" in subject:
+            raise RenderError("the subject holds a line break", part="subject")
+        if not subject:
+            raise RenderError("the subject is empty", part="subject")
+        if len(subject) > SUBJECT_LIMIT:
+            raise RenderError(f"the subject is longer than {SUBJECT_LIMIT}", part="subject")
+        html = self._part("body.html", values)
+        if len(html) > HTML_LIMIT:
+            raise RenderError("the mail is larger than 2 MB")
+        return Rendered(subject, html, self._part("body.txt", values))
+
+    def _part(self, name: str, values: Mapping[str, Any]) -> str:
+        try:
+            return self._environment.render_template(name, **values)
+        except TemplateError as error:
+            part = {"subject.txt": "subject", "body.html": "html"}.get(name, "text")
+            missing = _UNDEFINED.search(error.detail or error.message)
+            if missing:
+                raise RenderError(
+                    f"{missing[1]} is missing", variable=missing[1], part=part
+                ) from None
+            raise RenderError(error.detail or error.kind, part=part) from None
+        except LinkRefused as error:
+            raise RenderError(str(error), part="html") from None
