@@ -3,6 +3,7 @@
 import contextlib
 import os
 from pathlib import Path
+from types import ModuleType
 
 import environ
 from celery.schedules import schedule
@@ -256,7 +257,7 @@ CACHES = {
         "KEY_PREFIX": "perennial",
     }
 }
-PIPELINE = pipeline
+PIPELINE: ModuleType = pipeline
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"

@@ -53,6 +53,7 @@ def _items_of(detail: Any, path: str = "") -> list[dict[str, str]]:
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn whatever a view raised into the one error shape; unknown faults stay faults (500)."""
     headers: dict[str, str] = {}
+    status: int
     if isinstance(error, Refused):
         status = error.status
         body = error_body(
@@ -66,13 +67,13 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         status, body = 422, error_body("invalid", " ".join(error.messages))
     elif isinstance(error, exceptions.ValidationError):
         items = _items_of(error.detail)
-        first = items[0] if items else {"field": None, "message": ""}
+        first = items[0] if items else {"field": "", "message": ""}
         status = 422
         body = error_body("invalid", first["message"], field=first["field"] or None, items=items)
     elif isinstance(error, exceptions.APIException):
         status = error.status_code
         code = error.default_code if status != 429 else "too_many_requests"
-        body = error_body(code, str(error.detail))
+        body = error_body(str(code), str(error.detail))
         if header := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = header
         if wait := getattr(error, "wait", None):
@@ -230,5 +231,5 @@ class View(IdempotentMixin, APIView):
         """One page of `queryset` as bodies."""
         pager = Cursor()
         pager.ordering = ordering
-        rows = pager.paginate_queryset(queryset, self.request, view=self)
+        rows: list[Any] | None = pager.paginate_queryset(queryset, self.request, view=self)
         return pager.get_paginated_response([to_body(row) for row in rows or []])
