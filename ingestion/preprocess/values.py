@@ -144,6 +144,12 @@ def zone(name: str) -> zoneinfo.ZoneInfo | None:
         return None
 
 
+_SIMPLE_EMAIL = re.compile(
+    r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    r"(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.[a-z]{2,63}"
+)
+
+
 def email(text: str) -> tuple[str, str]:
     """An address in the one form that is compared: domain in lower-case ASCII, local part lower case."""
     text = text.strip().strip("<>").rstrip(".")
@@ -151,6 +157,9 @@ def email(text: str) -> tuple[str, str]:
         return "", ""
     if any(ch in text for ch in "\r\n\0,; ") or len(text) > 254:
         return "", "bad_email"
+    lower = text.lower()
+    if _SIMPLE_EMAIL.fullmatch(lower) and lower.index("@") <= 64:
+        return lower, ""
     try:
         found = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:

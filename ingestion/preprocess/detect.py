@@ -1,0 +1,245 @@
+"""What a stranger's file is: compression, encoding, delimiter, header, date format, decimal mark.
+
+Everything found here is a suggestion that a person sees and may change before anything is stored.
+Only the first megabyte is looked at, except that UTF-8 is checked further in.
+"""
+
+import codecs
+import csv
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+from pathlib import Path
+
+import charset_normalizer
+
+from ingestion.preprocess import reading, values
+from ingestion.preprocess.faults import Unreadable
+
+SAMPLE = 1 << 20
+CHECKED = 64 << 20  # bytes that are checked to be UTF-8
+ROWS = 200
+COLUMNS = 1000
+DELIMITERS = (",", ";", "\t", "|")
+ENCODINGS = ("utf-8", "cp1252", "utf-16-le", "utf-16-be", "gb18030", "shift_jis", "euc_kr", "big5",
+             "iso8859_2", "cp1250", "cp1251")  # fmt: skip
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, ""), (codecs.BOM_UTF32_BE, ""),
+         (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
+_KINDS = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture", b"%PDF": "a PDF", b"MZ": "a program", b"\x7fELF": "a program",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet", b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive",
+    b"PAR1": "a Parquet file", b"SQLite format 3": "a database", b"{\\rtf": "a text document",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Detected:
+    """`rows` are the first records after the header. `sure` is False where a person should look."""
+
+    compression: str
+    encoding: str
+    encoding_sure: bool
+    delimiter: str
+    has_header: bool
+    header: list[str]
+    rows: list[list[str]]
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+def inspect(path: Path, *, encoding: str = "", delimiter: str = "", has_header: bool | None = None) -> Detected:
+    """Look at a file; what is given is used instead of guessed. Raises Unreadable."""
+    with path.open("rb") as file:
+        packed = file.read(16)
+    if not packed:
+        raise Unreadable("empty_file")
+    head = next(reading.pieces(path, SAMPLE), b"")
+    if not head.strip():
+        raise Unreadable("empty_file")
+    _refuse_binary(head, encoding)
+    found, sure = (encoding, True) if encoding else _encoding(path, head)
+    text = _decode(head, found)
+    sample = text.splitlines(keepends=True)
+    if len(head) == SAMPLE and len(sample) > 1:
+        sample.pop()
+    delimiter = delimiter or _delimiter(sample)
+    rows = _rows(sample, delimiter)
+    if not rows:
+        raise Unreadable("empty_file")
+    header_row = _looks_like_header(rows) if has_header is None else has_header
+    width = len(rows[0])
+    if width > COLUMNS:
+        raise Unreadable("too_many_columns", columns=width, limit=COLUMNS)
+    header = [" ".join(name.split()) for name in rows[0]] if header_row else [
+        f"Column {i}" for i in range(1, width + 1)
+    ]  # fmt: skip
+    body = rows[1:] if header_row else rows
+    return Detected(
+        reading.compression_of(packed), found, sure, delimiter, header_row, header, body[:ROWS],
+        _problems(header, body, header_row),
+    )
+
+
+def _refuse_binary(head: bytes, encoding: str) -> None:
+    for magic, what in _KINDS.items():
+        if head.startswith(magic):
+            raise Unreadable("not_a_table", what=what)
+    start = head[:512].lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise Unreadable("not_a_table", what="a web page or XML")
+    if encoding.startswith("utf-16") or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return
+    piece = head[:65_536]
+    odd = sum(piece.count(byte) for byte in range(32) if byte not in (9, 10, 12, 13, 27))
+    if odd > len(piece) * 0.01 and not _wide(piece):
+        raise Unreadable("not_a_table", what="not text")
+
+
+def _wide(piece: bytes) -> str:
+    """UTF-16 without a mark: nearly every other byte is zero."""
+    if len(piece) < 4:
+        return ""
+    half = len(piece) // 2
+    if piece[1::2].count(0) > half * 0.4 and piece[0::2].count(0) < half * 0.1:
+        return "utf-16-le"
+    if piece[0::2].count(0) > half * 0.4 and piece[1::2].count(0) < half * 0.1:
+        return "utf-16-be"
+    return ""
+
+
+def _encoding(path: Path, head: bytes) -> tuple[str, bool]:
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            if not name:
+                raise Unreadable("utf32")
+            return name, True
+    if name := _wide(head[:65_536]):
+        return name, True
+    if bad := _first_not_utf8(path):
+        guess = charset_normalizer.from_bytes(
+            bad, cp_isolation=[name for name in ENCODINGS if not name.startswith("utf")]
+        ).best()
+        return (guess.encoding if guess else "cp1252"), False
+    return "utf-8", True
+
+
+def _first_not_utf8(path: Path) -> bytes:
+    """Lines which are not ASCII, when the checked part is mostly not UTF-8; else nothing.
+
+    A file that is UTF-8 but for a few broken lines stays UTF-8: those lines are quarantined.
+    """
+    other: list[bytes] = []
+    broken = fine = 0
+    for part in itertools.islice(reading.pieces(path, reading.BLOCK), CHECKED // reading.BLOCK):
+        if part.isascii():
+            continue
+        for line in part.splitlines()[:-1] or [part]:
+            if line.isascii():
+                continue
+            try:
+                line.decode()
+                fine += 1
+            except UnicodeDecodeError:
+                broken += 1
+                if len(other) < 2000:
+                    other.append(line[:2000])
+    return b"\n".join(other) if broken > fine else b""
+
+
+def _decode(head: bytes, encoding: str) -> str:
+    try:
+        text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
+    except LookupError as error:
+        raise Unreadable("unknown_encoding", encoding=encoding) from error
+    return text.removeprefix("\ufeff")
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """The mark that splits most of the first lines into the same number (over one) of fields."""
+    best, best_score = ",", 0.0
+    for mark in DELIMITERS:
+        widths = Counter(len(row) for row in _rows(lines[:100], mark))
+        if not widths:
+            continue
+        width, hits = max(widths.items(), key=lambda item: (item[1] * min(item[0], 50), item[0]))
+        score = 0.0 if width < 2 else hits / sum(widths.values()) * (1 + min(width, 50) / 100)
+        if score > best_score:
+            best, best_score = mark, score
+    return best
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Up to ROWS + 1 records, lenient: a broken quote spoils one line only."""
+    rows: list[list[str]] = []
+    index = 0
+    while index < len(lines) and len(rows) <= ROWS:
+        take = 1
+        if lines[index].count('"') % 2:
+            ahead = lines[index + 1 : index + 20]
+            close = next((i for i, line in enumerate(ahead, 1) if line.count('"') % 2), 0)
+            joined = "".join(lines[index : index + close + 1]) if close else ""
+            if joined and _strict(joined, delimiter) is not None:
+                take = close + 1
+        record = "".join(lines[index : index + take])
+        if record.strip("\r\n"):
+            row = _strict(record, delimiter)
+            rows.append([cell[:500] for cell in row or record.rstrip("\r\n").split(delimiter)])
+        index += take
+    return rows
+
+
+def _strict(record: str, delimiter: str) -> list[str] | None:
+    try:
+        return next(csv.reader(record.splitlines(keepends=True), delimiter=delimiter, strict=True), None)
+    except csv.Error:
+        return None
+
+
+def _looks_like_header(rows: list[list[str]]) -> bool:
+    """No cell of the first row is empty or a number or a date."""
+    first = rows[0]
+    if all(not cell.strip() for cell in first):
+        return False
+    typed = [cell for cell in first if values.plain_number(cell) is not None or date_styles([cell])]
+    return not typed
+
+
+def _problems(header: list[str], body: list[list[str]], has_header: bool) -> list[tuple[str, str]]:
+    """(code, detail) of what makes the header or the file unfit to import."""
+    found: list[tuple[str, str]] = []
+    if has_header:
+        twice = [name for name, n in Counter(h.casefold() for h in header if h).items() if n > 1]
+        if twice:
+            shown = [next(h for h in header if h.casefold() == name) for name in twice]
+            found.append(("duplicate_header", ", ".join(shown[:5])))
+        empty = [str(i) for i, name in enumerate(header, 1) if not name]
+        if empty:
+            found.append(("empty_header", ", ".join(empty[:5])))
+    if not body:
+        found.append(("header_only", ""))
+    if len(header) == 1:
+        found.append(("one_column", header[0][:60]))
+    return found
+
+
+def date_styles(samples: Sequence[str]) -> list[str]:
+    """The styles which read every sample, most likely first; several when day and month may swap."""
+    texts = [text for text in samples if text.strip()]
+    if not texts:
+        return []
+    return [
+        style
+        for style in values.FORMATS
+        if all(values.moment(text, style, UTC)[0] is not None for text in texts)
+    ]
+
+
+def decimal_mark(samples: Sequence[str]) -> str:
+    """`,` when the samples are numbers with a decimal comma, else `.`."""
+    texts = [text.strip() for text in samples if text.strip()]
+    comma = sum(re.search(r"\d,\d{1,2}(\D*)$", text) is not None for text in texts)
+    point = sum(re.search(r"\d\.\d{1,2}(\D*)$", text) is not None for text in texts)
+    return "," if comma > point else "."
