@@ -62,6 +62,7 @@ class ImportJob(models.Model):
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(default=now)
+    started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -88,6 +89,23 @@ class Reject(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line}: {self.message}"
+
+
+class ImportTouch(models.Model):
+    """People whose orders an unfinished import has touched: what its last step must add up again."""
+
+    import_job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="+")
+    customer = models.ForeignKey(
+        "Customer", on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["import_job", "customer"], name="import_touch_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.import_job_id}: {self.customer_id}"
 
 
 class Customer(models.Model):
@@ -234,10 +252,15 @@ class Order(models.Model):
         PART_RETURNED = "part_returned", _("Partly returned")
         RETURNED = "returned", _("Returned")
 
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", db_index=False)
     external_id = models.CharField(max_length=100)
     customer = models.ForeignKey(
-        Customer, null=True, blank=True, on_delete=models.SET_NULL, related_name="orders"
+        Customer,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="orders",
+        db_index=False,
     )
     placed_at = models.DateTimeField()
     currency = models.CharField(max_length=3)
@@ -266,7 +289,7 @@ class OrderLine(models.Model):
         RETURN = "return", _("Return")
         ADJUSTMENT = "adjustment", _("Adjustment")
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
     line_no = models.IntegerField()
     customer = models.ForeignKey(
         Customer,
@@ -286,6 +309,7 @@ class OrderLine(models.Model):
     unit_price = models.DecimalField(max_digits=12, decimal_places=4)
     total = models.DecimalField(max_digits=14, decimal_places=2)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PRODUCT)
+    outlier = models.BooleanField(default=False)
     cancels = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
@@ -295,6 +319,9 @@ class OrderLine(models.Model):
         indexes = [
             models.Index(fields=["customer", "placed_at"], name="line_customer"),
             models.Index(fields=["product", "placed_at"], name="line_product"),
+            models.Index(
+                fields=["cancels"], name="line_cancels", condition=Q(cancels__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
