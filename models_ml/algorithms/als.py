@@ -1,0 +1,158 @@
+"""Matrix factorisation by alternating least squares for purchases without ratings.
+
+Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets" (ICDM 2008): every
+pair of person and product is an observation of 0 or 1, and purchases are trusted more. The solver is
+`implicit`'s conjugate gradient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from implicit.cpu.topk import topk
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
+
+from models_ml.algorithms import artifacts
+from models_ml.algorithms.base import NO_ITEM
+from models_ml.algorithms.data import DAY, Array, IdMap, Interactions, chunks, matrix
+from models_ml.algorithms.popular import rebuild_seen
+
+SECONDS_PER_DAY = DAY.astype(np.int64)
+BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Params:
+    """`alpha`: trust in a purchase against an absence; `half_life_days`: when it has halved (0: never)."""
+
+    factors: int = 64
+    regularization: float = 0.05
+    alpha: float = 10.0
+    iterations: int = 15
+    half_life_days: float = 0.0
+    threads: int = 2
+    seed: int = 20111209
+
+
+class ALS:
+    """People and products as short vectors whose product says how likely a purchase is."""
+
+    def __init__(self, params: Params | None = None) -> None:
+        self.params = params or Params()
+        self.users = IdMap(np.empty(0, dtype=np.int64))
+        self.items = IdMap(np.empty(0, dtype=np.int64))
+        self.seen = csr_matrix((0, 0), dtype=np.float32)
+        self.user_factors = np.empty((0, self.params.factors), dtype=np.float32)
+        self.item_factors = np.empty((0, self.params.factors), dtype=np.float32)
+
+    def fit(self, data: Interactions) -> ALS:
+        """Learn from all rows; the weight of a pair is log(1 + sum of weights), times alpha."""
+        if not len(data):
+            raise ValueError("no interactions to learn from")
+        self.users, self.items = data.users, data.items
+        self.seen = confidence(data, self.users, self.items, self.params.half_life_days)
+        return self.factorise(self.seen)
+
+    def factorise(self, confidences: csr_matrix) -> ALS:
+        """Run the iterations on a users by items matrix; one BLAS thread, own threads outside."""
+        params = self.params
+        with threadpool_limits(limits=1, user_api="blas"):
+            solver = AlternatingLeastSquares(
+                factors=params.factors,
+                regularization=params.regularization,
+                alpha=params.alpha,
+                iterations=params.iterations,
+                num_threads=params.threads,
+                random_state=params.seed,
+            )
+            solver.fit(confidences, show_progress=False)
+        self.user_factors, self.item_factors = solver.user_factors, solver.item_factors
+        return self
+
+    def recommend(
+        self,
+        users: Array,
+        k: int,
+        allowed: Array | None = None,
+        skip_seen: bool = True,
+    ) -> tuple[Array, Array]:
+        """See `base.Recommender`."""
+        users = np.asarray(users, dtype=np.int64)
+        ids = np.full((len(users), k), NO_ITEM, dtype=np.int64)
+        scores = np.full((len(users), k), -np.inf, dtype=np.float32)
+        row = self.users.encode(users)
+        met = np.flatnonzero(row >= 0)
+        closed = None
+        if allowed is not None:
+            closed = np.flatnonzero(~np.isin(self.items.ids, allowed)).astype(np.int32)
+        with threadpool_limits(limits=1, user_api="blas"):
+            for part in chunks(len(met), BATCH):
+                rows = row[met[part]]
+                found, values = topk(
+                    self.item_factors,
+                    self.user_factors[rows],
+                    min(k, len(self.items)),
+                    filter_query_items=self.seen[rows] if skip_seen else None,
+                    filter_items=closed if closed is not None and len(closed) else None,
+                    num_threads=self.params.threads,
+                )
+                # The solver marks places it could not fill with the lowest float there is.
+                good = values > np.finfo(np.float32).min
+                width = found.shape[1]
+                ids[met[part], :width] = np.where(good, self.items.ids[found], NO_ITEM)
+                scores[met[part], :width] = np.where(good, values, -np.inf)
+        return ids, scores
+
+    def vectors(self) -> tuple[Array, Array]:
+        return self.items.ids, unit(self.item_factors)
+
+    def save(self, folder: Path) -> None:
+        artifacts.write_json(folder / "params.json", asdict(self.params))
+        save_file(
+            {"user_factors": self.user_factors, "item_factors": self.item_factors},
+            folder / "factors.safetensors",
+        )
+        artifacts.write_arrays(
+            folder / "maps.npz",
+            users=self.users.ids,
+            items=self.items.ids,
+            seen_indptr=self.seen.indptr,
+            seen_indices=self.seen.indices,
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> ALS:
+        model = cls(Params(**artifacts.read_json(folder / "params.json")))
+        factors = load_file(folder / "factors.safetensors")
+        model.user_factors, model.item_factors = factors["user_factors"], factors["item_factors"]
+        stored = artifacts.read_arrays(folder / "maps.npz")
+        model.users, model.items = IdMap(stored["users"]), IdMap(stored["items"])
+        model.seen = rebuild_seen(stored, len(model.users), len(model.items))
+        return model
+
+
+def confidence(
+    data: Interactions, users: IdMap, items: IdMap, half_life_days: float = 0.0
+) -> csr_matrix:
+    """Users by items: log(1 + purchases), each purchase fading by half every `half_life_days`."""
+    weight: Any = data.weight
+    if half_life_days:
+        age = (data.span[1] - data.at).astype(np.int64) / SECONDS_PER_DAY
+        weight = weight * np.exp2(-age / half_life_days)
+    built = matrix(data, users, items, weight)
+    # A pair that faded to nothing was still bought: keep it in the pattern.
+    np.log1p(built.data, out=built.data)
+    np.maximum(built.data, np.float32(1e-6), out=built.data)
+    return built
+
+
+def unit(vectors: Array) -> Array:
+    """Rows scaled to length one; a row of zeros stays zero."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
