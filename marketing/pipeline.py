@@ -24,6 +24,7 @@ JOBS: dict[str, JobKind] = {
     "tree.train": JobKind("models_ml.tasks.train_tree", "train"),
     "recommenders.train": JobKind("models_ml.tasks.train_recommenders", "train"),
     "recommendations.refresh": JobKind("recommendations.tasks.refresh", "train"),
+    "demo.campaign": JobKind("marketing.demo.send_campaign", "bulk", 5),
 }
 
 # topic -> dotted Celery tasks, called with the ids that were announced
