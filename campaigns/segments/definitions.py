@@ -1,0 +1,165 @@
+"""Segments as kept rules: save, count, archive, and say what they mean."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import formats, timezone
+from django.utils.translation import gettext, ngettext
+
+from campaigns.models import Campaign, Segment, SegmentSize
+from campaigns.segments import compile as compiler
+from campaigns.segments import fields, membership, rules, wording
+from campaigns.segments.rules import Node, RuleFault
+from marketing.core import audit
+from marketing.core.errors import Conflict, Invalid
+from marketing.core.models import ApiKey, User
+
+State = Segment.State
+
+
+def save(
+    *,
+    name: str,
+    rule: object,
+    actor: User | ApiKey | None,
+    segment: Segment | None = None,
+    description: str = "",
+    origin: dict[str, Any] | None = None,
+    now: datetime | None = None,
+) -> Segment:
+    """Store a new segment, or a new rule of `segment`, with its size now. RuleFault when the rule cannot be meant."""
+    now = now or timezone.now()
+    name = name.strip()
+    if not name or len(name) > 120 or "\x00" in name:
+        raise Invalid(
+            gettext("Give the segment a name of at most 120 characters."),
+            code="bad_name",
+            field="name",
+        )
+    if len(description) > 500 or "\x00" in description:
+        raise Invalid(
+            gettext("A description has at most 500 characters."),
+            code="bad_description",
+            field="description",
+        )
+    node = read(rule, segment_id=segment.pk if segment else None)
+    with transaction.atomic():
+        if segment is None:
+            segment = Segment(created_by=_person(actor), created_at=now, origin=origin or {})
+        elif segment.state != State.LIVE:
+            raise Conflict(
+                gettext("This segment is archived; nothing was changed."), code="segment_archived"
+            )
+        segment.name, segment.description, segment.updated_at = name, description, now
+        segment.rule = rules.to_json(node)
+        segment.save()
+        audit.record(
+            actor=actor, action="segment.saved", obj=segment, detail={"rule": segment.rule}
+        )
+    recount(segment=segment, now=now)
+    return segment
+
+
+def _person(actor: User | ApiKey | None) -> User | None:
+    return actor.created_by if isinstance(actor, ApiKey) else actor
+
+
+def read(rule: object, *, segment_id: int | None = None) -> Node:
+    """Parse a rule and make sure everything it names is there and that it does not contain itself."""
+    node = compiler.read(rule)
+    compiler.to_q(node, as_of=timezone.now(), within=(segment_id,) if segment_id else ())
+    return node
+
+
+def recount(*, segment: Segment, now: datetime | None = None) -> membership.Size:
+    """Count who is in it now and remember it; an estimate is shown but never remembered."""
+    now = now or timezone.now()
+    size = membership.count(compiler.read(segment.rule), within=(segment.pk,))
+    if size.exact and size.people is not None:
+        Segment.objects.filter(pk=segment.pk).update(size=size.people, counted_at=now)
+        SegmentSize.objects.create(segment=segment, at=now, size=size.people)
+        segment.size, segment.counted_at = size.people, now
+    return size
+
+
+def recount_all(*, now: datetime | None = None) -> int:
+    """Count every live segment again; one whose rule no longer reads is left as it was. How many were counted."""
+    counted = 0
+    for segment in Segment.objects.filter(state=State.LIVE).order_by("pk"):
+        try:
+            recount(segment=segment, now=now)
+        except RuleFault:
+            continue
+        counted += 1
+    return counted
+
+
+def archive(
+    *, segment: Segment, actor: User | ApiKey | None, now: datetime | None = None
+) -> Segment:
+    """Take a segment out of the lists; refused while another segment or an open campaign stands on it."""
+    if users := used_by(segment):
+        raise Conflict(
+            gettext("“%(name)s” is still used by %(users)s, so it was not archived.")
+            % {"name": segment.name, "users": ", ".join(users[:5])},
+            code="segment_in_use",
+            remedy=gettext("Change or finish those first."),
+        )
+    with transaction.atomic():
+        segment.state, segment.updated_at = State.ARCHIVED, now or timezone.now()
+        segment.save(update_fields=["state", "updated_at"])
+        audit.record(actor=actor, action="segment.archived", obj=segment)
+    return segment
+
+
+def used_by(segment: Segment) -> list[str]:
+    """Names of live segments whose rule names it, and of campaigns that are not over."""
+    naming = [
+        other.name
+        for other in Segment.objects.filter(state=State.LIVE)
+        .exclude(pk=segment.pk)
+        .only("name", "rule")
+        if segment.pk in _named(other.rule)
+    ]
+    open_campaigns = Campaign.objects.filter(segment=segment).exclude(
+        Q(state="finished") | Q(state="cancelled")
+    )
+    return naming + list(open_campaigns.values_list("name", flat=True))
+
+
+def _named(rule: object) -> set[int]:
+    try:
+        return rules.segments_in(compiler.read(rule))
+    except RuleFault:
+        return set()
+
+
+def meaning(node: Node) -> str:
+    """The rule as one sentence in the reader's language."""
+    ids = rules.segments_in(node)
+    names = dict(Segment.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+    words = wording.Words(
+        gettext=gettext,
+        ngettext=ngettext,
+        label=lambda name: str(fields.FIELDS[name].label),
+        segment=lambda id: names.get(id, str(id)),
+        number=written,
+    )
+    return wording.sentence(node, words)
+
+
+def written(value: int | float) -> str:
+    """A number as people write it: whole when it is whole, with separators."""
+    if float(value).is_integer():
+        return str(formats.number_format(int(value), use_l10n=True, force_grouping=True))
+    text = f"{value:.10f}".rstrip("0")
+    places = len(text.partition(".")[2])
+    return str(formats.number_format(value, decimal_pos=places, use_l10n=True, force_grouping=True))
+
+
+def explain(fault: RuleFault) -> str:
+    """What is wrong with a rule, in the reader's language."""
+    text = gettext(fault.template)
+    return text % fault.params if fault.params else text

@@ -1,0 +1,158 @@
+"""Who a rule means: how many, some of them, all of them. Counting gives up in time and then says it estimates."""
+
+import random
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import OperationalError, connection
+from django.db.models import Count, F, Func, IntegerField, Max, Min, Q, QuerySet, Value
+from django.db.models.lookups import Exact
+
+from campaigns.segments import compile as compiler
+from campaigns.segments.rules import All, Node
+from ingestion.models import Customer
+from marketing.core.db import statement_timeout
+from models_ml import queries
+
+PATIENCE_MS = 3000
+SHARE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many people; `exact` is False for an estimate from a sample, and `people` None when that took too long too."""
+
+    people: int | None
+    exact: bool
+    seconds: float
+
+
+def members(
+    node: Node, *, as_of: datetime | None = None, within: tuple[int, ...] = ()
+) -> QuerySet[Customer]:
+    """Everyone the rule means, unordered and not yet asked for."""
+    return Customer.objects.filter(compiler.to_q(node, as_of=as_of, within=within))
+
+
+def people(rule: object) -> QuerySet[Customer]:
+    """Everyone a stored rule means; RuleFault with the path when it cannot be read."""
+    return members(compiler.read(rule))
+
+
+def ids(
+    node: Node, *, as_of: datetime | None = None, within: tuple[int, ...] = ()
+) -> QuerySet[Any, int]:
+    """The ids of everyone the rule means, as a queryset that other queries may build on."""
+    return members(node, as_of=as_of, within=within).values_list("pk", flat=True)
+
+
+def contains(node: Node, *, customer_id: int, as_of: datetime | None = None) -> bool:
+    """Whether one person is meant: the same condition, asked about one row."""
+    return members(node, as_of=as_of).filter(pk=customer_id).exists()
+
+
+def count(
+    node: Node,
+    *,
+    as_of: datetime | None = None,
+    within: tuple[int, ...] = (),
+    patience_ms: int = PATIENCE_MS,
+) -> Size:
+    """How many people the rule means; after `patience_ms` an estimate from every 32nd person."""
+    began = time.monotonic()
+    meant = members(node, as_of=as_of, within=within)
+    found = _counts(meant, {"n": Count("pk")}, patience_ms)
+    if found is not None:
+        return Size(found["n"], True, time.monotonic() - began)
+    some = _counts(meant.filter(_every_nth()), {"n": Count("pk")}, patience_ms)
+    return Size(None if some is None else some["n"] * SHARE, False, time.monotonic() - began)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """People left after each part of an all-rule, in order, out of `start`; and the whole."""
+
+    start: int
+    left: list[int]
+    size: Size
+
+
+def steps(
+    node: Node, *, within: tuple[int, ...] = (), patience_ms: int = PATIENCE_MS
+) -> Steps | None:
+    """How many people are left after each part of the rule; None when that took too long.
+
+    One pass over the customers answers for all parts. A rule that is not an `all` has one part.
+    """
+    began = time.monotonic()
+    as_of = queries.as_of()
+    parts = node.nodes if isinstance(node, All) else (node,)
+    wanted: dict[str, Count] = {"start": Count("pk")}
+    for i in range(len(parts)):
+        q = compiler.to_q(All(parts[: i + 1]), as_of=as_of, within=within)
+        wanted[f"left{i}"] = Count("pk", filter=q)
+    found = _counts(Customer.objects.all(), wanted, patience_ms)
+    if found is None:
+        return None
+    left = [found[f"left{i}"] for i in range(len(parts))]
+    size = Size(left[-1] if left else found["start"], True, time.monotonic() - began)
+    return Steps(found["start"], left, size)
+
+
+def sample(
+    node: Node,
+    *,
+    number: int = 5,
+    seed: int = 0,
+    within: tuple[int, ...] = (),
+    patience_ms: int = PATIENCE_MS,
+) -> list[Customer]:
+    """A few people the rule means, others for another seed; empty when finding them took too long."""
+    try:
+        with statement_timeout(patience_ms):
+            meant = members(node, within=within).select_related("traits")
+            ends = Customer.objects.aggregate(first=Min("pk"), last=Max("pk"))
+            pivot = random.Random(seed).randint(ends["first"] or 0, ends["last"] or 0)
+            found = list(meant.filter(pk__gte=pivot).order_by("pk")[:number])
+            if len(found) < number:
+                found += list(meant.filter(pk__lt=pivot).order_by("pk")[: number - len(found)])
+            return found
+    except OperationalError as error:
+        _only_timeouts(error)
+        return []
+
+
+def sql(node: Node, *, within: tuple[int, ...] = ()) -> str:
+    """The SELECT that finds these people, with its values written in, for people to read."""
+    text, params = ids(node, within=within).query.sql_with_params()
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        return str(cursor.mogrify(text, params).decode())
+
+
+class _Mod(Func):
+    function = "mod"
+    output_field = IntegerField()
+
+
+def _every_nth() -> Q:
+    return Q(Exact(_Mod(F("pk"), Value(SHARE)), Value(0)))
+
+
+def _counts(
+    meant: QuerySet[Customer], wanted: dict[str, Count], patience_ms: int
+) -> dict[str, int] | None:
+    try:
+        with statement_timeout(patience_ms):
+            return meant.aggregate(**wanted)
+    except OperationalError as error:
+        _only_timeouts(error)
+        return None
+
+
+def _only_timeouts(error: OperationalError) -> None:
+    """A time-out is an answer; anything else is a fault."""
+    if getattr(error.__cause__, "pgcode", None) != "57014":
+        raise error

@@ -1,0 +1,137 @@
+"""Versions of models: a folder that never changes and a row that says what it is; one live row a name.
+
+Promotion is one transaction that moves the word `live` to another row, so rolling back is promoting the older row.
+Folders are immutable, therefore what was read from one may be kept for as long as the process lives.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from marketing.core import bus
+from marketing.core.db import advisory_lock
+from marketing.core.errors import Conflict
+from models_ml.algorithms import artifacts
+from models_ml.models import ModelVersion
+
+Model = TypeVar("Model")
+State = ModelVersion.State
+
+
+def save(
+    *,
+    name: str,
+    algorithm: str,
+    write: Callable[[Path], None],
+    params: dict[str, Any],
+    metrics: dict[str, Any],
+    baseline: dict[str, Any],
+    data_from: datetime | None,
+    data_until: datetime | None,
+    rows: int,
+    seed: int,
+    seconds: float = 0.0,
+    details: dict[str, Any] | None = None,
+    job_id: int | None = None,
+    now: datetime | None = None,
+) -> ModelVersion:
+    """Write a new folder by `write(folder)` and store its row as a candidate."""
+    now = now or timezone.now()
+    place = Path(name) / f"{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}"
+    manifest = {
+        "name": name,
+        "algorithm": algorithm,
+        "params": params,
+        "metrics": metrics,
+        "baseline": baseline,
+        "data_from": data_from.isoformat() if data_from else None,
+        "data_until": data_until.isoformat() if data_until else None,
+        "rows": rows,
+        "seed": seed,
+        "trained_at": now.isoformat(),
+    }
+    with artifacts.create(Path(settings.MODEL_DIR) / place, manifest) as folder:
+        write(folder)
+    with advisory_lock(f"model:{name}"):
+        newest = (
+            ModelVersion.objects.filter(name=name).aggregate(newest=Max("version"))["newest"] or 0
+        )
+        return ModelVersion.objects.create(
+            name=name,
+            version=newest + 1,
+            state=State.CANDIDATE,
+            algorithm=algorithm,
+            folder=str(place),
+            params=params,
+            metrics=metrics,
+            baseline=baseline,
+            details=details or {},
+            data_from=data_from,
+            data_until=data_until,
+            rows=rows,
+            seed=seed,
+            seconds=seconds,
+            job_id=job_id,
+            trained_at=now,
+        )
+
+
+def promote(*, version: ModelVersion) -> ModelVersion:
+    """Make this version the live one of its name; the one before it is retired. Idempotent."""
+    with advisory_lock(f"model:{version.name}"):
+        row = ModelVersion.objects.select_for_update().get(pk=version.pk)
+        if row.state == State.LIVE:
+            return row
+        if not (folder(row) / artifacts.MANIFEST).exists():
+            raise Conflict(
+                _("The files of %(version)s are gone, so it was not published.") % {"version": row},
+                code="model_files_missing",
+                remedy=_("Train the model again."),
+            )
+        ModelVersion.objects.filter(name=row.name, state=State.LIVE).update(state=State.RETIRED)
+        row.state, row.reason = State.LIVE, ""
+        row.save(update_fields=["state", "reason"])
+        bus.announce("model.promoted", version_id=row.pk, name=row.name)
+    return row
+
+
+def refuse(*, version: ModelVersion, reason: str) -> ModelVersion:
+    """Keep the version with its figures and the reason why it is not published."""
+    version.state, version.reason = State.REFUSED, reason
+    version.save(update_fields=["state", "reason"])
+    return version
+
+
+def retire(*, version: ModelVersion) -> ModelVersion:
+    """Take a version out of use; with it, its name has no live version."""
+    version.state = State.RETIRED
+    version.save(update_fields=["state"])
+    return version
+
+
+def live(name: str) -> ModelVersion | None:
+    """The live version of this name."""
+    return ModelVersion.objects.filter(name=name, state=State.LIVE).first()
+
+
+def folder(version: ModelVersion) -> Path:
+    return Path(settings.MODEL_DIR) / version.folder
+
+
+def load(version: ModelVersion, read: Callable[[Path], Model]) -> Model:
+    """Read a version's folder once per process, after its hashes were checked."""
+    return _read(folder(version), read)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    artifacts.check(path)
+    return read(path)
