@@ -14,7 +14,7 @@ EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _HELD = re.compile(r"pnq(\d{4})qnp")
 _PRODUCTS = re.compile(r"<mj-products\b([^>]*?)/?>(?:\s*</mj-products>)?")
 _COUNT = re.compile(r'\bcount="(\d{1,2})"')
-_TITLE = re.compile(r'\btitle="([^"]{0,120})"')
+_TITLE = re.compile(r'\btitle="([^"]{1,120})"')
 SOURCE_LIMIT = 200_000
 
 _PRODUCT_BLOCK = """<mj-raw>{{% if products %}}</mj-raw>
@@ -109,7 +109,7 @@ def compile_mjml(source: str, *, preheader: str = "") -> str:
         else:
             held = re.sub(r"(<mjml\b[^>]*>)", rf"\1<mj-head>{preview}</mj-head>", held, count=1)
     try:
-        html = mjml2html(held)
+        html = mjml2html(held, fonts={})  # no font is fetched from anywhere
     except ValueError as error:
         raise LayoutRefused(f"the MJML cannot be read: {error}") from None
     missing = {number for number in range(len(kept)) if kept[number]} - set(held_numbers(html))

@@ -39,7 +39,9 @@ class Signer:
     """Makes and reads tokens with one secret."""
 
     def __init__(self, secret: str) -> None:
-        self._key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"perennial.links").digest()
+        self._key = hashlib.blake2b(
+            secret.encode(), digest_size=32, person=b"perennial.links"
+        ).digest()
         self._tails: dict[str, str] = {}
 
     def _mac(self, purpose: bytes, data: bytes) -> bytes:

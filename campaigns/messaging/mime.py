@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 
 from campaigns.messaging.rendering import Rendered
 
-_ADDRESS = re.compile(r"[!#-'*+\-/-9=?A-Z^-~.]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_ADDRESS = re.compile(
+    r"[!#-'*+\-/-9=?A-Z^-~.]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 !#$%&'*+\-/=?^_`{|}~]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec").split()
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Encoded words hold 45 bytes: 60 characters of base64 and the frame stay under the 75 allowed.
 _WORD_BYTES = 45
 
@@ -123,9 +125,10 @@ def body_part(kind: str, content: str) -> bytes:
             body = b"=2E" + body[1:]
         if b"\n." in body:
             body = body.replace(b"\n.", b"\n=2E")
-    return (
-        b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s"
-        % (kind.encode(), encoding, body)
+    return b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s" % (
+        kind.encode(),
+        encoding,
+        body,
     )
 
 

@@ -21,9 +21,24 @@ from campaigns.messaging import layout
 from campaigns.messaging.links import LinkRefused, Signer, check_target
 
 FILTERS = frozenset(
-    "default d upper lower title capitalize trim length first last join round int urlencode".split()
+    [
+        "default",
+        "d",
+        "upper",
+        "lower",
+        "title",
+        "capitalize",
+        "trim",
+        "length",
+        "first",
+        "last",
+        "join",
+        "round",
+        "int",
+        "urlencode",
+    ]
 )
-TESTS = frozenset("defined undefined none even odd".split())
+TESTS = frozenset(["defined", "undefined", "none", "even", "odd"])
 MAX_ITEMS = 24
 MAX_VALUE = 2_000
 MAX_DEPTH = 3
@@ -45,6 +60,7 @@ _UNSAFE_TAG = re.compile(
     r"<\s*(script|iframe|object|embed|form|base|svg|link\b(?![^>]*stylesheet))\b", re.IGNORECASE
 )
 _HANDLER = re.compile(r"<[a-z][^>]*\son[a-z]+\s*=", re.IGNORECASE)
+_GAP = re.compile(r"\n\s*\n")
 _UNDEFINED = re.compile(r"`([^`]+)` is undefined")
 _WORDS = jinja2.Environment(autoescape=False)  # parses only; it never renders
 
@@ -235,7 +251,9 @@ class Compiled:
             held, kept = layout.hold(html)
             html = layout.release(_LINK.sub(lambda m: _link(m, kept, self.signer), held), kept)
             pixel = '<img src="{{ _open }}" width="1" height="1" alt="" border="0">'
-            html = html.replace("</body>", f"{pixel}</body>", 1) if "</body>" in html else html + pixel
+            html = (
+                html.replace("</body>", f"{pixel}</body>", 1) if "</body>" in html else html + pixel
+            )
         environment = Environment(fuel=FUEL, undefined_behavior="semi_strict", pycompat=False)
         environment.add_filter("_tail", self.signer.tail if self.signer else check_target)
         try:
@@ -258,7 +276,8 @@ class Compiled:
         html = self._part("body.html", values)
         if len(html) > HTML_LIMIT:
             raise RenderError("the mail is larger than 2 MB")
-        return Rendered(subject, html, self._part("body.txt", values))
+        text = _GAP.sub("\n\n", self._part("body.txt", values))
+        return Rendered(subject, html, text)
 
     def _part(self, name: str, values: Mapping[str, Any]) -> str:
         try:

@@ -67,7 +67,9 @@ class SmtpConnection:
             code, text = smtp.getreply()
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
-            return Answer(Verdict.UNKNOWN, f"the line broke after the mail was handed over: {error}")
+            return Answer(
+                Verdict.UNKNOWN, f"the line broke after the mail was handed over: {error}"
+            )
         if code == 250:
             return Answer(Verdict.SENT, text.decode("utf-8", "replace")[:200])
         return self._refused(code, text)

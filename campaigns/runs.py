@@ -1,0 +1,346 @@
+"""A campaign's life: start, pause, resume, cancel, finish. Every move locks the campaign's row.
+
+Starting only writes two rows, so a button answers at once; the audience becomes Message rows in a
+worker (`fill`), in one statement and one transaction, and from then on those rows are the truth.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, QuerySet
+from django.utils.translation import gettext as _
+
+from campaigns import audience
+from campaigns.messaging import mime, rendering
+from campaigns.models import Campaign, Message, Run
+from marketing.core import audit, bus
+from marketing.core.db import advisory_lock
+from marketing.core.errors import Conflict, Invalid, NotFound
+from marketing.core.models import ApiKey, User
+
+State = Campaign.State
+# Every legal move, and nothing else.
+MOVES: dict[str, frozenset[str]] = {
+    State.DRAFT: frozenset({State.SCHEDULED, State.RUNNING, State.CANCELLED}),
+    State.SCHEDULED: frozenset({State.DRAFT, State.RUNNING, State.CANCELLED}),
+    State.RUNNING: frozenset({State.PAUSED, State.FINISHED, State.CANCELLED}),
+    State.PAUSED: frozenset({State.RUNNING, State.CANCELLED}),
+    State.FINISHED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+_FILL_LIMIT = "900s"
+_FILL = """
+    INSERT INTO campaigns_message (run_id, customer_id, channel, address, state, reason,
+        variant, attempt, fence, owner, message_id, subject, error, queued_at)
+    SELECT %s, customer_id, 'email', address,
+           CASE WHEN reason = '' THEN 'queued' ELSE 'skipped' END, reason,
+           CASE WHEN reason = 'holdout' THEN 'holdout' ELSE 'a' END, 0, 0, '',
+           CASE WHEN reason = '' THEN md5(%s || ':' || customer_id) END, '', '', %s
+    FROM ({judged}) AS judged"""
+_TWICE = """
+    UPDATE campaigns_message SET state = 'skipped', reason = 'duplicate_address'
+    FROM (SELECT lower(address) AS address, min(id) AS kept FROM campaigns_message
+          WHERE run_id = %s AND state = 'queued'
+          GROUP BY lower(address) HAVING count(*) > 1) AS twice
+    WHERE run_id = %s AND state = 'queued' AND id <> kept
+      AND lower(campaigns_message.address) = twice.address"""
+
+Actor = User | ApiKey | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run's rows stand. `total` is the sum of all states, always."""
+
+    queued: int
+    sending: int
+    sent: int
+    failed: int
+    unknown: int
+    skipped: int
+    reasons: dict[str, dict[str, int]]
+
+    @property
+    def total(self) -> int:
+        return self.meant + self.skipped
+
+    @property
+    def meant(self) -> int:
+        """Everybody who gets the mail or should have."""
+        return self.queued + self.sending + self.sent + self.failed + self.unknown
+
+    @property
+    def ended(self) -> int:
+        return self.sent + self.failed + self.unknown
+
+    @property
+    def percent(self) -> int:
+        return int(100 * self.ended / self.meant) if self.meant else 100
+
+
+def _locked(campaign_id: int) -> Campaign:
+    campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
+    if campaign is None:
+        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+    return campaign
+
+
+def _move(campaign: Campaign, to: str, now: datetime) -> None:
+    if to not in MOVES[campaign.state]:
+        raise Conflict(
+            _("This campaign is %(now)s, so it cannot become %(then)s. Nothing was changed.")
+            % {"now": campaign.get_state_display().lower(), "then": State(to).label.lower()},
+            code="illegal_move",
+            field="state",
+        )
+    campaign.state, campaign.updated_at = to, now
+    campaign.save(update_fields=["state", "updated_at", "scheduled_at"])
+
+
+def compiled(template: Any, *, signer: Any = None) -> rendering.Compiled:
+    """The template, ready to render; Invalid with the reason when it cannot be used.
+
+    `template` is a Template or the dictionary of one in a run's snapshot.
+    """
+    parts = template if isinstance(template, dict) else vars(template)
+    try:
+        return rendering.Compiled(parts["subject"], parts["html"], parts["text"], signer)
+    except rendering.TemplateRefused as refusal:
+        raise Invalid(
+            _("The template cannot be used: %(why)s.") % {"why": refusal},
+            code="bad_template",
+            field="template",
+            remedy=_("Open the template and correct it; nothing was sent."),
+        ) from None
+
+
+def check(campaign: Campaign) -> None:
+    """Refuse with the first thing that keeps this campaign from being sent."""
+    if campaign.segment is None:
+        raise Invalid(_("Choose who gets this campaign."), code="no_segment", field="segment")
+    if campaign.template is None:
+        raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
+    compiled(campaign.template)
+    try:
+        mime.Writer(
+            from_name=campaign.from_name or settings.BUSINESS_NAME,
+            from_email=campaign.from_email or settings.DEFAULT_FROM_EMAIL,
+            reply_to=campaign.reply_to,
+        )
+    except mime.HeaderRefused as refusal:
+        raise Invalid(
+            _("The sender cannot be written in a mail: %(why)s.") % {"why": refusal},
+            code="bad_sender",
+            field="from_email",
+        ) from None
+
+
+def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
+    """Begin sending: keep the mail and the rule as they are now, and nudge a worker."""
+    with transaction.atomic():
+        campaign = _locked(campaign_id)
+        if State.RUNNING not in MOVES[campaign.state] or campaign.state == State.PAUSED:
+            raise Conflict(
+                _("This campaign is already %(state)s. Nothing was changed.")
+                % {"state": campaign.get_state_display().lower()},
+                code="already_started",
+                remedy=_("Make a copy to send it again."),
+            )
+        check(campaign)
+        assert campaign.segment is not None and campaign.template is not None
+        template = campaign.template
+        run = Run.objects.create(
+            campaign=campaign,
+            started_at=now,
+            snapshot={
+                "filled": False,
+                "salt": secrets.token_hex(16),
+                "rule": campaign.segment.rule,
+                "segment": campaign.segment.name,
+                "holdout_percent": campaign.holdout_percent,
+                "from_name": campaign.from_name or settings.BUSINESS_NAME,
+                "from_email": campaign.from_email or settings.DEFAULT_FROM_EMAIL,
+                "reply_to": campaign.reply_to,
+                "template": {
+                    "id": template.pk,
+                    "name": template.name,
+                    "version": template.version,
+                    "subject": template.subject,
+                    "html": template.html,
+                    "text": template.text,
+                },
+            },
+        )
+        _move(campaign, State.RUNNING, now)
+        audit.record(actor=user, action="campaign.started", obj=campaign, detail={"run": run.pk})
+        bus.announce("run.started", run_id=run.pk)
+    return run
+
+
+def fill(*, run_id: int, now: datetime) -> bool:
+    """Make one Message row per member: queued, or skipped with its reason. True when they stand.
+
+    A second call changes nothing; a call beside a running one returns False. The run's own row is
+    locked only at the end, so pause and cancel answer at once while a large audience is written.
+    """
+    with advisory_lock(f"fill:{run_id}", wait=False) as mine, connection.cursor() as cursor:
+        run = Run.objects.select_related("campaign").get(pk=run_id)
+        if run.snapshot["filled"]:
+            return True
+        if not mine or run.state != Run.State.RUNNING:
+            return False
+        cursor.execute("SET LOCAL statement_timeout = %s", [_FILL_LIMIT])
+        judged, params = audience.judged_sql(
+            rule=run.snapshot["rule"],
+            holdout=run.snapshot["holdout_percent"],
+            key=audience.holdout_key(run.campaign),
+        )
+        cursor.execute(_FILL.format(judged=judged), [run.pk, run.snapshot["salt"], now, *params])
+        count = cursor.rowcount
+        cursor.execute(_TWICE, [run.pk, run.pk])
+        run = Run.objects.select_for_update().get(pk=run_id)
+        if run.state == Run.State.CANCELLED:
+            _skip_waiting(run)
+        run.audience = count
+        run.snapshot["filled"] = True
+        run.save(update_fields=["audience", "snapshot"])
+    return True
+
+
+def _skip_waiting(run: Run) -> None:
+    run.messages.filter(state=Message.State.QUEUED).update(
+        state=Message.State.SKIPPED, reason="cancelled", next_try_at=None
+    )
+
+
+def pause(*, campaign_id: int, user: Actor, now: datetime, reason: str = "") -> Campaign:
+    """Stop after the mails that are on their way this moment."""
+    with transaction.atomic():
+        campaign = _locked(campaign_id)
+        _move(campaign, State.PAUSED, now)
+        campaign.runs.filter(state=Run.State.RUNNING).update(
+            state=Run.State.PAUSED, error=reason[:1000]
+        )
+        audit.record(
+            actor=user, action="campaign.paused", obj=campaign, detail={"reason": reason[:300]}
+        )
+    return campaign
+
+
+def resume(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
+    """Go on with whoever has not got the mail yet."""
+    with transaction.atomic():
+        campaign = _locked(campaign_id)
+        if campaign.state != State.PAUSED:
+            raise Conflict(
+                _("Only a paused campaign can be resumed. Nothing was changed."), code="not_paused"
+            )
+        _move(campaign, State.RUNNING, now)
+        run = campaign.runs.select_for_update().filter(state=Run.State.PAUSED).get()
+        run.state, run.error = Run.State.RUNNING, ""
+        run.save(update_fields=["state", "error"])
+        audit.record(actor=user, action="campaign.resumed", obj=campaign)
+        bus.announce("run.started", run_id=run.pk)
+    return campaign
+
+
+def cancel(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
+    """End it: whoever waits is skipped with that reason; what was sent stays sent."""
+    with transaction.atomic():
+        campaign = _locked(campaign_id)
+        _move(campaign, State.CANCELLED, now)
+        open_runs = campaign.runs.filter(state__in=[Run.State.RUNNING, Run.State.PAUSED])
+        for run in open_runs.select_for_update():
+            run.state, run.finished_at = Run.State.CANCELLED, now
+            run.save(update_fields=["state", "finished_at"])
+            _skip_waiting(run)
+        audit.record(actor=user, action="campaign.cancelled", obj=campaign)
+    return campaign
+
+
+def schedule(*, campaign_id: int, at: datetime | None, user: Actor, now: datetime) -> Campaign:
+    """Send later, at `at`; None takes the campaign back to a draft."""
+    with transaction.atomic():
+        campaign = _locked(campaign_id)
+        if at is not None:
+            if at <= now:
+                raise Invalid(
+                    _("Choose a time that has not passed yet."), code="past", field="scheduled_at"
+                )
+            check(campaign)
+        campaign.scheduled_at = at
+        if campaign.state != State.SCHEDULED or at is None:
+            _move(campaign, State.DRAFT if at is None else State.SCHEDULED, now)
+        else:
+            campaign.save(update_fields=["scheduled_at"])
+        audit.record(actor=user, action="campaign.scheduled", obj=campaign)
+    return campaign
+
+
+def start_due(*, now: datetime) -> list[int]:
+    """Start every scheduled campaign whose time has come; the ids of their runs.
+
+    One that cannot be sent any more goes back to draft rather than failing again each minute.
+    """
+    started = []
+    due = Campaign.objects.filter(state=State.SCHEDULED, scheduled_at__lte=now)
+    for campaign_id in due.values_list("id", flat=True):
+        try:
+            started.append(start(campaign_id=campaign_id, user=None, now=now).pk)
+        except Conflict:  # another worker was first
+            continue
+        except Invalid as refusal:
+            with transaction.atomic():
+                campaign = _locked(campaign_id)
+                if campaign.state == State.SCHEDULED:
+                    _move(campaign, State.DRAFT, now)
+                    audit.record(
+                        actor=None,
+                        action="campaign.not_started",
+                        obj=campaign,
+                        detail={"reason": str(refusal)},
+                    )
+    return started
+
+
+def finish(*, run_id: int, now: datetime) -> bool:
+    """Call the run finished when every row is in an end state; False when some are not."""
+    with transaction.atomic():
+        campaign_id = Run.objects.values_list("campaign_id", flat=True).get(pk=run_id)
+        campaign = _locked(campaign_id)
+        run = Run.objects.select_for_update().get(pk=run_id)
+        if run.state != Run.State.RUNNING or not run.snapshot["filled"]:
+            return False
+        if run.messages.filter(state__in=Message.OPEN).exists():
+            return False
+        run.state, run.finished_at, run.error = Run.State.FINISHED, now, ""
+        run.save(update_fields=["state", "finished_at", "error"])
+        _move(campaign, State.FINISHED, now)
+        audit.record(actor=None, action="campaign.finished", obj=campaign, detail={"run": run.pk})
+    return True
+
+
+def unfinished() -> QuerySet[Run]:
+    """Runs that a worker should look at."""
+    return Run.objects.filter(state=Run.State.RUNNING)
+
+
+def progress(*, run_id: int) -> Progress:
+    """Count the run's rows by state and reason, in one query."""
+    counts = dict.fromkeys(Message.State.values, 0)
+    reasons: dict[str, dict[str, int]] = {}
+    rows = (
+        Message.objects.filter(run_id=run_id)
+        .values_list("state", "reason")
+        .annotate(n=Count("id"))
+        .order_by("-n")
+    )
+    for state, reason, n in rows:
+        counts[state] += n
+        if reason:
+            reasons.setdefault(state, {})[reason] = n
+    return Progress(**counts, reasons=reasons)

@@ -1,0 +1,31 @@
+"""Celery doors of campaigns."""
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from campaigns import runs
+from campaigns.messaging import claims, delivery
+
+LINES = 4
+
+
+@shared_task(name="campaigns.tasks.deliver", queue="fast")
+def deliver(run_id: int, **_: Any) -> None:
+    """Send what is due of one run for a while, then make room for others."""
+    if delivery.deliver(run_id=run_id, lines=LINES).more:
+        deliver.delay(run_id=run_id)
+
+
+@shared_task(name="campaigns.tasks.sweep", queue="fast")
+def sweep(**_: Any) -> None:
+    """Free messages of dead senders and look after every run that is not finished."""
+    for run_id in claims.sweep():
+        deliver.delay(run_id=run_id)
+
+
+@shared_task(name="campaigns.tasks.start_due_runs", queue="fast")
+def start_due_runs(**_: Any) -> None:
+    """Start scheduled campaigns whose time has come."""
+    runs.start_due(now=timezone.now())
