@@ -1,4 +1,4 @@
-"""Templates: written in MJML, turned into HTML and text when saved, refused when they cannot work."""
+"""Templates: written in MJML, made into HTML and text when saved, refused if they cannot work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

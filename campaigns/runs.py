@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import audience
 from campaigns.messaging import mime, rendering
-from campaigns.models import Campaign, Message, Run
+from campaigns.models import Campaign, Message, Run, Segment, Template
 from marketing.core import audit, bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict, Invalid, NotFound
@@ -118,8 +118,8 @@ def compiled(template: Any, *, signer: Any = None) -> rendering.Compiled:
         ) from None
 
 
-def check(campaign: Campaign) -> None:
-    """Refuse with the first thing that keeps this campaign from being sent."""
+def check(campaign: Campaign) -> tuple[Segment, Template]:
+    """Its audience and mail; refuses with the first thing that keeps it from being sent."""
     if campaign.segment is None:
         raise Invalid(_("Choose who gets this campaign."), code="no_segment", field="segment")
     if campaign.template is None:
@@ -137,6 +137,7 @@ def check(campaign: Campaign) -> None:
             code="bad_sender",
             field="from_email",
         ) from None
+    return campaign.segment, campaign.template
 
 
 def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
@@ -150,17 +151,15 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 code="already_started",
                 remedy=_("Make a copy to send it again."),
             )
-        check(campaign)
-        assert campaign.segment is not None and campaign.template is not None
-        template = campaign.template
+        segment, template = check(campaign)
         run = Run.objects.create(
             campaign=campaign,
             started_at=now,
             snapshot={
                 "filled": False,
                 "salt": secrets.token_hex(16),
-                "rule": campaign.segment.rule,
-                "segment": campaign.segment.name,
+                "rule": segment.rule,
+                "segment": segment.name,
                 "holdout_percent": campaign.holdout_percent,
                 "from_name": campaign.from_name or settings.BUSINESS_NAME,
                 "from_email": campaign.from_email or settings.DEFAULT_FROM_EMAIL,

@@ -50,7 +50,7 @@ WINDOW, WINDOW_LEAST, WORST_SHARE = 200, 50, 0.5
 
 
 class Delivered(NamedTuple):
-    """What one call of `deliver` did. `more` says that it stopped for time, not for lack of work."""
+    """What one call of `deliver` did. `more`: it stopped for time, not for lack of work."""
 
     sent: int
     failed: int

@@ -17,6 +17,7 @@ _COUNT = re.compile(r'\bcount="(\d{1,2})"')
 _TITLE = re.compile(r'\btitle="([^"]{1,120})"')
 SOURCE_LIMIT = 200_000
 
+# ruff: noqa: E501  the block is HTML as mail clients want it
 _PRODUCT_BLOCK = """<mj-raw>{{% if products %}}</mj-raw>
 <mj-section background-color="#ffffff" padding="4px 36px 26px"><mj-column>{title}<mj-table padding="0">
 {{% for product in products %}}{{% if loop.index <= {count} %}}<tr>

@@ -88,7 +88,7 @@ class Rendered:
 
 
 def clean(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop what is missing (None, empty text) and cut what is too long, so templates see neither."""
+    """Drop what is missing (None, empty text) and cut what is too long."""
     kept: dict[str, Any] = {}
     for name, value in values.items():
         if value is None or value == "":

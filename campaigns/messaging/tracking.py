@@ -62,7 +62,7 @@ def opened(*, token: str, now: datetime) -> bool:
 
 
 def clicked(*, token: str, mac: str, url: str, now: datetime) -> str | None:
-    """Where a click leads, after noting it; None unless both the message and the target are ours."""
+    """Where a click leads, after noting it; None unless message and target are both ours."""
     target = addresses.signer().target(mac, url)
     message = _message(token, "click") if target is not None else None
     if target is None or message is None:

@@ -1,4 +1,4 @@
-"""What a provider is: a kept connection that takes one mail at a time and says what became of it."""
+"""What a provider is: a kept connection that takes a mail and says what became of it."""
 
 from enum import StrEnum
 from typing import NamedTuple, Protocol

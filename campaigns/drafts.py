@@ -1,0 +1,113 @@
+"""Campaigns before they are sent: make, change, copy. Nothing here sends."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from campaigns.messaging import mime
+from campaigns.models import Campaign, Segment, Template
+from marketing.core import audit
+from marketing.core.errors import Conflict, Invalid, NotFound
+from marketing.core.models import ApiKey, User
+
+EDITABLE = (Campaign.State.DRAFT, Campaign.State.SCHEDULED)
+FIELDS = (
+    "name", "segment_id", "template_id", "holdout_percent", "from_name", "from_email", "reply_to",
+)  # fmt: skip
+
+
+def save(
+    *,
+    campaign_id: int | None = None,
+    values: dict[str, Any],
+    user: User | ApiKey | None,
+    now: datetime,
+) -> Campaign:
+    """Make a draft, or change the given FIELDS of one that has not begun. Checks each value."""
+    with transaction.atomic():
+        if campaign_id is None:
+            campaign = Campaign(created_at=now, created_by=user if isinstance(user, User) else None)
+            if not str(values.get("name", "")).strip():
+                raise Invalid(_("Give the campaign a name."), code="name_missing", field="name")
+        else:
+            found = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
+            if found is None:
+                raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+            if found.state not in EDITABLE:
+                raise Conflict(
+                    _("A campaign that has begun cannot be changed. Nothing was changed."),
+                    code="campaign_begun",
+                    remedy=_("Make a copy and change that."),
+                )
+            campaign = found
+        for field in FIELDS:
+            if field in values:
+                setattr(campaign, field, _checked(field, values[field]))
+        campaign.updated_at = now
+        campaign.save()
+        audit.record(actor=user, action="campaign.saved", obj=campaign)
+    return campaign
+
+
+def _checked(field: str, value: Any) -> Any:
+    if field in ("segment_id", "template_id"):
+        if value in (None, ""):
+            return None
+        model = Segment if field == "segment_id" else Template
+        if isinstance(value, bool) or not str(value).isascii() or not str(value).isdigit():
+            raise Invalid(_("This is not an id."), code="bad_id", field=field)
+        if not model.objects.filter(pk=int(value)).exists():
+            raise Invalid(_("That no longer exists; choose another."), code="unknown", field=field)
+        return int(value)
+    if field == "holdout_percent":
+        try:
+            percent = int(value)
+        except (TypeError, ValueError):
+            percent = -1
+        if isinstance(value, bool) or not 0 <= percent <= 50:
+            raise Invalid(_("Hold out between 0 and 50 percent."), code="bad_holdout", field=field)
+        return percent
+    text = str(value or "").strip()
+    try:
+        mime.check_line(field, text)
+        if field in ("from_email", "reply_to") and text:
+            mime.address(field, text)
+    except mime.HeaderRefused:
+        what = (
+            _("This is not a mail address.")
+            if field in ("from_email", "reply_to")
+            else _("This must be one line of text.")
+        )
+        raise Invalid(what, code="bad_line", field=field) from None
+    if field == "name" and not text:
+        raise Invalid(_("Give the campaign a name."), code="name_missing", field="name")
+    limit = 254 if field in ("from_email", "reply_to") else 120
+    if len(text) > limit:
+        raise Invalid(_("At most %(n)d characters.") % {"n": limit}, code="too_long", field=field)
+    return text
+
+
+def copy(*, campaign_id: int, user: User | ApiKey | None, now: datetime) -> Campaign:
+    """A new draft with the same audience, mail and sender."""
+    original = Campaign.objects.filter(pk=campaign_id).first()
+    if original is None:
+        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+    values = {field: getattr(original, field) for field in FIELDS}
+    values["name"] = (_("Copy of %(name)s") % {"name": original.name})[:120]
+    return save(values=values, user=user, now=now)
+
+
+def delete(*, campaign_id: int, user: User | ApiKey | None) -> None:
+    """Remove a draft. What was sent is never removed."""
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
+        if campaign is None:
+            raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+        if campaign.state not in EDITABLE:
+            raise Conflict(
+                _("Only drafts can be deleted; this one keeps its report."), code="campaign_begun"
+            )
+        audit.record(actor=user, action="campaign.deleted", obj=campaign)
+        campaign.delete()
