@@ -1,7 +1,8 @@
 """Three doors: / for marketers, /api/v1/ for integrators, /admin/ for admins."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.contrib.auth import views as sign_in
+from django.urls import include, path, reverse_lazy
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 import campaigns.urls
@@ -9,10 +10,21 @@ import ingestion.urls
 import marketing.core.urls
 import models_ml.urls
 import recommendations.urls
+from marketing import pages
 
 APPS = [marketing.core.urls, ingestion.urls, models_ml.urls, recommendations.urls, campaigns.urls]
 
 urlpatterns = [
+    path("", pages.home, name="home"),
+    path("people/<int:customer_id>/", pages.customer, name="customer"),
+    path("people/search/", pages.people_search, name="people-search"),
+    path("login/", sign_in.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", sign_in.LogoutView.as_view(), name="logout"),
+    path(
+        "settings/password/",
+        sign_in.PasswordChangeView.as_view(success_url=reverse_lazy("core:profile")),
+        name="password_change",
+    ),
     path("admin/", admin.site.urls),
     path(
         "api/v1/",

@@ -6,12 +6,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from marketing.core import auth
-from marketing.core.models import Job
+from marketing.core import auth, progress
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Business name, rights of the person, and how many jobs run now (asked only when shown)."""
+    """Business name, rights of the person, and the running jobs (asked only when shown)."""
     user = getattr(request, "user", None)
 
     def rights() -> dict[str, bool]:
@@ -20,5 +19,5 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         "business_name": settings.BUSINESS_NAME,
         "rights": SimpleLazyObject(rights),
-        "open_jobs": SimpleLazyObject(lambda: Job.objects.filter(state__in=Job.OPEN).count()),
+        "ring": SimpleLazyObject(progress.ring),
     }

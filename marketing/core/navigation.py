@@ -77,7 +77,7 @@ def _address(name: str) -> str:
 
 
 def groups(*, path: str) -> list[Group]:
-    """The groups with addresses; the link with the longest address that `path` begins with is current."""
+    """The groups with addresses; current is the longest address that `path` begins with."""
     found = [
         Group(
             group.label,

@@ -2,13 +2,26 @@
 
 from django.urls import path
 
-from marketing.core import health, jobs_api
+from marketing.core import health, jobs_api, views
 
 app_name = "core"
 
 pages: list = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("jobs/", views.job_list, name="job-list"),
+    path("jobs/ring/", views.job_ring, name="job-ring"),
+    path("jobs/menu/", views.job_menu, name="job-menu"),
+    path("jobs/<uuid:public_id>/", views.job_detail, name="job-detail"),
+    path("jobs/<uuid:public_id>/live/", views.job_live, name="job-live"),
+    path("jobs/<uuid:public_id>/card/", views.job_card, name="job-card"),
+    path("jobs/<uuid:public_id>/cancel/", views.job_cancel, name="job-cancel"),
+    path("jobs/<uuid:public_id>/retry/", views.job_retry, name="job-retry"),
+    path("settings/", views.profile, name="profile"),
+    path("settings/theme/", views.theme, name="theme"),
+    path("settings/keys/", views.keys, name="keys"),
+    path("settings/keys/<int:key_id>/revoke/", views.key_revoke, name="key-revoke"),
+    path("settings/team/", views.team, name="team"),
 ]
 api = [
     path("jobs/", jobs_api.JobList.as_view(), name="job-list"),

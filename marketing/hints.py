@@ -1,0 +1,148 @@
+"""What is worth doing now: at most three hints for the home page, each from rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.models import Campaign
+from ingestion.models import ImportJob
+from marketing.core.models import Job
+from marketing.core.templatetags import ui
+from marketing.overview import model_label
+from models_ml.models import ModelVersion
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Something a person could do now, with its reason and where to do it."""
+
+    icon: str
+    hue: str
+    title: str
+    reason: str
+    url: str
+    verb: str
+
+
+def _at(name: str, *args: Any, tail: str = "") -> str:
+    try:
+        return reverse(name, args=args) + tail
+    except NoReverseMatch:
+        return ""
+
+
+def worth_doing(*, models: list[ModelVersion], campaigns: list[Campaign]) -> list[Hint]:
+    """At most three hints, the most pressing first; all of them from rows."""
+    hints = [
+        *_failures(),
+        *_quarantined(),
+        *_drafts(campaigns),
+        *_best_leaf(models),
+        *_refused(models),
+    ]
+    return [hint for hint in hints if hint.url][:3]
+
+
+def _failures() -> Iterator[Hint]:
+    failed = Job.objects.filter(
+        state=Job.State.FAILED, finished_at__gte=timezone.now() - timedelta(days=7)
+    ).only("public_id", "title", "error")
+    for job in failed[:1]:
+        yield Hint(
+            "alert-triangle",
+            "k4",
+            _("%(job)s failed") % {"job": job.title},
+            job.error[:140],
+            _at("core:job-detail", job.public_id),
+            _("See why"),
+        )
+
+
+def _quarantined() -> Iterator[Hint]:
+    row = (
+        ImportJob.objects.filter(state=ImportJob.State.DONE, quarantined__gt=0)
+        .only("public_id", "original_name", "quarantined", "received")
+        .first()
+    )
+    if row:
+        title = ngettext(
+            "%(n)s row was set aside", "%(n)s rows were set aside", row.quarantined
+        ) % {"n": ui.comma(row.quarantined)}
+        reason = _("of %(all)s in %(file)s; each has its reason") % {
+            "all": ui.comma(row.received),
+            "file": row.original_name,
+        }
+        yield Hint(
+            "table-import",
+            "k3",
+            title,
+            reason,
+            _at("ingestion:import-detail", row.public_id),
+            _("Review"),
+        )
+
+
+def _drafts(campaigns: list[Campaign]) -> Iterator[Hint]:
+    for campaign in campaigns:
+        if campaign.state in (Campaign.State.DRAFT, Campaign.State.PAUSED):
+            paused = campaign.state == Campaign.State.PAUSED
+            title = _("%(name)s is paused") if paused else _("%(name)s waits to be sent")
+            segment = campaign.segment
+            reason = _("nobody is chosen yet")
+            if segment is not None:
+                reason = _("for %(people)s people in %(segment)s") % {
+                    "people": ui.comma(segment.size),
+                    "segment": segment.name,
+                }
+            yield Hint(
+                "send",
+                "k1",
+                title % {"name": campaign.name},
+                reason,
+                _at("campaigns:campaign-detail", campaign.pk),
+                _("Open"),
+            )
+            return
+
+
+def _best_leaf(models: list[ModelVersion]) -> Iterator[Hint]:
+    """The live tree's best group, unless a sent campaign already went to a segment made of it."""
+    tree = next((m for m in models if m.name == "repeat_90d" and m.state == "live"), None)
+    leaves = tree.details.get("leaves", []) if tree else []
+    if tree is None or not leaves:
+        return
+    best = max(leaves, key=lambda leaf: leaf["rate"]["low"])
+    reached = Campaign.objects.filter(
+        segment__origin__leaf=best["id"],
+        state__in=[Campaign.State.RUNNING, Campaign.State.FINISHED, Campaign.State.SCHEDULED],
+    )
+    if not reached.exists():
+        yield Hint(
+            "binary-tree-2",
+            "k6",
+            _("People most likely to order again have not been reached"),
+            _("%(chance)s of the best group ordered again in 90 days, %(lift)s times the average")
+            % {"chance": ui.pct(best["chance"], 0), "lift": ui.decimal(best["lift"]["value"], 1)},
+            _at("campaigns:tree"),
+            _("See them"),
+        )
+
+
+def _refused(models: list[ModelVersion]) -> Iterator[Hint]:
+    for model in models:
+        if model.state == ModelVersion.State.REFUSED:
+            yield Hint(
+                "brain",
+                "k6",
+                _("%(model)s was not published") % {"model": model_label(model.name)},
+                model.reason[:140],
+                _at("models_ml:model-list"),
+                _("Compare"),
+            )
+            return

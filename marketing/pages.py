@@ -1,0 +1,99 @@
+"""The pages that need every app: home, one person seen whole, and the search of the palette."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ingestion.models import Customer
+from marketing import hints, overview, person
+from marketing.core.auth import page
+from marketing.core.models import Job
+
+FOUND = 6
+
+
+@page("view")
+def home(request: HttpRequest) -> HttpResponse:
+    """What happened, what is worth doing and what runs; useful from the first rows on."""
+    now = timezone.now()
+    days = int(request.GET["days"]) if request.GET.get("days") in ("7", "28", "90") else 28
+    running = list(
+        Job.objects.filter(state__in=Job.OPEN).defer("log", "result", "params").order_by("id")[:6]
+    )
+    context: dict[str, Any] = {
+        "greeting": _greeting() % {"name": request.user.first_name or request.user.username},  # type: ignore[union-attr]
+        "days": days,
+        "periods": overview.PERIODS,
+        "running": running,
+    }
+    if not running and overview.is_empty():
+        return render(request, "home_empty.html", context)
+    models = overview.newest_models()
+    campaigns = overview.recent_campaigns()
+    seen = overview.happened(days=days, now=now)
+    context |= {
+        "seen": seen,
+        "chart": overview.chart(seen) if seen else None,
+        "hints": hints.worth_doing(models=models, campaigns=campaigns),
+        "models": overview.health(models),
+        "campaigns": campaigns,
+        "stages": overview.lifecycle(),
+        "ended": list(
+            Job.objects.filter(state=Job.State.DONE, finished_at__gte=now - timedelta(days=2))
+            .only("public_id", "kind", "title", "finished_at", "started_at", "result_url", "state")
+            .order_by("-finished_at")[:5]
+        ),
+    }
+    return render(request, "home.html", context)
+
+
+def _greeting() -> str:
+    hour = timezone.localtime().hour
+    if hour < 5 or hour >= 18:
+        return _("Good evening, %(name)s")
+    return _("Good morning, %(name)s") if hour < 12 else _("Good afternoon, %(name)s")
+
+
+@page("view")
+def customer(request: HttpRequest, customer_id: int) -> HttpResponse:
+    """One person: consent, numbers with reasons, timeline, orders, segments, picks, mails."""
+    found = get_object_or_404(Customer.objects.select_related("rollup"), pk=customer_id)
+    return render(request, "customer.html", person.seen_whole(found))
+
+
+@page("view")
+def people_search(request: HttpRequest) -> HttpResponse:
+    """People whose name, e-mail or number begins with what was typed into the palette."""
+    typed = request.GET.get("q", "").strip()[:80]
+    found: list[Customer] = []
+    if len(typed) >= 2:
+        found = list(
+            Customer.objects.annotate(full_name=Concat("first_name", Value(" "), "last_name"))
+            .filter(
+                Q(external_id__startswith=typed)
+                | Q(email__startswith=typed.lower())
+                | Q(full_name__istartswith=typed)
+                | Q(last_name__istartswith=typed)
+            )
+            .order_by("id")[:FOUND]
+        )
+    return render(request, "core/_people_found.html", {"found": found, "typed": typed})
+
+
+@login_not_required
+def csrf_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without a valid token: say what may have happened, in the platform's own words."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(
+            _("This page was open for too long. Reload it and try again; nothing was changed."),
+            status=403,
+            content_type="text/plain; charset=utf-8",
+        )
+    return render(request, "403_csrf.html", status=403)

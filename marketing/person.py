@@ -1,0 +1,214 @@
+"""One person seen whole: what each app knows of them, in a handful of questions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.models import Message
+from ingestion.models import Consent, Customer, Event, Order, OrderLine, Suppression
+from marketing.core.templatetags import ui
+from models_ml import queries as numbers
+from models_ml.queries import Person
+from recommendations.models import Recommendation
+
+ORDERS, MESSAGES, EVENTS, PICKS = 12, 12, 40, 8
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One answer about one channel, and why."""
+
+    label: str
+    tone: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of the timeline."""
+
+    at: datetime
+    icon: str
+    hue: str
+    text: str
+    detail: str
+    url: str = ""
+
+
+def seen_whole(customer: Customer) -> dict[str, Any]:
+    """Everything the customer page shows."""
+    person = numbers.for_customer(customer_id=customer.pk)
+    orders = list(
+        Order.objects.filter(customer=customer)
+        .annotate(goods=Count("lines", filter=Q(lines__kind=OrderLine.Kind.PRODUCT)))
+        .order_by("-placed_at", "-id")[:ORDERS]
+    )
+    messages = list(
+        Message.objects.filter(customer=customer)
+        .select_related("run__campaign")
+        .only("state", "reason", "subject", "queued_at", "sent_at", "run__campaign__name")
+        .order_by("-id")[:MESSAGES]
+    )
+    return {
+        "customer": customer,
+        "currency": orders[0].currency if orders else settings.DEFAULT_CURRENCY,
+        "chips": _chips(customer),
+        "person": person,
+        "numbers": _numbers(person, customer),
+        "orders": orders,
+        "spending": [float(order.total) for order in reversed(orders)],
+        "messages_sent": [
+            {
+                "message": row,
+                "url": message_url(row.pk) if row.sent_at else "",
+                "why": row.reason.replace("_", " "),
+            }
+            for row in messages
+        ],
+        "timeline": _timeline(customer, orders, messages),
+        "picks": _picks(customer),
+    }
+
+
+def _picks(customer: Customer) -> list[dict[str, Any]]:
+    rows = (
+        Recommendation.objects.filter(customer=customer, set__serving=True)
+        .select_related("product", "set")
+        .order_by("set_id", "rank")[:PICKS]
+    )
+    return [
+        {
+            "name": row.product.name or row.product.sku,
+            "price": row.product.price,
+            "currency": row.product.currency,
+            "engine": row.set.engine,
+            "why": row.reason.get("text", ""),
+        }
+        for row in rows
+    ]
+
+
+def _chips(customer: Customer) -> list[Chip]:
+    """May we write, and why: consent, address and suppression, per channel that has an answer."""
+    answers = {
+        (row.channel, row.purpose): row
+        for row in Consent.objects.filter(customer=customer, current=True)
+    }
+    blocked = {}
+    if customer.email:
+        blocked = {
+            row.channel: row
+            for row in Suppression.objects.filter(
+                address__in=[customer.email, customer.phone or customer.email]
+            )
+        }
+    chips = []
+    for channel, name in (("email", _("E-mail")), ("sms", _("SMS")), ("push", _("Push"))):
+        answer = answers.get((channel, "marketing"))
+        if channel in blocked:
+            chips.append(
+                Chip(_("%(channel)s: stopped") % {"channel": name}, "bad", blocked[channel].reason)
+            )
+        elif answer is not None and answer.granted:
+            why = _("agreed %(day)s, %(source)s") % {
+                "day": ui.day(answer.at),
+                "source": answer.source,
+            }
+            chips.append(Chip(_("%(channel)s: yes") % {"channel": name}, "good", why))
+        elif answer is not None:
+            why = _("declined %(day)s, %(source)s") % {
+                "day": ui.day(answer.at),
+                "source": answer.source,
+            }
+            chips.append(Chip(_("%(channel)s: no") % {"channel": name}, "bad", why))
+        elif channel == "email":
+            chips.append(
+                Chip(_("E-mail: never asked"), "", _("no answer is stored, so nothing is sent"))
+            )
+    profiling = answers.get(("email", "profiling"))
+    if profiling is not None and not profiling.granted:
+        chips.append(
+            Chip(_("No profiling"), "warn", _("declined %(day)s") % {"day": ui.day(profiling.at)})
+        )
+    return chips
+
+
+def _numbers(person: Person | None, customer: Customer) -> list[dict[str, Any]]:
+    """(label, text, predicted) of every number that is known."""
+    if person is None:
+        return []
+    return [
+        {
+            "label": number.label,
+            "text": _worded(number.value, number.unit, number.decimals),
+            "ai": number.predicted,
+        }
+        for number in person.numbers
+        if number.value is not None and not number.predicted
+    ]
+
+
+def _worded(value: float, unit: str, decimals: int) -> str:
+    if unit == "money":
+        return ui.money(value, settings.DEFAULT_CURRENCY)
+    if unit == "share":
+        return ui.pct(value)
+    if unit == "days":
+        return ngettext("%(n)s day", "%(n)s days", round(value)) % {
+            "n": ui.decimal(value, 0 if value > 9 else decimals)
+        }
+    return ui.decimal(value, 0 if float(value).is_integer() else decimals)
+
+
+def _timeline(customer: Customer, orders: list[Order], messages: list[Message]) -> list[Moment]:
+    """Orders, mails and events together, newest first."""
+    moments = [
+        Moment(
+            order.placed_at,
+            "shopping-cart",
+            "k2",
+            _("Order %(number)s") % {"number": order.external_id}
+            if order.total >= 0
+            else _("Return %(number)s") % {"number": order.external_id},
+            ui.money(order.total, order.currency),
+        )
+        for order in orders
+    ]
+    moments += [
+        Moment(
+            message.sent_at or message.queued_at,
+            "mail",
+            "k1",
+            message.subject or message.run.campaign.name,
+            message.get_state_display(),
+            message_url(message.pk),
+        )
+        for message in messages
+    ]
+    moments += [
+        Moment(event.at, "activity", "k5", event.type.replace("_", " "), _short(event.properties))
+        for event in Event.objects.filter(customer=customer).order_by("-at")[:EVENTS]
+    ]
+    return sorted(moments, key=lambda moment: moment.at, reverse=True)[:EVENTS]
+
+
+def _short(properties: dict[str, Any]) -> str:
+    parts = [
+        f"{name} {value}"
+        for name, value in properties.items()
+        if isinstance(value, (str, int, float))
+    ]
+    return " · ".join(parts[:3])[:120]
+
+
+def message_url(message_id: int) -> str:
+    try:
+        return reverse("campaigns:message-detail", args=[message_id])
+    except NoReverseMatch:
+        return ""

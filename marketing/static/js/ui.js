@@ -1,0 +1,107 @@
+/* Shell behaviour shared by every page: theme, menus, dialogs, toasts, shortcuts, palette, jobs. No inline handlers anywhere. */
+(() => {
+  const $ = (s, r = document) => r.querySelector(s), $$ = (s, r = document) => [...r.querySelectorAll(s)];
+  const root = document.documentElement, said = root.dataset;
+  const reduce = matchMedia("(prefers-reduced-motion: reduce)");
+
+  /* menus: native popover; placed beside the button that opened it */
+  document.addEventListener("beforetoggle", e => { if (e.target.matches?.(".menu") && e.newState === "open") e.target.style.visibility = "hidden"; }, true);
+  document.addEventListener("toggle", e => {
+    const m = e.target; if (!m.matches?.(".menu") || e.newState !== "open") return;
+    const b = document.querySelector(`[popovertarget="${m.id}"]:focus`) || m._by || document.querySelector(`[popovertarget="${m.id}"]`);
+    if (b) {
+      const r = b.getBoundingClientRect(), w = m.offsetWidth, h = m.offsetHeight, g = 6;
+      let x = r.left; if (x + w > innerWidth - 8) x = Math.max(8, Math.min(r.right - w, innerWidth - w - 8));
+      let y = r.bottom + g; if (y + h > innerHeight - 8) y = r.top - h - g > 8 ? r.top - h - g : Math.max(8, innerHeight - h - 8);
+      m.style.left = x + "px"; m.style.top = y + "px";
+    }
+    m.style.visibility = "";
+    $$('[hx-trigger~="menu-opened"]', m).forEach(n => n.dispatchEvent(new Event("menu-opened")));
+  }, true);
+  document.addEventListener("click", e => {
+    const p = e.target.closest("[popovertarget]"); if (p) { const m = document.getElementById(p.getAttribute("popovertarget")); if (m) m._by = p; }
+    const o = e.target.closest("[data-open]"); if (o) { const d = $(o.dataset.open); d && !d.open && d.showModal(); }
+    const c = e.target.closest("[data-close]"); if (c) c.closest("dialog")?.close();
+    if (e.target.matches?.("dialog[open]")) { const r = e.target.getBoundingClientRect(); if (e.clientX < r.left || e.clientX > r.right || e.clientY < r.top || e.clientY > r.bottom) e.target.close(); }
+    const t = e.target.closest("[data-toast]"); if (t) toast(JSON.parse(t.dataset.toast));
+    const k = e.target.closest("[data-copy]"); if (k) { const from = $(k.dataset.copy); if (from) { from.select?.(); navigator.clipboard?.writeText(from.value ?? from.textContent).then(() => toast({ title: said.tCopied })); } }
+    const mi = e.target.closest(".menu a, .menu .mi"); if (mi && mi.closest("[popover]")) mi.closest("[popover]").hidePopover?.();
+  });
+  /* arrow keys inside menus */
+  document.addEventListener("keydown", e => {
+    const m = e.target.closest?.(".menu"); if (!m || !/^Arrow(Up|Down)$/.test(e.key)) return;
+    const items = $$("a,button.mi", m), i = items.indexOf(e.target); e.preventDefault();
+    items[(i + (e.key === "ArrowDown" ? 1 : -1) + items.length) % items.length]?.focus();
+  });
+  /* a form that goes with its first control: filters without a button */
+  document.addEventListener("change", e => { const f = e.target.closest?.("form[data-submit-on-change]"); if (f) f.requestSubmit(); });
+
+  const svg = n => { const s = document.createElementNS("http://www.w3.org/2000/svg", "svg"); s.setAttribute("class", "icon"); s.setAttribute("aria-hidden", "true"); const u = document.createElementNS(s.namespaceURI, "use"); u.setAttribute("href", said.icons + "#" + n); s.append(u); return s; };
+  const el = (tag, cls, text) => { const n = document.createElement(tag); if (cls) n.className = cls; if (text != null) n.textContent = text; return n; };
+  function toast({ title, body, tone = "good", icon = "circle-check", action, href, sticky }) {
+    const t = el("div", "toast"), i = svg(icon); i.classList.add("tone-" + tone);
+    const b = el("div"); b.append(el("b", "med", title)); if (body) b.append(el("p", "", body));
+    const x = el("button", "btn ghost sm icon-only"); x.type = "button"; x.setAttribute("aria-label", said.tDismiss); x.append(svg("x")); x.addEventListener("click", () => t.remove());
+    t.append(i, b, x);
+    if (action && href) { const a = el("div", "acts"), l = el("a", "link", action); l.href = href; a.append(l); t.append(a); }
+    const box = $("#toasts"); box.append(t); while (box.children.length > 3) box.firstElementChild.remove();
+    if (!sticky) setTimeout(() => t.remove(), 8000);
+  }
+  window.ui = { $, $$, svg, el, toast, reduce };
+
+  /* shortcuts: single keys never fire while typing */
+  let pending = "";
+  const go = (attr, key) => { const a = $$(`[${attr}]`).find(n => n.getAttribute(attr) === key); if (a) location.href = a.getAttribute("href"); };
+  document.addEventListener("keydown", e => {
+    if ((e.metaKey || e.ctrlKey) && e.key.toLowerCase() === "k") { const d = $("#cmdk"); if (!d) return; e.preventDefault(); d.open ? d.close() : d.showModal(); return; }
+    if (e.metaKey || e.ctrlKey || e.altKey || e.target.closest?.("input,textarea,select,[contenteditable],dialog")) return;
+    if (e.key === "/" && $("#cmdk")) { e.preventDefault(); $("#cmdk").showModal(); }
+    if (e.key === "?") $("#keys")?.showModal();
+    if (pending === "g") go("data-go", e.key);
+    if (pending === "c") go("data-make", e.key);
+    pending = pending ? "" : e.key === "g" || e.key === "c" ? e.key : ""; setTimeout(() => (pending = ""), 900);
+  });
+
+  /* server words: HX-Trigger {"toast": {...}}; errors of fragments never stay silent */
+  document.addEventListener("toast", e => toast(e.detail));
+  document.addEventListener("htmx:responseError", e => { if (e.target.closest?.("[data-quiet]")) return; const kind = e.detail.xhr.getResponseHeader("content-type") || ""; toast({ title: said.tRefused || "", body: kind.startsWith("text/plain") ? e.detail.xhr.responseText : "", tone: "bad", icon: "alert-triangle", sticky: true }); });
+  document.addEventListener("htmx:sendError", e => { if (e.target.closest?.("[data-quiet]")) return; toast({ title: said.tLost || "", body: said.tLost2, tone: "bad", icon: "alert-triangle" }); });
+  /* polling parts put themselves off while the page is hidden or the server is away */
+  document.addEventListener("htmx:sendError", e => { const n = e.target.closest?.("[data-poll]"); if (n) setTimeout(() => n.isConnected && htmx.trigger(n, "poll-again"), 5000); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) $$("[data-poll]").forEach(n => htmx.trigger(n, "poll-again")); });
+  document.addEventListener("htmx:beforeRequest", e => { if (document.hidden && e.target.matches?.("[data-poll]")) e.preventDefault(); });
+  /* progress is spoken at each quarter, not at each poll */
+  const quarter = new Map();
+  document.addEventListener("htmx:afterSettle", () => $$('[role="progressbar"][data-job]').forEach(p => {
+    const q = Math.floor(Number(p.getAttribute("aria-valuenow") || 0) / 25), was = quarter.get(p.dataset.job);
+    if (was !== undefined && q > was) { const box = $("#announcer"); if (box) box.textContent = `${p.getAttribute("aria-label")}: ${q * 25}%`; }
+    quarter.set(p.dataset.job, q);
+  }));
+
+  document.addEventListener("alpine:init", () => {
+    Alpine.data("shell", () => ({
+      side: false,
+      get sideClass() { return this.side ? "open" : ""; }, get sideAria() { return this.side ? "true" : "false"; },
+      openSide() { this.side = true; this.$nextTick(() => $("#side a")?.focus()); }, closeSide() { this.side = false; },
+      init() { document.addEventListener("keydown", e => { if (e.key === "Escape" && this.side) this.side = false; }); },
+      cycleTheme() {
+        const dark = said.theme === "dark" || (said.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+        const t = dark ? "light" : "dark"; said.theme = t; localStorage.setItem("theme", t); dispatchEvent(new Event("themechange"));
+        if (said.themeUrl) htmx.ajax("POST", said.themeUrl, { values: { theme: t }, swap: "none", source: document.body });
+      },
+    }));
+    Alpine.data("cmdk", () => ({
+      init() { this.$root.addEventListener("htmx:afterSwap", () => this.pick(0)); this.pick(0); },
+      opts() { return $$('[role="option"]', this.$root).filter(o => !o.hidden); },
+      filter(e) { const q = e.target.value.trim().toLowerCase(); $$('[role="option"]:not([data-found])', this.$root).forEach(o => (o.hidden = !o.textContent.toLowerCase().includes(q))); $$('[role="group"]:not([data-found])', this.$root).forEach(g => (g.hidden = !$$('[role="option"]', g).some(o => !o.hidden))); this.pick(0); },
+      pick(i) { const o = this.opts(), input = $("input", this.$root); $$('[role="option"]', this.$root).forEach(x => x.setAttribute("aria-selected", x === o[i])); if (o[i]) { input.setAttribute("aria-activedescendant", o[i].id); if (this.$root.open) o[i].scrollIntoView({ block: "nearest" }); } else input.removeAttribute("aria-activedescendant"); },
+      onKey(e) { const o = this.opts(), i = o.findIndex(x => x.getAttribute("aria-selected") === "true"); if (!o.length) return; if (e.key === "ArrowDown") { e.preventDefault(); this.pick((i + 1) % o.length); } if (e.key === "ArrowUp") { e.preventDefault(); this.pick((i - 1 + o.length) % o.length); } if (e.key === "Enter" && o[i]) { e.preventDefault(); location.href = o[i].getAttribute("href"); } },
+    }));
+    /* tabs on one page: role=tablist with buttons that name their panel */
+    Alpine.data("tabset", () => ({
+      go(e) { this.show(e.currentTarget); },
+      show(btn) { $$('[role="tab"]', this.$root).forEach(x => { const on = x === btn; x.setAttribute("aria-selected", on); x.tabIndex = on ? 0 : -1; const p = document.getElementById(x.getAttribute("aria-controls")); if (p) p.hidden = !on; }); },
+      keys(e) { const k = { ArrowRight: 1, ArrowLeft: -1 }[e.key]; if (!k) return; const tabs = $$('[role="tab"]', this.$root), n = tabs[(tabs.indexOf(document.activeElement) + k + tabs.length) % tabs.length]; n.focus(); this.show(n); },
+    }));
+  });
+})();

@@ -1,0 +1,282 @@
+"""Rows for tests, made by plain functions: name what matters, the rest is filled in.
+
+The cast: ada buys often, ben bought once long ago, cleo never bought and never agreed to mail.
+"""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import Group
+
+from campaigns.models import Campaign, Message, Run, Segment, Template
+from ingestion.models import (
+    Consent,
+    Customer,
+    CustomerRollup,
+    Identity,
+    ImportJob,
+    Order,
+    OrderLine,
+    Product,
+    Source,
+)
+from marketing.core import auth
+from marketing.core.models import Job, User
+from models_ml.models import ModelVersion, Traits
+from recommendations.models import Placement, Recommendation, RecommendationSet
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+PASSWORD = "correct horse battery"
+_number = itertools.count(1)
+
+
+def user(role: str = "marketer", **values: Any) -> User:
+    """Somebody who signs in with PASSWORD, in one of the four roles."""
+    auth.create_roles()
+    name = values.pop("username", f"{role}{next(_number)}")
+    made = User.objects.create_user(name, password=PASSWORD, **values)
+    made.groups.add(Group.objects.get(name=role))
+    return made
+
+
+def source(name: str = "shop") -> Source:
+    return Source.objects.get_or_create(name=name)[0]
+
+
+def customer(name: str = "", *, consent: bool | None = True, **values: Any) -> Customer:
+    """A person with a mail address under example.com; `consent=None` means never asked."""
+    n = next(_number)
+    name = name or f"person{n}"
+    values = {
+        "external_id": f"c{n}",
+        "email": f"{name.lower()}@example.com",
+        "first_name": name.title(),
+        "country": "GB",
+        "first_seen_at": NOW - timedelta(days=400),
+        **values,
+    }
+    made = Customer.objects.create(**values)
+    Identity.objects.create(customer=made, kind="external", value=str(made.external_id))
+    if made.email:
+        Identity.objects.create(customer=made, kind="email", value=made.email)
+    if consent is not None:
+        Consent.objects.create(
+            customer=made, granted=consent, source="sign-up form", at=NOW - timedelta(days=100)
+        )
+    return made
+
+
+def product(sku: str = "", **values: Any) -> Product:
+    sku = sku or f"SKU{next(_number)}"
+    values = {"name": f"Product {sku}", "price": Decimal("4.50"), **values}
+    return Product.objects.get_or_create(sku=sku, defaults=values)[0]
+
+
+def order(
+    buyer: Customer | None,
+    *,
+    days_ago: float = 1,
+    lines: list[tuple[Product, int]] | None = None,
+    **values: Any,
+) -> Order:
+    """An order of (product, quantity) lines at the products' prices; the buyer's rollup follows."""
+    lines = lines or [(product("TEAPOT"), 1)]
+    placed_at = values.pop("placed_at", NOW - timedelta(days=days_ago))
+    total = sum((goods.price or Decimal(0)) * quantity for goods, quantity in lines)
+    made = Order.objects.create(
+        **{
+            "source": source(),
+            "external_id": f"o{next(_number)}",
+            "customer": buyer,
+            "placed_at": placed_at,
+            "currency": "GBP",
+            "total": total,
+            "country": "GB",
+            **values,
+        }
+    )
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=made,
+            line_no=i,
+            customer=buyer,
+            product=goods,
+            placed_at=placed_at,
+            sku=goods.sku,
+            description=goods.name,
+            quantity=quantity,
+            unit_price=goods.price or 0,
+            total=(goods.price or Decimal(0)) * quantity,
+        )
+        for i, (goods, quantity) in enumerate(lines, start=1)
+    )
+    if buyer is not None:
+        _roll_up(buyer)
+    return made
+
+
+def _roll_up(buyer: Customer) -> None:
+    orders = list(Order.objects.filter(customer=buyer).order_by("placed_at"))
+    lines = list(OrderLine.objects.filter(customer=buyer))
+    CustomerRollup.objects.update_or_create(
+        customer=buyer,
+        defaults={
+            "orders": len(orders),
+            "units": sum(line.quantity for line in lines),
+            "revenue": sum(one.total for one in orders),
+            "products": len({line.sku for line in lines}),
+            "first_order_at": orders[0].placed_at,
+            "last_order_at": orders[-1].placed_at,
+        },
+    )
+
+
+def traits(person: Customer, **values: Any) -> Traits:
+    values = {"as_of": NOW, "orders": 3, "revenue": 42.0, "recency_days": 12.0, **values}
+    return Traits.objects.update_or_create(customer=person, defaults=values)[0]
+
+
+def segment(
+    name: str = "Recent buyers", rule: dict[str, Any] | None = None, **values: Any
+) -> Segment:
+    rule = rule or {"field": "traits.recency_days", "op": "<=", "value": 30}
+    return Segment.objects.create(name=name, rule=rule, **{"size": 2, "counted_at": NOW, **values})
+
+
+def template(name: str = "Come back", **values: Any) -> Template:
+    values = {
+        "subject": "Something for you",
+        "mjml": "<mjml><mj-body><mj-section><mj-column><mj-text>Hello</mj-text></mj-column>"
+        "</mj-section></mj-body></mjml>",
+        "html": "<p>Hello</p>",
+        "text": "Hello",
+        **values,
+    }
+    return Template.objects.create(name=name, **values)
+
+
+def campaign(name: str = "Spring letter", **values: Any) -> Campaign:
+    values.setdefault("segment", None)
+    values.setdefault("template", None)
+    return Campaign.objects.create(
+        name=name, **{"from_name": "My shop", "from_email": "hello@shop.example.com", **values}
+    )
+
+
+def run(of: Campaign, people: list[Customer], *, state: str = "sent", **values: Any) -> Run:
+    """A run with one message per person, all in one state."""
+    made = Run.objects.create(campaign=of, audience=len(people), **values)
+    Message.objects.bulk_create(
+        Message(
+            run=made,
+            customer=person,
+            address=person.email or "",
+            state=state,
+            subject="Something for you",
+            sent_at=NOW if state == "sent" else None,
+            message_id=f"<m{next(_number)}@example.com>" if state == "sent" else None,
+        )
+        for person in people
+    )
+    return made
+
+
+def job(title: str = "Import orders.csv", *, state: str = "running", **values: Any) -> Job:
+    values = {"kind": "import.run", "queue": "bulk", "created_at": NOW, **values}
+    if state != "queued":
+        values.setdefault("started_at", values["created_at"])
+    if state in ("done", "failed", "stopped"):
+        values.setdefault("finished_at", values["started_at"] + timedelta(seconds=42))
+    return Job.objects.create(title=title, state=state, **values)
+
+
+def import_job(name: str = "orders.csv", **values: Any) -> ImportJob:
+    values = {
+        "kind": "orders",
+        "state": "done",
+        "received": 100,
+        "stored": 90,
+        "duplicate": 6,
+        "quarantined": 4,
+        "path": f"/nowhere/{name}",
+        **values,
+    }
+    return ImportJob.objects.create(source=source(), original_name=name, **values)
+
+
+def model_version(name: str = "repeat_90d", version: int = 1, **values: Any) -> ModelVersion:
+    values = {
+        "state": "live",
+        "algorithm": "decision tree",
+        "metrics": {"auc": 0.81},
+        "baseline": {"auc": 0.74},
+        "rows": 4000,
+        "trained_at": NOW,
+        **values,
+    }
+    return ModelVersion.objects.create(name=name, version=version, **values)
+
+
+def picks(person: Customer, goods: list[Product], *, engine: str = "als") -> RecommendationSet:
+    """A serving set with these products for one person."""
+    place = Placement.objects.get_or_create(slug="home", defaults={"name": "Home"})[0]
+    made, _new = RecommendationSet.objects.get_or_create(
+        placement=place, engine=engine, state="complete", defaults={"serving": True}
+    )
+    Recommendation.objects.bulk_create(
+        Recommendation(set=made, customer=person, rank=i, product=item, score=1 / i)
+        for i, item in enumerate(goods, start=1)
+    )
+    return made
+
+
+class Cast(NamedTuple):
+    """Three people whose differences most tests need."""
+
+    ada: Customer
+    ben: Customer
+    cleo: Customer
+
+
+def cast() -> Cast:
+    """ada: four orders up to yesterday; ben: one order 200 days ago; cleo: none, and no consent."""
+    teapot, cup = (
+        product("TEAPOT", name="Red teapot"),
+        product("CUP", name="Blue cup", price=Decimal("2.25")),
+    )
+    ada = customer("ada", last_name="Byron", external_id="10001")
+    ben = customer("ben", last_name="Okri", external_id="10002")
+    cleo = customer("cleo", consent=False, external_id="10003")
+    for days in (1, 15, 40, 90):
+        order(ada, days_ago=days, lines=[(teapot, 2), (cup, 4)])
+    order(ben, days_ago=200, lines=[(cup, 1)])
+    traits(ada, orders=4, recency_days=1.0, revenue=72.0, repeat_90d=0.62)
+    traits(ben, orders=1, recency_days=200.0, revenue=2.25, repeat_90d=0.11)
+    traits(cleo, orders=0, recency_days=None, revenue=0.0)
+    return Cast(ada, ben, cleo)
+
+
+def shop() -> Cast:
+    """A small shop with something on every page."""
+    people = cast()
+    import_job()
+    job(state="done", result={"stored": 90, "quarantined": 4}, result_url="")
+    job("Train the tree", kind="tree.train", queue="train", state="failed", error="Too few people.")
+    job(
+        "Import more.csv",
+        step=2,
+        steps=3,
+        step_label="Storing rows",
+        done=300,
+        total=1000,
+        log=[{"at": NOW.isoformat(), "text": "300 rows stored", "level": "info"}],
+    )
+    model_version()
+    picks(people.ada, [product("CUP"), product("TEAPOT")])
+    recent = segment()
+    sent = campaign("Autumn letter", segment=recent, template=template(), state="finished")
+    run(sent, [people.ada, people.ben])
+    campaign("Spring letter", segment=recent)
+    return people

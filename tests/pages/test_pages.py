@@ -1,0 +1,278 @@
+"""Every page answers for whoever may see it, asks the database little, and refuses the rest."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from marketing.core.models import ApiKey, AuditEntry, Job, User
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("admin", "marketer", "analyst", "integrator")
+QUERIES = 20
+
+
+def signed_in(role: str) -> Client:
+    client = Client()
+    client.force_login(factories.user(role))
+    return client
+
+
+def addresses() -> dict[str, str]:
+    """Every page of the roof and the floor that shows something."""
+    people = factories.shop()
+    job = Job.objects.get(state="running")
+    return {
+        "home": reverse("home"),
+        "home of a week": reverse("home") + "?days=7",
+        "person": reverse("customer", args=[people.ada.pk]),
+        "person who never bought": reverse("customer", args=[people.cleo.pk]),
+        "search": reverse("people-search") + "?q=ad",
+        "jobs": reverse("core:job-list"),
+        "failed jobs": reverse("core:job-list") + "?state=failed",
+        "job": reverse("core:job-detail", args=[job.public_id]),
+        "job card": reverse("core:job-card", args=[job.public_id]),
+        "job live": reverse("core:job-live", args=[job.public_id]),
+        "ring": reverse("core:job-ring") + "?since=1",
+        "menu": reverse("core:job-menu"),
+        "profile": reverse("core:profile"),
+        "team": reverse("core:team"),
+        "password": reverse("password_change"),
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_page_answers_within_its_queries(
+    role: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    pages = addresses()
+    client = signed_in(role)
+    for name, url in pages.items():
+        with django_assert_max_num_queries(QUERIES):
+            answer = client.get(url)
+        assert answer.status_code == 200, name
+
+
+def test_every_page_carries_the_content_security_policy() -> None:
+    pages = addresses()
+    client = signed_in("admin")
+    for name, url in [*pages.items(), ("lost", "/nowhere/"), ("sign in", "/login/")]:
+        policy = client.get(url)["Content-Security-Policy"]
+        for part in (
+            "default-src 'self'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "style-src-attr 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ):
+            assert part in policy.split("; "), name
+
+
+def test_no_page_has_inline_scripts_or_handlers() -> None:
+    client = signed_in("admin")
+    for name, url in addresses().items():
+        html = client.get(url).content.decode()
+        assert " onclick=" not in html, name
+        for tag in html.split("<script")[1:]:
+            attributes = tag.split(">", 1)[0]
+            assert "src=" in attributes or "application/json" in attributes, name
+
+
+def test_whoever_is_not_signed_in_goes_to_the_sign_in_page() -> None:
+    for name, url in addresses().items():
+        answer = Client().get(url)
+        assert answer.status_code == 302, name
+        assert answer["Location"].startswith("/login/?next="), name
+
+
+def test_an_empty_shop_says_how_to_start() -> None:
+    html = signed_in("marketer").get("/").content.decode()
+    assert "Start with your orders" in html
+
+
+def test_home_adds_up_what_the_orders_say() -> None:
+    factories.cast()
+    html = signed_in("analyst").get("/?days=28").content.decode()
+    assert "£36" in html  # two orders of 18.00 in the last 28 days
+    assert "Data from" in html
+
+
+def test_home_hints_at_rows_that_were_set_aside_and_at_failed_jobs() -> None:
+    factories.import_job(quarantined=4)
+    factories.job("Train the tree", state="failed", error="Too few people.", finished_at=_now())
+    html = signed_in("marketer").get("/").content.decode()
+    assert "Train the tree failed" in html
+    assert "Too few people." in html
+
+
+def _now():  # type: ignore[no-untyped-def]
+    from django.utils import timezone
+
+    return timezone.now()
+
+
+def test_a_person_page_says_why_a_mail_may_not_be_sent() -> None:
+    people = factories.cast()
+    client = signed_in("marketer")
+    html = client.get(reverse("customer", args=[people.cleo.pk])).content.decode()
+    assert "E-mail: no" in html
+    assert "declined" in html
+
+
+def test_nobody_is_found_for_one_letter_and_ada_for_two() -> None:
+    people = factories.cast()
+    client = signed_in("analyst")
+    assert b"Ada" not in client.get(reverse("people-search") + "?q=a").content
+    assert (
+        reverse("customer", args=[people.ada.pk]).encode()
+        in client.get(reverse("people-search") + "?q=ad").content
+    )
+
+
+def test_an_unknown_page_and_an_unknown_person_are_404_in_our_own_words() -> None:
+    client = signed_in("analyst")
+    for url in ("/nowhere/", reverse("customer", args=[999999])):
+        answer = client.get(url)
+        assert answer.status_code == 404
+        assert b"There is nothing at this address" in answer.content
+
+
+def test_a_form_without_its_token_is_refused_in_our_own_words() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(factories.user("admin"))
+    answer = client.post(reverse("core:theme"), {"theme": "dark"})
+    assert answer.status_code == 403
+    assert b"too old to be taken" in answer.content
+
+
+# --- jobs --------------------------------------------------------------------------------------
+
+
+def test_an_analyst_cannot_cancel_a_job() -> None:
+    job = factories.job(state="queued")
+    answer = signed_in("analyst").post(reverse("core:job-cancel", args=[job.public_id]))
+    assert answer.status_code == 403
+    assert b"Your role" in answer.content
+    job.refresh_from_db()
+    assert job.state == "queued"
+
+
+def test_a_waiting_job_is_cancelled_and_tried_again() -> None:
+    job = factories.job(state="queued")
+    client = signed_in("marketer")
+    client.post(reverse("core:job-cancel", args=[job.public_id]))
+    job.refresh_from_db()
+    assert job.state == "stopped"
+    client.post(reverse("core:job-retry", args=[job.public_id]))
+    job.refresh_from_db()
+    assert job.state == "queued"
+    actions = list(AuditEntry.objects.order_by("id").values_list("action", flat=True))
+    assert actions == ["job.cancelled", "job.retried"]
+
+
+def test_cancelling_an_ended_job_says_that_nothing_changed() -> None:
+    job = factories.job(state="done")
+    answer = signed_in("admin").post(reverse("core:job-cancel", args=[job.public_id]), follow=True)
+    assert b"already ended" in answer.content
+
+
+def test_a_running_job_asks_again_and_an_ended_one_stops_asking() -> None:
+    client = signed_in("analyst")
+    job = factories.job(done=250, total=1000)
+    card = reverse("core:job-card", args=[job.public_id])
+    running = client.get(card)
+    assert b"load delay:" in running.content
+    assert b'aria-valuenow="25"' in running.content
+    assert "HX-Trigger" not in running
+    Job.objects.update(state="done")
+    ended = client.get(card)
+    assert b"load delay:" not in ended.content
+    assert "job-ended" in ended["HX-Trigger"]
+
+
+def test_the_ring_tells_once_which_job_ended() -> None:
+    client = signed_in("analyst")
+    factories.job("Import more.csv", state="done", finished_at=_now())
+    ring = reverse("core:job-ring")
+    assert "Done: Import more.csv" in client.get(f"{ring}?since=1")["HX-Trigger"]
+    later = _now().timestamp() + 1
+    assert "HX-Trigger" not in client.get(f"{ring}?since={later}")
+    assert client.get(f"{ring}?since=nonsense").status_code == 200
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+
+def test_a_key_is_shown_once_and_then_only_its_beginning() -> None:
+    client = signed_in("integrator")
+    form = {"name": "web shop", "days": "90", "scopes": ["customers:read", "events:write"]}
+    first = client.post(reverse("core:keys"), form).content.decode()
+    key = ApiKey.objects.get()
+    assert f"pk_{key.prefix}_" in first
+    secret = first.split(f"pk_{key.prefix}_")[1].split('"')[0]
+    assert len(secret) > 30
+    assert secret not in client.get(reverse("core:keys")).content.decode()
+    assert key.scopes == ["customers:read", "events:write"]
+    assert key.expires_at is not None
+
+
+def test_a_key_that_may_do_nothing_is_not_made() -> None:
+    answer = signed_in("admin").post(reverse("core:keys"), {"name": "web shop", "days": "90"})
+    assert answer.status_code == 422
+    assert b"Choose at least one thing" in answer.content
+    assert not ApiKey.objects.exists()
+
+
+def test_a_revoked_key_is_marked() -> None:
+    client = signed_in("admin")
+    client.post(reverse("core:keys"), {"name": "old", "days": "0", "scopes": ["jobs:read"]})
+    key = ApiKey.objects.get()
+    page = client.post(reverse("core:key-revoke", args=[key.pk]), follow=True)
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert b"Revoked" in page.content
+
+
+@pytest.mark.parametrize("role", ["marketer", "analyst"])
+def test_keys_are_for_admins_and_integrators(role: str) -> None:
+    assert signed_in(role).get(reverse("core:keys")).status_code == 403
+
+
+def test_a_profile_changes_language_theme_and_time_zone() -> None:
+    user = factories.user("analyst")
+    client = Client()
+    client.force_login(user)
+    form = {
+        "first_name": "Ines",
+        "last_name": "Alba",
+        "email": "ines@example.com",
+        "language": "zh-hans",
+        "timezone": "Asia/Shanghai",
+        "theme": "dark",
+    }
+    page = client.post(reverse("core:profile"), form, follow=True).content.decode()
+    user = User.objects.get(pk=user.pk)
+    assert (user.language, user.timezone, user.theme) == ("zh-hans", "Asia/Shanghai", "dark")
+    assert '<html lang="zh-Hans" data-theme="dark"' in page
+
+
+def test_an_unknown_time_zone_is_refused() -> None:
+    form = {"language": "en", "timezone": "Mars/Olympus", "theme": "auto"}
+    answer = signed_in("analyst").post(reverse("core:profile"), form)
+    assert answer.status_code == 422
+    assert b"There is no time zone Mars/Olympus" in answer.content
+
+
+def test_the_theme_button_remembers_and_refuses_nonsense() -> None:
+    user = factories.user("analyst")
+    client = Client()
+    client.force_login(user)
+    assert client.post(reverse("core:theme"), {"theme": "dark"}).status_code == 204
+    assert client.post(reverse("core:theme"), {"theme": "neon"}).status_code == 422
+    assert User.objects.get(pk=user.pk).theme == "dark"

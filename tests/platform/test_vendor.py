@@ -1,0 +1,29 @@
+"""Third-party browser code is exactly what the lock file says, with its licence beside it."""
+
+import hashlib
+import json
+from pathlib import Path
+
+STATIC = Path(__file__).resolve().parents[2] / "marketing" / "static"
+LOCK = json.loads((STATIC / "vendor" / "LOCK.json").read_text())
+
+
+def test_every_vendored_file_has_the_locked_hash_and_a_licence_text() -> None:
+    for part in LOCK:
+        content = (STATIC / part["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == part["sha256"], part["file"]
+        for text in part["licence_texts"]:
+            assert (STATIC / text).stat().st_size > 100, text
+
+
+def test_nothing_is_vendored_without_a_line_in_the_lock() -> None:
+    locked = {part["file"] for part in LOCK}
+    for path in [*STATIC.glob("vendor/*.js"), *STATIC.glob("fonts/*")]:
+        assert str(path.relative_to(STATIC)) in locked
+
+
+def test_styles_and_scripts_name_no_other_machine() -> None:
+    for path in [*STATIC.glob("css/*.css"), *STATIC.glob("js/*.js")]:
+        text = path.read_text().replace("http://www.w3.org/2000/svg", "")
+        assert "http://" not in text, path.name
+        assert "https://" not in text, path.name
