@@ -5,20 +5,27 @@ file has started the servers. Celery is not eager: a test that wants work done e
 function or starts a worker. TEST_DATABASE_URL and TEST_REDIS_URL put other servers in their place.
 """
 
+import contextlib
 import os
 import random
 import shutil
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import django
 import numpy as np
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from marketing import embedded
 
+ROOT = Path(__file__).resolve().parent.parent
 _servers = embedded.Servers()
 _given = {name: os.environ.get(f"TEST_{name}", "") for name in ("DATABASE_URL", "REDIS_URL")}
 _servers.start(with_postgres=not _given["DATABASE_URL"], with_valkey=not _given["REDIS_URL"])
@@ -66,7 +73,7 @@ def django_db_modify_db_settings() -> None:
 @pytest.fixture(autouse=True)
 def fixed_seeds() -> None:
     random.seed(20_101_201)
-    np.random.seed(20_101_201)  # noqa: NPY002  libraries still draw from the global generator
+    np.random.seed(20_101_201)
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +85,77 @@ def own_folders(settings, tmp_path: Path) -> Iterator[None]:  # type: ignore[no-
     yield
     for name in ("models", "uploads", "mail"):
         shutil.rmtree(tmp_path / name, ignore_errors=True)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """What a process needs to work on this test's database, queues and folders."""
+    test_database = connection.settings_dict["NAME"]
+    return {
+        **os.environ,
+        "DATABASE_URL": os.environ["DATABASE_URL"].rsplit("/", 1)[0] + f"/{test_database}",
+        "PERENNIAL_VAR": str(tmp_path),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@pytest.fixture
+def start_process(
+    environment: dict[str, str], tmp_path: Path
+) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Start a process of the platform (arguments of `python`); all end with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str, **extra: str) -> "subprocess.Popen[bytes]":
+        log = (tmp_path / f"process-{len(started)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**environment, **extra},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for log in sorted(tmp_path.glob("process-*.log")):  # shown when the test failed
+        sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}\n")
+
+
+@pytest.fixture
+def start_worker(
+    start_process: Callable[..., "subprocess.Popen[bytes]"],
+) -> Callable[..., "subprocess.Popen[bytes]"]:
+    """Start a Celery worker on the named queues; `app` is the module with the Celery app."""
+
+    def start(
+        queues: str = "fast,bulk,train", app: str = "marketing", processes: int = 1, **extra: str
+    ) -> "subprocess.Popen[bytes]":
+        return start_process(
+            *("-m", "celery", "-A", app, "worker", "-Q", queues, "-c", str(processes)),
+            *("--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+            **extra,
+        )
+
+    return start
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> object:
+    """Poll until the condition holds; fails the test when it never does."""
+    until = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > until:
+            pytest.fail(f"this did not come true in {seconds:.0f} s: {condition}")
+        time.sleep(0.1)
+    return value
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., object]:
+    return wait_for

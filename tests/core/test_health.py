@@ -1,0 +1,104 @@
+"""/healthz and /readyz say what is true."""
+
+import json
+import shutil
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+from marketing.core import beats, health
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch):
+    monkeypatch.setattr(health, "_migrated", [])
+
+
+def everybody_alive() -> None:
+    for queue in ("fast", "bulk", "train"):
+        beats.record(queue=queue, now=timezone.now())
+
+
+def test_healthz_answers_without_a_database(client):
+    answer = client.get("/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+@pytest.mark.django_db
+def test_readyz_is_ready_when_everything_works(client):
+    everybody_alive()
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert {name for name, check in answer.json()["checks"].items() if check["ok"]} == {
+        "database",
+        "migrations",
+        "queue",
+        "workers",
+        "disk",
+    }
+
+
+@pytest.mark.django_db
+def test_a_silent_worker_delays_work_but_pages_are_still_answered(client):
+    beats.record(queue="fast", now=timezone.now())
+    body = client.get("/readyz").json()
+
+    assert body["status"] == "delayed"
+    assert body["checks"]["workers"]["why"] == "no sign of life from: bulk, train"
+    assert client.get("/readyz?strict").status_code == 503
+
+
+@pytest.mark.django_db
+def test_an_unreachable_queue_is_said_without_its_address(client, settings):
+    everybody_alive()
+    settings.CELERY_BROKER_URL = "redis://:secret@127.0.0.1:1/0"
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["checks"]["queue"] == {"ok": False, "why": "ConnectionError"}
+    assert b"secret" not in answer.content
+
+
+@pytest.mark.django_db
+def test_a_missing_migration_makes_it_not_ready(client):
+    MigrationRecorder.Migration.objects.filter(app="campaigns").delete()
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["status"]) == (503, "not ready")
+    assert "are not applied" in answer.json()["checks"]["migrations"]["why"]
+
+
+@pytest.mark.django_db
+def test_a_full_disk_makes_it_not_ready(client, monkeypatch):
+    class Usage(NamedTuple):
+        free: int = 5
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage())
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["disk"] == {"ok": False, "free_megabytes": 0}
+
+
+def test_without_a_database_it_is_not_ready_and_no_error_page(environment):
+    environment["DATABASE_URL"] = "postgres://nobody:secret@127.0.0.1:1/nothing"
+    script = (
+        "import django, json; django.setup(); from django.test import Client;"
+        "answer = Client(SERVER_NAME='127.0.0.1').get('/readyz');"
+        "print(json.dumps([answer.status_code, answer.json()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+
+    status, body = json.loads(done.stdout.splitlines()[-1])
+    assert (status, body["status"]) == (503, "not ready")
+    assert body["checks"]["database"] == {"ok": False, "why": "OperationalError"}
+    assert "secret" not in done.stdout
