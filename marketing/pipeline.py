@@ -34,6 +34,7 @@ FOLLOWS: dict[str, list[str]] = {
     "events.stored": [],
     "features.built": [],
     "model.promoted": [],
+    "recommenders.trained": ["recommendations.tasks.refresh_after_training"],
     "recommendations.refreshed": [],
     "run.started": ["campaigns.tasks.deliver"],
 }

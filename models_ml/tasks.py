@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketing.core import bus, jobs
-from models_ml import features, queries, repeat
+from models_ml import catalog, features, queries, repeat, training
 from models_ml.algorithms.tree import Params
 from models_ml.models import ModelVersion
 
@@ -59,3 +59,33 @@ def train_tree(job: jobs.Running) -> dict[str, Any]:
         "auc_baseline": version.baseline["auc"],
         "scored": scored,
     }
+
+
+def train_recommenders(job: jobs.Running) -> dict[str, Any]:
+    """Train every engine of the catalogue on one exam; those that beat popularity go live.
+
+    Called again after a crash it keeps the engines that were stored and judges the rest.
+    """
+    now = timezone.now()
+    job.set_url(reverse("recommendations:home"))
+    job.step(1, _("Reading who bought what"), unit="purchases")
+    exam = training.prepare(as_of=queries.data_now(now=now))
+    job.progress(len(exam.data), len(exam.data))
+    stored = {v.name: v for v in ModelVersion.objects.filter(job_id=job.id).exclude(state="candidate")}
+    baseline = None
+    answer: dict[str, Any] = {"purchases": len(exam.data), "people": len(exam.judging.users)}
+    for number, entry in enumerate(catalog.CATALOG, start=2):
+        job.step(number, _("Training and judging: %(engine)s") % {"engine": entry.title}, unit="rounds")
+        version = stored.get(entry.name)
+        # The baseline is judged again in any case, as the others are compared person by person.
+        if version is None or not entry.gate:
+            version, figures = training.train(
+                name=entry.name, exam=exam, baseline=baseline, now=now, job_id=job.id, report=job.progress
+            )
+            baseline = baseline or figures
+        ndcg = version.metrics[entry.metric]
+        job.log(version.reason or _("%(version)s is live: NDCG@10 %(ndcg).4f in %(seconds).0f s.")
+                % {"version": version, "ndcg": ndcg, "seconds": version.seconds})
+        answer[entry.engine] = {"version": version.version, "state": version.state, entry.metric: ndcg}
+    bus.announce("recommenders.trained", job_id=job.id)
+    return answer

@@ -32,10 +32,10 @@ class Params:
     """`alpha`: trust in a purchase against an absence; `half_life_days`: when it has halved (0: never)."""
 
     factors: int = 64
-    regularization: float = 0.05
+    regularization: float = 30.0
     alpha: float = 10.0
     iterations: int = 15
-    half_life_days: float = 0.0
+    half_life_days: float = 20.0
     threads: int = 2
     seed: int = 20111209
 

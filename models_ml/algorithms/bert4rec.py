@@ -51,15 +51,15 @@ class Params:
     dropout: float = 0.2
     spread: float = 0.05
     warm_table: bool = True
-    mask: float = 0.15
-    mask_weight: float = 0.5
-    half_life_days: float = 60.0
+    mask: float = 0.3
+    mask_weight: float = 2.0
+    half_life_days: float = 30.0
     popular_days: int = 30
     negatives: int = 0
-    batch: int = 128
-    epochs: int = 30
-    patience: int = 6
-    learning_rate: float = 2e-3
+    batch: int = 64
+    epochs: int = 10
+    patience: int = 3
+    learning_rate: float = 3e-3
     weight_decay: float = 0.05
     threads: int = 2
     seed: int = 20111209
@@ -279,13 +279,11 @@ class BERT4Rec:
             if skip_seen:
                 owned = self.seen[rows]
                 at = np.repeat(np.arange(len(rows)), np.diff(owned.indptr))
-                found[torch.from_numpy(at), torch.from_numpy(owned.indices.astype(np.int64))] = (
-                    -torch.inf
-                )
+                found[
+                    torch.from_numpy(at), torch.from_numpy(owned.indices.astype(np.int64))
+                ] = -torch.inf
             values, places = (tensor.cpu().numpy() for tensor in found.topk(width, dim=1))
-            ids[met[part], :width] = np.where(
-                np.isfinite(values), self.items.ids[places], NO_ITEM
-            )
+            ids[met[part], :width] = np.where(np.isfinite(values), self.items.ids[places], NO_ITEM)
             scores[met[part], :width] = values
         return ids, scores
 

@@ -145,7 +145,9 @@ def split_by_time(
     )
 
 
-def matrix(data: Interactions, users: IdMap, items: IdMap, weight: Array | None = None) -> csr_matrix:
+def matrix(
+    data: Interactions, users: IdMap, items: IdMap, weight: Array | None = None
+) -> csr_matrix:
     """Users by items (float32); weights of repeated pairs are added up. Unknown ids are left out."""
     rows, columns = users.encode(data.user), items.encode(data.item)
     values = data.weight if weight is None else weight

@@ -1,0 +1,77 @@
+"""The models we train, one row each. Estimators are named by path, so reading this loads nothing."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model: what it is called, what fits it, what is tried, what it must beat, where it runs.
+
+    `estimator` and `settings` are dotted paths (the class and its frozen parameters); `choices` are
+    the parameters tried, the best of which on the validation window is taken; `gate` is the name
+    whose figure on the same people must be beaten, "" for a baseline that is always published.
+    """
+
+    name: str
+    engine: str
+    title: str | Promise
+    about: str | Promise
+    estimator: str
+    settings: str
+    choices: tuple[dict[str, Any], ...] = field(default=({},))
+    metric: str = "ndcg@10"
+    gate: str = "next_product_popular"
+    by_epochs: bool = False
+    queue: str = "train"
+
+    def build(self, params: dict[str, Any]) -> Any:
+        """A fresh estimator with these parameters."""
+        return import_string(self.estimator)(import_string(self.settings)(**params))
+
+    def read(self) -> Any:
+        """What reads a stored folder of this model."""
+        return import_string(self.estimator).load
+
+
+CATALOG = (
+    Entry(
+        name="next_product_popular",
+        engine="popular",
+        title=_("Popularity"),
+        about=_(
+            "What most different people bought lately. The same list for everyone, less what they own."
+        ),
+        estimator="models_ml.algorithms.popular.Popular",
+        settings="models_ml.algorithms.popular.Params",
+        choices=({"days": 7}, {"days": 14}, {"days": 30}, {"days": 90}, {"days": 0}),
+        gate="",
+    ),
+    Entry(
+        name="next_product_als",
+        engine="als",
+        title=_("ALS matrix factorisation"),
+        about=_(
+            "People and products become short vectors; a product near a person is a likely next purchase."
+        ),
+        estimator="models_ml.algorithms.als.ALS",
+        settings="models_ml.algorithms.als.Params",
+        choices=({"half_life_days": 20.0}, {"half_life_days": 60.0}, {"half_life_days": 0.0}),
+    ),
+    Entry(
+        name="next_product_bert4rec",
+        engine="bert4rec",
+        title=_("BERT4Rec transformer"),
+        about=_("Reads each person's purchases in order and fills in what comes next."),
+        estimator="models_ml.algorithms.bert4rec.BERT4Rec",
+        settings="models_ml.algorithms.bert4rec.Params",
+        by_epochs=True,
+    ),
+)
+BY_NAME = {entry.name: entry for entry in CATALOG}
+BY_ENGINE = {entry.engine: entry for entry in CATALOG}
+BASELINE = CATALOG[0].name

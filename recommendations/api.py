@@ -1,0 +1,196 @@
+"""Picks and engines for integrators."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ingestion.models import Customer
+from marketing.core import jobs
+from marketing.core.api import View, accepted
+from marketing.core.errors import Conflict, NotFound, Refused
+from marketing.core.jobs_api import JobSchema
+from marketing.core.models import Job
+from models_ml import catalog
+from recommendations import evaluate, serve
+from recommendations.evaluate import Judged
+from recommendations.serve import Pick
+
+REFRESH = "recommendations.refresh"
+
+
+class ProductSchema(serializers.Serializer):
+    id = serializers.IntegerField()
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    price = serializers.CharField(allow_null=True)
+    currency = serializers.CharField()
+    url = serializers.CharField()
+    image_url = serializers.CharField()
+
+
+class ReasonSchema(serializers.Serializer):
+    code = serializers.ChoiceField(choices=["because", "popular", "taste"])
+    text = serializers.CharField()
+
+
+class PickSchema(serializers.Serializer):
+    """Documents `pick_body`; answers are built without it."""
+
+    rank = serializers.IntegerField()
+    product = ProductSchema()
+    score = serializers.FloatField()
+    reason = ReasonSchema()
+
+
+class PicksSchema(serializers.Serializer):
+    customer_id = serializers.IntegerField()
+    engine = serializers.CharField(allow_null=True)
+    made_at = serializers.DateTimeField(allow_null=True)
+    data = PickSchema(many=True)
+
+
+class DifferenceSchema(serializers.Serializer):
+    mean = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class EngineSchema(serializers.Serializer):
+    """Documents `engine_body`."""
+
+    engine = serializers.CharField()
+    title = serializers.CharField()
+    model = serializers.CharField()
+    version = serializers.IntegerField()
+    state = serializers.CharField()
+    serves = serializers.BooleanField()
+    ndcg_at_10 = serializers.FloatField()
+    recall_at_10 = serializers.FloatField()
+    ndcg_at_10_with_repeats = serializers.FloatField(allow_null=True)
+    difference_to_popularity = DifferenceSchema(allow_null=True)
+    people_judged = serializers.IntegerField()
+    judged_from = serializers.DateTimeField(allow_null=True)
+    judged_until = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+    trained_at = serializers.DateTimeField()
+
+
+class EnginesSchema(serializers.Serializer):
+    verdict = serializers.CharField()
+    data = EngineSchema(many=True)
+
+
+def pick_body(pick: Pick) -> dict[str, Any]:
+    return {
+        "rank": pick.rank,
+        "product": {
+            "id": pick.product_id,
+            "sku": pick.sku,
+            "name": pick.name,
+            "price": None if pick.price is None else str(pick.price),
+            "currency": pick.currency,
+            "url": pick.url,
+            "image_url": pick.image_url,
+        },
+        "score": pick.score,
+        "reason": {"code": pick.code, "text": pick.reason},
+    }
+
+
+def engine_body(row: Judged) -> dict[str, Any]:
+    return {
+        "engine": row.engine,
+        "title": row.title,
+        "model": row.name,
+        "version": row.version,
+        "state": row.state,
+        "serves": row.serves,
+        "ndcg_at_10": row.ndcg,
+        "recall_at_10": row.recall,
+        "ndcg_at_10_with_repeats": row.ndcg_with_repeats,
+        "difference_to_popularity": row.difference,
+        "people_judged": row.exam.get("people", 0),
+        "judged_from": row.exam.get("test_from"),
+        "judged_until": row.exam.get("until"),
+        "reason": row.reason or None,
+        "trained_at": row.trained_at,
+    }
+
+
+class CustomerRecommendations(View):
+    scope_noun = "recommendations"
+
+    @extend_schema(
+        operation_id="customer_recommendations",
+        responses=PicksSchema,
+        parameters=[
+            OpenApiParameter("engine", str, enum=list(catalog.BY_ENGINE)),
+            OpenApiParameter("limit", int),
+        ],
+    )
+    def get(self, request: Request, customer_id: int) -> Response:
+        """One person's picks, best first, with reasons; `?engine=` asks another engine than the
+        one that serves."""
+        if not Customer.objects.filter(pk=customer_id).exists():
+            raise NotFound(_("There is no such customer."), code="customer_unknown")
+        engine = request.query_params.get("engine") or None
+        current = serve.current_set(engine=engine)
+        picks = serve.for_customers([customer_id], engine=engine)[customer_id]
+        return Response(
+            {
+                "customer_id": customer_id,
+                "engine": current.engine if current else engine,
+                "made_at": current.created_at if current else None,
+                "data": [pick_body(pick) for pick in picks[: _limit(request)]],
+            }
+        )
+
+
+def _limit(request: Request) -> int:
+    raw = request.query_params.get("limit", "10")
+    if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:9]) <= 100:
+        raise Refused(
+            _("limit must be a whole number from 1 to %(max)d.") % {"max": 100},
+            code="bad_limit",
+            field="limit",
+        )
+    return int(raw)
+
+
+class EngineList(View):
+    scope_noun = "recommendations"
+
+    @extend_schema(operation_id="recommendation_engines", responses=EnginesSchema)
+    def get(self, request: Request) -> Response:
+        """Every engine as it was judged last, and which of them serves."""
+        rows = evaluate.engines()
+        return Response(
+            {"verdict": evaluate.verdict(rows), "data": [engine_body(row) for row in rows]}
+        )
+
+
+class Refresh(View):
+    scope_noun = "recommendations"
+
+    @extend_schema(operation_id="recommendations_refresh", request=None, responses={202: JobSchema})
+    def post(self, request: Request) -> Response:
+        """Choose products for everybody again; answers at once with the job's address."""
+        if Job.objects.filter(kind=REFRESH, state__in=Job.OPEN).exists():
+            raise Conflict(
+                _("Products are being chosen already; nothing was started."),
+                code="already_running",
+                remedy=_("Wait for that job to end."),
+            )
+        user = request.user if getattr(request.user, "pk", None) else None
+        return accepted(
+            jobs.start(
+                kind=REFRESH,
+                title=_("Choose products for each person"),
+                user=user,
+                steps=len(catalog.CATALOG),
+            )
+        )

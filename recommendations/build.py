@@ -1,0 +1,201 @@
+"""Make everybody's picks anew: candidates → rules → reasons → written → switched, all or nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.db import connection
+
+from marketing.core import bus
+from marketing.core.db import advisory_lock, copy_rows
+from recommendations import candidates, evaluate, reasons, rules
+from recommendations.candidates import Engine, Question
+from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations.rules import Rules
+
+DEFAULT = ("email", "Product block in mails", 10)
+State = RecommendationSet.State
+
+Say = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Picked:
+    """One engine's final picks: (n, size) products, scores, reason codes and anchor products."""
+
+    engine: Engine
+    picks: np.ndarray
+    scores: np.ndarray
+    why: np.ndarray
+    anchor: np.ndarray
+
+
+def default_placement() -> Placement:
+    """The one placement every installation has: the product block of mails."""
+    slug, name, size = DEFAULT
+    placement, _made = Placement.objects.get_or_create(
+        slug=slug, defaults={"name": name, "size": size}
+    )
+    return placement
+
+
+def refresh(
+    *, placement: Placement, now: datetime, say: Say | None = None
+) -> list[RecommendationSet]:
+    """Pick for everybody with every live engine, and let the best judged one serve.
+
+    `say(engine, done, total)` hears of progress and may raise to stop; until the switch, which is
+    one transaction, nothing is changed. Refuses when no model is live.
+    """
+    tell = say or (lambda engine, done, total: None)
+    wanted = Rules.of(placement.rules, placement.size)
+    live = candidates.live_entries()
+    question = candidates.ask(rules=wanted, now=now)
+    everyone: Picked | None = None
+    made: list[Picked] = []
+    for entry, version in live:
+        engine = candidates.propose(
+            entry=entry,
+            version=version,
+            question=question,
+            rules=wanted,
+            report=lambda done, total, name=entry.engine: tell(name, done, total),  # type: ignore[misc]
+        )
+        picked = pick(engine, question, wanted, everyone)
+        everyone = everyone or picked
+        made.append(picked)
+    best = evaluate.best([version for _entry, version in live])
+    return _switch(placement, made, question, best.pk, now)
+
+
+def pick(engine: Engine, question: Question, wanted: Rules, everyone: Picked | None) -> Picked:
+    """Apply the rules, fill what stays empty from popularity, and give every pick its reason."""
+    picks, scores = rules.apply(
+        engine.picks, engine.scores, shelf=question.shelf, owned=question.owned, rules=wanted
+    )
+    if everyone is None:
+        why = np.where(picks >= 0, reasons.POPULAR, reasons.NONE)
+        return Picked(engine, picks, scores, why, np.full(picks.shape, -1))
+    picks, scores, filled = rules.fill_up(picks, scores, everyone.picks, everyone.scores)
+    owned = question.owned
+    anchor = reasons.anchors(np.where(filled, -1, picks), engine.vectors, owned.row, owned.item)
+    own = np.where(anchor >= 0, reasons.BECAUSE, reasons.TASTE)
+    why = np.where(filled, reasons.POPULAR, own)
+    return Picked(engine, picks, scores, np.where(picks >= 0, why, reasons.NONE), anchor)
+
+
+def _switch(
+    placement: Placement, made: list[Picked], question: Question, best: int, now: datetime
+) -> list[RecommendationSet]:
+    """Write the new sets and put them in place of the old ones in one transaction."""
+    with advisory_lock(f"placement:{placement.pk}"), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        sets = RecommendationSet.objects.bulk_create(
+            RecommendationSet(
+                placement=placement,
+                engine=picked.engine.entry.engine,
+                model_version=picked.engine.version,
+                state=State.BUILDING,
+                metrics=_facts(picked, made[0]),
+                created_at=now,
+            )
+            for picked in made
+        )
+        _write(cursor, made, sets, question.people)
+        old = RecommendationSet.objects.filter(placement=placement).exclude(
+            pk__in=[row.pk for row in sets]
+        )
+        Recommendation.objects.filter(set__in=old)._raw_delete(using="default")  # type: ignore[attr-defined]
+        old.delete()
+        for row, picked in zip(sets, made, strict=True):
+            row.state, row.serving = State.COMPLETE, picked.engine.version.pk == best
+        RecommendationSet.objects.bulk_update(sets, ["state", "serving"])
+        bus.announce("recommendations.refreshed", placement_id=placement.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE recommendations_recommendation")
+    return sets
+
+
+def _facts(picked: Picked, everyone: Picked) -> dict[str, Any]:
+    shown = picked.picks[picked.picks >= 0]
+    # What people without a history get: the head of the popular list, whoever it was made for.
+    head = everyone.picks[everyone.picks >= 0]
+    ids, counts = np.unique(head, return_counts=True)
+    newcomers = ids[np.argsort(-counts, kind="stable")][: everyone.picks.shape[1]]
+    return {
+        "people": int((picked.picks >= 0).any(axis=1).sum()),
+        "picks": len(shown),
+        "products": len(np.unique(shown)),
+        "personal": int(np.isin(picked.why, [reasons.BECAUSE, reasons.TASTE]).sum()),
+        "newcomers": [int(key) for key in newcomers],
+    }
+
+
+_TEMPORARY = """
+CREATE TEMPORARY TABLE fresh_picks (
+    place int2, customer_id int8, rank int2, product_id int8, score float4, why int2, anchor int8
+) ON COMMIT DROP
+"""
+# People and products that were deleted meanwhile simply have no row any more.
+_INSERT = """
+INSERT INTO recommendations_recommendation (set_id, customer_id, rank, product_id, score, reason)
+SELECT (%(sets)s::int8[])[f.place], f.customer_id, f.rank, f.product_id, f.score,
+       CASE WHEN f.why = %(because)s AND a.id IS NOT NULL
+            THEN jsonb_build_object('code', 'because', 'product_id', a.id, 'name', coalesce(nullif(a.name, ''), a.sku))
+            WHEN f.why = %(popular)s THEN '{"code": "popular"}'::jsonb
+            ELSE '{"code": "taste"}'::jsonb END
+FROM fresh_picks AS f
+JOIN ingestion_customer AS c ON c.id = f.customer_id
+JOIN ingestion_product AS p ON p.id = f.product_id
+LEFT JOIN ingestion_product AS a ON a.id = f.anchor
+ORDER BY f.place, f.customer_id, f.rank
+"""  # noqa: E501
+_FIELDS = (
+    ("place", "i2"), ("customer_id", "i8"), ("rank", "i2"), ("product_id", "i8"),
+    ("score", "f4"), ("why", "i2"), ("anchor", "i8"),
+)  # fmt: skip
+_ROW = np.dtype(
+    [("fields", ">i2")]
+    + [pair for name, kind in _FIELDS for pair in ((f"{name}_size", ">i4"), (name, f">{kind}"))]
+)
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+
+
+def _write(cursor: Any, made: list[Picked], sets: list[RecommendationSet], people: Any) -> None:
+    cursor.execute(_TEMPORARY)
+    copy_rows(
+        cursor, "fresh_picks", [n for n, _k in _FIELDS], _lines(made, people), "FORMAT binary"
+    )
+    cursor.execute(
+        _INSERT,
+        {
+            "sets": [row.pk for row in sets],
+            "because": reasons.BECAUSE,
+            "popular": reasons.POPULAR,
+        },
+    )
+
+
+def _lines(made: list[Picked], people: np.ndarray) -> Iterator[bytes]:
+    """The picks as rows of COPY's binary form."""
+    yield _HEADER
+    for place, picked in enumerate(made, start=1):
+        row, rank = np.nonzero(picked.picks >= 0)
+        out = np.empty(len(row), dtype=_ROW)
+        out["fields"] = len(_FIELDS)
+        for name, kind in _FIELDS:
+            out[f"{name}_size"] = int(kind[1])
+        out["place"] = place
+        out["customer_id"] = people[row]
+        out["rank"] = rank + 1
+        for name, values in (
+            ("product_id", picked.picks),
+            ("score", picked.scores),
+            ("why", picked.why),
+            ("anchor", picked.anchor),
+        ):
+            out[name] = values[row, rank]
+        yield out.tobytes()
+    yield b"\xff\xff"

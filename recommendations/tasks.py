@@ -1,0 +1,52 @@
+"""Long work of this app: the job that chooses products for everybody."""
+
+from typing import Any
+
+from celery import shared_task
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from marketing.core import jobs
+from marketing.core.models import Job
+from models_ml import catalog
+from recommendations import build, evaluate
+
+
+def refresh(job: jobs.Running) -> dict[str, Any]:
+    """Choose products for everybody with every live engine, then let the best one serve."""
+    job.set_url(reverse("recommendations:home"))
+    order = [entry.engine for entry in catalog.CATALOG]
+    seen: list[str] = []
+
+    def say(engine: str, done: int, total: int) -> None:
+        if engine not in seen:
+            seen.append(engine)
+            title = catalog.BY_ENGINE[engine].title
+            label = _("Choosing products: %(engine)s") % {"engine": title}
+            job.step(order.index(engine) + 1, label, total=total, unit="people")
+        job.progress(done, total)
+
+    sets = build.refresh(placement=build.default_placement(), now=timezone.now(), say=say)
+    job.check()
+    serving = next(row for row in sets if row.serving)
+    job.log(evaluate.verdict(evaluate.engines()))
+    return {
+        "serving": serving.engine,
+        "people": serving.metrics["people"],
+        "picks": sum(row.metrics["picks"] for row in sets),
+        "products": serving.metrics["products"],
+    }
+
+
+@shared_task(name="recommendations.tasks.refresh_after_training", queue="fast")
+def refresh_after_training(job_id: int, **_ids: Any) -> None:
+    """Start a refresh when recommenders were trained; the demo starts its own."""
+    trained = Job.objects.filter(pk=job_id).first()
+    if trained is not None and not trained.params.get("demo"):
+        jobs.start(
+            kind="recommendations.refresh",
+            title=_("Choose products for each person"),
+            user=trained.created_by,
+            steps=len(catalog.CATALOG),
+        )
