@@ -15,7 +15,9 @@ class Field:
     """One thing that a file may tell. `kind` decides how its text is read."""
 
     name: str
-    kind: str  # text, id, sku, integer, decimal, moment, country, currency, email, phone, flag, json
+    kind: (
+        str  # text, id, sku, integer, decimal, moment, country, currency, email, phone, flag, json
+    )
     required: bool = False
     limit: int = 300
     aliases: tuple[str, ...] = ()
@@ -23,26 +25,92 @@ class Field:
 
 _PERSON = (
     Field("email", "email", limit=254, aliases=("mail", "emailaddress", "customeremail", "邮箱")),
-    Field("phone", "phone", limit=30, aliases=("telephone", "mobile", "phonenumber", "tel", "手机")),
+    Field(
+        "phone", "phone", limit=30, aliases=("telephone", "mobile", "phonenumber", "tel", "手机")
+    ),
     Field("first_name", "text", limit=100, aliases=("firstname", "givenname", "forename")),
     Field("last_name", "text", limit=100, aliases=("lastname", "surname", "familyname")),
     Field("country", "country", limit=80, aliases=("countrycode", "shippingcountry", "国家")),
 )
-_CUSTOMER_ID = ("customer", "customerid", "customernumber", "customerno", "clientid", "userid", "用户id")
+_CUSTOMER_ID = (
+    "customer",
+    "customerid",
+    "customernumber",
+    "customerno",
+    "clientid",
+    "userid",
+    "用户id",
+)
 
 KINDS: dict[str, tuple[Field, ...]] = {
     "orders": (
-        Field("order_id", "id", True, 100, (
-            "order", "orderid", "ordernumber", "orderno", "invoice", "invoiceno", "invoiceid",
-            "invoicenumber", "name", "订单号")),
-        Field("placed_at", "moment", True, 60, (
-            "date", "orderdate", "invoicedate", "createdat", "placedat", "orderedat", "datetime", "下单时间")),
-        Field("sku", "sku", True, 60, (
-            "sku", "stockcode", "productid", "productcode", "itemid", "lineitemsku", "variantsku", "商品编号")),
-        Field("quantity", "integer", True, 30, ("qty", "units", "lineitemquantity", "count", "数量")),
-        Field("unit_price", "decimal", True, 40, ("price", "unitprice", "lineitemprice", "itemprice", "单价")),
-        Field("description", "text", False, 300, (
-            "product", "productname", "itemname", "lineitemname", "title", "商品名称")),
+        Field(
+            "order_id",
+            "id",
+            True,
+            100,
+            (
+                "order",
+                "orderid",
+                "ordernumber",
+                "orderno",
+                "invoice",
+                "invoiceno",
+                "invoiceid",
+                "invoicenumber",
+                "name",
+                "订单号",
+            ),
+        ),
+        Field(
+            "placed_at",
+            "moment",
+            True,
+            60,
+            (
+                "date",
+                "orderdate",
+                "invoicedate",
+                "createdat",
+                "placedat",
+                "orderedat",
+                "datetime",
+                "下单时间",
+            ),
+        ),
+        Field(
+            "sku",
+            "sku",
+            True,
+            60,
+            (
+                "sku",
+                "stockcode",
+                "productid",
+                "productcode",
+                "itemid",
+                "lineitemsku",
+                "variantsku",
+                "商品编号",
+            ),
+        ),
+        Field(
+            "quantity", "integer", True, 30, ("qty", "units", "lineitemquantity", "count", "数量")
+        ),
+        Field(
+            "unit_price",
+            "decimal",
+            True,
+            40,
+            ("price", "unitprice", "lineitemprice", "itemprice", "单价"),
+        ),
+        Field(
+            "description",
+            "text",
+            False,
+            300,
+            ("product", "productname", "itemname", "lineitemname", "title", "商品名称"),
+        ),
         Field("customer_id", "id", False, 100, _CUSTOMER_ID),
         *_PERSON,
         Field("currency", "currency", False, 20, ("currencycode", "货币")),
@@ -52,13 +120,34 @@ KINDS: dict[str, tuple[Field, ...]] = {
         *_PERSON,
         Field("language", "text", limit=10, aliases=("lang", "locale", "语言")),
         Field("timezone", "text", limit=64, aliases=("tz", "时区")),
-        Field("subscribed", "flag", limit=20, aliases=(
-            "consent", "optin", "optedin", "acceptsmarketing", "emailconsent", "marketing")),
-        Field("consent_proof", "text", limit=300, aliases=("consentsource", "optinsource", "proof")),
-        Field("consent_at", "moment", limit=60, aliases=("consentdate", "optindate", "subscribedat")),
+        Field(
+            "subscribed",
+            "flag",
+            limit=20,
+            aliases=(
+                "consent",
+                "optin",
+                "optedin",
+                "acceptsmarketing",
+                "emailconsent",
+                "marketing",
+            ),
+        ),
+        Field(
+            "consent_proof", "text", limit=300, aliases=("consentsource", "optinsource", "proof")
+        ),
+        Field(
+            "consent_at", "moment", limit=60, aliases=("consentdate", "optindate", "subscribedat")
+        ),
     ),
     "products": (
-        Field("sku", "sku", True, 60, ("stockcode", "productid", "productcode", "itemid", "id", "variantsku")),
+        Field(
+            "sku",
+            "sku",
+            True,
+            60,
+            ("stockcode", "productid", "productcode", "itemid", "id", "variantsku"),
+        ),
         Field("name", "text", True, 300, ("title", "product", "productname", "description")),
         Field("category", "text", limit=100, aliases=("type", "producttype", "department", "分类")),
         Field("price", "decimal", limit=40, aliases=("unitprice", "variantprice", "单价")),
@@ -70,12 +159,25 @@ KINDS: dict[str, tuple[Field, ...]] = {
     ),
     "events": (
         Field("type", "text", True, 100, ("event", "eventname", "eventtype", "name", "action")),
-        Field("at", "moment", True, 60, ("timestamp", "time", "date", "datetime", "occurredat", "createdat")),
+        Field(
+            "at",
+            "moment",
+            True,
+            60,
+            ("timestamp", "time", "date", "datetime", "occurredat", "createdat"),
+        ),
         Field("message_id", "id", False, 100, ("id", "eventid", "uuid", "messageid")),
         Field("customer_id", "id", False, 100, _CUSTOMER_ID),
         Field("email", "email", limit=254, aliases=("mail", "emailaddress")),
-        Field("anonymous_id", "id", limit=100, aliases=("anonymousid", "visitorid", "sessionid", "cookie")),
-        Field("properties", "json", limit=100_000, aliases=("props", "payload", "data", "attributes")),
+        Field(
+            "anonymous_id",
+            "id",
+            limit=100,
+            aliases=("anonymousid", "visitorid", "sessionid", "cookie"),
+        ),
+        Field(
+            "properties", "json", limit=100_000, aliases=("props", "payload", "data", "attributes")
+        ),
     ),
 }
 
@@ -106,6 +208,7 @@ def suggest(kind: str, header: Sequence[str]) -> dict[str, int]:
 
 def guess_kind(header: Sequence[str]) -> str:
     """The kind whose required fields are best met by these column names; orders when none is."""
+
     def met(kind: str) -> tuple[float, int]:
         found = suggest(kind, header)
         needed = [f.name for f in KINDS[kind] if f.required] or list(ONE_OF[kind])
@@ -125,7 +228,9 @@ def check(kind: str, mapping: Mapping[str, int], columns: int) -> list[tuple[str
         for name, index in mapping.items()
         if not isinstance(index, int) or not 0 <= index < columns
     ]
-    faults += [("field_required", f.name) for f in KINDS[kind] if f.required and f.name not in mapping]
+    faults += [
+        ("field_required", f.name) for f in KINDS[kind] if f.required and f.name not in mapping
+    ]
     used: dict[int, str] = {}
     for name, index in mapping.items():
         if index in used:

@@ -44,7 +44,9 @@ class Column:
         return array[self.codes]
 
 
-def read(batch: Batch, *, delimiter: str, columns: int, mapping: Mapping[str, int]) -> dict[str, Column]:
+def read(
+    batch: Batch, *, delimiter: str, columns: int, mapping: Mapping[str, int]
+) -> dict[str, Column]:
     """The mapped columns of a batch. The records are known to be well formed."""
     wanted = sorted(set(mapping.values()))
     if not len(batch.line):
@@ -70,7 +72,9 @@ def read(batch: Batch, *, delimiter: str, columns: int, mapping: Mapping[str, in
     by_index: dict[int, Column] = {}
     for index in wanted:
         array = table.column(str(index)).combine_chunks()
-        by_index[index] = Column(array.indices.to_numpy().astype(np.int64), array.dictionary.to_pylist())
+        by_index[index] = Column(
+            array.indices.to_numpy().astype(np.int64), array.dictionary.to_pylist()
+        )
     return {name: by_index[index] for name, index in mapping.items()}
 
 
@@ -128,6 +132,11 @@ class Refusals:
 def escape(text: str) -> str:
     """A text for COPY in text format."""
     if "\\" in text or "\t" in text or "\n" in text or "\r" in text or "\0" in text:
-        text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+        text = (
+            text.replace("\\", "\\\\")
+            .replace("\t", "\\t")
+            .replace("\n", "\\n")
+            .replace("\r", "\\r")
+        )
         return text.replace("\0", "")
     return text

@@ -50,7 +50,9 @@ class Detected:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
-def inspect(path: Path, *, encoding: str = "", delimiter: str = "", has_header: bool | None = None) -> Detected:
+def inspect(
+    path: Path, *, encoding: str = "", delimiter: str = "", has_header: bool | None = None
+) -> Detected:
     """Look at a file; what is given is used instead of guessed. Raises Unreadable."""
     with path.open("rb") as file:
         packed = file.read(16)
@@ -78,7 +80,13 @@ def inspect(path: Path, *, encoding: str = "", delimiter: str = "", has_header: 
     ]  # fmt: skip
     body = rows[1:] if header_row else rows
     return Detected(
-        reading.compression_of(packed), found, sure, delimiter, header_row, header, body[:ROWS],
+        reading.compression_of(packed),
+        found,
+        sure,
+        delimiter,
+        header_row,
+        header,
+        body[:ROWS],
         _problems(header, body, header_row),
     )
 
@@ -193,7 +201,9 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
 
 def _strict(record: str, delimiter: str) -> list[str] | None:
     try:
-        return next(csv.reader(record.splitlines(keepends=True), delimiter=delimiter, strict=True), None)
+        return next(
+            csv.reader(record.splitlines(keepends=True), delimiter=delimiter, strict=True), None
+        )
     except csv.Error:
         return None
 

@@ -7,7 +7,7 @@ from typing import Any
 RAW_LIMIT = 10_000  # characters of a broken line that are kept
 
 
-class Unreadable(Exception):  # noqa: N818
+class Unreadable(Exception):
     """The file as a whole cannot be imported. `code` and `facts` are put into words elsewhere."""
 
     def __init__(self, code: str, **facts: Any) -> None:

@@ -114,7 +114,9 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     refused.by_row(quantity == 0, "zero_quantity", "quantity")
     negative = (price < 0) & ~refused.bad
     refused.by_row(price < 0, "negative_price", "unit_price")
-    refused.by_row(np.abs(quantity.astype(float) * price) >= MAX_TOTAL, "number_too_large", "unit_price")
+    refused.by_row(
+        np.abs(quantity.astype(float) * price) >= MAX_TOTAL, "number_too_large", "unit_price"
+    )
     currencies, faults = column("currency").read(values.currency)
     refused.by_text(column("currency"), faults, "currency")
 
@@ -144,8 +146,15 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     notes.tell_duplicates(duplicate)
     cancelled_row = cancels[order_of[keep]] & (quantity[keep] < 0)
     notes.tell("cancellations", cancelled_row, ("order_id", "quantity"), {"kind": "return"})
-    notes.tell("missing_customer", people_of[keep] < 0, ("order_id", "customer_id"), {"customer": "guest order"})
-    notes.tell("zero_price", price[keep] == 0, ("order_id", "sku", "unit_price"), {"kind": "adjustment"})
+    notes.tell(
+        "missing_customer",
+        people_of[keep] < 0,
+        ("order_id", "customer_id"),
+        {"customer": "guest order"},
+    )
+    notes.tell(
+        "zero_price", price[keep] == 0, ("order_id", "sku", "unit_price"), {"kind": "adjustment"}
+    )
     notes.tell("not_goods", kind == FEE, ("sku", "description"), {"kind": "fee"})
     notes.tell("stock_corrections", (quantity[keep] < 0) & ~cancels[order_of[keep]] & (price[keep] == 0),
                ("order_id", "quantity", "description"), {"kind": "adjustment"})  # fmt: skip
@@ -153,12 +162,16 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     notes.tell_changed("description_tidied", "description", texts)
     if "description" in columns:
         empty = np.array([not text for text in text_list], bool)
-        notes.tell("description_missing", empty[text_of[keep]], ("sku", "description"), {"description": ""})
+        notes.tell(
+            "description_missing", empty[text_of[keep]], ("sku", "description"), {"description": ""}
+        )
     if "country" in columns:
         notes.tell_changed("country_normalised", "country", [country_list[i] or "" for i in _codes_by_text(
             column("country"), country_of)], only_known=True)  # fmt: skip
         unknown = np.array([not code for code in country_list], bool)
-        notes.tell("country_unknown", unknown[country_of[keep]], ("order_id", "country"), {"country": ""})
+        notes.tell(
+            "country_unknown", unknown[country_of[keep]], ("order_id", "country"), {"country": ""}
+        )
     if options.timezone != "UTC":
         after = [value.strftime("%Y-%m-%d %H:%M UTC") if value else "" for value in moments]
         notes.tell_changed("time_zone", "placed_at", after)
@@ -175,7 +188,9 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     person_of_order[person_of_order >= 0] = person_kept
     ten_thousandths = quantity[row] * price[row]
     return Clean(
-        faults=sorted([*batch.faults, *refused.faults(batch, columns)], key=lambda fault: fault.line),
+        faults=sorted(
+            [*batch.faults, *refused.faults(batch, columns)], key=lambda fault: fault.line
+        ),
         duplicates=int(duplicate.sum()),
         findings=findings,
         line=batch.line[row],
@@ -187,7 +202,9 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
         placed=placed_list,
         order_placed=[placed[i] for i in placed_of[row][first]],
         order_country=[country_list[i] or "" for i in country_of[row][first]],
-        order_currency=[currencies[i] or options.currency for i in column("currency").codes[row][first]],
+        order_currency=[
+            currencies[i] or options.currency for i in column("currency").codes[row][first]
+        ],
         order_cancelled=np.array([_is_credit(text, options.cancel_prefix) for text in orders], bool)
         & (np.bincount(order_of, quantity[row] > 0, len(orders)) == 0),
         sku_of=sku_kept,
@@ -266,25 +283,36 @@ def _tidy_id(text: str) -> str:
 class _Notes:
     """Writes findings with examples from the raw texts of a batch."""
 
-    def __init__(self, batch: Batch, columns: Mapping[str, Column], keep: Ints, findings: Findings) -> None:
+    def __init__(
+        self, batch: Batch, columns: Mapping[str, Column], keep: Ints, findings: Findings
+    ) -> None:
         self.batch, self.columns, self.keep, self.findings = batch, columns, keep, findings
 
     def _before(self, row: int, names: tuple[str, ...]) -> dict[str, str]:
         return {name: self.columns[name].text(row) for name in names if name in self.columns}
 
-    def tell(self, rule: str, met: NDArray[np.bool_], names: tuple[str, ...], after: dict[str, str]) -> None:
+    def tell(
+        self, rule: str, met: NDArray[np.bool_], names: tuple[str, ...], after: dict[str, str]
+    ) -> None:
         """Kept rows that met a rule."""
         rows = self.keep[np.flatnonzero(met)]
-        shown = [example(self.batch.line[r], self._before(r, names), after) for r in rows[:EXAMPLES]]
+        shown = [
+            example(self.batch.line[r], self._before(r, names), after) for r in rows[:EXAMPLES]
+        ]
         self.findings.add(rule, len(rows), shown)
 
-    def tell_changed(self, rule: str, field: str, after: list[str], *, only_known: bool = False) -> None:
+    def tell_changed(
+        self, rule: str, field: str, after: list[str], *, only_known: bool = False
+    ) -> None:
         """Kept rows whose text of one column was rewritten."""
         if field not in self.columns:
             return
         column = self.columns[field]
         changed = column.spread(
-            [old != new and (bool(new) or not only_known) for old, new in zip(column.texts, after, strict=True)],
+            [
+                old != new and (bool(new) or not only_known)
+                for old, new in zip(column.texts, after, strict=True)
+            ],
             bool,
         )
         rows = self.keep[np.flatnonzero(changed[self.keep])]
@@ -293,7 +321,10 @@ class _Notes:
             seen.setdefault(int(column.codes[row]), row)
             if len(seen) == EXAMPLES:
                 break
-        shown = [example(self.batch.line[r], {field: column.text(r)}, {field: after[c]}) for c, r in seen.items()]
+        shown = [
+            example(self.batch.line[r], {field: column.text(r)}, {field: after[c]})
+            for c, r in seen.items()
+        ]
         self.findings.add(rule, len(rows), shown)
 
     def tell_refused(self, rule: str, rows: Ints) -> None:

@@ -146,7 +146,11 @@ def _decode_by_line(block: Block, encoding: str) -> None:
         try:
             kept.append(raw.decode(encoding).encode())
         except UnicodeDecodeError as error:
-            facts = {"encoding": encoding, "byte": error.start + 1, "value": f"0x{raw[error.start]:02x}"}
+            facts = {
+                "encoding": encoding,
+                "byte": error.start + 1,
+                "value": f"0x{raw[error.start]:02x}",
+            }
             block.faults.append(Fault(number, show(raw), "undecodable", "", facts))
             kept.append(b"\n")
     block.data = b"".join(kept)

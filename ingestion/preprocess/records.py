@@ -28,7 +28,9 @@ class Batch:
 
     data: bytes  # the good records only
     line: Ints  # number of each good record's first line in the file
-    start: Ints  # offset of each good record in `data`, and the end: one more than there are records
+    start: (
+        Ints  # offset of each good record in `data`, and the end: one more than there are records
+    )
     faults: list[Fault]
 
     @property
@@ -58,7 +60,13 @@ class Grammar:
 
 
 def scan(
-    path: Path, *, encoding: str, delimiter: str, columns: int, header: bool, block: int = reading.BLOCK
+    path: Path,
+    *,
+    encoding: str,
+    delimiter: str,
+    columns: int,
+    header: bool,
+    block: int = reading.BLOCK,
 ) -> Iterator[Batch]:
     """Batches of one block each; the same file gives the same batches every time."""
     grammar, skip_first, left = Grammar(delimiter), header, b""
@@ -67,7 +75,12 @@ def scan(
         data = left + part.data
         first_line = left_line if left else part.first_line
         batch, left, left_line = split(
-            data, first_line, grammar=grammar, columns=columns, skip_first=skip_first, last=part.last
+            data,
+            first_line,
+            grammar=grammar,
+            columns=columns,
+            skip_first=skip_first,
+            last=part.last,
         )
         if skip_first and len(data):
             skip_first = False
@@ -169,8 +182,14 @@ def _per_line(a: NDArray[np.uint8], byte: int, ends: Ints) -> Ints:
 
 
 def _collect(
-    data: bytes, a: NDArray[np.uint8], starts: Ints, ends: Ints, good: NDArray[np.bool_], reach: Ints,
-    first_line: int, faults: list[Fault],
+    data: bytes,
+    a: NDArray[np.uint8],
+    starts: Ints,
+    ends: Ints,
+    good: NDArray[np.bool_],
+    reach: Ints,
+    first_line: int,
+    faults: list[Fault],
 ) -> Batch:
     """The good records' bytes side by side, with where each starts."""
     chosen = np.flatnonzero(good)

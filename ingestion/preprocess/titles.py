@@ -6,7 +6,23 @@ import unicodedata
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # Words that stay in capitals when a name in capitals is put into sentence case.
-_KEPT = {"LED", "DIY", "USB", "UK", "USA", "TV", "CD", "DVD", "XL", "XXL", "XXS", "PC", "MP3", "BBQ", "IVORY ST"}
+_KEPT = {
+    "LED",
+    "DIY",
+    "USB",
+    "UK",
+    "USA",
+    "TV",
+    "CD",
+    "DVD",
+    "XL",
+    "XXL",
+    "XXS",
+    "PC",
+    "MP3",
+    "BBQ",
+    "IVORY ST",
+}
 # Notes that staff typed into the description of stock corrections: never the name of a product.
 _NOTE = re.compile(
     r"\?+|.*\b(damage[sd]?|damges|wet|lost|missing|faulty|broken|thrown|destroyed|found|mailout|"

@@ -80,7 +80,9 @@ _DATE = {
 }
 
 
-def moment(text: str, style: str, zone: tzinfo, now: datetime | None = None) -> tuple[datetime | None, str]:
+def moment(
+    text: str, style: str, zone: tzinfo, now: datetime | None = None
+) -> tuple[datetime | None, str]:
     """A point in time in UTC. A text without an offset is the local time of `zone`.
 
     An hour that the clocks skip is moved forward, one that comes twice is the first. Moments before
@@ -126,7 +128,9 @@ def _calendar(text: str, style: str, zone: tzinfo) -> datetime | None:
             return None
         hours = hours % 12 + (12 if half.lower() == "pm" else 0)
     micro = int((part or "0")[:6].ljust(6, "0"))
-    local = datetime(years, int(month), int(day), hours, int(minute or 0), int(sec or 0), micro, zone)
+    local = datetime(
+        years, int(month), int(day), hours, int(minute or 0), int(sec or 0), micro, zone
+    )
     if offset == "Z":
         return local.replace(tzinfo=UTC)
     if offset:

@@ -1,0 +1,47 @@
+"""One chunk of clean rows of events → the event stream."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ingestion import events as stream
+from ingestion.imports.outcome import Stored
+from ingestion.models import ImportJob
+from ingestion.preprocess import events
+from ingestion.preprocess.events import Clean
+from ingestion.preprocess.faults import Fault
+
+clean = events.clean
+
+
+def options(chosen: Mapping[str, Any], now: datetime) -> events.Options:
+    """The reading options of an import as the pure side takes them."""
+    return events.Options(chosen["timezone"], chosen["date_style"], now)
+
+
+def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
+    """Store one chunk inside the caller's transaction."""
+    batch = [
+        stream.Incoming(
+            type=row.type, at=row.at, message_id=row.message_id, external_id=row.external_id,
+            email=row.email, anonymous_id=row.anonymous_id, properties_json=row.properties,
+        )
+        for row in clean.rows
+    ]  # fmt: skip
+    outcomes = stream.record(batch=batch, source=record.source.name, now=now)
+    faults = [
+        Fault(
+            row.line,
+            clean.batch.raw(row.index),
+            "conflict",
+            "message_id",
+            {"value": row.message_id},
+        )
+        for row, outcome in zip(clean.rows, outcomes, strict=True)
+        if outcome == stream.CONFLICT
+    ]
+    return Stored(
+        stored=outcomes.count(stream.STORED),
+        duplicate=outcomes.count(stream.DUPLICATE),
+        faults=faults,
+    )

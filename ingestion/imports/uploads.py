@@ -1,0 +1,309 @@
+"""Files before they are imported: received, looked at, mapped, started.
+
+A file is kept under a name of our own; the name it came with is only shown.
+"""
+
+import hashlib
+import re
+import unicodedata
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from ingestion import schemas
+from ingestion.imports import wording
+from ingestion.models import ImportJob, Source
+from ingestion.preprocess import detect, reading, values
+from ingestion.preprocess.faults import Unreadable
+from marketing.core import audit, jobs
+from marketing.core.errors import Conflict, Invalid, NotFound, Refused, TooLarge, Unavailable
+from marketing.core.models import Job, User
+
+DEFAULT_SOURCE = "Uploads"
+FOLDER = "imports"
+BLOCKING = ("duplicate_header", "empty_header", "header_only")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a file is taken for, what may be read with those choices, and what stands in the way."""
+
+    detected: detect.Detected
+    kind: str
+    mapping: dict[str, int]
+    options: dict[str, Any]
+    date_styles: list[str]
+    problems: list[tuple[str, str, str]] = field(default_factory=list)  # code, what, what to do
+
+    @property
+    def blocked(self) -> bool:
+        return any(code in BLOCKING for code, _what, _remedy in self.problems)
+
+
+def refusal(error: Unreadable) -> Refused:
+    """An unreadable file in words."""
+    message, remedy = wording.problem(error.code, error.facts)
+    kind = NotFound if error.code == "missing_file" else Invalid
+    return kind(
+        _("%(problem)s Nothing was stored.") % {"problem": message},
+        code=error.code,
+        field="file",
+        remedy=remedy,
+    )
+
+
+def receive(
+    *,
+    chunks: Iterable[bytes],
+    name: str,
+    kind: str = "",
+    source_name: str = "",
+    user: User | None,
+    now: datetime,
+) -> ImportJob:
+    """Keep an uploaded file and look at it. Refused when it is no table, too large, or the disk is full."""
+    folder = Path(settings.MEDIA_ROOT) / FOLDER
+    stored = f"{FOLDER}/{uuid.uuid4().hex}"
+    path = Path(settings.MEDIA_ROOT) / stored
+    digest, size = hashlib.sha256(), 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > settings.UPLOAD_LIMIT_BYTES:
+                    raise TooLarge(
+                        _("The file is larger than %(limit)d MB. Nothing was stored.")
+                        % {"limit": settings.UPLOAD_LIMIT_BYTES // 1_000_000},
+                        code="file_too_large", field="file", remedy=_("Split it, or compress it with gzip."),
+                    )  # fmt: skip
+                digest.update(chunk)
+                file.write(chunk)
+        return register(
+            path=path, name=name, kind=kind, source_name=source_name, user=user, now=now,
+            digest=digest.hexdigest(), stored=stored,
+        )  # fmt: skip
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise Unavailable(
+            _("The file could not be written on the server; nothing was stored."), code="disk",
+            remedy=_("Free some disk space, then upload it again."),
+        ) from error  # fmt: skip
+    except Refused:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def register(
+    *, path: Path, name: str, kind: str = "", source_name: str = "", is_demo: bool = False,
+    user: User | None = None, now: datetime, digest: str = "", stored: str = "", options: Mapping[str, Any] | None = None,
+) -> ImportJob:  # fmt: skip
+    """Make an import of a file that lies on this machine, with everything that can be guessed.
+
+    `options` win over what is guessed (timezone, currency, date_style, decimal, encoding, delimiter).
+    """
+    chosen = dict(options or {})
+    try:
+        detected = detect.inspect(
+            path, encoding=chosen.get("encoding", ""), delimiter=chosen.get("delimiter", "")
+        )
+    except Unreadable as error:
+        raise refusal(error) from error
+    kind = kind or schemas.guess_kind(detected.header)
+    if kind not in schemas.KINDS:
+        raise Invalid(
+            _("There is no import of this kind."),
+            code="unknown_kind",
+            field="kind",
+            remedy=", ".join(schemas.KINDS),
+        )
+    source, _made = Source.objects.get_or_create(
+        name=(source_name.strip() or DEFAULT_SOURCE)[:100],
+        defaults={"is_demo": is_demo, "created_at": now},
+    )
+    mapping = _suggest(kind, detected.header, source)
+    record = ImportJob(
+        source=source, kind=kind, path=stored or str(path), original_name=shown_name(name),
+        bytes=path.stat().st_size, sha256=digest, mapping=mapping, created_by=user, created_at=now,
+        options=_options(detected, mapping, chosen),
+    )  # fmt: skip
+    record.save()
+    return record
+
+
+def shown_name(name: str) -> str:
+    """A file name that is safe to show and to send back."""
+    text = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
+    text = "".join(ch for ch in text if unicodedata.category(ch)[0] != "C").strip(" .")
+    return (text or "file.csv")[-200:]
+
+
+def _suggest(kind: str, header: list[str], source: Source) -> dict[str, int]:
+    """Last time's columns of this source where they still exist, else by name."""
+    found = schemas.suggest(kind, header)
+    for name, column in source.mapping.get(kind, {}).items():
+        if column in header and header.index(column) not in found.values():
+            found[name] = header.index(column)
+    return found
+
+
+def _options(
+    detected: detect.Detected, mapping: Mapping[str, int], chosen: Mapping[str, Any]
+) -> dict[str, Any]:
+    def samples(name: str) -> list[str]:
+        index = mapping.get(name, -1)
+        return [row[index] for row in detected.rows if 0 <= index < len(row)]
+
+    dates = samples("placed_at") or samples("at") or samples("consent_at")
+    styles = detect.date_styles(dates)
+    numbers = samples("unit_price") or samples("price")
+    return {
+        "encoding": detected.encoding,
+        "delimiter": detected.delimiter,
+        "has_header": detected.has_header,
+        "header": detected.header,
+        "columns": len(detected.header),
+        "timezone": chosen.get("timezone", settings.TIME_ZONE),
+        "date_style": chosen.get("date_style") or (styles[0] if styles else "iso"),
+        "decimal": chosen.get("decimal") or detect.decimal_mark(numbers),
+        "currency": chosen.get("currency", settings.DEFAULT_CURRENCY),
+    }
+
+
+def path_of(record: ImportJob) -> Path:
+    """Where the file lies. Refused when it is gone."""
+    path = (
+        Path(record.path)
+        if record.path.startswith("/")
+        else Path(settings.MEDIA_ROOT) / record.path
+    )
+    if not path.exists():
+        raise refusal(Unreadable("missing_file"))
+    return path
+
+
+def look(record: ImportJob, *, again: Mapping[str, Any] | None = None, kind: str = "") -> Look:
+    """The first rows with the choices made so far; `again` holds choices to try instead."""
+    trial = {**record.options, **(again or {})}
+    kind = kind or record.kind
+    reread = bool(again)
+    try:
+        detected = detect.inspect(
+            path_of(record), encoding=trial["encoding"], delimiter=trial["delimiter"],
+            has_header=bool(trial["has_header"]),
+        )  # fmt: skip
+    except Unreadable as error:
+        raise refusal(error) from error
+    mapping = record.mapping
+    if kind != record.kind or (reread and detected.header != record.options["header"]):
+        mapping = _suggest(kind, detected.header, record.source)
+    options = {**trial, "header": detected.header, "columns": len(detected.header)}
+    date_column = mapping.get("placed_at", mapping.get("at", -1))
+    dates = [row[date_column] for row in detected.rows if 0 <= date_column < len(row)]
+    problems = [
+        (code, *wording.problem(code, {"detail": detail})) for code, detail in detected.problems
+    ]
+    return Look(detected, kind, mapping, options, detect.date_styles(dates), problems)
+
+
+def choose(
+    *, record: ImportJob, kind: str, mapping: Mapping[str, int], options: Mapping[str, Any], source_name: str = "",
+    now: datetime,
+) -> ImportJob:  # fmt: skip
+    """Take a person's choices. Refused, with nothing changed, when the file cannot be read with them."""
+    if record.state not in (ImportJob.State.UPLOADED, ImportJob.State.MAPPED):
+        raise Conflict(_("This import has already been started."), code="import_started")
+    if kind not in schemas.KINDS:
+        raise Invalid(_("There is no import of this kind."), code="unknown_kind", field="kind")
+    allowed = (
+        "encoding",
+        "delimiter",
+        "has_header",
+        "timezone",
+        "date_style",
+        "decimal",
+        "currency",
+    )
+    seen = look(record, again={k: options[k] for k in allowed if k in options}, kind=kind)
+    for code, message, remedy in seen.problems:
+        if code in BLOCKING:
+            raise Invalid(message, code=code, field="file", remedy=remedy)
+    _check_options(seen.options)
+    faults = schemas.check(kind, mapping, len(seen.detected.header))
+    if faults:
+        code, name = faults[0]
+        message, _remedy = wording.problem(code, {"field": wording.field(name), "detail": name})
+        raise Invalid(message, code=code, field=name)
+    record.kind, record.mapping, record.options = kind, dict(mapping), seen.options
+    record.options.pop("lines", None)
+    record.state = ImportJob.State.MAPPED
+    if source_name.strip() and source_name.strip() != record.source.name:
+        record.source, _made = Source.objects.get_or_create(
+            name=source_name.strip()[:100], defaults={"created_at": now}
+        )
+    record.save()
+    return record
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    wrong = [
+        ("timezone", values.zone(str(options["timezone"])) is None),
+        ("date_style", options["date_style"] not in values.FORMATS),
+        ("decimal", options["decimal"] not in (".", ",")),
+        ("delimiter", options["delimiter"] not in detect.DELIMITERS),
+        ("encoding", options["encoding"] not in detect.ENCODINGS),
+        ("currency", not re.fullmatch(r"[A-Z]{3}", str(options["currency"]))),
+    ]
+    for name, is_wrong in wrong:
+        if is_wrong:
+            raise Invalid(
+                _("“%(value)s” cannot be used here.") % {"value": str(options[name])[:40]},
+                code="bad_option", field=name, remedy=_("Choose one from the list."),
+            )  # fmt: skip
+
+
+def start(*, record: ImportJob, user: User | None = None, now: datetime) -> Job:
+    """Queue the import. A second start gives back the job of the first."""
+    with transaction.atomic():
+        locked = ImportJob.objects.select_for_update().select_related("source").get(pk=record.pk)
+        if locked.job is not None:
+            return locked.job
+        if locked.state == ImportJob.State.UPLOADED:
+            choose(
+                record=locked,
+                kind=locked.kind,
+                mapping=locked.mapping,
+                options=locked.options,
+                now=now,
+            )
+        job = jobs.start(
+            kind="import.run",
+            title=_("Import %(name)s") % {"name": locked.original_name},
+            params={"import_id": locked.pk},
+            user=user,
+            steps=2,
+            result_url=reverse("ingestion:import-detail", args=[locked.public_id]),
+        )
+        locked.job = record.job = job
+        locked.save(update_fields=["job"])
+        header = locked.options["header"]
+        locked.source.mapping[locked.kind] = {
+            name: header[index] for name, index in locked.mapping.items()
+        }
+        locked.source.save(update_fields=["mapping"])
+        audit.record(actor=user, action="import.started", obj=locked, detail={"kind": locked.kind})
+    return job
+
+
+def compression(record: ImportJob) -> str:
+    """How the file is packed: gz, xz or an empty text."""
+    with path_of(record).open("rb") as file:
+        return reading.compression_of(file.read(6))

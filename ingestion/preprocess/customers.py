@@ -1,0 +1,130 @@
+"""Rows about people: columns of text → people with their answers about marketing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from ingestion.preprocess import countries, titles, values
+from ingestion.preprocess.columns import Column, Refusals
+from ingestion.preprocess.faults import Fault
+from ingestion.preprocess.findings import EXAMPLES, Findings, example
+from ingestion.preprocess.records import Batch
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read one file of people."""
+
+    timezone: str = "UTC"
+    date_style: str = "iso"
+    now: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One person as the file tells it. `subscribed` is None when the file does not say."""
+
+    line: int
+    external_id: str
+    email: str
+    phone: str
+    first_name: str
+    last_name: str
+    country: str
+    language: str
+    timezone: str
+    subscribed: bool | None
+    proof: str
+    consent_at: datetime | None
+
+
+@dataclass
+class Clean:
+    """Clean rows of one batch."""
+
+    faults: list[Fault]
+    duplicates: int
+    findings: Findings
+    rows: list[Row] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clean:
+    """Clean one batch. A contact that cannot be right is left empty if another name is left."""
+    blank = Column(np.zeros(len(batch.line), np.int64), [""] if len(batch.line) else [])
+    findings, refused = Findings(), Refusals(len(batch.line))
+
+    def column(name: str) -> Column:
+        return columns.get(name, blank)
+
+    ids = [" ".join(text.split())[:100] for text in column("customer_id").texts]
+    emails, email_faults = column("email").read(values.email)
+    phones, phone_faults = column("phone").read(values.phone)
+    id_at, email_at, phone_at = (column(n).spread(v) for n, v in (
+        ("customer_id", ids), ("email", emails), ("phone", phones)))  # fmt: skip
+    nobody = (id_at == "") & (email_at == "") & (phone_at == "")
+    for name, faults in (("email", email_faults), ("phone", phone_faults)):
+        wrong = column(name).spread([bool(fault) for fault in faults], bool)
+        refused.by_row(nobody & wrong, f"bad_{name}", name)
+        rows = np.flatnonzero(wrong & ~nobody)
+        shown = [
+            example(batch.line[r], {name: column(name).text(r)}, {name: ""})
+            for r in rows[:EXAMPLES]
+        ]
+        findings.add("bad_contact", len(rows), shown)
+    refused.by_row(nobody, "no_person", "customer_id")
+    flags, faults = column("subscribed").read(values.flag)
+    refused.by_text(column("subscribed"), faults, "subscribed")
+    read = partial(
+        values.moment, style=options.date_style, zone=ZoneInfo(options.timezone), now=options.now
+    )
+    moments, faults = column("consent_at").read(
+        lambda text: read(text) if text.strip() else (None, "")
+    )
+    refused.by_text(column("consent_at"), faults, "consent_at")
+    country_codes = [countries.code(text) for text in column("country").texts]
+    plain = {
+        name: [titles.tidy(text)[:limit] for text in column(name).texts]
+        for name, limit in (
+            ("first_name", 100),
+            ("last_name", 100),
+            ("language", 10),
+            ("consent_proof", 300),
+        )
+    }
+    zones = [text.strip() if values.zone(text.strip()) else "" for text in column("timezone").texts]
+    seen: set[Row] = set()
+    clean_rows: list[Row] = []
+    duplicates = 0
+    for row in np.flatnonzero(~refused.bad).tolist():
+        made = Row(
+            0, id_at[row], email_at[row], phone_at[row],
+            plain["first_name"][column("first_name").codes[row]],
+            plain["last_name"][column("last_name").codes[row]],
+            country_codes[column("country").codes[row]] or "",
+            plain["language"][column("language").codes[row]],
+            zones[column("timezone").codes[row]],
+            flags[column("subscribed").codes[row]],
+            plain["consent_proof"][column("consent_proof").codes[row]],
+            moments[column("consent_at").codes[row]],
+        )  # fmt: skip
+        if made in seen:
+            duplicates += 1
+            continue
+        seen.add(made)
+        clean_rows.append(Row(**{**made.__dict__, "line": int(batch.line[row])}))
+    findings.add("exact_duplicates", duplicates)
+    return Clean(
+        faults=sorted(
+            [*batch.faults, *refused.faults(batch, columns)], key=lambda fault: fault.line
+        ),
+        duplicates=duplicates,
+        findings=findings,
+        rows=clean_rows,
+    )
