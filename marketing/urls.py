@@ -14,6 +14,8 @@ from marketing import pages
 
 APPS = [marketing.core.urls, ingestion.urls, models_ml.urls, recommendations.urls, campaigns.urls]
 
+handler500 = "marketing.core.outage.server_error"
+
 urlpatterns = [
     path("", pages.home, name="home"),
     path("people/<int:customer_id>/", pages.customer, name="customer"),

@@ -102,3 +102,28 @@ def test_without_a_database_it_is_not_ready_and_no_error_page(environment):
     assert (status, body["status"]) == (503, "not ready")
     assert body["checks"]["database"] == {"ok": False, "why": "OperationalError"}
     assert "secret" not in done.stdout
+
+
+@pytest.mark.parametrize(("path", "words"), [("/", "does not answer"), ("/api/v1/jobs/", "does")])
+def test_without_a_database_pages_and_api_answer_503_and_when_to_come_back(
+    environment, path, words
+):
+    environment["DATABASE_URL"] = "postgres://nobody:secret@127.0.0.1:1/nothing"
+    script = (
+        "import django, json, sys; django.setup(); from django.test import Client;"
+        "client = Client(SERVER_NAME='127.0.0.1', raise_request_exception=False);"
+        "client.cookies['sessionid'] = 'x' * 32;"
+        "answer = client.get(sys.argv[1], headers={'authorization': 'Bearer pk_a_b'});"
+        "print(json.dumps([answer.status_code, answer['Retry-After'], answer.content.decode()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, path],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    status, retry, body = json.loads(done.stdout.splitlines()[-1])
+    assert (status, retry) == (503, "5")
+    assert words in body
