@@ -49,33 +49,37 @@ class Incoming:
 
 
 def record(
-    *, batch: Sequence[Incoming], source: str, now: datetime, announce: bool = True
+    *, batch: Sequence[Incoming | Mapping[str, Any]], source: str, now: datetime
 ) -> list[str]:
     """Store a batch once each, durably when the transaction commits; an outcome per event.
 
-    Times more than five minutes ahead of `now` are set back to `now`.
+    An event may be given as a mapping with Incoming's names. Times more than five minutes ahead of `now` are set back to `now`.
     """
-    if not batch:
+    incoming = [e if isinstance(e, Incoming) else Incoming(**e) for e in batch]
+    if not incoming:
         return []
     with transaction.atomic():
-        bodies = [event.body() for event in batch]
-        digests = [_digest(event, body) for event, body in zip(batch, bodies, strict=True)]
-        ids = [e.message_id[:100] or d for e, d in zip(batch, digests, strict=True)]
-        outcomes = _claim(ids, digests, source, now)
-        fresh = [i for i, outcome in enumerate(outcomes) if outcome == STORED]
-        if not fresh:
-            return outcomes
-        customers = _customers([batch[i] for i in fresh], source, now)
-        moments = [now if batch[i].at > now + CLAMP else batch[i].at for i in fresh]
-        ensure_months(moments)
-        with connection.cursor() as cursor:
-            copy_rows(
-                cursor, "ingestion_event", COLUMNS,
-                _lines(batch, bodies, ids, fresh, customers, moments, source, now),
-            )  # fmt: skip
-        _adopt([(batch[i].anonymous_id, c) for i, c in zip(fresh, customers, strict=True)])
-        if announce:
-            bus.announce("events.stored")
+        return _record(incoming, source, now)
+
+
+def _record(batch: list[Incoming], source: str, now: datetime) -> list[str]:
+    bodies = [event.body() for event in batch]
+    digests = [_digest(event, body) for event, body in zip(batch, bodies, strict=True)]
+    ids = [e.message_id[:100] or d for e, d in zip(batch, digests, strict=True)]
+    outcomes = _claim(ids, digests, source, now)
+    fresh = [i for i, outcome in enumerate(outcomes) if outcome == STORED]
+    if not fresh:
+        return outcomes
+    customers = _customers([batch[i] for i in fresh], source, now)
+    moments = [now if batch[i].at > now + CLAMP else batch[i].at for i in fresh]
+    ensure_months(moments)
+    with connection.cursor() as cursor:
+        copy_rows(
+            cursor, "ingestion_event", COLUMNS,
+            _lines(batch, bodies, ids, fresh, customers, moments, source, now),
+        )  # fmt: skip
+    _adopt([(batch[i].anonymous_id, c) for i, c in zip(fresh, customers, strict=True)])
+    bus.announce("events.stored")
     return outcomes
 
 

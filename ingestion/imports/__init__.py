@@ -1,11 +1,17 @@
 """Files on their way in: received, mapped, then stored chunk by chunk.
 
 uploads   receive a file, look at it, take the mapping, start the job
+demo      the shipped history, taken in by the same path as a file of one's own
 running   the job: chunks, each one transaction that also moves the ledger; resumes where it stood
 orders, customers, products, events   one chunk of clean rows → tables, set-based
 finishing what can only be known at the end: outliers, matched returns, rollups
 rejects   quarantined lines: stored raw, and handed back as a CSV
 wording   codes of rules, faults and problems → sentences
 
-`uploads`, `rejects` and `wording` are used by the web process and import no pandas.
+`uploads`, `demo`, `rejects` and `wording` serve the web process too and import no pandas.
 """
+
+from ingestion.imports.demo import begin_demo
+from ingestion.imports.uploads import choose, look, receive, register, start
+
+__all__ = ["begin_demo", "choose", "look", "receive", "register", "start"]

@@ -10,10 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -97,23 +95,11 @@ def _end(record: ImportJob, state: str) -> None:
 def _count_lines(record: ImportJob) -> int:
     """Lines of the file, counted once, as the total that progress is measured against."""
     if "lines" not in record.options:
-        path = _path(record)
-        wide = 2 if record.options["encoding"] in reading.WIDE else 1
-        lines = sum(piece.count(b"\n" * 1) for piece in reading.pieces(path))
-        record.options["lines"] = max(lines // wide * wide - bool(record.options["has_header"]), 1)
+        path = uploads.path_of(record)
+        lines = sum(piece.count(b"\n") for piece in reading.pieces(path))
+        record.options["lines"] = max(lines - bool(record.options["has_header"]), 1)
         record.save(update_fields=["options"])
     return int(record.options["lines"])
-
-
-def _path(record: ImportJob) -> Path:
-    path = (
-        Path(settings.MEDIA_ROOT) / record.path
-        if not record.path.startswith("/")
-        else Path(record.path)
-    )
-    if not path.exists():
-        raise Unreadable("missing_file")
-    return path
 
 
 def _store_all(record: ImportJob, job: jobs.Running, now: datetime) -> None:
@@ -134,7 +120,7 @@ def _clean_chunks(record: ImportJob, handler: Any, now: datetime) -> Iterator[tu
     options = record.options
     width = int(options["columns"])
     batches = records.scan(
-        _path(record), encoding=options["encoding"], delimiter=options["delimiter"], columns=width,
+        uploads.path_of(record), encoding=options["encoding"], delimiter=options["delimiter"], columns=width,
         header=bool(options["has_header"]),
     )  # fmt: skip
     reading_options = handler.options(options, now)

@@ -1,0 +1,163 @@
+"""What others may ask about facts: who bought what, what happened to a person, how the shop does.
+
+Reads only. Figures count what was sold: lines of kind product, less what came back (kind return);
+fees, vouchers and stock corrections are in an order's total but not in these.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models.functions import TruncDay, TruncMonth
+
+from ingestion.models import Consent, Customer, Event, EventKey, Order, OrderLine, Product, Reject
+
+Purchase = tuple[int, int, datetime, int, float]
+
+
+def purchases(*, until: datetime, since: datetime | None = None) -> list[Purchase]:
+    """(customer_id, product_id, placed_at, quantity, revenue) of every line sold before `until`.
+
+    Oldest first; lines of guests and of things that are no goods are left out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT customer_id, product_id, placed_at, quantity, total::float8"
+            " FROM ingestion_orderline WHERE kind = 'product' AND customer_id IS NOT NULL"
+            " AND product_id IS NOT NULL AND placed_at < %s AND (%s::timestamptz IS NULL OR placed_at >= %s)"
+            " ORDER BY placed_at, id",
+            [until, since, since],
+        )
+        return list(cursor.fetchall())
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Something that happened to a person: an order, a return, or an event."""
+
+    at: datetime
+    kind: str
+    title: str
+    amount: Decimal | None = None
+    currency: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def timeline(*, customer_id: int, limit: int = 50, before: datetime | None = None) -> list[Moment]:
+    """The newest `limit` moments of a person before a time, newest first."""
+    orders = Order.objects.filter(customer_id=customer_id).annotate(
+        units=Sum("lines__quantity", filter=Q(lines__kind=OrderLine.Kind.PRODUCT)),
+        goods=Count("lines", filter=Q(lines__kind=OrderLine.Kind.PRODUCT)),
+    )
+    events = Event.objects.filter(customer_id=customer_id)
+    if before is not None:
+        orders, events = orders.filter(placed_at__lt=before), events.filter(at__lt=before)
+    moments = [
+        Moment(
+            order.placed_at,
+            "return" if order.status == Order.Status.CANCELLED else "order",
+            order.external_id,
+            order.total,
+            order.currency,
+            {"status": order.status, "units": order.units or 0, "products": order.goods},
+        )
+        for order in orders.order_by("-placed_at")[:limit]
+    ]
+    moments += [
+        Moment(event.at, "event", event.type, detail=event.properties)
+        for event in events.order_by("-at")[:limit]
+    ]
+    return sorted(moments, key=lambda moment: moment.at, reverse=True)[:limit]
+
+
+@dataclass(frozen=True)
+class Period:
+    """One day or month of the shop."""
+
+    at: datetime
+    orders: int
+    units: int
+    revenue: Decimal
+    people: int
+
+
+def revenue_by_day(*, since: datetime, until: datetime) -> list[Period]:
+    """Days with sales in [since, until), oldest first."""
+    return _by(TruncDay("placed_at"), since, until)
+
+
+def revenue_by_month(*, since: datetime | None = None, until: datetime | None = None) -> list[Period]:
+    """Months with sales, oldest first."""
+    return _by(TruncMonth("placed_at"), since, until)
+
+
+def _by(part: Any, since: datetime | None, until: datetime | None) -> list[Period]:
+    lines = OrderLine.objects.filter(kind__in=[OrderLine.Kind.PRODUCT, OrderLine.Kind.RETURN])
+    if since is not None:
+        lines = lines.filter(placed_at__gte=since)
+    if until is not None:
+        lines = lines.filter(placed_at__lt=until)
+    sold = Q(kind=OrderLine.Kind.PRODUCT)
+    rows = (
+        lines.annotate(part=part)
+        .values("part")
+        .annotate(
+            orders=Count("order_id", distinct=True, filter=sold),
+            units=Sum("quantity", default=0),
+            revenue=Sum("total", default=Decimal(0)),
+            people=Count("customer_id", distinct=True, filter=sold),
+        )
+        .order_by("part")
+    )
+    return [Period(r["part"], r["orders"], r["units"], r["revenue"], r["people"]) for r in rows]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How much there is, and from when to when."""
+
+    customers: int
+    with_email: int
+    mailable: int
+    orders: int
+    lines: int
+    products: int
+    events: int
+    rejects: int
+    first_order_at: datetime | None
+    last_order_at: datetime | None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.customers or self.orders or self.products)
+
+
+def overview() -> Overview:
+    """Counts of everything, in few questions."""
+    people = Customer.objects.aggregate(n=Count("id"), mail=Count("email"))
+    span = Order.objects.aggregate(n=Count("id"), first=Min("placed_at"), last=Max("placed_at"))
+    return Overview(
+        customers=people["n"],
+        with_email=people["mail"],
+        mailable=Consent.objects.filter(
+            channel="email", purpose="marketing", current=True, granted=True
+        ).count(),
+        orders=span["n"],
+        lines=OrderLine.objects.count(),
+        products=Product.objects.count(),
+        events=EventKey.objects.count(),
+        rejects=Reject.objects.count(),
+        first_order_at=span["first"],
+        last_order_at=span["last"],
+    )
+
+
+def customers_of(*, external_ids: Sequence[str]) -> dict[str, int]:
+    """Our ids of people by the shop's numbers."""
+    return dict(
+        Customer.objects.filter(external_id__in=list(external_ids)).values_list("external_id", "id")
+    )
