@@ -1,6 +1,24 @@
 """Pages and API addresses of this app."""
 
+from django.urls import path
+
+from models_ml import api as endpoints
+from models_ml import views
+
 app_name = "models_ml"
 
-pages: list = []
-api: list = []
+pages: list = [
+    path("models/", views.model_list, name="model-list"),
+    path("models/<int:pk>/", views.model_detail, name="model-detail"),
+    path("models/<int:pk>/promote/", views.model_promote, name="model-promote"),
+    path("models/train/<slug:name>/", views.model_train, name="model-train"),
+]
+api: list = [
+    path("models/", endpoints.ModelList.as_view(), name="model-list"),
+    path("models/<int:version_id>/", endpoints.ModelDetail.as_view(), name="model-detail"),
+    path(
+        "customers/<int:customer_id>/scores/",
+        endpoints.CustomerScores.as_view(),
+        name="customer-scores",
+    ),
+]

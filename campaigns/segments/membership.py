@@ -2,16 +2,18 @@
 
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any as Anything
 
 from django.db import OperationalError, connection
-from django.db.models import Count, F, Func, IntegerField, Max, Min, Q, QuerySet, Value
+from django.db.models import Aggregate, Count, F, Func, IntegerField, Max, Min, Q, QuerySet, Sum, Value
 from django.db.models.lookups import Exact
 
 from campaigns.segments import compile as compiler
-from campaigns.segments.rules import All, Node
+from campaigns.segments import fields
+from campaigns.segments.rules import All, Any, Node
 from ingestion.models import Customer
 from marketing.core.db import statement_timeout
 from models_ml import queries
@@ -43,7 +45,7 @@ def people(rule: object) -> QuerySet[Customer]:
 
 def ids(
     node: Node, *, as_of: datetime | None = None, within: tuple[int, ...] = ()
-) -> QuerySet[Any, int]:
+) -> QuerySet[Anything, int]:
     """The ids of everyone the rule means, as a queryset that other queries may build on."""
     return members(node, as_of=as_of, within=within).values_list("pk", flat=True)
 
@@ -71,34 +73,49 @@ def count(
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """People left after each part of an all-rule, in order, out of `start`; and the whole."""
+class Look:
+    """A rule seen part by part: `left` people after each part, out of `start` people in all.
+
+    `reachable` of them can get marketing e-mail; `expected` of them are expected to order again
+    within 90 days, None where nobody has been scored.
+    """
 
     start: int
     left: list[int]
     size: Size
+    reachable: int
+    expected: float | None
 
 
-def steps(
+def look(
     node: Node, *, within: tuple[int, ...] = (), patience_ms: int = PATIENCE_MS
-) -> Steps | None:
-    """How many people are left after each part of the rule; None when that took too long.
+) -> Look | None:
+    """Count a rule part by part in one pass over the customers; None when that took too long.
 
-    One pass over the customers answers for all parts. A rule that is not an `all` has one part.
+    In an `all` each part leaves fewer people, in an `any` each adds some; another rule is one part.
     """
     began = time.monotonic()
     as_of = queries.as_of()
-    parts = node.nodes if isinstance(node, All) else (node,)
-    wanted: dict[str, Count] = {"start": Count("pk")}
+    parts = node.nodes if isinstance(node, All | Any) else (node,)
+    kind = Any if isinstance(node, Any) else All
+    wanted: dict[str, Aggregate] = {"start": Count("pk")}
     for i in range(len(parts)):
-        q = compiler.to_q(All(parts[: i + 1]), as_of=as_of, within=within)
+        q = compiler.to_q(kind(parts[: i + 1]), as_of=as_of, within=within)
         wanted[f"left{i}"] = Count("pk", filter=q)
+    whole = compiler.to_q(node, as_of=as_of, within=within)
+    wanted["size"] = Count("pk", filter=whole)
+    wanted["reachable"] = Count("pk", filter=whole & fields.can_email())
+    wanted["expected"] = Sum("traits__repeat_90d", filter=whole)
     found = _counts(Customer.objects.all(), wanted, patience_ms)
     if found is None:
         return None
-    left = [found[f"left{i}"] for i in range(len(parts))]
-    size = Size(left[-1] if left else found["start"], True, time.monotonic() - began)
-    return Steps(found["start"], left, size)
+    return Look(
+        found["start"],
+        [found[f"left{i}"] for i in range(len(parts))],
+        Size(found["size"], True, time.monotonic() - began),
+        found["reachable"],
+        found["expected"],
+    )
 
 
 def sample(
@@ -142,8 +159,8 @@ def _every_nth() -> Q:
 
 
 def _counts(
-    meant: QuerySet[Customer], wanted: dict[str, Count], patience_ms: int
-) -> dict[str, int] | None:
+    meant: QuerySet[Customer], wanted: Mapping[str, Aggregate], patience_ms: int
+) -> dict[str, Anything] | None:
     try:
         with statement_timeout(patience_ms):
             return meant.aggregate(**wanted)
