@@ -1,4 +1,4 @@
-"""The models we train, one row each. Estimators are named by path, so reading this loads nothing."""
+"""The models we train, one row each. Estimators are named by path: reading this loads nothing."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +44,7 @@ CATALOG = (
         engine="popular",
         title=_("Popularity"),
         about=_(
-            "What most different people bought lately. The same list for everyone, less what they own."
+            "What most people bought lately: one list for everyone, less what they own."
         ),
         estimator="models_ml.algorithms.popular.Popular",
         settings="models_ml.algorithms.popular.Params",
@@ -56,7 +56,7 @@ CATALOG = (
         engine="als",
         title=_("ALS matrix factorisation"),
         about=_(
-            "People and products become short vectors; a product near a person is a likely next purchase."
+            "People and products become short vectors; what lies near a person is likely next."
         ),
         estimator="models_ml.algorithms.als.ALS",
         settings="models_ml.algorithms.als.Params",

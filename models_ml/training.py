@@ -1,10 +1,10 @@
 """How a recommender comes to be: choose on one window, judge on the next, refit on everything.
 
 All engines sit the same exam. The last 30 days of the data are for judging, the 30 before them for
-choosing parameters, and only people with an earlier purchase are asked about. The rule is that of the picks
-themselves: products a person already bought are neither proposed nor counted, and every other
-product of the catalogue competes (no sampled negatives). What the figures would be with repeats
-allowed is noted beside them.
+choosing parameters, and only people with an earlier purchase are asked about. The rule is that
+of the picks themselves: products a person already bought are neither proposed nor counted, and
+every other product of the catalogue competes (no sampled negatives). What the figures would be
+with repeats allowed is noted beside them.
 """
 
 import time
@@ -84,8 +84,8 @@ def prepare(*, as_of: datetime) -> Exam:
     people = min(len(exam.choosing.users), len(exam.judging.users))
     if people < LEAST_PEOPLE:
         raise Invalid(
-            _("There are too few orders to learn from: only %(people)d people with an earlier order "
-              "bought something new in the last two months.") % {"people": people},
+            _("There are too few orders to learn from: only %(people)d people with an earlier "
+              "order bought something new in the last two months.") % {"people": people},
             code="too_few_people",
             remedy=_("At least %(least)d in each of the last two periods of 30 days are needed. "
                      "Nothing was changed.") % {"least": LEAST_PEOPLE},
@@ -135,7 +135,7 @@ def train(
             "split": exam.facts,
             "difference": gap.as_dict() if gap else None,
             "with_repeats": repeats.figures,
-            **details,
+            **chosen.details,
         },
         job_id=job_id,
         now=now,
@@ -152,7 +152,8 @@ def train(
 def _why_refused(ours: metrics.Ranking, theirs: metrics.Ranking, gap: metrics.Difference) -> str:
     return _(
         "On the last 30 days it was not reliably better than popularity: NDCG@10 %(ours).4f "
-        "against %(theirs).4f, a difference of %(gap)+.4f (95%% interval %(low)+.4f to %(high)+.4f)."
+        "against %(theirs).4f, a difference of %(gap)+.4f (95%% interval %(low)+.4f to "
+        "%(high)+.4f)."
     ) % {
         "ours": ours.ndcg.mean(),
         "theirs": theirs.ndcg.mean(),

@@ -1,4 +1,4 @@
-"""Make everybody's picks anew: candidates → rules → reasons → written → switched, all or nothing."""
+"""Make everybody's picks anew: candidates, rules, reasons, written, switched; all or nothing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from ingestion.models import Consent, Customer, Product
 from marketing.core.errors import Conflict
-from django.db.models import Q
-from django.utils.translation import gettext as _
 from models_ml import catalog, interactions, queries, registry
 from models_ml.models import ModelVersion
 from recommendations.rules import Owned, Rules, Shelf

@@ -118,12 +118,17 @@ def verdict(rows: list[Judged]) -> str:
         return ""
     if serving.difference is None:
         return _(
-            "No engine was reliably better than popularity on the last 30 days, so popularity serves."
+            "No engine was reliably better than popularity on the last 30 days, "
+            "so popularity serves."
         )
     return _(
-        "%(engine)s serves: on the last 30 days its NDCG@10 was %(ndcg).4f, %(lift).0f%% above popularity "
-        "(difference %(gap)+.4f, 95%% interval %(low)+.4f to %(high)+.4f)."
+        "%(engine)s serves: on the last 30 days its NDCG@10 was %(ndcg).4f, %(lift).0f%% above "
+        "popularity (difference %(gap)+.4f, 95%% interval %(low)+.4f to %(high)+.4f)."
     ) % {
-        "engine": serving.title, "ndcg": serving.ndcg, "lift": serving.lift or 0.0,
-        "gap": serving.difference["mean"], "low": serving.difference["low"], "high": serving.difference["high"],
-    }  # fmt: skip
+        "engine": serving.title,
+        "ndcg": serving.ndcg,
+        "lift": serving.lift or 0.0,
+        "gap": serving.difference["mean"],
+        "low": serving.difference["low"],
+        "high": serving.difference["high"],
+    }

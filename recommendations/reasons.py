@@ -32,8 +32,8 @@ def anchors(
 ) -> np.ndarray:
     """For each pick (n, k), the person's own purchase most like it, or -1 where none is alike.
 
-    `vectors` are item ids and unit vectors; `owner` (m,) sorted rows of `picks` and `item` (m,) what
-    those people bought.
+    `vectors` are item ids and unit vectors; `owner` (m,) are sorted rows of `picks` and `item` (m,)
+    what those people bought.
     """
     found = np.full(picks.shape, -1, dtype=np.int64)
     if vectors is None or not len(vectors[0]) or not len(item):

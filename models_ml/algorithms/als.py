@@ -1,8 +1,8 @@
 """Matrix factorisation by alternating least squares for purchases without ratings.
 
 Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets" (ICDM 2008): every
-pair of person and product is an observation of 0 or 1, and purchases are trusted more. The solver is
-`implicit`'s conjugate gradient.
+pair of person and product is an observation of 0 or 1, and purchases are trusted more. The solver
+is the conjugate gradient of `implicit`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BATCH = 4096
 
 @dataclass(frozen=True)
 class Params:
-    """`alpha`: trust in a purchase against an absence; `half_life_days`: when it has halved (0: never)."""
+    """`alpha`: trust in a purchase; `half_life_days`: when that trust has halved (0: never)."""
 
     factors: int = 64
     regularization: float = 30.0

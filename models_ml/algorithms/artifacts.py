@@ -37,7 +37,7 @@ def create(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Path]:
     """Yield an empty folder to write into; on leaving, seal it at `folder`.
 
     `manifest` holds what the caller knows (parameters, metrics, data, seed); versions and hashes
-    are added here. When the body raises, nothing stays behind. An existing folder is never replaced.
+    are added here. When the body raises, nothing stays behind; no folder is replaced.
     """
     if folder.exists():
         raise FileExistsError(f"{folder} exists, and a model folder is never changed")

@@ -1,8 +1,8 @@
 """BERT4Rec: a transformer that reads what a person bought and fills in what comes next.
 
 Sun et al., "BERT4Rec: Sequential recommendation with bidirectional encoder representations from
-transformer" (CIKM 2019). Products of a sequence are hidden at random and guessed from both sides; in
-addition a mask at the end stands for the next basket, whose new products are guessed together.
+transformer" (CIKM 2019). Products of a sequence are hidden at random and guessed from both sides;
+in addition a mask at the end stands for the next basket, whose new products are guessed together.
 Differences from the paper, each measured to help on shop histories of a few thousand people:
 examples are drawn with a preference for recent baskets, positions count from the end, and the
 output bias starts at the logarithm of recent popularity.
@@ -28,18 +28,20 @@ from models_ml.algorithms import artifacts, trainer
 from models_ml.algorithms.als import confidence
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import Array, IdMap, Interactions, chunks, matrix
-from models_ml.algorithms.popular import Popular, rebuild_seen
 from models_ml.algorithms.popular import Params as PopularParams
+from models_ml.algorithms.popular import Popular, rebuild_seen
 from models_ml.algorithms.sequences import Sequences, first_purchases, ragged, window
 
 BATCH = 512
+# A small shop sees its few people more often, so that an epoch is always worth judging.
+LEAST_STEPS = 32
 
 
 @dataclass(frozen=True)
 class Params:
     """Sizes and training.
 
-    `length`: products read; `mask`: share hidden inside the prefix; `half_life_days`: preference for
+    `length`: products read; `mask`: share hidden in the prefix; `half_life_days`: preference for
     recent baskets (0: none); `negatives`: shared sampled negatives (0: every product competes);
     `popular_days`: window of the popularity that the output bias starts from.
     """
@@ -105,7 +107,7 @@ class BERT4Rec:
         judge: Callable[[BERT4Rec], float] | None = None,
         on_epoch: Callable[[trainer.Epoch], None] | None = None,
     ) -> BERT4Rec:
-        """Learn from scratch; with `judge` (higher is better) stop early and keep the best epoch."""
+        """Learn from scratch; with `judge` (higher is better) stop early, keep the best epoch."""
         if not len(data):
             raise ValueError("no interactions to learn from")
         params = self.params
@@ -140,7 +142,9 @@ class BERT4Rec:
             threads=params.threads,
             seed=params.seed,
         )
-        examples = min(len(self.sequences.cut), max(len(self.users), params.batch))
+        examples = (
+            max(len(self.users), LEAST_STEPS * params.batch) if len(self.sequences.cut) else 0
+        )
         return trainer.train(
             self.net,
             lambda epoch: self._batches(epoch, examples),

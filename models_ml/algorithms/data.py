@@ -128,7 +128,7 @@ def concat(*parts: Interactions) -> Interactions:
 def split_by_time(
     data: Interactions, *, until: Any, test_days: int = 30, validation_days: int = 30
 ) -> Split:
-    """The last `test_days` before `until` for judging, the `validation_days` before them for choosing.
+    """The last `test_days` before `until` to judge on, the `validation_days` before to choose by.
 
     Rows at or after `until` are in no part: they are the future of the moment asked about.
     """
@@ -148,7 +148,7 @@ def split_by_time(
 def matrix(
     data: Interactions, users: IdMap, items: IdMap, weight: Array | None = None
 ) -> csr_matrix:
-    """Users by items (float32); weights of repeated pairs are added up. Unknown ids are left out."""
+    """Users by items (float32); weights of repeated pairs add up, unknown ids are left out."""
     rows, columns = users.encode(data.user), items.encode(data.item)
     values = data.weight if weight is None else weight
     known = (rows >= 0) & (columns >= 0)
