@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingestion.models import Customer
-from marketing import hints, overview, person
+from marketing import demo, hints, overview, person
 from marketing.core.auth import page
 from marketing.core.models import Job
 
@@ -32,6 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "days": days,
         "periods": overview.PERIODS,
         "running": running,
+        "stages_of_demo": _demo_stages(),
     }
     if not running and overview.is_empty():
         return render(request, "home_empty.html", context)
@@ -52,6 +53,13 @@ def home(request: HttpRequest) -> HttpResponse:
         ),
     }
     return render(request, "home.html", context)
+
+
+def _demo_stages() -> list[demo.Stage]:
+    """The steps of the demo while it loads or when one failed; nothing once all are done."""
+    stages = demo.stages()
+    begun = any(stage.job for stage in stages)
+    return stages if begun and any(stage.state != demo.DONE for stage in stages) else []
 
 
 def _greeting() -> str:

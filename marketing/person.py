@@ -5,19 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import BooleanField, Case, Count, Q, Value, When
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.models import Message
+from campaigns.models import Message, Segment
+from campaigns.segments import compile as compiler
+from campaigns.segments.rules import RuleFault
 from ingestion.models import Consent, Customer, Event, Order, OrderLine, Suppression
 from marketing.core.templatetags import ui
 from models_ml import queries as numbers
 from models_ml.queries import Person
 from recommendations.models import Recommendation
 
-ORDERS, MESSAGES, EVENTS, PICKS = 12, 12, 40, 8
+ORDERS, MESSAGES, EVENTS, PICKS, SEGMENTS = 12, 12, 40, 8, 30
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,14 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
         "messages_sent": [
             {
                 "message": row,
-                "url": message_url(row.pk) if row.sent_at else "",
+                "url": _address("campaigns:message-detail", row.pk) if row.sent_at else "",
                 "why": row.reason.replace("_", " "),
             }
             for row in messages
         ],
         "timeline": _timeline(customer, orders, messages),
         "picks": _picks(customer),
+        "segments": _segments(customer, person),
     }
 
 
@@ -91,6 +94,35 @@ def _picks(customer: Customer) -> list[dict[str, Any]]:
             "why": row.reason.get("text", ""),
         }
         for row in rows
+    ]
+
+
+def _segments(customer: Customer, person: Person | None) -> list[dict[str, str]]:
+    """The live segments this person is in right now: every rule asked about one row, at once."""
+    tests: dict[str, Case] = {}
+    named: dict[str, Segment] = {}
+    live = Segment.objects.filter(state=Segment.State.LIVE).only("name", "rule")[:SEGMENTS]
+    for segment in live:
+        try:
+            rule = compiler.to_q(
+                compiler.read(segment.rule),
+                as_of=person.as_of if person else None,
+                within=(segment.pk,),
+            )
+        except RuleFault:
+            continue  # the segments page shows what is wrong with it
+        key = f"in_{segment.pk}"
+        named[key] = segment
+        tests[key] = Case(
+            When(rule, then=Value(True)), default=Value(False), output_field=BooleanField()
+        )
+    if not tests:
+        return []
+    row = Customer.objects.filter(pk=customer.pk).annotate(**tests).values(*tests).get()
+    return [
+        {"name": segment.name, "url": _address("campaigns:segment-edit", segment.pk)}
+        for key, segment in named.items()
+        if row[key]
     ]
 
 
@@ -187,7 +219,7 @@ def _timeline(customer: Customer, orders: list[Order], messages: list[Message]) 
             "k1",
             message.subject or message.run.campaign.name,
             message.get_state_display(),
-            message_url(message.pk),
+            _address("campaigns:message-detail", message.pk),
         )
         for message in messages
     ]
@@ -207,8 +239,8 @@ def _short(properties: dict[str, Any]) -> str:
     return " · ".join(parts[:3])[:120]
 
 
-def message_url(message_id: int) -> str:
+def _address(name: str, *args: int) -> str:
     try:
-        return reverse("campaigns:message-detail", args=[message_id])
+        return reverse(name, args=args)
     except NoReverseMatch:
         return ""

@@ -32,6 +32,11 @@ PASSWORD = "correct horse battery"
 _number = itertools.count(1)
 
 
+def now() -> datetime:
+    """The real present, for what pages compare with the clock."""
+    return datetime.now(UTC)
+
+
 def user(role: str = "marketer", **values: Any) -> User:
     """Somebody who signs in with PASSWORD, in one of the four roles."""
     auth.create_roles()

@@ -33,6 +33,6 @@ document.addEventListener("alpine:init", () => {
   }));
   /* when a job of this page ends, its numbers are new: draw the page again, unless somebody is typing */
   Alpine.data("reloadOnEnd", () => ({
-    init() { document.body.addEventListener("job-ended", () => setTimeout(() => { if (!document.querySelector("dialog[open]")) location.reload(); }, 1200)); },
+    init() { document.body.addEventListener("job-ended", () => setTimeout(() => { if (!document.querySelector("dialog[open], :popover-open")) location.reload(); }, 1500)); },
   }));
 });

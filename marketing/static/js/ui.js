@@ -66,23 +66,28 @@
   document.addEventListener("toast", e => toast(e.detail));
   document.addEventListener("htmx:responseError", e => { if (e.target.closest?.("[data-quiet]")) return; const kind = e.detail.xhr.getResponseHeader("content-type") || ""; toast({ title: said.tRefused || "", body: kind.startsWith("text/plain") ? e.detail.xhr.responseText : "", tone: "bad", icon: "alert-triangle", sticky: true }); });
   document.addEventListener("htmx:sendError", e => { if (e.target.closest?.("[data-quiet]")) return; toast({ title: said.tLost || "", body: said.tLost2, tone: "bad", icon: "alert-triangle" }); });
-  /* polling parts put themselves off while the page is hidden or the server is away */
-  document.addEventListener("htmx:sendError", e => { const n = e.target.closest?.("[data-poll]"); if (n) setTimeout(() => n.isConnected && htmx.trigger(n, "poll-again"), 5000); });
+  /* parts with data-poll="seconds" ask again by themselves; each answer says when. A hidden page and a lost server put it off */
+  const timers = new WeakMap();
+  const again = (n, s) => { clearTimeout(timers.get(n)?.id); timers.set(n, { at: n.dataset.at, id: setTimeout(() => n.isConnected && n.dataset.poll && htmx.trigger(n, "poll-again"), s * 1000) }); };
+  const arm = () => $$("[data-poll]").forEach(n => { if (timers.get(n)?.at !== n.dataset.at) again(n, Number(n.dataset.poll)); });
+  document.addEventListener("htmx:load", arm); document.addEventListener("htmx:afterSettle", arm);
+  for (const name of ["htmx:sendError", "htmx:responseError"]) document.addEventListener(name, e => { const n = e.target.closest?.("[data-poll]"); if (n) again(n, 5); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) $$("[data-poll]").forEach(n => htmx.trigger(n, "poll-again")); });
   document.addEventListener("htmx:beforeRequest", e => { if (document.hidden && e.target.matches?.("[data-poll]")) e.preventDefault(); });
   /* progress is spoken at each quarter, not at each poll */
   const quarter = new Map();
-  document.addEventListener("htmx:afterSettle", () => $$('[role="progressbar"][data-job]').forEach(p => {
+  const speak = () => $$('[role="progressbar"][data-job]').forEach(p => {
     const q = Math.floor(Number(p.getAttribute("aria-valuenow") || 0) / 25), was = quarter.get(p.dataset.job);
     if (was !== undefined && q > was) { const box = $("#announcer"); if (box) box.textContent = `${p.getAttribute("aria-label")}: ${q * 25}%`; }
     quarter.set(p.dataset.job, q);
-  }));
+  });
+  speak(); document.addEventListener("htmx:afterSettle", speak);
 
   document.addEventListener("alpine:init", () => {
     Alpine.data("shell", () => ({
       side: false,
       get sideClass() { return this.side ? "open" : ""; }, get sideAria() { return this.side ? "true" : "false"; },
-      openSide() { this.side = true; this.$nextTick(() => $("#side a")?.focus()); }, closeSide() { this.side = false; },
+      openSide() { this.side = true; requestAnimationFrame(() => requestAnimationFrame(() => $("#side a")?.focus())); }, closeSide() { this.side = false; },
       init() { document.addEventListener("keydown", e => { if (e.key === "Escape" && this.side) this.side = false; }); },
       cycleTheme() {
         const dark = said.theme === "dark" || (said.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);

@@ -1,0 +1,33 @@
+/* Mails on screen: a frame as tall as its mail, a phone's width, and a preview that follows the writing. */
+(() => {
+  const frames = document.querySelectorAll("iframe[data-seen]");
+  const fit = frame => {
+    const page = frame.contentDocument?.documentElement;
+    if (page && page.scrollHeight > 40) frame.style.setProperty("--h", Math.min(page.scrollHeight, 6000) + "px");
+  };
+  frames.forEach(frame => {
+    frame.addEventListener("load", () => { frame.style.removeProperty("--h"); fit(frame); });
+    fit(frame);
+  });
+  addEventListener("resize", () => frames.forEach(fit));
+
+  document.addEventListener("click", event => {
+    const button = event.target.closest("[data-screen]");
+    if (!button) return;
+    const card = button.closest(".card");
+    button.parentElement.querySelectorAll("[data-screen]").forEach(other => other.setAttribute("aria-pressed", other === button));
+    card.querySelectorAll(".seen").forEach(seen => seen.classList.toggle("phone", button.dataset.screen === "phone"));
+    card.querySelectorAll("iframe[data-seen]").forEach(frame => setTimeout(() => fit(frame), 260));
+  });
+
+  const preview = document.querySelector("[data-preview]");
+  if (!preview) return;
+  let wait = 0;
+  const show = () => preview.form.requestSubmit(preview);
+  document.addEventListener("input", event => {
+    if (!event.target.matches("[data-write]")) return;
+    clearTimeout(wait);
+    wait = setTimeout(show, 600);
+  });
+  if (!document.querySelector("iframe[data-seen][src]")) show();
+})();

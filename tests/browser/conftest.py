@@ -1,0 +1,147 @@
+"""A real Chromium on a running server. No browser is an error that says what to install."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from marketing.core.models import User
+from tests import factories
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PLACES = (
+    "/usr/bin/chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
+AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text()
+WATCH_CSP = """
+window.refusals = [];
+document.addEventListener("securitypolicyviolation", e => window.refusals.push(
+  `${e.effectiveDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`));
+"""
+
+
+def find_chromium() -> str:
+    """Where the browser is: CHROMIUM, then the usual names and places."""
+    given = os.environ.get("CHROMIUM", "")
+    for found in (given, *(shutil.which(name) for name in NAMES), *PLACES):
+        if found and Path(found).exists():
+            return found
+    raise pytest.UsageError(
+        "The browser tests need Chromium or Chrome and found neither.\n"
+        "  Debian and Ubuntu: sudo apt-get install -y chromium\n"
+        "  macOS: brew install --cask google-chrome\n"
+        "  or say where it is: CHROMIUM=/path/to/chromium make test"
+    )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = find_chromium()
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb"],
+        )
+        yield launched
+        launched.close()
+
+
+@dataclass
+class Visitor:
+    """A page and everything that went wrong on it."""
+
+    page: Page
+    context: BrowserContext
+    base: str
+    errors: list[str] = field(default_factory=list)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{self.page.url}: {message.text}")
+
+    def go(self, path: str) -> Page:
+        """Open a page of the platform and wait until its scripts are ready."""
+        self.page.goto(self.base + path, wait_until="load")
+        return self.page
+
+    def refusals(self) -> list[str]:
+        """What the content security policy refused on this page."""
+        return self.page.evaluate("window.refusals")
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+
+    def axe(self) -> list[str]:
+        """Serious and critical findings of axe, one line each with the elements."""
+        self.page.evaluate(AXE)
+        found = self.page.evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations"
+            ".filter(v => ['serious', 'critical'].includes(v.impact))"
+            ".map(v => v.id + ': '"
+            " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')))"
+        )
+        return list(found)
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
+    """visit(user=…, width="phone", theme="dark"): a fresh window, signed in if a user is given."""
+    opened: list[Visitor] = []
+
+    def open_window(
+        user: User | None = None, *, width: str = "desk", theme: str = "light"
+    ) -> Visitor:
+        w, h = WIDTHS[width]
+        context = browser.new_context(
+            viewport={"width": w, "height": h},
+            color_scheme=theme,  # type: ignore[arg-type]
+            reduced_motion="reduce",
+            locale="en-GB",
+            timezone_id="UTC",
+            has_touch=width == "phone",
+        )
+        context.add_init_script(WATCH_CSP)
+        if user is not None:
+            client = Client()
+            client.force_login(user)
+            context.add_cookies(
+                [
+                    {
+                        "name": "sessionid",
+                        "value": client.cookies["sessionid"].value,
+                        "url": live_server.url,
+                    }
+                ]
+            )
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        visitor = Visitor(page, context, live_server.url)
+        page.on("console", visitor.hear)
+        page.on("pageerror", lambda error: visitor.errors.append(f"{page.url}: {error}"))
+        opened.append(visitor)
+        return visitor
+
+    yield open_window
+    for visitor in opened:
+        visitor.context.close()
+
+
+@pytest.fixture
+def shop(transactional_db: None) -> factories.Cast:
+    """The small shop, for tests that look at pages."""
+    return factories.shop()
