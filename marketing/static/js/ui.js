@@ -87,7 +87,7 @@
     Alpine.data("shell", () => ({
       side: false,
       get sideClass() { return this.side ? "open" : ""; }, get sideAria() { return this.side ? "true" : "false"; },
-      openSide() { this.side = true; requestAnimationFrame(() => requestAnimationFrame(() => $("#side a")?.focus())); }, closeSide() { this.side = false; },
+      openSide() { this.side = true; setTimeout(() => $("#side a")?.focus(), 60); }, closeSide() { this.side = false; },
       init() { document.addEventListener("keydown", e => { if (e.key === "Escape" && this.side) this.side = false; }); },
       cycleTheme() {
         const dark = said.theme === "dark" || (said.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
