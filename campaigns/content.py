@@ -53,6 +53,14 @@ def _refuse(field: str, why: object, remedy: str | None = None) -> Invalid:
     return Invalid(str(why), code="bad_template", field=field, remedy=remedy)
 
 
+def written(form: Mapping[str, str]) -> dict[str, str]:
+    """The four parts of a template as a form holds them, with plain line ends."""
+    return {
+        name: form.get(name, "").replace("\r\n", "\n")
+        for name in ("name", "subject", "preheader", "mjml")
+    }
+
+
 def build(*, subject: str, preheader: str, mjml: str) -> tuple[str, str]:
     """HTML and text of a template; Invalid with the field at fault."""
     subject, preheader = subject.strip(), preheader.strip()
@@ -131,6 +139,24 @@ def save(
             detail={"version": template.version},
         )
     return template
+
+
+def keep(
+    *,
+    template_id: int | None,
+    campaign_id: int,
+    values: Mapping[str, str],
+    user: User | ApiKey | None,
+    now: datetime,
+) -> Template:
+    """The template a campaign goes on with; one that others use is copied before a change."""
+    stored = Template.objects.filter(pk=template_id).first() if template_id else None
+    if stored is not None:
+        if all(getattr(stored, name) == value for name, value in values.items()):
+            return stored
+        if Campaign.objects.filter(template=stored).exclude(pk=campaign_id).exists():
+            stored = None
+    return save(template_id=stored.pk if stored else None, **values, user=user, now=now)
 
 
 def delete(*, template_id: int, user: User | ApiKey | None) -> None:

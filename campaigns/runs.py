@@ -118,6 +118,15 @@ def compiled(template: Any, *, signer: Any = None) -> rendering.Compiled:
         ) from None
 
 
+def sender(campaign: Campaign) -> dict[str, str]:
+    """Who the campaign's mails come from: its own values, or the house's."""
+    return {
+        "from_name": campaign.from_name or settings.BUSINESS_NAME,
+        "from_email": campaign.from_email or settings.DEFAULT_FROM_EMAIL,
+        "reply_to": campaign.reply_to,
+    }
+
+
 def check(campaign: Campaign) -> tuple[Segment, Template]:
     """Its audience and mail; refuses with the first thing that keeps it from being sent."""
     if campaign.segment is None:
@@ -126,11 +135,7 @@ def check(campaign: Campaign) -> tuple[Segment, Template]:
         raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
     compiled(campaign.template)
     try:
-        mime.Writer(
-            from_name=campaign.from_name or settings.BUSINESS_NAME,
-            from_email=campaign.from_email or settings.DEFAULT_FROM_EMAIL,
-            reply_to=campaign.reply_to,
-        )
+        mime.Writer(**sender(campaign))
     except mime.HeaderRefused as refusal:
         raise Invalid(
             _("The sender cannot be written in a mail: %(why)s.") % {"why": refusal},
@@ -161,9 +166,7 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 "rule": segment.rule,
                 "segment": segment.name,
                 "holdout_percent": campaign.holdout_percent,
-                "from_name": campaign.from_name or settings.BUSINESS_NAME,
-                "from_email": campaign.from_email or settings.DEFAULT_FROM_EMAIL,
-                "reply_to": campaign.reply_to,
+                **sender(campaign),
                 "template": {
                     "id": template.pk,
                     "name": template.name,
@@ -188,7 +191,7 @@ def fill(*, run_id: int, now: datetime) -> bool:
     """
     with advisory_lock(f"fill:{run_id}", wait=False) as mine, connection.cursor() as cursor:
         run = Run.objects.select_related("campaign").get(pk=run_id)
-        if run.snapshot["filled"]:
+        if run.snapshot.get("filled"):
             return True
         if not mine or run.state != Run.State.RUNNING:
             return False
@@ -312,7 +315,7 @@ def finish(*, run_id: int, now: datetime) -> bool:
         campaign_id = Run.objects.values_list("campaign_id", flat=True).get(pk=run_id)
         campaign = _locked(campaign_id)
         run = Run.objects.select_for_update().get(pk=run_id)
-        if run.state != Run.State.RUNNING or not run.snapshot["filled"]:
+        if run.state != Run.State.RUNNING or not run.snapshot.get("filled"):
             return False
         if run.messages.filter(state__in=Message.OPEN).exists():
             return False

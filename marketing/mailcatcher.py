@@ -6,6 +6,7 @@ It speaks real SMTP, so what arrives is what a receiving server would see. Files
 
 import asyncio
 import itertools
+import logging
 import os
 import signal
 import time
@@ -50,6 +51,7 @@ async def serve(
     *, host: str, port: int, folder: Path, ready: Callable[[int], None] | None = None
 ) -> None:
     """Take mail until cancelled or told to stop (SIGTERM, SIGINT). `ready` is told the port."""
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # not a line for every command
     store = Store(folder)
     loop = asyncio.get_running_loop()
 

@@ -359,15 +359,16 @@ def store_bodies(ready: Sequence[Ready]) -> None:
 def record_sent(*, run: Run, messages: Sequence[Claimed], now: datetime) -> None:
     """Tell the event stream who got a mail; the message's own id makes a repeat harmless."""
     if messages:
+        about = {"campaign": run.campaign_id, "run": run.pk}
         events.record(
             batch=[
-                {
-                    "type": "email_sent",
-                    "message_id": f"sent:{message.key}",
-                    "customer_id": message.customer_id,
-                    "at": now,
-                    "properties": {"campaign": run.campaign_id, "run": run.pk},
-                }
+                events.Incoming(
+                    type="email_sent",
+                    at=now,
+                    message_id=f"sent:{message.key}",
+                    customer_id=message.customer_id,
+                    properties=about,
+                )
                 for message in messages
             ],
             source="campaigns",

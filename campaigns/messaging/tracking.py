@@ -31,24 +31,15 @@ def _message(token: str, purpose: str) -> Message | None:
 
 def _record(message: Message, kind: str, key: str, now: datetime, **extra: object) -> None:
     machine = message.sent_at is not None and now - message.sent_at < MACHINE_WITHIN
-    events.record(
-        batch=[
-            {
-                "type": kind,
-                "message_id": key,
-                "customer_id": message.customer_id,
-                "at": now,
-                "properties": {
-                    "campaign": message.run.campaign_id,
-                    "run": message.run_id,
-                    "machine": machine,
-                    **extra,
-                },
-            }
-        ],
-        source="campaigns",
-        now=now,
+    about = {"campaign": message.run.campaign_id, "run": message.run_id, "machine": machine}
+    event = events.Incoming(
+        type=kind,
+        at=now,
+        message_id=key,
+        customer_id=message.customer_id,
+        properties={**about, **extra},
     )
+    events.record(batch=[event], source="campaigns", now=now)
 
 
 def opened(*, token: str, now: datetime) -> bool:

@@ -1,0 +1,202 @@
+"""Campaigns for integrators: make, change, start, pause, resume, cancel, and watch each message."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from campaigns import drafts, runs
+from campaigns.api import shapes
+from campaigns.models import Campaign, Message
+from marketing.core.api import View
+from marketing.core.auth import ApiKey
+from marketing.core.errors import Invalid, NotFound
+
+
+def _actor(request: Request) -> Any:
+    return request.auth if isinstance(request.auth, ApiKey) else request.user
+
+
+def _found(campaign_id: int) -> Campaign:
+    campaign = Campaign.objects.filter(pk=campaign_id).first()
+    if campaign is None:
+        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+    return campaign
+
+
+def campaign_body(campaign: Campaign) -> dict[str, Any]:
+    """How a campaign looks to an integrator."""
+    return {
+        "id": campaign.pk,
+        "name": campaign.name,
+        "state": campaign.state,
+        "segment_id": campaign.segment_id,
+        "template_id": campaign.template_id,
+        "holdout_percent": campaign.holdout_percent,
+        "from_name": campaign.from_name,
+        "from_email": campaign.from_email,
+        "reply_to": campaign.reply_to,
+        "scheduled_at": campaign.scheduled_at,
+        "created_at": campaign.created_at,
+        "updated_at": campaign.updated_at,
+        "url": reverse("api:campaign-detail", args=[campaign.pk]),
+    }
+
+
+def _detail(campaign: Campaign) -> dict[str, Any]:
+    body = campaign_body(campaign)
+    run = campaign.runs.order_by("-id").first()
+    body["run"] = None
+    if run is not None:
+        progress = runs.progress(run_id=run.pk)
+        body["run"] = {
+            "id": run.pk,
+            "state": run.state,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "error": run.error or None,
+            "total": progress.total,
+            "percent": progress.percent,
+            "counts": {state: getattr(progress, state) for state in Message.State.values},
+            "reasons": progress.reasons,
+        }
+    return body
+
+
+def _values(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise Invalid(_("Send one JSON object."), code="not_an_object")
+    unknown = sorted(set(data) - set(drafts.FIELDS))
+    if unknown:
+        raise Invalid(
+            _("There is no field called %(name)s.") % {"name": unknown[0]},
+            code="unknown_field",
+            field=unknown[0],
+            remedy=_("Fields: %(names)s.") % {"names": ", ".join(drafts.FIELDS)},
+        )
+    return data
+
+
+class CampaignList(View):
+    scope_noun = "campaigns"
+
+    @extend_schema(operation_id="campaigns_list", responses=shapes.CampaignShape(many=True))
+    def get(self, request: Request) -> Response:
+        """All campaigns, newest first."""
+        return self.paginate(Campaign.objects.all(), campaign_body)
+
+    @extend_schema(
+        operation_id="campaigns_create",
+        request=shapes.CampaignWrite,
+        responses={201: shapes.CampaignShape},
+    )
+    def post(self, request: Request) -> Response:
+        """Make a draft. Nothing is sent until it is started."""
+        campaign = drafts.save(
+            values=_values(request.data), user=_actor(request), now=timezone.now()
+        )
+        body = _detail(campaign)
+        return Response(body, status=201, headers={"Location": body["url"]})
+
+
+class CampaignDetail(View):
+    scope_noun = "campaigns"
+
+    @extend_schema(operation_id="campaigns_read", responses=shapes.CampaignShape)
+    def get(self, request: Request, campaign_id: int) -> Response:
+        """One campaign with the counts of its run."""
+        return Response(_detail(_found(campaign_id)))
+
+    @extend_schema(
+        operation_id="campaigns_update",
+        request=shapes.CampaignWrite,
+        responses=shapes.CampaignShape,
+    )
+    def patch(self, request: Request, campaign_id: int) -> Response:
+        """Change a draft."""
+        campaign = drafts.save(
+            campaign_id=campaign_id,
+            values=_values(request.data),
+            user=_actor(request),
+            now=timezone.now(),
+        )
+        return Response(_detail(campaign))
+
+
+class _Move(View):
+    """A change of state: 202 with the campaign, whose run tells how far it is."""
+
+    scope_noun = "campaigns"
+    move: Any = None
+
+    def post(self, request: Request, campaign_id: int) -> Response:
+        type(self).move(campaign_id=campaign_id, user=_actor(request), now=timezone.now())
+        body = _detail(_found(campaign_id))
+        return Response({"campaign": body}, status=202, headers={"Location": body["url"]})
+
+
+@extend_schema(request=None, responses={202: shapes.CampaignAnswer})
+class CampaignStart(_Move):
+    move = staticmethod(runs.start)
+
+
+@extend_schema(request=None, responses={202: shapes.CampaignAnswer})
+class CampaignPause(_Move):
+    move = staticmethod(runs.pause)
+
+
+@extend_schema(request=None, responses={202: shapes.CampaignAnswer})
+class CampaignResume(_Move):
+    move = staticmethod(runs.resume)
+
+
+@extend_schema(request=None, responses={202: shapes.CampaignAnswer})
+class CampaignCancel(_Move):
+    move = staticmethod(runs.cancel)
+
+
+def message_body(message: Message) -> dict[str, Any]:
+    """How a message looks to an integrator."""
+    return {
+        "id": message.pk,
+        "customer_id": message.customer_id,
+        "address": message.address,
+        "state": message.state,
+        "reason": message.reason or None,
+        "attempt": message.attempt,
+        "subject": message.subject or None,
+        "error": message.error or None,
+        "queued_at": message.queued_at,
+        "sent_at": message.sent_at,
+        "opened_at": message.opened_at,
+        "clicked_at": message.clicked_at,
+    }
+
+
+class MessageList(View):
+    scope_noun = "campaigns"
+
+    @extend_schema(
+        operation_id="campaigns_messages",
+        parameters=[OpenApiParameter("state", str, enum=Message.State.values)],
+        responses=shapes.MessageShape(many=True),
+    )
+    def get(self, request: Request, campaign_id: int) -> Response:
+        """Everybody the campaign meant and what became of each; `?state=` narrows it."""
+        campaign = _found(campaign_id)
+        found = Message.objects.filter(run=campaign.runs.order_by("-id").first())
+        state = request.query_params.get("state")
+        if state is not None:
+            if state not in Message.State.values:
+                raise Invalid(
+                    _("There is no such state."),
+                    code="bad_state",
+                    field="state",
+                    remedy=", ".join(Message.State.values),
+                )
+            found = found.filter(state=state)
+        return self.paginate(found, message_body, ordering="id")

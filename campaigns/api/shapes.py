@@ -1,0 +1,56 @@
+"""What campaign answers look like, for the API's description."""
+
+from rest_framework import serializers
+
+from campaigns.models import Campaign, Message
+
+
+class CampaignWrite(serializers.Serializer):
+    name = serializers.CharField(max_length=120)
+    segment_id = serializers.IntegerField(required=False, allow_null=True)
+    template_id = serializers.IntegerField(required=False, allow_null=True)
+    holdout_percent = serializers.IntegerField(required=False, min_value=0, max_value=50)
+    from_name = serializers.CharField(required=False, max_length=120)
+    from_email = serializers.EmailField(required=False)
+    reply_to = serializers.EmailField(required=False)
+
+
+class RunShape(serializers.Serializer):
+    id = serializers.IntegerField()
+    state = serializers.CharField()
+    started_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    total = serializers.IntegerField()
+    percent = serializers.IntegerField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    reasons = serializers.DictField()
+
+
+class CampaignShape(CampaignWrite):
+    id = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=Campaign.State.choices)
+    scheduled_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    url = serializers.CharField()
+    run = RunShape(required=False, allow_null=True)
+
+
+class CampaignAnswer(serializers.Serializer):
+    campaign = CampaignShape()
+
+
+class MessageShape(serializers.Serializer):
+    id = serializers.IntegerField()
+    customer_id = serializers.IntegerField()
+    address = serializers.CharField()
+    state = serializers.ChoiceField(choices=Message.State.choices)
+    reason = serializers.CharField(allow_null=True)
+    attempt = serializers.IntegerField()
+    subject = serializers.CharField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    queued_at = serializers.DateTimeField()
+    sent_at = serializers.DateTimeField(allow_null=True)
+    opened_at = serializers.DateTimeField(allow_null=True)
+    clicked_at = serializers.DateTimeField(allow_null=True)

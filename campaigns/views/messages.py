@@ -1,0 +1,126 @@
+"""Pages of single mails: who got a campaign and who did not, and each mail as it was sent."""
+
+import zlib
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from csp.decorators import csp
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET
+
+from campaigns import audience
+from campaigns.models import Campaign, Message
+from campaigns.views.content import MAIL_POLICY, mail_page
+from marketing.core.auth import page
+
+PER_PAGE = 50
+HEADERS = (
+    "From", "To", "Subject", "Date", "Message-ID", "Reply-To", "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+)  # fmt: skip
+
+
+@page("view")
+@require_GET
+def message_list(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Everybody the campaign meant, by what became of it."""
+    campaign = get_object_or_404(Campaign, pk=campaign_id)
+    run = campaign.runs.order_by("-id").first()
+    state, reason = request.GET.get("state", ""), request.GET.get("reason", "")
+    found = Message.objects.filter(run=run).select_related("customer").order_by("id")
+    counts = dict(
+        Message.objects.filter(run=run).values_list("state").annotate(n=Count("id")).order_by()
+    )
+    if state in Message.State.values:
+        found = found.filter(state=state)
+    if reason in audience.REASONS:
+        found = found.filter(reason=reason)
+    shown = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    tabs = [
+        {
+            "label": label,
+            "url": f"?state={value}",
+            "current": value == state,
+            "count": counts.get(value, 0),
+        }
+        for value, label in Message.State.choices
+        if counts.get(value) or value in ("sent", "failed", "skipped")
+    ]
+    return render(
+        request,
+        "campaigns/campaigns/people.html",
+        {
+            "campaign": campaign,
+            "run": run,
+            "page": shown,
+            "tabs": tabs,
+            "total": sum(counts.values()),
+            "state": state,
+            "reason": audience.REASONS.get(reason, ""),
+            "reasons": audience.REASONS,
+        },
+    )
+
+
+def _mail(message: Message) -> EmailMessage | None:
+    body = getattr(message, "body", None)
+    if body is None:
+        return None
+    mail = message_from_bytes(zlib.decompress(bytes(body.mime)), policy=policy.default)
+    return mail if isinstance(mail, EmailMessage) else None
+
+
+@page("view")
+@require_GET
+def message_detail(request: HttpRequest, message_id: int) -> HttpResponse:
+    """One mail: its headers, and what the person saw."""
+    found = Message.objects.select_related("customer", "run__campaign", "body")
+    message = get_object_or_404(found, pk=message_id)
+    mail = _mail(message)
+    headers = [(name, str(mail[name])) for name in HEADERS if mail and mail[name]] if mail else []
+    text = mail.get_body(("plain",)) if mail else None
+    return render(
+        request,
+        "campaigns/campaigns/mail.html",
+        {
+            "message": message,
+            "campaign": message.run.campaign,
+            "headers": headers,
+            "text": text.get_content() if text else "",
+            "reason": audience.REASONS.get(message.reason, message.reason),
+            "size": len(bytes(message.body.mime)) if mail else 0,
+        },
+    )
+
+
+@page("view")
+@xframe_options_sameorigin
+@csp(MAIL_POLICY)
+@require_GET
+def message_mail(request: HttpRequest, message_id: int) -> HttpResponse:
+    """The HTML of a mail, byte for byte as it was handed to the server."""
+    message = get_object_or_404(Message.objects.select_related("body"), pk=message_id)
+    mail = _mail(message)
+    part = mail.get_body(("html",)) if mail else None
+    return mail_page(part.get_content() if part else "")
+
+
+@page("view")
+@require_GET
+def message_source(request: HttpRequest, message_id: int) -> HttpResponse:
+    """The raw mail, as a file."""
+    message = get_object_or_404(Message.objects.select_related("body"), pk=message_id)
+    body = getattr(message, "body", None)
+    data = zlib.decompress(bytes(body.mime)) if body else b""
+    return HttpResponse(
+        data,
+        content_type="message/rfc822",
+        headers={
+            "Content-Disposition": f'attachment; filename="mail-{message.pk}.eml"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )

@@ -1,0 +1,50 @@
+"""What readers of a mail reach without signing in: leave, open, click."""
+
+from base64 import b64decode
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from campaigns.messaging import tracking
+
+PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+# Mail providers post here for the reader, without cookies and so without a CSRF token; the signed
+# token in the path is what allows it, and the body is not read.
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """GET asks, POST acts, neither redirects. A token not made here changes nothing."""
+    if request.method == "POST":
+        known = tracking.left(token=token, now=timezone.now())
+        return render(request, "public/unsubscribe.html", {"known": known, "done": known})
+    known = tracking.leaving(token=token) is not None
+    return render(request, "public/unsubscribe.html", {"known": known, "done": False})
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def opened(request: HttpRequest, token: str) -> HttpResponse:
+    """One transparent pixel, whatever the token."""
+    if request.method == "GET":
+        tracking.opened(token=token, now=timezone.now())
+    return HttpResponse(PIXEL, content_type="image/gif")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def clicked(request: HttpRequest, token: str, mac: str) -> HttpResponse:
+    """On to the link's own target, and nowhere else."""
+    url = request.GET.get("u", "")
+    if request.method == "HEAD":
+        return HttpResponse()
+    target = tracking.clicked(token=token, mac=mac, url=url, now=timezone.now())
+    if target is None:
+        raise Http404
+    return HttpResponseRedirect(target)
