@@ -78,6 +78,8 @@ class Command(BaseCommand):
         jobs.release()
         login = startup.ensure_login(var / "demo.json", self.address)
         self._wait_for_first_page()
+        if self.stop.is_set():
+            return
         self.screen.say(f"Open {self.address}  ({time.monotonic() - self.began:.1f} s)")
         self.screen.say(
             f"Sign in as {login['login']} with {login['password']}  (also in {var / 'demo.json'})"
