@@ -136,8 +136,8 @@ def model_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "tried": details.get("tried") or [],
             "split": details.get("split") or {},
             "leaves": sorted(details.get("leaves") or [], key=lambda leaf: -leaf["rate"]["value"]),
-            "params": sorted(version.params.items()),
-            "versions": ModelVersion.objects.filter(name=version.name).defer("details")[:50],
+            "params": sorted((k, v) for k, v in version.params.items() if k != "seed"),
+            "versions": ModelVersion.objects.filter(name=version.name).defer("details")[:20],
             "main_name": main,
         },
     )

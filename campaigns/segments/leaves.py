@@ -14,10 +14,10 @@ from models_ml.models import ModelVersion
 Rule = dict[str, Any]
 
 
-def rule_of(leaf: dict[str, Any]) -> Rule:
+def rule_of(leaf: dict[str, Any], *, population: bool = True) -> Rule:
     """The leaf's conditions as a rule that means the same people, row for row.
 
-    A tree speaks of people who have ordered, so the rule says that too. A number kept without decimals and over 3
+    A tree speaks of people who have ordered, so the rule says that too, unless without `population`. A number kept without decimals and over 3
     is said as 4 or more.
     """
     bounds: dict[str, list[Rule]] = {}
@@ -31,7 +31,7 @@ def rule_of(leaf: dict[str, Any]) -> Rule:
         bounds.setdefault(name, []).append({"field": f"traits.{name}", "op": op, "value": value})
         missing[name] = condition["missing"]
     parts: list[Rule] = []
-    if not any(rule["op"] == ">=" for rule in bounds.get("orders", [])):
+    if population and not any(rule["op"] == ">=" for rule in bounds.get("orders", [])):
         parts.append({"field": "traits.orders", "op": ">=", "value": 1})
     for name, found in bounds.items():
         if not missing[name]:

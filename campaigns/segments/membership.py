@@ -88,14 +88,18 @@ class Look:
 
 
 def look(
-    node: Node, *, within: tuple[int, ...] = (), patience_ms: int = PATIENCE_MS
+    node: Node,
+    *,
+    as_of: datetime | None = None,
+    within: tuple[int, ...] = (),
+    patience_ms: int = PATIENCE_MS,
 ) -> Look | None:
     """Count a rule part by part in one pass over the customers; None when that took too long.
 
     In an `all` each part leaves fewer people, in an `any` each adds some; another rule is one part.
     """
     began = time.monotonic()
-    as_of = queries.as_of()
+    as_of = as_of or queries.as_of()
     parts = node.nodes if isinstance(node, All | Any) else (node,)
     kind = Any if isinstance(node, Any) else All
     wanted: dict[str, Aggregate] = {"start": Count("pk")}
@@ -123,13 +127,14 @@ def sample(
     *,
     number: int = 5,
     seed: int = 0,
+    as_of: datetime | None = None,
     within: tuple[int, ...] = (),
     patience_ms: int = PATIENCE_MS,
 ) -> list[Customer]:
     """A few people the rule means, others for another seed; empty when finding them took too long."""
     try:
         with statement_timeout(patience_ms):
-            meant = members(node, within=within).select_related("traits")
+            meant = members(node, as_of=as_of, within=within).select_related("traits")
             ends = Customer.objects.aggregate(first=Min("pk"), last=Max("pk"))
             pivot = random.Random(seed).randint(ends["first"] or 0, ends["last"] or 0)
             found = list(meant.filter(pk__gte=pivot).order_by("pk")[:number])
@@ -141,9 +146,9 @@ def sample(
         return []
 
 
-def sql(node: Node, *, within: tuple[int, ...] = ()) -> str:
+def sql(node: Node, *, as_of: datetime | None = None, within: tuple[int, ...] = ()) -> str:
     """The SELECT that finds these people, with its values written in, for people to read."""
-    text, params = ids(node, within=within).query.sql_with_params()
+    text, params = ids(node, as_of=as_of, within=within).query.sql_with_params()
     connection.ensure_connection()
     with connection.cursor() as cursor:
         return str(cursor.mogrify(text, params).decode())

@@ -79,6 +79,11 @@ def clause(node: Node, words: Words, *, nested: bool = False) -> str:
             return gettext("they are anyone")
         case Any(()):
             return gettext("they are nobody")
+        case Any((Compare(field, op, _) as known, Compare(same, "unknown"))) if (
+            same == field and op != "unknown"
+        ):
+            text = gettext("%(rule)s or not known") % {"rule": compare(known, words)}
+            return gettext("(%(rule)s)") % {"rule": text} if nested else text
         case All(nodes) | Any(nodes):
             text = both(list(nodes), words) if isinstance(node, All) else either(list(nodes), words)
             return gettext("(%(rule)s)") % {"rule": text} if nested and len(nodes) > 1 else text
@@ -100,9 +105,9 @@ def compare(node: Compare, words: Words) -> str:
     gettext = words.gettext
     values: dict[str, object] = {"field": words.label(node.field), "value": say(node.value, words)}
     if isinstance(node.value, bool):
-        return (
-            gettext("%(field)s: yes") % values if node.value else gettext("%(field)s: no") % values
-        )
+        if node.value:
+            return gettext("they %(field)s") % values
+        return gettext("it is not so that they %(field)s") % values
     if node.op == "between" and isinstance(node.value, tuple):
         values |= {"low": say(node.value[0], words), "high": say(node.value[1], words)}
     return {

@@ -208,9 +208,10 @@ def _event_types() -> list[str]:
 
 def _live_context(node: Node, segment: Segment | None, seed: int) -> dict[str, Any]:
     within = (segment.pk,) if segment else ()
-    seen = membership.look(node, within=within)
-    size = seen.size if seen else membership.count(node, within=within)
-    people = membership.sample(node, seed=seed, within=within)
+    as_of = queries.as_of()
+    seen = membership.look(node, as_of=as_of, within=within)
+    size = seen.size if seen else membership.count(node, as_of=as_of, within=within)
+    people = membership.sample(node, seed=seed, as_of=as_of, within=within)
     trend = (
         list(segment.sizes.order_by("-at").values_list("size", "at")[:TREND])[::-1]
         if segment
@@ -221,8 +222,8 @@ def _live_context(node: Node, segment: Segment | None, seed: int) -> dict[str, A
         "size": size,
         "people": people,
         "meaning": definitions.meaning(node),
-        "sql": membership.sql(node, within=within),
-        "as_of": queries.as_of(),
+        "sql": membership.sql(node, as_of=as_of, within=within),
+        "as_of": as_of,
         "trend": [n for n, _at in trend],
         "trend_from": trend[0][1] if trend else None,
         "trend_change": trend[-1][0] - trend[0][0] if len(trend) > 1 else 0,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from campaigns.models import Segment
+from campaigns.segments import compile as compiler
 from campaigns.segments import definitions, leaves
 from marketing.core import jobs
 from marketing.core.auth import page
@@ -81,7 +82,7 @@ def _explored(version: ModelVersion) -> dict[str, Any]:
 def _leaf(
     version: ModelVersion, leaf: dict[str, Any], people: int, kept: dict[int, int]
 ) -> dict[str, Any]:
-    rule = leaves.rule_of(leaf)
+    rule = leaves.rule_of(leaf, population=False)
     return {
         "id": leaf["id"],
         "leaf": True,
@@ -93,7 +94,7 @@ def _leaf(
         "lift_low": leaf["lift"]["low"],
         "lift_high": leaf["lift"]["high"],
         "judged": leaf["people"],
-        "rule": definitions.meaning(definitions.compiler.read(rule)),
+        "rule": definitions.meaning(compiler.read(rule)),
         "name": leaves.suggested_name(leaf),
         "save": reverse("campaigns:tree-leaf-save", args=[version.pk, leaf["id"]]),
         "segment": (
