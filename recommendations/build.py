@@ -176,6 +176,7 @@ def _write(cursor: Any, made: list[Picked], sets: list[RecommendationSet], peopl
             "popular": reasons.POPULAR,
         },
     )
+    cursor.execute("DROP TABLE fresh_picks")
 
 
 def _lines(made: list[Picked], people: np.ndarray) -> Iterator[bytes]:

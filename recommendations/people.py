@@ -8,7 +8,6 @@ from django.db.models.functions import Concat
 from ingestion.models import Customer, OrderLine
 from recommendations import serve
 from recommendations.evaluate import Judged
-from recommendations.models import RecommendationSet
 from recommendations.serve import Pick
 
 FOUND, BOUGHT = 8, 8
@@ -16,13 +15,12 @@ FOUND, BOUGHT = 8, 8
 
 @dataclass(frozen=True)
 class Side:
-    """One engine's picks for the person; `known` is false when they are everybody's picks."""
+    """One engine's picks for the person."""
 
     engine: str
     title: str
     serves: bool
     picks: list[Pick]
-    made_at: object
 
 
 def search(typed: str) -> list[Customer]:
@@ -56,20 +54,10 @@ def bought(customer: Customer) -> list[dict[str, object]]:
 
 def sides(customer: Customer, rows: list[Judged]) -> list[Side]:
     """The picks of every engine that has a complete set, in the order of the comparison."""
-    sets = {
-        row.engine: row
-        for row in RecommendationSet.objects.filter(
-            placement__slug=serve.PLACEMENT, state=RecommendationSet.State.COMPLETE
-        )
-    }
+    found = {made.engine: (made, picks) for made, picks in serve.by_engine(customer_id=customer.pk)}
     return [
-        Side(
-            engine=row.engine,
-            title=row.title,
-            serves=sets[row.engine].serving,
-            picks=serve.for_customers([customer.pk], engine=row.engine)[customer.pk],
-            made_at=sets[row.engine].created_at,
-        )
+        Side(engine=row.engine, title=row.title, serves=made.serving, picks=picks)
         for row in rows
-        if row.engine in sets
+        if row.engine in found
+        for made, picks in [found[row.engine]]
     ]

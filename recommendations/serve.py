@@ -1,4 +1,4 @@
-"""Picks as others show them: reads only, two questions to the database however many people."""
+"""Picks as others show them: reads only, a few questions to the database however many people."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -62,25 +62,56 @@ def for_customers(
     current = current_set(placement=placement, engine=engine)
     if current is None:
         return {key: [] for key in ids}
-    found: dict[int, list[Pick]] = {key: [] for key in ids}
+    found = _read([current.pk], ids)
+    newcomers = None
+    picks = {}
+    for key in ids:
+        picks[key] = found.get((current.pk, key), [])
+        if not picks[key]:
+            newcomers = _newcomers(current) if newcomers is None else newcomers
+            picks[key] = newcomers
+    return picks
+
+
+def by_engine(
+    *, customer_id: int, placement: str = PLACEMENT
+) -> list[tuple[RecommendationSet, list[Pick]]]:
+    """One person's picks in every complete set of a placement."""
+    sets = list(
+        RecommendationSet.objects.filter(
+            placement__slug=placement, state=RecommendationSet.State.COMPLETE
+        )
+    )
+    found = _read([row.pk for row in sets], [customer_id])
+    newcomers = _newcomers(sets[0]) if sets and len(found) < len(sets) else []
+    return [(row, found.get((row.pk, customer_id), newcomers)) for row in sets]
+
+
+def _read(sets: Collection[int], ids: Collection[int]) -> dict[tuple[int, int], list[Pick]]:
+    """Picks by set and person, best first, of products that are still on the shelf."""
+    found: dict[tuple[int, int], list[Pick]] = {}
     rows = (
-        Recommendation.objects.filter(set=current, customer_id__in=list(ids))
+        Recommendation.objects.filter(set_id__in=list(sets), customer_id__in=list(ids))
         .filter(_on_shelf("product__"))
-        .order_by("customer_id", "rank")
+        .order_by("customer_id", "set_id", "rank")
         .values_list(
-            "customer_id", "rank", "product_id", "product__sku", "product__name", "product__price",
-            "product__currency", "product__url", "product__image_url", "score", "reason",
+            "set_id",
+            "customer_id",
+            "rank",
+            "product_id",
+            "product__sku",
+            "product__name",
+            "product__price",
+            "product__currency",
+            "product__url",
+            "product__image_url",
+            "score",
+            "reason",
         )
-    )  # fmt: skip
-    for customer, *values, reason in rows:
-        found[customer].append(
-            Pick(*values, code=reason.get("code", ""), reason=reasons.sentence(reason))
-        )
-    if not all(found.values()):
-        popular = _newcomers(current)
-        for key, picks in found.items():
-            if not picks:
-                found[key] = popular
+    )
+    for set_id, customer_id, *values, reason in rows:
+        pick = Pick(*values, code=reason.get("code", ""), reason=reasons.sentence(reason))
+        found.setdefault((set_id, customer_id), []).append(pick)
     return found
 
 
@@ -88,13 +119,23 @@ def _newcomers(current: RecommendationSet) -> list[Pick]:
     ids = current.metrics.get("newcomers", [])
     products = {row.pk: row for row in Product.objects.filter(_on_shelf(""), pk__in=ids)}
     there = [products[key] for key in ids if key in products]
+    why = reasons.sentence({"code": "popular"})
     return [
         Pick(
-            rank, row.pk, row.sku, row.name, row.price, row.currency, row.url, row.image_url, 0.0,
-            "popular", reasons.sentence({"code": "popular"}),
+            rank=rank,
+            product_id=row.pk,
+            sku=row.sku,
+            name=row.name,
+            price=row.price,
+            currency=row.currency,
+            url=row.url,
+            image_url=row.image_url,
+            score=0.0,
+            code="popular",
+            reason=why,
         )
         for rank, row in enumerate(there, start=1)
-    ]  # fmt: skip
+    ]
 
 
 def _on_shelf(prefix: str) -> Q:

@@ -1,0 +1,83 @@
+import pytest
+from django.test import Client
+
+from marketing.core import auth
+from marketing.core.models import Job
+from recommendations import build
+from tests import factories
+from tests.recommendations.conftest import NOW
+
+
+@pytest.fixture
+def client() -> Client:
+    signed_in = Client()
+    signed_in.force_login(factories.user("marketer"))
+    return signed_in
+
+
+@pytest.fixture
+def chosen(shop, train):
+    train("next_product_als")
+    build.refresh(placement=build.default_placement(), now=NOW)
+    return shop
+
+
+def test_a_customers_picks_have_products_and_reasons(chosen, client):
+    person = chosen.people[0]
+    body = client.get(f"/api/v1/customers/{person.pk}/recommendations/?limit=3").json()
+    assert body["engine"] == "als"
+    assert [row["rank"] for row in body["data"]] == [1, 2, 3]
+    assert body["data"][0]["product"]["price"] == "2.50"
+    assert body["data"][0]["reason"]["text"]
+
+
+def test_another_engine_may_be_named(chosen, client):
+    url = f"/api/v1/customers/{chosen.people[0].pk}/recommendations/"
+    assert client.get(url, {"engine": "popular"}).json()["engine"] == "popular"
+    refused = client.get(url, {"engine": "oracle"})
+    assert refused.status_code == 422
+    assert refused.json()["error"]["field"] == "engine"
+
+
+def test_a_limit_out_of_range_is_refused(db, client):
+    url = f"/api/v1/customers/{factories.customer().pk}/recommendations/"
+    for limit in ("0", "101", "ten", "-1", "1.5", "²"):
+        answer = client.get(url, {"limit": limit})
+        assert answer.status_code == 400, limit
+        assert answer.json()["error"]["code"] == "bad_limit"
+
+
+def test_nobody_with_that_number_is_a_404(db, client):
+    answer = client.get("/api/v1/customers/999999999/recommendations/")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "customer_unknown"
+
+
+def test_engines_tell_their_figures_and_who_serves(chosen, client):
+    body = client.get("/api/v1/recommendations/engines/").json()
+    assert [row["engine"] for row in body["data"]] == ["als", "popular"]
+    best, base = body["data"]
+    assert best["serves"]
+    assert not base["serves"]
+    assert best["difference_to_popularity"]["low"] > 0
+    assert base["difference_to_popularity"] is None
+    assert best["ndcg_at_10"] > base["ndcg_at_10"]
+    assert body["verdict"].startswith("ALS matrix factorisation serves")
+
+
+def test_a_refresh_is_a_job_and_runs_once_at_a_time(db, client):
+    first = client.post("/api/v1/recommendations/refresh/")
+    assert first.status_code == 202
+    job = Job.objects.get()
+    assert first["Location"].endswith(f"{job.public_id}/")
+    assert (job.kind, job.queue, job.steps) == ("recommendations.refresh", "train", 3)
+    assert client.post("/api/v1/recommendations/refresh/").status_code == 409
+    assert Job.objects.count() == 1
+
+
+def test_an_analyst_may_read_but_not_start(db):
+    client = Client()
+    client.force_login(factories.user(auth.ANALYST))
+    assert client.get("/api/v1/recommendations/engines/").status_code == 200
+    assert client.post("/api/v1/recommendations/refresh/").status_code == 403
+    assert not Job.objects.exists()

@@ -1,0 +1,152 @@
+from datetime import timedelta
+
+import pytest
+
+from ingestion.models import Consent, Customer, OrderLine, Product
+from marketing.core.errors import Conflict
+from models_ml import registry
+from recommendations import build, evaluate, serve
+from recommendations.models import Placement, Recommendation, RecommendationSet
+from tests.recommendations.conftest import NOW
+
+
+@pytest.fixture
+def place(db) -> Placement:
+    return build.default_placement()
+
+
+def refresh(place: Placement) -> dict[str, RecommendationSet]:
+    return {row.engine: row for row in build.refresh(placement=place, now=NOW)}
+
+
+def test_without_a_trained_engine_nothing_is_chosen(place):
+    with pytest.raises(Conflict, match="No recommender is live yet"):
+        build.refresh(placement=place, now=NOW)
+    assert not RecommendationSet.objects.exists()
+
+
+def test_everyone_gets_new_products_with_a_reason_and_the_better_engine_serves(shop, train, place):
+    train("next_product_als")
+    sets = refresh(place)
+    assert sorted(sets) == ["als", "popular"]
+    assert sets["als"].serving
+    assert not sets["popular"].serving
+    assert sets["als"].metrics["people"] == len(shop.people)
+    owned = set(OrderLine.objects.values_list("customer_id", "product_id"))
+    rows = list(Recommendation.objects.filter(set=sets["als"]))
+    assert len(rows) == len(shop.people) * place.size
+    assert not owned & {(row.customer_id, row.product_id) for row in rows}
+    for row in rows:
+        if row.reason["code"] == "because":
+            assert (row.customer_id, row.reason["product_id"]) in owned
+    codes = {row.reason["code"] for row in rows}
+    assert "because" in codes
+    by_sku = {product.pk: int(product.sku[1:]) % 2 for product in shop.products}
+    taste = {person.pk: int(person.external_id[1:]) % 2 for person in shop.people}
+    right = sum(by_sku[row.product_id] == taste[row.customer_id] for row in rows)
+    assert right / len(rows) > 0.75
+
+
+def test_a_second_refresh_replaces_the_first_and_leaves_nothing_over(shop, train, place):
+    train()
+    first = refresh(place)["popular"]
+    before = Recommendation.objects.count()
+    second = refresh(place)["popular"]
+    assert not RecommendationSet.objects.filter(pk=first.pk).exists()
+    assert Recommendation.objects.count() == before
+    assert set(Recommendation.objects.values_list("set_id", flat=True)) == {second.pk}
+
+
+def test_a_stopped_refresh_changes_nothing(shop, train, place):
+    train()
+    first = refresh(place)["popular"]
+
+    def stop(engine, done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build.refresh(placement=place, now=NOW, say=stop)
+    assert RecommendationSet.objects.get().pk == first.pk
+
+
+def test_products_off_the_shelf_or_sold_out_are_not_chosen(shop, train, place):
+    train()
+    gone, sold_out, fee = shop.products[:3]
+    Product.objects.filter(pk=gone.pk).update(active=False)
+    Product.objects.filter(pk=sold_out.pk).update(stock=0)
+    Product.objects.filter(pk=fee.pk).update(is_goods=False)
+    refresh(place)
+    shown = set(Recommendation.objects.values_list("product_id", flat=True))
+    assert not shown & {gone.pk, sold_out.pk, fee.pk}
+
+
+def test_a_purchase_after_training_counts_as_owned(shop, train, place):
+    train()
+    refresh(place)
+    pick = Recommendation.objects.filter(rank=1).first()
+    line = OrderLine.objects.filter(customer_id=pick.customer_id).first()
+    line.pk, line.line_no, line.product_id = None, 9_000, pick.product_id
+    line.save()
+    refresh(place)
+    assert not Recommendation.objects.filter(
+        customer_id=pick.customer_id, product_id=pick.product_id
+    ).exists()
+
+
+def test_who_declined_profiling_gets_only_what_is_popular(shop, train, place):
+    train("next_product_als")
+    person = shop.people[0]
+    Consent.objects.create(
+        customer=person, purpose="profiling", granted=False, source="form", at=NOW
+    )
+    sets = refresh(place)
+    codes = Recommendation.objects.filter(set=sets["als"], customer=person).values_list(
+        "reason__code", flat=True
+    )
+    assert set(codes) == {"popular"}
+    assert len(codes) == place.size
+
+
+def test_a_newcomer_gets_what_is_popular(shop, train, place):
+    train("next_product_als")
+    before = Customer.objects.create(external_id="new1")
+    refresh(place)
+    after = Customer.objects.create(external_id="new2")
+    picks = serve.for_customers([before.pk, after.pk, shop.people[0].pk])
+    assert [pick.code for pick in picks[before.pk]] == ["popular"] * place.size
+    assert [pick.code for pick in picks[after.pk]] == ["popular"] * place.size
+    assert {pick.product_id for pick in picks[after.pk]} == set(
+        RecommendationSet.objects.get(serving=True).metrics["newcomers"]
+    )
+
+
+def test_a_category_cap_of_the_placement_is_kept(shop, train, place):
+    Product.objects.filter(pk__in=[row.pk for row in shop.products[:50]]).update(category="cups")
+    Product.objects.filter(pk__in=[row.pk for row in shop.products[50:]]).update(category="plates")
+    place.rules = {"per_category": 2}
+    place.save()
+    train()
+    refresh(place)
+    rows = Recommendation.objects.filter(customer=shop.people[0]).values_list(
+        "product__category", flat=True
+    )
+    assert sorted(rows) == ["cups", "cups", "plates", "plates"]
+
+
+def test_popularity_serves_when_nothing_beats_it(shop, train, place):
+    versions = train("next_product_als")
+    registry.refuse(version=versions["next_product_als"], reason="not better")
+    sets = refresh(place)
+    assert list(sets) == ["popular"]
+    assert sets["popular"].serving
+    assert evaluate.verdict(evaluate.engines()) == (
+        "No engine was reliably better than popularity on the last 30 days, so popularity serves."
+    )
+
+
+def test_picks_of_an_older_moment_look_at_no_later_order(shop, train, place):
+    train()
+    late = OrderLine.objects.order_by("-placed_at").first()
+    OrderLine.objects.filter(pk=late.pk).update(placed_at=NOW + timedelta(days=2))
+    refresh(place)
+    assert Recommendation.objects.filter(customer_id=late.customer_id).exists()
