@@ -17,6 +17,7 @@ from ingestion.models import Consent, Customer, Event, Order, OrderLine, Suppres
 from marketing.core.templatetags import ui
 from models_ml import queries as numbers
 from models_ml.queries import Person
+from recommendations import reasons
 from recommendations.models import Recommendation
 
 ORDERS, MESSAGES, EVENTS, PICKS, SEGMENTS = 12, 12, 40, 8, 30
@@ -91,7 +92,7 @@ def _picks(customer: Customer) -> list[dict[str, Any]]:
             "price": row.product.price,
             "currency": row.product.currency,
             "engine": row.set.engine,
-            "why": row.reason.get("text", ""),
+            "why": reasons.sentence(row.reason),
         }
         for row in rows
     ]

@@ -13,7 +13,7 @@ from marketing.core import jobs
 from marketing.core.api import View, accepted
 from marketing.core.errors import Conflict, NotFound, Refused
 from marketing.core.jobs_api import JobSchema
-from marketing.core.models import Job
+from marketing.core.models import Job, User
 from models_ml import catalog
 from recommendations import evaluate, serve
 from recommendations.evaluate import Judged
@@ -50,7 +50,7 @@ class PicksSchema(serializers.Serializer):
     customer_id = serializers.IntegerField()
     engine = serializers.CharField(allow_null=True)
     made_at = serializers.DateTimeField(allow_null=True)
-    data = PickSchema(many=True)
+    data = PickSchema(many=True)  # type: ignore[assignment]
 
 
 class DifferenceSchema(serializers.Serializer):
@@ -81,7 +81,7 @@ class EngineSchema(serializers.Serializer):
 
 class EnginesSchema(serializers.Serializer):
     verdict = serializers.CharField()
-    data = EngineSchema(many=True)
+    data = EngineSchema(many=True)  # type: ignore[assignment]
 
 
 def pick_body(pick: Pick) -> dict[str, Any]:
@@ -185,7 +185,7 @@ class Refresh(View):
                 code="already_running",
                 remedy=_("Wait for that job to end."),
             )
-        user = request.user if getattr(request.user, "pk", None) else None
+        user = request.user if isinstance(request.user, User) else None
         return accepted(
             jobs.start(
                 kind=REFRESH,

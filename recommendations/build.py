@@ -107,7 +107,7 @@ def _switch(
         old = RecommendationSet.objects.filter(placement=placement).exclude(
             pk__in=[row.pk for row in sets]
         )
-        Recommendation.objects.filter(set__in=old)._raw_delete(using="default")  # type: ignore[attr-defined]
+        Recommendation.objects.filter(set__in=old)._raw_delete(using="default")
         old.delete()
         for row, picked in zip(sets, made, strict=True):
             row.state, row.serving = State.COMPLETE, picked.engine.version.pk == best

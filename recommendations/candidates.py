@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from ingestion.models import Consent, Customer, Product
@@ -113,5 +113,5 @@ def propose(
     return Engine(entry, version, picks, scores, model.vectors())
 
 
-def _ids(people) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _ids(people: QuerySet[Customer]) -> np.ndarray:
     return np.fromiter(people.values_list("id", flat=True).iterator(chunk_size=50_000), np.int64)

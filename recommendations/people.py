@@ -1,6 +1,7 @@
 """One person for the page: found by what was typed, and every engine's picks side by side."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q, Value
 from django.db.models.functions import Concat
@@ -40,7 +41,7 @@ def search(typed: str) -> list[Customer]:
     )
 
 
-def bought(customer: Customer) -> list[dict[str, object]]:
+def bought(customer: Customer) -> list[Any]:
     """What the person buys most: product, in how many lines, newest first among equals."""
     return list(
         OrderLine.objects.filter(

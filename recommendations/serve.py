@@ -110,7 +110,7 @@ def _read(sets: Collection[int], ids: Collection[int]) -> dict[tuple[int, int], 
         )
     )
     for set_id, customer_id, *values, reason in rows:
-        pick = Pick(*values, code=reason.get("code", ""), reason=reasons.sentence(reason))
+        pick = Pick(*values, reason.get("code", ""), reasons.sentence(reason))  # type: ignore[call-arg, arg-type]
         found.setdefault((set_id, customer_id), []).append(pick)
     return found
 

@@ -1,5 +1,7 @@
 """Pages of the recommenders: how the engines compare, and what each would show one person."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -21,7 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """The engines on the same exam, who serves and by how much; then one person's picks."""
     rows = evaluate.engines()
     current = serve.current_set()
-    context = {
+    context: dict[str, Any] = {
         "rows": rows,
         "exam": rows[0].exam if rows else {},
         "verdict": evaluate.verdict(rows),
@@ -52,7 +54,7 @@ def _chart(rows: list[evaluate.Judged]) -> list[dict[str, object]]:
     ]
 
 
-def _person(customer: Customer, rows: list[evaluate.Judged]) -> dict[str, object]:
+def _person(customer: Customer, rows: list[evaluate.Judged]) -> dict[str, Any]:
     return {
         "customer": customer,
         "sides": people.sides(customer, rows),

@@ -69,8 +69,8 @@ def check(folder: Path) -> dict[str, Any]:
     files = manifest["files"]
     present = {entry.name for entry in folder.iterdir()} - {MANIFEST}
     for name in sorted(present ^ set(files)):
-        fault = "is missing" if name in files else "does not belong there"
-        raise Damaged(f"{name} of {folder.name} {fault}")
+        wrong = "is missing" if name in files else "does not belong there"
+        raise Damaged(f"{name} of {folder.name} {wrong}")
     for name, expected in files.items():
         if _digest(folder / name) != expected["sha256"]:
             raise Damaged(f"{name} of {folder.name} was changed after it was written")

@@ -114,7 +114,7 @@ class BERT4Rec:
         self.users, self.items = data.users, data.items
         self.read(data)
         with trainer.settings(params.seed, params.threads):
-            self.net = build(params, len(self.items)).to(self.device)
+            self.net = build(params, len(self.items)).to(self.device)  # type: ignore[arg-type]
             start_from_popularity(self.net, data, self.items, params.popular_days)
             if params.warm_table:
                 start_from_factors(self.net, data, self.users, self.items, params)
@@ -210,7 +210,8 @@ class BERT4Rec:
         """Scores (n, items) of hidden states (n, d) for all items or for `candidates`."""
         assert self.net is not None
         head = self.net.cls.predictions
-        table, bias = head.decoder.weight, head.decoder.bias
+        table: torch.Tensor = head.decoder.weight
+        bias: torch.Tensor = head.decoder.bias
         if candidates is None:
             table, bias = table[: len(self.items)], bias[: len(self.items)]
         else:
@@ -321,7 +322,7 @@ class BERT4Rec:
         )
         model.net = build(model.params, len(model.items))
         load_model(model.net, str(folder / "weights.safetensors"))
-        model.net.to(model.device).eval()
+        model.net.to(model.device).eval()  # type: ignore[arg-type]
         return model
 
 
