@@ -10,7 +10,7 @@ from django.db import connection
 
 from marketing.core import bus
 from marketing.core.db import advisory_lock, copy_rows
-from recommendations import candidates, evaluate, reasons, rules
+from recommendations import candidates, evaluate, likeness, reasons, rules
 from recommendations.candidates import Engine, Question
 from recommendations.models import Placement, Recommendation, RecommendationSet
 from recommendations.rules import Rules
@@ -80,7 +80,7 @@ def pick(engine: Engine, question: Question, wanted: Rules, everyone: Picked | N
         return Picked(engine, picks, scores, why, np.full(picks.shape, -1))
     picks, scores, filled = rules.fill_up(picks, scores, everyone.picks, everyone.scores)
     owned = question.owned
-    anchor = reasons.anchors(np.where(filled, -1, picks), engine.vectors, owned.row, owned.item)
+    anchor = likeness.anchors(np.where(filled, -1, picks), engine.vectors, owned.row, owned.item)
     own = np.where(anchor >= 0, reasons.BECAUSE, reasons.TASTE)
     why = np.where(filled, reasons.POPULAR, own)
     return Picked(engine, picks, scores, np.where(picks >= 0, why, reasons.NONE), anchor)
