@@ -14,8 +14,8 @@ from campaigns.models import Campaign
 from ingestion.models import ImportJob
 from marketing.core.models import Job
 from marketing.core.templatetags import ui
-from marketing.overview import model_label
 from models_ml.models import ModelVersion
+from models_ml.views import title as model_title
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _refused(models: list[ModelVersion]) -> Iterator[Hint]:
             yield Hint(
                 "brain",
                 "k6",
-                _("%(model)s was not published") % {"model": model_label(model.name)},
+                _("%(model)s was not published") % {"model": model_title(model.name)},
                 model.reason[:140],
                 _at("models_ml:model-list"),
                 _("Compare"),

@@ -16,6 +16,7 @@ from campaigns.models import Campaign, Message, Run
 from ingestion.models import Customer, CustomerRollup, ImportJob, Order
 from marketing.core.templatetags import ui
 from models_ml.models import ModelVersion
+from models_ml.views import title as model_title
 
 PERIODS = (7, 28, 90)
 QUIET = timedelta(days=7)
@@ -252,16 +253,6 @@ def chart(seen: Happened) -> dict[str, Any]:
     }
 
 
-def model_label(name: str) -> str:
-    """A model's name in words."""
-    return {
-        "repeat_90d": _("Orders again within 90 days"),
-        "next_product_als": _("Next product: matrix factorisation"),
-        "next_product_bert4rec": _("Next product: BERT4Rec"),
-        "next_product_popular": _("Next product: popularity"),
-    }.get(name, name)
-
-
 @dataclass(frozen=True)
 class Health:
     """One model as the home page shows it."""
@@ -300,7 +291,7 @@ def newest_models() -> list[ModelVersion]:
 def health(models: list[ModelVersion]) -> list[Health]:
     return [
         Health(
-            model_label(row.name),
+            model_title(row.name),
             "binary-tree-2" if row.name == "repeat_90d" else "shopping-bag",
             _quality(row),
             row,

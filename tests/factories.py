@@ -24,6 +24,7 @@ from ingestion.models import (
 )
 from marketing.core import auth
 from marketing.core.models import Job, User
+from models_ml.algorithms import classify
 from models_ml.models import ModelVersion, Traits
 from recommendations.models import Placement, Recommendation, RecommendationSet
 
@@ -224,6 +225,85 @@ def model_version(name: str = "repeat_90d", version: int = 1, **values: Any) -> 
     return ModelVersion.objects.create(name=name, version=version, **values)
 
 
+def tree_version(version: int = 1, **values: Any) -> ModelVersion:
+    """A live tree with three groups: recent people, older ones with few orders, with many."""
+    groups = {1: (300, 180), 3: (500, 60), 4: (200, 70)}
+    everyone = (sum(yes for _n, yes in groups.values()), sum(n for n, _yes in groups.values()))
+    paths = {
+        1: [("recency_days", "<=", 34.5)],
+        3: [("recency_days", ">", 34.5), ("orders", "<=", 2.5)],
+        4: [("recency_days", ">", 34.5), ("orders", ">", 2.5)],
+    }
+    leaves = [
+        {
+            "id": leaf,
+            "people": n,
+            "yes": yes,
+            "chance": round(yes / n, 4),
+            "earlier_rate": round(yes / n, 4),
+            "rate": classify.wilson(yes, n).as_json(),
+            "lift": classify.lift(yes, n, *everyone).as_json(),
+            "conditions": [
+                {"feature": name, "op": op, "threshold": cut, "missing": False}
+                for name, op, cut in paths[leaf]
+            ],
+        }
+        for leaf, (n, yes) in groups.items()
+    ]
+    nodes = [
+        _node(0, "recency_days", 34.5, 1, 2, 1000, 0.31),
+        _node(1, None, 0.0, -1, -1, 300, 0.6),
+        _node(2, "orders", 2.5, 3, 4, 700, 0.1857),
+        _node(3, None, 0.0, -1, -1, 500, 0.12),
+        _node(4, None, 0.0, -1, -1, 200, 0.35),
+    ]
+    details = {
+        "kind": "tree",
+        "horizon_days": 90,
+        "judged_at": (NOW - timedelta(days=90)).isoformat(),
+        "judged_people": 1000,
+        "learned_at": [(NOW - timedelta(days=180)).isoformat()],
+        "learned_people": 1000,
+        "later_in_time": True,
+        "base_rate": classify.wilson(*everyone).as_json(),
+        "auc_gain": {"value": 0.07, "low": 0.05, "high": 0.09},
+        "nodes": nodes,
+        "leaves": leaves,
+        "calibration": [
+            {"said": 0.12, "seen": 0.13, "low": 0.1, "high": 0.16, "people": 500},
+            {"said": 0.6, "seen": 0.58, "low": 0.52, "high": 0.64, "people": 300},
+        ],
+        "gains": [{"people": 0.0, "found": 0.0}, {"people": 1.0, "found": 1.0}],
+        "gains_baseline": [{"people": 0.0, "found": 0.0}, {"people": 1.0, "found": 1.0}],
+    }
+    return model_version(
+        "repeat_90d",
+        version,
+        algorithm="decision tree (CART), honest",
+        details=details,
+        params={"depth": 2},
+        metrics={"auc": 0.81, "log_loss": 0.5, "brier": 0.17},
+        baseline={"auc": 0.74, "log_loss": 0.6, "brier": 0.2, "rule": "recency"},
+        data_from=NOW - timedelta(days=700),
+        data_until=NOW,
+        **values,
+    )
+
+
+def _node(
+    key: int, feature: str | None, cut: float, left: int, right: int, people: int, rate: float
+) -> dict[str, Any]:
+    return {
+        "id": key,
+        "feature": feature,
+        "threshold": cut,
+        "left": left,
+        "right": right,
+        "people": people,
+        "rate": rate,
+    }
+
+
 def picks(person: Customer, goods: list[Product], *, engine: str = "als") -> RecommendationSet:
     """A serving set with these products for one person."""
     place = Placement.objects.get_or_create(slug="home", defaults={"name": "Home"})[0]
@@ -257,8 +337,8 @@ def cast() -> Cast:
     for days in (1, 15, 40, 90):
         order(ada, days_ago=days, lines=[(teapot, 2), (cup, 4)])
     order(ben, days_ago=200, lines=[(cup, 1)])
-    traits(ada, orders=4, recency_days=1.0, revenue=72.0, repeat_90d=0.62)
-    traits(ben, orders=1, recency_days=200.0, revenue=2.25, repeat_90d=0.11)
+    traits(ada, orders=4, recency_days=1.0, revenue=72.0, repeat_90d=0.6, repeat_90d_leaf=1)
+    traits(ben, orders=1, recency_days=200.0, revenue=2.25, repeat_90d=0.12, repeat_90d_leaf=3)
     traits(cleo, orders=0, recency_days=None, revenue=0.0)
     return Cast(ada, ben, cleo)
 
@@ -278,7 +358,7 @@ def shop() -> Cast:
         total=1000,
         log=[{"at": NOW.isoformat(), "text": "300 rows stored", "level": "info"}],
     )
-    model_version()
+    tree_version()
     picks(people.ada, [product("CUP"), product("TEAPOT")])
     recent = segment()
     sent = campaign("Autumn letter", segment=recent, template=template(), state="finished")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import factories
-from tests.browser.addresses import PUBLIC, all_pages
+from tests.browser.addresses import FOREIGN, PUBLIC, all_pages
 from tests.browser.conftest import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -20,6 +20,9 @@ def test_every_page_is_sound(visit: Visit, shop: factories.Cast, width: str, the
         found += [f"{name}: refused {line}" for line in visitor.refusals()]
         if visitor.overflow() > 0:
             found.append(f"{name}: {visitor.overflow()} px too wide")
+    for name, path in FOREIGN.items():
+        visitor.go(path).wait_for_load_state("networkidle")
+        found += [f"{name}: refused {line}" for line in visitor.refusals()]
     stranger = visit(width=width, theme=theme)
     for name, path in PUBLIC.items():
         stranger.go(path)
