@@ -64,6 +64,7 @@ def written(form: Mapping[str, str]) -> dict[str, str]:
 def build(*, subject: str, preheader: str, mjml: str) -> tuple[str, str]:
     """HTML and text of a template; Invalid with the field at fault."""
     subject, preheader = subject.strip(), preheader.strip()
+    mjml = mjml.replace("\r\n", "\n")
     if not subject:
         raise _refuse("subject", _("Write a subject line."))
     if len(subject) > SUBJECT_LIMIT or len(preheader) > SUBJECT_LIMIT:

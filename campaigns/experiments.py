@@ -13,7 +13,7 @@ Z95 = 1.959963984540054
 
 
 def bucket(*, key: str, unit: int) -> str:
-    """Eight hexadecimal digits, uniform over units; in SQL substr(md5(key || ':' || unit), 1, 8)."""
+    """Eight hexadecimal digits, uniform; in SQL substr(md5(key || ':' || unit), 1, 8)."""
     return hashlib.md5(f"{key}:{unit}".encode(), usedforsecurity=False).hexdigest()[:8]
 
 

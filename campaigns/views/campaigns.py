@@ -265,7 +265,11 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
 def campaign_live(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """The part of the page that moves; it asks again by itself while there is something to see."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
-    return render(request, "campaigns/campaigns/_live.html", _watched(campaign))
+    watched = _watched(campaign)
+    answer = render(request, "campaigns/campaigns/_live.html", watched)
+    if not watched.get("live"):
+        answer["HX-Refresh"] = "true"  # the buttons and the words above change too
+    return answer
 
 
 def _act(request: HttpRequest, campaign_id: int, act: Any, done: str) -> HttpResponse:

@@ -100,16 +100,14 @@ def mail_page(html: str) -> HttpResponse:
 @require_POST
 def template_preview(request: HttpRequest) -> HttpResponse:
     """What is being written, as one person would get it; a fault is shown in the mail's place."""
+    parts = content.written(request.POST)
+    parts.pop("name")
     try:
-        html, text = content.build(
-            subject=request.POST.get("subject", ""),
-            preheader=request.POST.get("preheader", ""),
-            mjml=request.POST.get("mjml", ""),
-        )
+        html, text = content.build(**parts)
     except Refused as refusal:
         return mail_page(content.fault_page(str(refusal)))
     return _shown(
-        {"subject": request.POST.get("subject", "").strip(), "html": html, "text": text},
+        {"subject": parts["subject"].strip(), "html": html, "text": text},
         request.POST.get("person", ""),
     )
 

@@ -1,5 +1,6 @@
 """Pages of single mails: who got a campaign and who did not, and each mail as it was sent."""
 
+import re
 import zlib
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -18,6 +19,8 @@ from campaigns.views.content import MAIL_POLICY, mail_page
 from marketing.core.auth import page
 
 PER_PAGE = 50
+_PIXEL = re.compile(r'src="[^"]*/o/[\w-]+\.gif"')
+_STILL = 'src="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"'
 HEADERS = (
     "From", "To", "Subject", "Date", "Message-ID", "Reply-To", "List-Unsubscribe",
     "List-Unsubscribe-Post",
@@ -102,11 +105,11 @@ def message_detail(request: HttpRequest, message_id: int) -> HttpResponse:
 @csp(MAIL_POLICY)
 @require_GET
 def message_mail(request: HttpRequest, message_id: int) -> HttpResponse:
-    """The HTML of a mail, byte for byte as it was handed to the server."""
+    """The HTML of a mail as it was sent, its open pixel stilled so that looking is not counted."""
     message = get_object_or_404(Message.objects.select_related("body"), pk=message_id)
     mail = _mail(message)
     part = mail.get_body(("html",)) if mail else None
-    return mail_page(part.get_content() if part else "")
+    return mail_page(_PIXEL.sub(_STILL, part.get_content()) if part else "")
 
 
 @page("view")

@@ -1,4 +1,4 @@
-"""A mail server of the test's own that remembers every mail it took, and can be told to misbehave."""
+"""A mail server of a test, which remembers every mail it took and can be told to misbehave."""
 
 import asyncio
 import logging
