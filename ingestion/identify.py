@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.db import connection, transaction
 
 from marketing.core.db import advisory_lock
@@ -171,24 +172,47 @@ def enrich(*, people: Sequence[tuple[int, Person]], now: datetime, overwrite: bo
     """Write what is known about existing people into their rows; how many rows changed.
 
     Empty values never replace anything. Without `overwrite` only empty columns are filled. Of
-    several rows for one person the last that says something counts.
+    several rows for one person the last that says something counts. An e-mail address replaces the
+    one on the row only if it is known to be this person's.
     """
     columns = ("first_name", "last_name", "country", "language", "timezone", "phone")
-    merged: dict[int, dict[str, str]] = {}
+    merged: dict[int, dict[str, Any]] = {}
     for customer_id, person in people:
-        row = merged.setdefault(customer_id, {})
-        row.update({name: value for name in columns if (value := getattr(person, name))})
-    merged = {key: row for key, row in merged.items() if row}
+        row = merged.setdefault(customer_id, {"attributes": {}})
+        row.update(
+            {name: value for name in (*columns, "email") if (value := getattr(person, name))}
+        )
+        row["attributes"] = {**row["attributes"], **person.attributes}
+    merged = {key: row for key, row in merged.items() if len(row) > 1 or row["attributes"]}
     if not merged:
         return 0
     wins = "n.{0} <> ''" if overwrite else "n.{0} <> '' AND c.{0} = ''"
-    sets = ", ".join(f"{c} = CASE WHEN {wins.format(c)} THEN n.{c} ELSE c.{c} END" for c in columns)
-    differs = " OR ".join(f"({wins.format(c)} AND n.{c} <> c.{c})" for c in columns)
+    sets = [f"{c} = CASE WHEN {wins.format(c)} THEN n.{c} ELSE c.{c} END" for c in columns]
+    differs = [f"({wins.format(c)} AND n.{c} <> c.{c})" for c in columns]
+    if overwrite:
+        sets += [
+            "email = coalesce(own.value, c.email)",
+            "attributes = c.attributes || n.attributes",
+        ]
+        differs += ["own.value IS DISTINCT FROM coalesce(c.email, own.value)"]
+        differs += [
+            "(own.value IS NOT NULL AND c.email IS NULL)",
+            "NOT c.attributes @> n.attributes",
+        ]
+    names = (*columns, "email")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE ingestion_customer c SET {sets}, updated_at = %s FROM unnest(%s::bigint[], "
-            + ", ".join(["%s::text[]"] * len(columns))
-            + f") AS n (id, {', '.join(columns)}) WHERE c.id = n.id AND ({differs})",
-            [now, list(merged), *([row.get(c, "") for row in merged.values()] for c in columns)],
+            f"UPDATE ingestion_customer c SET {', '.join(sets)}, updated_at = %s FROM"
+            f" unnest(%s::bigint[], {', '.join(['%s::text[]'] * len(names))}, %s::jsonb[])"
+            f" AS n (id, {', '.join(names)}, attributes)"
+            " LEFT JOIN ingestion_identity own ON own.kind = 'email' AND own.value = n.email"
+            " AND own.customer_id = n.id"
+            f" WHERE c.id = n.id AND ({' OR '.join(differs)})",
+            [
+                now,
+                list(merged),
+                *([row.get(name, "") for row in merged.values()] for name in names),
+                [orjson.dumps(row["attributes"]).decode() for row in merged.values()],
+            ],
         )
         return int(cursor.rowcount)

@@ -90,7 +90,9 @@ def revenue_by_day(*, since: datetime, until: datetime) -> list[Period]:
     return _by(TruncDay("placed_at"), since, until)
 
 
-def revenue_by_month(*, since: datetime | None = None, until: datetime | None = None) -> list[Period]:
+def revenue_by_month(
+    *, since: datetime | None = None, until: datetime | None = None
+) -> list[Period]:
     """Months with sales, oldest first."""
     return _by(TruncMonth("placed_at"), since, until)
 

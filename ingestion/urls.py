@@ -1,6 +1,37 @@
 """Pages and API addresses of this app."""
 
+from django.urls import path
+
+from ingestion.api.customers import CustomerDetail, CustomerList
+from ingestion.api.events import EventList
+from ingestion.api.imports import ImportDetail, ImportList, ImportRejects
+from ingestion.api.orders import OrderDetail, OrderList
+from ingestion.api.products import ProductDetail, ProductList
+from ingestion.views import imports, people, products
+
 app_name = "ingestion"
 
-pages: list = []
-api: list = []
+pages: list = [
+    path("people/", people.customer_list, name="customer-list"),
+    path("data/", imports.import_list, name="import-list"),
+    path("data/new/", imports.import_new, name="import-new"),
+    path("data/health/", imports.data_health, name="data-health"),
+    path("data/products/", products.product_list, name="product-list"),
+    path("data/<uuid:public_id>/", imports.import_detail, name="import-detail"),
+    path("data/<uuid:public_id>/map/", imports.import_map, name="import-map"),
+    path("data/<uuid:public_id>/preview/", imports.import_preview, name="import-preview"),
+    path("data/<uuid:public_id>/live/", imports.import_live, name="import-live"),
+    path("data/<uuid:public_id>/rejects.csv", imports.import_rejects, name="import-rejects"),
+]
+api: list = [
+    path("customers/", CustomerList.as_view(), name="customer-list"),
+    path("customers/<str:external_id>/", CustomerDetail.as_view(), name="customer-detail"),
+    path("products/", ProductList.as_view(), name="product-list"),
+    path("products/<path:sku>/", ProductDetail.as_view(), name="product-detail"),
+    path("orders/", OrderList.as_view(), name="order-list"),
+    path("orders/<path:external_id>/", OrderDetail.as_view(), name="order-detail"),
+    path("events/", EventList.as_view(), name="event-list"),
+    path("imports/", ImportList.as_view(), name="import-list"),
+    path("imports/<uuid:public_id>/", ImportDetail.as_view(), name="import-detail"),
+    path("imports/<uuid:public_id>/rejects/", ImportRejects.as_view(), name="import-rejects"),
+]

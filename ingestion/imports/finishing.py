@@ -62,30 +62,6 @@ UPDATE ingestion_order o SET status = n.status FROM (
     GROUP BY l.order_id
 ) n WHERE o.id = n.order_id AND o.status <> n.status
 """
-_ROLLUP = """
-INSERT INTO ingestion_customerrollup
-    (customer_id, orders, units, revenue, returns, products, first_order_at, last_order_at)
-SELECT l.customer_id,
-       count(DISTINCT l.order_id) FILTER (WHERE l.kind = 'product'),
-       coalesce(sum(l.quantity) FILTER (WHERE l.kind = 'product'), 0),
-       sum(l.total),
-       count(DISTINCT l.order_id) FILTER (WHERE l.kind = 'return'),
-       count(DISTINCT l.product_id) FILTER (WHERE l.kind = 'product'),
-       min(l.placed_at) FILTER (WHERE l.kind = 'product'),
-       max(l.placed_at) FILTER (WHERE l.kind = 'product')
-FROM ingestion_orderline l
-WHERE l.customer_id = ANY(%s) AND l.kind IN ('product', 'return')
-GROUP BY l.customer_id
-ON CONFLICT (customer_id) DO UPDATE SET
-    orders = excluded.orders, units = excluded.units, revenue = excluded.revenue,
-    returns = excluded.returns, products = excluded.products,
-    first_order_at = excluded.first_order_at, last_order_at = excluded.last_order_at
-"""
-_FIRST_SEEN = """
-UPDATE ingestion_customer c SET first_seen_at = s.at
-FROM (SELECT customer_id, min(placed_at) AS at FROM ingestion_order WHERE customer_id = ANY(%s) GROUP BY 1) s
-WHERE c.id = s.customer_id AND (c.first_seen_at IS NULL OR c.first_seen_at > s.at)
-"""
 
 
 @dataclass(frozen=True)
@@ -176,16 +152,6 @@ def flag_outliers(*, source_id: int) -> dict[str, dict[str, Any]]:
                     ],
                 }  # fmt: skip
     return found
-
-
-def refresh_rollups(*, customer_ids: list[int]) -> None:
-    """Add up the orders of these people again."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        for start in range(0, len(customer_ids), 20_000):
-            part = customer_ids[start : start + 20_000]
-            cursor.execute(_ROLLUP, [part])
-            cursor.execute(_FIRST_SEEN, [part])
 
 
 def touched(*, import_job_id: int) -> list[int]:

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ingestion import demo_people
+from ingestion import demo_people, rollups
 from ingestion.imports import customers as customer_rows
 from ingestion.imports import events as event_rows
 from ingestion.imports import finishing, rejects, uploads
@@ -209,7 +209,7 @@ def _finish(record: ImportJob, job: jobs.Running, now: datetime) -> None:
         rules |= finishing.flag_outliers(source_id=record.source_id)
         ids = finishing.touched(import_job_id=record.pk)
         job.check()
-        finishing.refresh_rollups(customer_ids=ids)
+        rollups.refresh(customer_ids=ids)
     if record.source.is_demo:
         demo_people.fill(source=record.source.name, now=now)
     with transaction.atomic():

@@ -1,0 +1,335 @@
+"""JSON objects from a caller → typed items, or what is wrong with them. Touches no database.
+
+Each reader raises Invalid with the field's name; a batch collects those by item.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from ingestion import catalogue, consent, events, identify, orders
+from ingestion.preprocess import codes, countries, titles, values
+from marketing.core.errors import Invalid
+
+PROPERTIES_LIMIT = 32_000  # bytes of one event's properties, or one person's attributes
+LINES_LIMIT = 1_000
+FUTURE = timedelta(days=1)
+CHANNELS = consent.CHANNELS
+
+Body = Mapping[str, Any]
+
+
+def _wrong(field: str, message: str, code: str = "invalid") -> Invalid:
+    return Invalid(message, code=code, field=field)
+
+
+def _object(body: Any, allowed: tuple[str, ...]) -> Body:
+    if not isinstance(body, dict):
+        raise _wrong("", _("Send a JSON object."), "not_an_object")
+    unknown = sorted(set(body) - set(allowed))
+    if unknown:
+        raise _wrong(unknown[0][:60], _("There is no field of this name."), "unknown_field")
+    return body
+
+
+def _text(body: Body, name: str, limit: int, *, required: bool = False) -> str:
+    value = body.get(name)
+    if value is None:
+        value = ""
+    if not isinstance(value, str):
+        raise _wrong(name, _("This must be a text."), "not_text")
+    if "\0" in value:
+        raise _wrong(name, _("This text holds a zero byte."), "nul_byte")
+    value = value.strip()
+    if required and not value:
+        raise _wrong(name, _("This may not be empty."), "missing")
+    if len(value) > limit:
+        raise _wrong(name, _("This is longer than %(n)d characters.") % {"n": limit}, "too_long")
+    return value
+
+
+def _checked(name: str, pair: tuple[str, str], message: str) -> str:
+    value, fault = pair
+    if fault:
+        raise _wrong(name, message, fault)
+    return value
+
+
+def _moment(body: Body, name: str, *, now: datetime, required: bool = False) -> datetime | None:
+    text = _text(body, name, 60, required=required)
+    if not text:
+        return None
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise _wrong(name, _("Write the time as 2026-01-31T09:30:00Z."), "not_a_date")
+    if found.tzinfo is None:
+        raise _wrong(name, _("The time needs its zone: end it with Z or +02:00."), "no_zone")
+    found = found.astimezone(UTC)
+    if found.year < 1970:
+        raise _wrong(name, _("The time lies before 1970."), "date_too_old")
+    if found > now + FUTURE:
+        raise _wrong(name, _("The time lies more than a day in the future."), "date_in_future")
+    return found
+
+
+def _decimal(
+    body: Body, name: str, *, required: bool = False, low: Decimal | None = None
+) -> Decimal | None:
+    value = body.get(name)
+    if value is None:
+        if required:
+            raise _wrong(name, _("This may not be empty."), "missing")
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or len(str(value)) > 40:
+        raise _wrong(name, _("This must be a number."), "not_a_number")
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise _wrong(name, _("This must be a number."), "not_a_number") from None
+    if not number.is_finite() or abs(number) > values.PRICE_MAX:
+        raise _wrong(name, _("This number is too large."), "number_too_large")
+    if low is not None and number < low:
+        raise _wrong(name, _("This may not be negative."), "negative")
+    return number
+
+
+def _integer(body: Body, name: str) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong(name, _("This must be a whole number."), "not_whole")
+    if abs(value) > values.INT_MAX:
+        raise _wrong(name, _("This number is too large."), "number_too_large")
+    return value
+
+
+def _dict(body: Body, name: str) -> dict[str, Any]:
+    value = body.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _wrong(name, _("Send a JSON object."), "not_an_object")
+    try:
+        packed = orjson.dumps(value)
+    except (TypeError, ValueError):
+        raise _wrong(
+            name, _("This holds a text or number that cannot be stored."), "not_json"
+        ) from None
+    if len(packed) > PROPERTIES_LIMIT:
+        raise _wrong(name, _("This is larger than 32 kB."), "too_large")
+    if b"\\u0000" in packed:
+        raise _wrong(name, _("This text holds a zero byte."), "nul_byte")
+    return value
+
+
+def _country(body: Body) -> str:
+    found = countries.code(_text(body, "country", 80))
+    if found is None:
+        raise _wrong("country", _("Use a two-letter country code such as GB."), "unknown_country")
+    return found
+
+
+def _email(body: Body) -> str:
+    return _checked(
+        "email", values.email(_text(body, "email", 254)), _("This is not an e-mail address.")
+    )
+
+
+def _phone(body: Body) -> str:
+    return _checked(
+        "phone", values.phone(_text(body, "phone", 30)), _("This is not a phone number.")
+    )
+
+
+def _currency(body: Body, default: str) -> str:
+    found = _checked(
+        "currency",
+        values.currency(_text(body, "currency", 20)),
+        _("Use a three-letter code such as GBP."),
+    )
+    return found or default
+
+
+@dataclass(frozen=True)
+class CustomerItem:
+    """A person and, per channel, what they answered."""
+
+    person: identify.Person
+    answers: tuple[tuple[str, str, bool, datetime, dict[str, Any]], ...]
+
+
+CUSTOMER_FIELDS = (
+    "external_id", "email", "phone", "first_name", "last_name", "country", "language", "timezone",
+    "attributes", "consent",
+)  # fmt: skip
+
+
+def customer(body: Any, *, now: datetime) -> CustomerItem:
+    """A person; at least one of external_id, email and phone is needed."""
+    body = _object(body, CUSTOMER_FIELDS)
+    zone = _text(body, "timezone", 64)
+    if zone and values.zone(zone) is None:
+        raise _wrong("timezone", _("There is no time zone of this name."), "unknown_zone")
+    person = identify.Person(
+        external_id=_text(body, "external_id", 100),
+        email=_email(body),
+        phone=_phone(body),
+        first_name=titles.tidy(_text(body, "first_name", 100)),
+        last_name=titles.tidy(_text(body, "last_name", 100)),
+        country=_country(body),
+        language=_text(body, "language", 10),
+        timezone=zone,
+        attributes=_dict(body, "attributes"),
+    )
+    if not person.names:
+        raise _wrong(
+            "external_id",
+            _("Give an external_id, an e-mail address or a phone number."),
+            "no_person",
+        )
+    return CustomerItem(person, tuple(_answers(body, now)))
+
+
+def _answers(body: Body, now: datetime) -> list[tuple[str, str, bool, datetime, dict[str, Any]]]:
+    given = body.get("consent")
+    if given is None:
+        return []
+    if not isinstance(given, dict) or set(given) - set(CHANNELS):
+        raise _wrong("consent", _("Give answers by channel: email, sms or push."), "bad_consent")
+    found = []
+    for channel, answer in given.items():
+        field = f"consent.{channel}"
+        if not isinstance(answer, dict) or not isinstance(answer.get("granted"), bool):
+            raise _wrong(field, _("Say granted: true or false."), "bad_consent")
+        proof = _dict(answer, "proof")
+        if answer["granted"] and not proof:
+            raise _wrong(
+                field, _("Consent needs proof: when and how the person agreed."), "proof_missing"
+            )
+        purpose = answer.get("purpose", "marketing")
+        if purpose not in consent.PURPOSES:
+            raise _wrong(field, _("The purpose is marketing or profiling."), "bad_consent")
+        at = _moment(answer, "at", now=now) or now
+        found.append((channel, purpose, answer["granted"], at, proof))
+    return found
+
+
+PRODUCT_FIELDS = (
+    "sku",
+    "name",
+    "category",
+    "price",
+    "currency",
+    "url",
+    "image_url",
+    "stock",
+    "active",
+)
+
+
+def product(body: Any, *, default_currency: str) -> catalogue.Item:
+    """A product."""
+    body = _object(body, PRODUCT_FIELDS)
+    active = body.get("active", True)
+    if not isinstance(active, bool):
+        raise _wrong("active", _("This must be true or false."), "not_yes_or_no")
+    for name in ("url", "image_url"):
+        if (text := _text(body, name, 500)) and not text.startswith(("http://", "https://", "/")):
+            raise _wrong(name, _("An address begins with https://."), "bad_address")
+    return catalogue.Item(
+        sku=codes.unify(_text(body, "sku", 60, required=True)),
+        name=titles.tidy(_text(body, "name", 300)),
+        category=titles.tidy(_text(body, "category", 100)),
+        price=_decimal(body, "price", low=Decimal(0)),
+        currency=_currency(body, default_currency),
+        url=_text(body, "url", 500),
+        image_url=_text(body, "image_url", 500),
+        stock=_integer(body, "stock"),
+        active=active,
+    )
+
+
+ORDER_FIELDS = (
+    "external_id", "placed_at", "currency", "country", "customer", "lines", "attributes", "source",
+)  # fmt: skip
+LINE_FIELDS = ("sku", "quantity", "unit_price", "description")
+
+
+def order(body: Any, *, default_currency: str, now: datetime) -> orders.Incoming:
+    """An order with its lines. Without a customer it is a guest order."""
+    body = _object(body, ORDER_FIELDS)
+    lines = body.get("lines")
+    if not isinstance(lines, list) or not lines:
+        raise _wrong("lines", _("Give at least one line."), "missing")
+    if len(lines) > LINES_LIMIT:
+        raise _wrong("lines", _("An order has at most 1,000 lines."), "too_many")
+    person = identify.Person()
+    if body.get("customer") is not None:
+        try:
+            person = customer(body["customer"], now=now).person
+        except Invalid as error:
+            raise _wrong(f"customer.{error.field}", error.message, error.code) from None
+    placed = _moment(body, "placed_at", now=now, required=True)
+    return orders.Incoming(
+        external_id=_text(body, "external_id", 100, required=True),
+        placed_at=placed or now,
+        lines=tuple(_line(line, number) for number, line in enumerate(lines)),
+        person=person,
+        currency=_currency(body, default_currency),
+        country=_country(body),
+        attributes=_dict(body, "attributes"),
+    )
+
+
+def _line(body: Any, number: int) -> orders.Line:
+    try:
+        body = _object(body, LINE_FIELDS)
+        quantity = _integer(body, "quantity")
+        if not quantity:
+            raise _wrong("quantity", _("Say how many; a return is negative."), "missing")
+        price = _decimal(body, "unit_price", required=True, low=Decimal(0)) or Decimal(0)
+        line = orders.Line(
+            sku=codes.unify(_text(body, "sku", 60, required=True)),
+            quantity=quantity,
+            unit_price=price.quantize(Decimal("0.0001")),
+            description=titles.tidy(_text(body, "description", 300)),
+        )
+        if abs(line.total) >= Decimal(10) ** 11:
+            raise _wrong("quantity", _("This number is too large."), "number_too_large")
+    except Invalid as error:
+        raise _wrong(f"lines[{number}].{error.field}", error.message, error.code) from None
+    return line
+
+
+EVENT_FIELDS = ("type", "at", "message_id", "external_id", "email", "anonymous_id", "properties")
+
+
+def event(body: Any, *, now: datetime) -> events.Incoming:
+    """An event. Without `at` it happened now; without `message_id` its content is its name."""
+    body = _object(body, EVENT_FIELDS)
+    made = events.Incoming(
+        type=_text(body, "type", 100, required=True),
+        at=_moment(body, "at", now=now) or now,
+        message_id=_text(body, "message_id", 100),
+        external_id=_text(body, "external_id", 100),
+        email=_email(body),
+        anonymous_id=_text(body, "anonymous_id", 100),
+        properties=_dict(body, "properties"),
+    )
+    if not (made.external_id or made.email or made.anonymous_id):
+        raise _wrong(
+            "external_id",
+            _("Give an external_id, an e-mail address or an anonymous_id."),
+            "no_person",
+        )
+    return made

@@ -1,0 +1,1 @@
+"""Pages for marketers: imports, people, products, and the health of the data."""
