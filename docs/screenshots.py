@@ -41,11 +41,11 @@ def chromium() -> str:
 
 
 def sign_in(page: Page, demo: dict[str, str]) -> None:
-    page.goto(demo["url"] + "/login/")
+    page.goto(demo["address"] + "/login/")
     page.fill("#id_username", demo["login"])
     page.fill("#id_password", demo["password"])
     page.click("button[type=submit]")
-    page.wait_for_url(demo["url"] + "/")
+    page.wait_for_url(demo["address"] + "/")
 
 
 def shoot(browser: Browser, demo: dict[str, str], wanted: list[str]) -> None:
@@ -67,7 +67,7 @@ def shoot(browser: Browser, demo: dict[str, str], wanted: list[str]) -> None:
             page = context.new_page()
             sign_in(page, demo)
             for name, (path, link) in todo.items():
-                page.goto(demo["url"] + path)
+                page.goto(demo["address"] + path)
                 if link:
                     page.locator(link).first.click()
                     page.wait_for_load_state("load")

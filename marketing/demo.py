@@ -23,6 +23,7 @@ from ingestion.models import ImportJob
 from marketing.core import jobs
 from marketing.core.db import advisory_lock
 from marketing.core.models import Job, User
+from models_ml import catalog
 
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
 LOGIN = "demo"
@@ -40,13 +41,19 @@ class Step:
 
 STEPS = (
     Step("import.run", gettext_lazy("Bring in the shop's history"), ()),
-    Step("features.build", gettext_lazy("Work out numbers for each person"), ("import.run",)),
-    Step("tree.train", gettext_lazy("Find who orders again"), ("features.build",)),
-    Step("recommenders.train", gettext_lazy("Learn what people buy next"), ("features.build",)),
+    Step("features.build", gettext_lazy("Work out numbers for each person"), ("import.run",), 2),
+    Step("tree.train", gettext_lazy("Find who orders again"), ("features.build",), 5),
+    Step(
+        "recommenders.train",
+        gettext_lazy("Learn what people buy next"),
+        ("features.build",),
+        1 + len(catalog.CATALOG),
+    ),
     Step(
         "recommendations.refresh",
         gettext_lazy("Choose products for each person"),
         ("recommenders.train",),
+        len(catalog.CATALOG),
     ),
     Step(
         "demo.campaign",

@@ -140,7 +140,7 @@ class Job(models.Model):
             part = 0.0
         else:
             return None
-        return int(100 * (max(self.step - 1, 0) + part) / max(self.steps, 1))
+        return int(100 * (max(self.step - 1, 0) + part) / max(self.steps, self.step, 1))
 
     @property
     def seconds_left(self) -> int | None:
