@@ -88,8 +88,8 @@ def _is_free(port: int) -> bool:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port, or some free one."""
-    if _is_free(wanted):
+    """The wanted port, or some free one; 0 wants any."""
+    if wanted and _is_free(wanted):
         return wanted
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -64,6 +64,9 @@ def platform() -> Iterator[Platform]:
     var = embedded.reachable_temporary_folder()
     made = Platform(var, startup.free_port(0))
     yield made
+    for log in [made.log, *sorted((var / "log").glob("*.log"))]:  # shown when the test failed
+        if log.exists():
+            sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}\n")
     if made.process is not None and made.process.poll() is None:
         made.process.kill()
         made.process.wait()
