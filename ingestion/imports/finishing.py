@@ -93,6 +93,7 @@ def match_returns(*, import_job_id: int) -> Matches:
         cursor.execute(_STATUS)
         cursor.execute("SELECT count(*) FROM open_return")
         left = cursor.fetchone()[0]
+        cursor.execute("DROP TABLE open_return, open_sale")
         return Matches(matched, left, _examples(cursor, import_job_id))
 
 

@@ -99,6 +99,7 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
         added = 0
         if len(old):
             cursor.execute(_STAGING)
+            cursor.execute("TRUNCATE import_lines")
             copy_rows(cursor, "import_lines", LINE_COLUMNS, lines.text(old))
             cursor.execute(_FROM_STAGING)
             added = sum(row[0] for row in cursor.fetchall())

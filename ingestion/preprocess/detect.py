@@ -65,7 +65,8 @@ def inspect(
     found, sure = (encoding, True) if encoding else _encoding(path, head)
     text = _decode(head, found)
     sample = text.splitlines(keepends=True)
-    if len(head) == SAMPLE and len(sample) > 1:
+    cut_off = len(head) == SAMPLE
+    if cut_off and len(sample) > 1:
         sample.pop()
     delimiter = delimiter or _delimiter(sample)
     rows = _rows(sample, delimiter)
@@ -87,7 +88,7 @@ def inspect(
         header_row,
         header,
         body[:ROWS],
-        _problems(header, body, header_row),
+        _problems(header, body, header_row, cut_off),
     )
 
 
@@ -217,7 +218,9 @@ def _looks_like_header(rows: list[list[str]]) -> bool:
     return not typed
 
 
-def _problems(header: list[str], body: list[list[str]], has_header: bool) -> list[tuple[str, str]]:
+def _problems(
+    header: list[str], body: list[list[str]], has_header: bool, cut_off: bool
+) -> list[tuple[str, str]]:
     """(code, detail) of what makes the header or the file unfit to import."""
     found: list[tuple[str, str]] = []
     if has_header:
@@ -228,7 +231,7 @@ def _problems(header: list[str], body: list[list[str]], has_header: bool) -> lis
         empty = [str(i) for i, name in enumerate(header, 1) if not name]
         if empty:
             found.append(("empty_header", ", ".join(empty[:5])))
-    if not body:
+    if not body and not cut_off:
         found.append(("header_only", ""))
     if len(header) == 1:
         found.append(("one_column", header[0][:60]))

@@ -64,8 +64,9 @@ def pieces(path: Path, size: int = BLOCK, limit: int = UNPACKED_LIMIT) -> Iterat
         raise Unreadable("damaged_archive") from error
 
 
-def blocks(path: Path, *, encoding: str = "utf-8", size: int = BLOCK) -> Iterator[Block]:
+def blocks(path: Path, *, encoding: str = "utf-8", size: int | None = None) -> Iterator[Block]:
     """The file as blocks of whole lines; the same file gives the same blocks every time."""
+    size = size or BLOCK
     line, skipped, carry, dropped = 1, 0, b"", b""
     faults: list[Fault] = []
     for text, final in _unix_lines(path, encoding, size):

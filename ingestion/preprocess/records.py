@@ -66,7 +66,7 @@ def scan(
     delimiter: str,
     columns: int,
     header: bool,
-    block: int = reading.BLOCK,
+    block: int | None = None,
 ) -> Iterator[Batch]:
     """Batches of one block each; the same file gives the same batches every time."""
     grammar, skip_first, left = Grammar(delimiter), header, b""
@@ -155,7 +155,8 @@ def split(
         if goes_on and not last and len(data) - begin < MAX_BYTES and len(ends) - index < MAX_LINES:
             left, left_line, upto = data[begin:], index + first_line, index
             break
-        give_up(index, "open_quote" if quotes[index] % 2 else "stray_quote")
+        alone = grammar.open_end.match(data[begin : int(ends[index])])
+        give_up(index, "open_quote" if alone else "stray_quote")
         after = index + 1
 
     for index in np.flatnonzero(~good & ~handled).tolist():

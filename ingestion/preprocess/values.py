@@ -168,7 +168,7 @@ def email(text: str) -> tuple[str, str]:
         found = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return "", "bad_email"
-    return (found.ascii_email or found.normalized).lower(), ""
+    return f"{found.local_part}@{found.ascii_domain}".lower(), ""
 
 
 def phone(text: str) -> tuple[str, str]:
@@ -179,7 +179,7 @@ def phone(text: str) -> tuple[str, str]:
     if not re.fullmatch(r"\+?[\d\s().\-/]{6,30}", text):
         return "", "bad_phone"
     digits = re.sub(r"\D", "", text)
-    if text.startswith("+") or text.startswith("00"):
+    if text.startswith(("+", "00")):
         digits = digits.removeprefix("00") if not text.startswith("+") else digits
         return (f"+{digits}", "") if 7 <= len(digits) <= 15 else ("", "bad_phone")
     return (digits, "") if 6 <= len(digits) <= 15 else ("", "bad_phone")
