@@ -1,6 +1,6 @@
 """Make everybody's picks anew: candidates, rules, reasons, written, switched; all or nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,7 +67,7 @@ def refresh(
         everyone = everyone or picked
         made.append(picked)
     best = evaluate.best([version for _entry, version in live])
-    return _switch(placement, made, question, best.pk, now)
+    return switch(placement=placement, made=made, people=question.people, best=best.pk, now=now)
 
 
 def pick(engine: Engine, question: Question, wanted: Rules, everyone: Picked | None) -> Picked:
@@ -86,8 +86,8 @@ def pick(engine: Engine, question: Question, wanted: Rules, everyone: Picked | N
     return Picked(engine, picks, scores, np.where(picks >= 0, why, reasons.NONE), anchor)
 
 
-def _switch(
-    placement: Placement, made: list[Picked], question: Question, best: int, now: datetime
+def switch(
+    *, placement: Placement, made: list[Picked], people: np.ndarray, best: int | None, now: datetime
 ) -> list[RecommendationSet]:
     """Write the new sets and put them in place of the old ones in one transaction."""
     with advisory_lock(f"placement:{placement.pk}"), connection.cursor() as cursor:
@@ -96,19 +96,15 @@ def _switch(
             RecommendationSet(
                 placement=placement,
                 engine=picked.engine.entry.engine,
-                model_version=picked.engine.version,
+                model_version_id=picked.engine.version.pk,
                 state=State.BUILDING,
                 metrics=_facts(picked, made[0]),
                 created_at=now,
             )
             for picked in made
         )
-        _write(cursor, made, sets, question.people)
-        old = RecommendationSet.objects.filter(placement=placement).exclude(
-            pk__in=[row.pk for row in sets]
-        )
-        Recommendation.objects.filter(set__in=old)._raw_delete(using="default")
-        old.delete()
+        _write(cursor, made, sets, people)
+        clear(placement=placement, but=[row.pk for row in sets])
         for row, picked in zip(sets, made, strict=True):
             row.state, row.serving = State.COMPLETE, picked.engine.version.pk == best
         RecommendationSet.objects.bulk_update(sets, ["state", "serving"])
@@ -116,6 +112,13 @@ def _switch(
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE recommendations_recommendation")
     return sets
+
+
+def clear(*, placement: Placement, but: Collection[int] = ()) -> None:
+    """Delete the sets of a placement with their picks, except the ones named."""
+    old = RecommendationSet.objects.filter(placement=placement).exclude(pk__in=but)
+    Recommendation.objects.filter(set__in=old)._raw_delete(using="default")
+    old.delete()
 
 
 def _facts(picked: Picked, everyone: Picked) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""How fast everybody's picks are made: ranked, ruled, explained and written to the database.
+
+Needs a database of its own: people, products and picks are made, committed, and removed again.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+from implicit.cpu.topk import topk
+from threadpoolctl import threadpool_limits
+
+from models_ml import catalog
+from models_ml.algorithms import als
+from models_ml.algorithms.data import Interactions
+from models_ml.benchmarks import RUNS, SHOPS, line, purchases
+from models_ml.models import ModelVersion
+from recommendations import build, rules
+from recommendations.candidates import Engine, Question
+from recommendations.models import Placement
+
+SLUG = "benchmark"
+
+
+def als_recommend(size: str = "small") -> dict[str, Any]:
+    """Ten new products for everybody, with rules and reasons, written; against ranking alone."""
+    people, products, _rows = SHOPS[size]
+    with _shop(people, products) as (place, customers, goods):
+        data = purchases(size)
+        data = Interactions(customers[data.user], goods[data.item], data.at, data.weight)
+        model = als.ALS(als.Params(iterations=3)).fit(data)
+        wanted = rules.Rules(size=10)
+        question = _question(data, customers, goods)
+        version = ModelVersion(name="next_product_als", version=0)
+        everyone = _popular(question, data, wanted)
+        ours, limit = [], []
+        for _round in range(RUNS):
+            began = time.perf_counter()
+            picks, scores = model.recommend(customers, wanted.wanted, question.shelf.ids)
+            engine = Engine(catalog.BY_ENGINE["als"], version, picks, scores, model.vectors())
+            picked = build.pick(engine, question, wanted, everyone)
+            build.switch(
+                placement=place, made=[picked], people=customers, best=None, now=datetime.now(UTC)
+            )
+            ours.append(people / (time.perf_counter() - began))
+            began = time.perf_counter()
+            with threadpool_limits(limits=1, user_api="blas"):
+                for start in range(0, len(model.users), 1000):
+                    part = slice(start, start + 1000)
+                    topk(
+                        model.item_factors,
+                        model.user_factors[part],
+                        10,
+                        filter_query_items=model.seen[part],
+                        num_threads=model.params.threads,
+                    )
+            limit.append(people / (time.perf_counter() - began))
+    return line(
+        "als.recommend", "people/s", people, ours, limit, "implicit ranking, nothing written"
+    )
+
+
+def _question(data: Interactions, customers: np.ndarray, goods: np.ndarray) -> Question:
+    row = np.searchsorted(customers, data.user)
+    pairs = np.unique(np.stack([row, data.item], axis=1), axis=0)
+    return Question(
+        people=customers,
+        owned=rules.Owned(row=pairs[:, 0], item=pairs[:, 1]),
+        unprofiled=np.zeros(len(customers), dtype=bool),
+        shelf=rules.Shelf(ids=goods, category=np.full(len(goods), -1)),
+    )
+
+
+def _popular(question: Question, data: Interactions, wanted: rules.Rules) -> build.Picked:
+    entry = catalog.BY_ENGINE["popular"]
+    model = entry.build({"days": 30}).fit(data)
+    picks, scores = model.recommend(question.people, wanted.wanted, question.shelf.ids)
+    engine = Engine(entry, ModelVersion(name=entry.name, version=0), picks, scores, None)
+    return build.pick(engine, question, wanted, None)
+
+
+@contextmanager
+def _shop(people: int, products: int) -> Iterator[tuple[Placement, np.ndarray, np.ndarray]]:
+    """So many customers and products, and a placement of their own, for as long as this runs."""
+    place, _made = Placement.objects.get_or_create(slug=SLUG, defaults={"name": SLUG})
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ingestion_customer (external_id, first_name, last_name, phone, country,"
+            " language, timezone, attributes, is_demo, created_at, updated_at)"
+            " SELECT 'bench-' || n, '', '', '', '', '', '', '{}', false, now(), now()"
+            " FROM generate_series(1, %s) AS n RETURNING id",
+            [people],
+        )
+        customers = np.sort(np.array([key for (key,) in cursor.fetchall()]))
+        cursor.execute(
+            "INSERT INTO ingestion_product (sku, name, category, currency, url, image_url, active,"
+            " is_goods, attributes, created_at)"
+            " SELECT 'bench-' || n, 'Thing ' || n, '', 'GBP', '', '', true, true, '{}', now()"
+            " FROM generate_series(1, %s) AS n RETURNING id",
+            [products],
+        )
+        goods = np.sort(np.array([key for (key,) in cursor.fetchall()]))
+    try:
+        yield place, customers, goods
+    finally:
+        build.clear(placement=place)
+        place.delete()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM ingestion_customer WHERE id = ANY(%s)", [customers.tolist()]
+            )
+            cursor.execute("DELETE FROM ingestion_product WHERE id = ANY(%s)", [goods.tolist()])
+
+
+WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {"als.recommend": als_recommend}
