@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from ingestion.models import Customer
 from marketing import demo, hints, overview, person
+from marketing.core import progress
 from marketing.core.auth import page
 from marketing.core.models import Job
 
@@ -32,13 +33,14 @@ def home(request: HttpRequest) -> HttpResponse:
         "days": days,
         "periods": overview.PERIODS,
         "running": running,
+        "ring": progress.ring_of(running),
         "stages_of_demo": _demo_stages(),
     }
-    if not running and overview.is_empty():
+    seen = overview.happened(days=days, now=now)
+    if seen is None and not running and overview.is_empty():
         return render(request, "home_empty.html", context)
     models = overview.newest_models()
     campaigns = overview.recent_campaigns()
-    seen = overview.happened(days=days, now=now)
     context |= {
         "seen": seen,
         "chart": overview.chart(seen) if seen else None,
