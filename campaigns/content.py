@@ -19,7 +19,7 @@ from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
 SUBJECT_LIMIT = 300
-# Read as it is: its values are filled in by our own mail language, not by Django's.
+# Read as a file: Django's own template language must never see what marketers write.
 STARTER = settings.BASE_DIR / "templates" / "email" / "starter.mjml"
 CLIPPED_BYTES = 102_000
 
