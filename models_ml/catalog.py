@@ -54,9 +54,10 @@ CATALOG = (
     Entry(
         name="next_product_als",
         engine="als",
-        title=_("ALS matrix factorisation"),
+        title=_("ALS"),
         about=_(
-            "People and products become short vectors; what lies near a person is likely next."
+            "Matrix factorisation: people and products become short vectors, and what lies near a "
+            "person is likely next."
         ),
         estimator="models_ml.algorithms.als.ALS",
         settings="models_ml.algorithms.als.Params",
@@ -65,8 +66,8 @@ CATALOG = (
     Entry(
         name="next_product_bert4rec",
         engine="bert4rec",
-        title=_("BERT4Rec transformer"),
-        about=_("Reads each person's purchases in order and fills in what comes next."),
+        title=_("BERT4Rec"),
+        about=_("A transformer that reads each person's purchases in order and fills in what comes next."),
         estimator="models_ml.algorithms.bert4rec.BERT4Rec",
         settings="models_ml.algorithms.bert4rec.Params",
         by_epochs=True,

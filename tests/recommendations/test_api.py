@@ -62,7 +62,7 @@ def test_engines_tell_their_figures_and_who_serves(chosen, client):
     assert best["difference_to_popularity"]["low"] > 0
     assert base["difference_to_popularity"] is None
     assert best["ndcg_at_10"] > base["ndcg_at_10"]
-    assert body["verdict"].startswith("ALS matrix factorisation serves")
+    assert body["verdict"].startswith("ALS serves")
 
 
 def test_a_refresh_is_a_job_and_runs_once_at_a_time(db, client):
