@@ -1,8 +1,8 @@
 """Facts → numbers about people as of a moment: the only SQL that feeds training.
 
-Every number looks at order lines before `as_of` and at nothing later; what an order's state became afterwards is
-not asked. Numbers are cut to the decimals listed in COLUMNS inside the database, so that a threshold chosen on them
-and a comparison made on the stored column agree exactly.
+Every number looks at order lines before `as_of` and at nothing later; what an order's state became
+afterwards is not asked. Numbers are cut to the decimals listed in COLUMNS inside the database, so
+that a threshold chosen on them and a comparison made on the stored column agree exactly.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,9 @@ RECENT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A number: its SQL over the query below, the decimals it is kept in, and whether it may be unknown."""
+    """A number: its SQL over the query below, the decimals it is kept in, and whether it may be
+    unknown.
+    """
 
     name: str
     sql: str
@@ -44,8 +46,8 @@ COLUMNS = (
     Column("trend", "coalesce(f.recent - f.before, 0)"),
 )
 
-# One pass over the lines makes orders, one over the orders makes people. A returned line is a line of its own with
-# its own moment, so returns after `as_of` do not reach back.
+# One pass over the lines makes orders, one over the orders makes people. A returned line is a line
+# of its own with its own moment, so returns after `as_of` do not reach back.
 _FACTS = """
 WITH lines AS (
     SELECT customer_id, order_id, placed_at, kind, quantity, total
@@ -60,22 +62,26 @@ WITH lines AS (
            coalesce(sum(abs(quantity)) FILTER (WHERE kind = 'return'), 0) AS returned
     FROM lines GROUP BY customer_id, order_id
 ), spaced AS (
-    SELECT *, extract(epoch FROM at - lag(at) OVER (PARTITION BY customer_id ORDER BY at, order_id)) / 86400 AS gap
+    SELECT *, extract(epoch FROM at - lag(at) OVER (
+               PARTITION BY customer_id ORDER BY at, order_id)) / 86400 AS gap
     FROM orders
 ), breadth AS (
     SELECT customer_id, count(*) AS products FROM (
         SELECT DISTINCT customer_id, product_id FROM ingestion_orderline
-        WHERE customer_id IS NOT NULL AND placed_at < %(as_of)s AND kind = 'product' AND product_id IS NOT NULL
+        WHERE customer_id IS NOT NULL AND placed_at < %(as_of)s AND kind = 'product'
+          AND product_id IS NOT NULL
     ) AS pairs GROUP BY customer_id
 ), people AS (
     SELECT customer_id, count(at) AS orders, min(at) AS first_at, max(at) AS last_at,
-           sum(units) AS units, sum(gross) AS gross, sum(revenue) AS revenue, sum(returned) AS returned,
+           sum(units) AS units, sum(gross) AS gross, sum(revenue) AS revenue,
+           sum(returned) AS returned,
            avg(gap) AS gap_mean, stddev_samp(gap) AS gap_std,
            count(*) FILTER (WHERE at >= %(recent)s) AS recent,
            count(*) FILTER (WHERE at >= %(before)s AND at < %(recent)s) AS before
     FROM spaced GROUP BY customer_id
 ), f AS (
-    SELECT people.*, breadth.products FROM people LEFT JOIN breadth USING (customer_id) WHERE orders > 0
+    SELECT people.*, breadth.products FROM people LEFT JOIN breadth USING (customer_id)
+    WHERE orders > 0
 )
 """
 
@@ -93,8 +99,8 @@ def _moments(as_of: datetime) -> dict[str, datetime]:
 def build(*, as_of: datetime) -> int:
     """Write the numbers of every person into Traits, all as of one moment; how many people.
 
-    Recency, frequency and money also get a score from 1 to 5 (fifths of the people who ever ordered, 5 the best).
-    Predictions on the row are left as they are; `scoring.score` follows.
+    Recency, frequency and money also get a score from 1 to 5 (fifths of the people who ever
+    ordered, 5 the best). Predictions on the row are left as they are; `scoring.score` follows.
     """
     names = [c.name for c in COLUMNS]
     scores = {
@@ -103,7 +109,8 @@ def build(*, as_of: datetime) -> int:
         "m_score": "revenue",
     }
     ranked = ", ".join(
-        f"CASE WHEN orders > 0 THEN ntile(5) OVER (PARTITION BY orders > 0 ORDER BY {order}, customer_id) END AS {name}"
+        f"CASE WHEN orders > 0 THEN ntile(5) OVER"
+        f" (PARTITION BY orders > 0 ORDER BY {order}, customer_id) END AS {name}"
         for name, order in scores.items()
     )
     targets = ["customer_id", "as_of", *names, *scores]
@@ -128,7 +135,9 @@ def build(*, as_of: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """People who had ordered before a moment: id (n), x (n, columns) with nan for unknown, in the order of COLUMNS."""
+    """People who had ordered before a moment: id (n), x (n, columns) with nan for unknown, in the
+    order of COLUMNS.
+    """
 
     as_of: datetime
     person: NDArray[np.int64]
@@ -153,7 +162,8 @@ def snapshot(*, as_of: datetime) -> Snapshot:
 def ordered_within(*, since: datetime, until: datetime) -> NDArray[np.int64]:
     """Ids of the people with an order line of a product in [since, until), ascending."""
     rows = _rows(
-        "SELECT DISTINCT customer_id FROM ingestion_orderline WHERE customer_id IS NOT NULL AND kind = 'product'"
+        "SELECT DISTINCT customer_id FROM ingestion_orderline"
+        " WHERE customer_id IS NOT NULL AND kind = 'product'"
         " AND placed_at >= %(since)s AND placed_at < %(until)s ORDER BY customer_id",
         {"since": since, "until": until},
         1,
@@ -162,7 +172,7 @@ def ordered_within(*, since: datetime, until: datetime) -> NDArray[np.int64]:
 
 
 def stored() -> Snapshot | None:
-    """The people with orders in Traits now, as `snapshot` gives them; None before the first build."""
+    """The people with orders in Traits now, as `snapshot` gives them; None before a build."""
     names = ", ".join(c.name for c in COLUMNS)
     rows = _rows(
         f"SELECT customer_id, {names} FROM models_ml_traits WHERE orders > 0 ORDER BY customer_id",

@@ -1,4 +1,4 @@
-"""What others may ask about numbers: what there is, what one person's are and why, and as of when."""
+"""What others may ask about numbers: which there are, one person's and why, as of when."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,10 +48,10 @@ BY_NAME = {field.name: field for field in TRAITS}
 
 
 def data_now(*, now: datetime | None = None) -> datetime:
-    """The moment numbers are made for: now, or just after the newest order once orders stopped over a week ago.
+    """The moment numbers are made for: now, or just after the newest order of a history that ended.
 
-    A history that ended years ago would otherwise say of everyone that they left; this way it is looked at as on
-    its last day. A shop that still sells gets the clock.
+    A history that ended years ago would otherwise say of everyone that they left; this way it is
+    looked at as on its last day. A shop that still sells gets the clock.
     """
     now = now or timezone.now()
     newest: datetime | None = OrderLine.objects.aggregate(newest=Max("placed_at"))["newest"]
@@ -85,7 +85,9 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A question of the tree and this person's answer: `field op threshold`, and the value they have."""
+    """A question of the tree and this person's answer: `field op threshold`, and the value they
+    have.
+    """
 
     field: str
     label: str
@@ -97,7 +99,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person's numbers as of a moment; `chance`, its 95% interval and the reasons when a live tree scored them."""
+    """A person's numbers as of a moment; `chance`, its 95% interval and the reasons when a live
+    tree scored them.
+    """
 
     as_of: datetime
     numbers: list[Number]
@@ -110,7 +114,9 @@ class Person:
 
 
 def for_customer(*, customer_id: int) -> Person | None:
-    """A person's numbers with labels, and why the tree says what it says; None when nothing was counted yet."""
+    """A person's numbers with labels, and why the tree says what it says; None when nothing was
+    counted yet.
+    """
     traits = Traits.objects.filter(pk=customer_id).first()
     if traits is None:
         return None

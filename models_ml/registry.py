@@ -1,7 +1,8 @@
-"""Versions of models: a folder that never changes and a row that says what it is; one live row a name.
+"""Versions of models: a folder that never changes and a row about it; one live row a name.
 
-Promotion is one transaction that moves the word `live` to another row, so rolling back is promoting the older row.
-Folders are immutable, therefore what was read from one may be kept for as long as the process lives.
+Promotion is one transaction that moves the word `live` to another row, so rolling back is
+promoting the older row. Folders are immutable, therefore what was read from one may be kept for as
+long as the process lives.
 """
 
 import uuid
@@ -128,7 +129,7 @@ def folder(version: ModelVersion) -> Path:
 
 def load(version: ModelVersion, read: Callable[[Path], Model]) -> Model:
     """Read a version's folder once per process, after its hashes were checked."""
-    return _read(folder(version), read)  # type: ignore[no-any-return]
+    return _read(folder(version), read)
 
 
 @lru_cache(maxsize=8)

@@ -1,8 +1,9 @@
-"""Who orders again within 90 days: the decision tree from facts to a judged version, and its word on everyone.
+"""Who orders again within 90 days: the tree from facts to a judged version, and its word on all.
 
-The judging moment is 90 days before the data's now, so that what happened next is known. The questions are chosen on
-half of the people at earlier moments (90 and 180 days before that, as far as there is history); rates and figures
-come from the other half at the judging moment. See `algorithms/tree.py` for the method.
+The judging moment is 90 days before the data's now, so that what happened next is known. The
+questions are chosen on half of the people at earlier moments (90 and 180 days before that, as far
+as there is history); rates and figures come from the other half at the judging moment. See
+`algorithms/tree.py` for the method.
 """
 
 import time
@@ -47,7 +48,7 @@ def train(
     job_id: int | None = None,
     report: Callable[[int, str], None] = lambda step, label: None,
 ) -> ModelVersion:
-    """Learn, judge, store, and publish if it beats both dull rules; otherwise it is kept as refused, with its figures.
+    """Learn, judge, store; publish if it beats both dull rules, else keep it as refused.
 
     Invalid when there are too few people to learn from.
     """
@@ -123,12 +124,14 @@ def _check_enough(structure: Sample, judge: Sample) -> None:
         if sample.size < LEAST_PEOPLE or min(yes, sample.size - yes) < LEAST_YES:
             raise Invalid(
                 _(
-                    "There are too few people to learn from: %(people)d, of whom %(yes)d ordered again."
+                    "There are too few people to learn from: %(people)d,"
+                    " of whom %(yes)d ordered again."
                 )
                 % {"people": sample.size, "yes": yes},
                 code="too_few_people",
                 remedy=_(
-                    "A tree needs half a year of orders, and in each half at least %(least)d people, of whom at least "
+                    "A tree needs half a year of orders, and in each half at least %(least)d"
+                    " people, of whom at least "
                     "%(yes)d ordered again and as many did not. Nothing was changed."
                 )
                 % {"least": LEAST_PEOPLE, "yes": LEAST_YES},
@@ -200,8 +203,9 @@ def _rounded(**figures: float) -> dict[str, Any]:
 
 def _why_refused(verdict: trees.Judgement) -> str:
     return _(
-        "On people it had not seen it was not reliably better than its baseline: it ranks with AUC %(auc).3f against "
-        "%(recency).3f for “whoever ordered last orders next” (gain %(low).3f to %(high).3f, 95%%), and its log loss is "
+        "On people it had not seen it was not reliably better than its baseline: it ranks with"
+        " AUC %(auc).3f against %(recency).3f for “whoever ordered last orders next” (gain"
+        " %(low).3f to %(high).3f, 95%%), and its log loss is "
         "%(loss).4f against %(base).4f for the average chance."
     ) % {
         "auc": verdict.auc,
@@ -218,7 +222,7 @@ def read(folder: Path) -> Tree:
 
 
 def score(*, version: ModelVersion | None = None) -> int:
-    """Write leaf and chance of the live tree to the Traits of everyone who ordered; how many people.
+    """Write leaf and chance by the live tree for everyone who ordered; how many people.
 
     Without a live tree the two columns are emptied: an old word about new numbers would be wrong.
     """
@@ -226,7 +230,8 @@ def score(*, version: ModelVersion | None = None) -> int:
     if version is None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE models_ml_traits SET repeat_90d = NULL, repeat_90d_leaf = NULL WHERE repeat_90d_leaf IS NOT NULL"
+                "UPDATE models_ml_traits SET repeat_90d = NULL, repeat_90d_leaf = NULL"
+                " WHERE repeat_90d_leaf IS NOT NULL"
             )
         return 0
     tree = registry.load(version, read)
@@ -234,8 +239,12 @@ def score(*, version: ModelVersion | None = None) -> int:
     rates = tree.rate
     chances = " ".join(f"WHEN {leaf} THEN %s::double precision" for leaf in tree.leaves)
     sql = f"""
-        WITH word AS (SELECT customer_id, CASE WHEN orders > 0 THEN {leaf_sql} END AS leaf FROM models_ml_traits)
-        UPDATE models_ml_traits AS t SET repeat_90d_leaf = w.leaf, repeat_90d = CASE w.leaf {chances} END
+        WITH word AS (
+            SELECT customer_id, CASE WHEN orders > 0 THEN {leaf_sql} END AS leaf
+            FROM models_ml_traits
+        )
+        UPDATE models_ml_traits AS t
+        SET repeat_90d_leaf = w.leaf, repeat_90d = CASE w.leaf {chances} END
         FROM word AS w
         WHERE w.customer_id = t.customer_id
           AND (t.repeat_90d_leaf, t.repeat_90d) IS DISTINCT FROM (w.leaf, CASE w.leaf {chances} END)
@@ -257,7 +266,8 @@ def _leaf_case(tree: Tree, node: int) -> tuple[str, list[float]]:
     left, left_params = _leaf_case(tree, int(tree.left[node]))
     right, right_params = _leaf_case(tree, int(tree.right[node]))
     unknown = "true" if tree.missing_left[node] else "false"
-    sql = f"CASE WHEN coalesce({column} <= %s::double precision, {unknown}) THEN {left} ELSE {right} END"
+    yes = f"coalesce({column} <= %s::double precision, {unknown})"
+    sql = f"CASE WHEN {yes} THEN {left} ELSE {right} END"
     return sql, [float(tree.threshold[node]), *left_params, *right_params]
 
 

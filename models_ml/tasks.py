@@ -29,7 +29,7 @@ def build_features(job: jobs.Running) -> dict[str, Any]:
 
 
 def train_tree(job: jobs.Running) -> dict[str, Any]:
-    """Train the tree of repeat orders as asked (`depth`, `min_leaf`), publish it if it is worth it, score everyone."""
+    """Train the tree as asked (`depth`, `min_leaf`), publish it if worth it, score everyone."""
     version = (
         ModelVersion.objects.filter(job_id=job.id, name=repeat.NAME)
         .exclude(state="candidate")
@@ -71,21 +71,37 @@ def train_recommenders(job: jobs.Running) -> dict[str, Any]:
     job.step(1, _("Reading who bought what"), unit="purchases")
     exam = training.prepare(as_of=queries.data_now(now=now))
     job.progress(len(exam.data), len(exam.data))
-    stored = {v.name: v for v in ModelVersion.objects.filter(job_id=job.id).exclude(state="candidate")}
+    stored = {
+        v.name: v for v in ModelVersion.objects.filter(job_id=job.id).exclude(state="candidate")
+    }
     baseline = None
     answer: dict[str, Any] = {"purchases": len(exam.data), "people": len(exam.judging.users)}
     for number, entry in enumerate(catalog.CATALOG, start=2):
-        job.step(number, _("Training and judging: %(engine)s") % {"engine": entry.title}, unit="rounds")
+        job.step(
+            number, _("Training and judging: %(engine)s") % {"engine": entry.title}, unit="rounds"
+        )
         version = stored.get(entry.name)
         # The baseline is judged again in any case, as the others are compared person by person.
         if version is None or not entry.gate:
             version, figures = training.train(
-                name=entry.name, exam=exam, baseline=baseline, now=now, job_id=job.id, report=job.progress
+                name=entry.name,
+                exam=exam,
+                baseline=baseline,
+                now=now,
+                job_id=job.id,
+                report=job.progress,
             )
             baseline = baseline or figures
         ndcg = version.metrics[entry.metric]
-        job.log(version.reason or _("%(version)s is live: NDCG@10 %(ndcg).4f in %(seconds).0f s.")
-                % {"version": version, "ndcg": ndcg, "seconds": version.seconds})
-        answer[entry.engine] = {"version": version.version, "state": version.state, entry.metric: ndcg}
+        job.log(
+            version.reason
+            or _("%(version)s is live: NDCG@10 %(ndcg).4f in %(seconds).0f s.")
+            % {"version": version, "ndcg": ndcg, "seconds": version.seconds}
+        )
+        answer[entry.engine] = {
+            "version": version.version,
+            "state": version.state,
+            entry.metric: ndcg,
+        }
     bus.announce("recommenders.trained", job_id=job.id)
     return answer

@@ -163,7 +163,7 @@ def _moment(text: str | None) -> datetime | None:
 @require_POST
 @page("edit")
 def model_promote(request: HttpRequest, pk: int) -> HttpResponse:
-    """Publish a version by hand: going back to an older one, or a candidate somebody vouches for."""
+    """Publish a version by hand: an older one, or a candidate somebody vouches for."""
     version = get_object_or_404(ModelVersion, pk=pk)
     try:
         registry.promote(version=version)

@@ -101,7 +101,7 @@ def count_body(node: Node, size: membership.Size) -> dict[str, Any]:
 
 
 def _actor(request: Request) -> User | ApiKey:
-    return request.auth if isinstance(request.auth, ApiKey) else request.user
+    return request.auth if isinstance(request.auth, ApiKey) else request.user  # type: ignore[return-value]
 
 
 def _found(segment_id: int) -> Segment:
@@ -214,9 +214,7 @@ class RuleCount(View):
 class SegmentMembers(View):
     scope_noun = "segments"
 
-    @extend_schema(
-        operation_id="segments_members", responses=MEMBER
-    )
+    @extend_schema(operation_id="segments_members", responses=MEMBER)
     def get(self, request: Request, segment_id: int) -> Response:
         """Everyone in it now, by id, page after page."""
         segment = _found(segment_id)

@@ -1,9 +1,10 @@
 """A rule node → one Q over Customer.
 
-Every leaf asks about one customer: own columns and one-to-one rows are joined, anything with many rows becomes a
-correlated EXISTS (… OFFSET n-1), which costs the same for one person as its index look-up and stays sane under `not`.
-A value that is not known meets no comparison; `unknown` asks for it. `not` is pushed down to the leaves, so that the
-answer to `not` is exactly everyone else, nulls included.
+Every leaf asks about one customer: own columns and one-to-one rows are joined, anything with many
+rows becomes a correlated EXISTS (… OFFSET n-1), which costs the same for one person as its index
+look-up and stays sane under `not`. A value that is not known meets no comparison; `unknown` asks
+for it. `not` is pushed down to the leaves, so that the answer to `not` is exactly everyone else,
+nulls included.
 """
 
 from collections.abc import Callable
@@ -70,8 +71,8 @@ def read(rule: object) -> Node:
 def to_q(node: Node, *, as_of: datetime | None = None, within: tuple[int, ...] = ()) -> Q:
     """The rule as a condition on Customer.
 
-    `as_of` is the moment that days count back from; `within` are ids of segments the rule is part of, which it may
-    therefore not name.
+    `as_of` is the moment that days count back from; `within` are ids of segments the rule is part
+    of, which it may therefore not name.
     """
     compiler = _Compiler(as_of or queries.as_of(), _load_rule)
     return compiler.q(node, True, "", within)
@@ -208,10 +209,12 @@ def _ordered(f: fields.Field, op: str, value: Anything, want: bool) -> Q:
 
 
 def number(f: fields.Field, node: Compare, want: bool) -> Q:
-    """Numbers may stand in joined rows, so nothing here is negated by ~: each question has its opposite."""
+    """Numbers may stand in joined rows, so nothing here is negated by ~: each question has its
+    opposite.
+    """
     c = f.column
     if node.op == "between" and isinstance(node.value, tuple):
-        low, high = (_exact(v) for v in node.value)
+        low, high = (_exact(float(v)) for v in node.value)
         if want:
             return Q(**{f"{c}__gte": low, f"{c}__lte": high})
         return Q(**{f"{c}__lt": low}) | Q(**{f"{c}__gt": high}) | _known(f, False)
@@ -226,7 +229,9 @@ def number(f: fields.Field, node: Compare, want: bool) -> Q:
 
 
 def _exact(value: int | float) -> Value:
-    """A double, whatever the column is: Django would cut 2.5 down to 2 for a column of whole numbers."""
+    """A double, whatever the column is: Django would cut 2.5 down to 2 for a column of whole
+    numbers.
+    """
     return Value(float(value), output_field=FloatField())
 
 

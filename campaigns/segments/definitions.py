@@ -1,5 +1,6 @@
 """Segments as kept rules: save, count, archive, and say what they mean."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ def save(
     origin: dict[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Segment:
-    """Store a new segment, or a new rule of `segment`, with its size now. RuleFault when the rule cannot be meant."""
+    """Store a new segment, or a new rule of `segment`, with its size now; RuleFault for the rule."""
     now = now or timezone.now()
     name = name.strip()
     if not name or len(name) > 120 or "\x00" in name:
@@ -85,7 +86,7 @@ def recount(*, segment: Segment, now: datetime | None = None) -> membership.Size
 
 
 def recount_all(*, now: datetime | None = None) -> int:
-    """Count every live segment again; one whose rule no longer reads is left as it was. How many were counted."""
+    """Count every live segment again, leaving out rules that no longer read; how many."""
     counted = 0
     for segment in Segment.objects.filter(state=State.LIVE).order_by("pk"):
         try:
@@ -99,7 +100,7 @@ def recount_all(*, now: datetime | None = None) -> int:
 def archive(
     *, segment: Segment, actor: User | ApiKey | None, now: datetime | None = None
 ) -> Segment:
-    """Take a segment out of the lists; refused while another segment or an open campaign stands on it."""
+    """Take a segment out of the lists; refused while something stands on it."""
     if users := used_by(segment):
         raise Conflict(
             gettext("“%(name)s” is still used by %(users)s, so it was not archived.")
@@ -114,18 +115,15 @@ def archive(
     return segment
 
 
-def used_by(segment: Segment) -> list[str]:
-    """Names of live segments whose rule names it, and of campaigns that are not over."""
-    naming = [
-        other.name
-        for other in Segment.objects.filter(state=State.LIVE)
-        .exclude(pk=segment.pk)
-        .only("name", "rule")
-        if segment.pk in _named(other.rule)
-    ]
-    open_campaigns = Campaign.objects.filter(segment=segment).exclude(
-        Q(state="finished") | Q(state="cancelled")
-    )
+def used_by(segment: Segment, *, among: Iterable[Segment] | None = None) -> list[str]:
+    """Names of live segments whose rule names it, and of campaigns that are not over.
+
+    `among` spares the look-up for whoever has the live segments at hand.
+    """
+    others = Segment.objects.filter(state=State.LIVE) if among is None else among
+    naming = [o.name for o in others if o.pk != segment.pk and segment.pk in _named(o.rule)]
+    over = Q(state="finished") | Q(state="cancelled")
+    open_campaigns = Campaign.objects.filter(segment=segment).exclude(over)
     return naming + list(open_campaigns.values_list("name", flat=True))
 
 

@@ -1,7 +1,7 @@
 """What a rule may name: the only bridge from words to columns, and the list the builder offers.
 
-A field's `column` is a Django look-up path from Customer. A name that is not here is refused, and every value
-becomes a bound parameter.
+A field's `column` is a Django look-up path from Customer. A name that is not here is refused, and
+every value becomes a bound parameter.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,9 @@ from models_ml.queries import TRAITS
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A thing to ask about a person: name in rules, label, kind (see `rules.OPS`), column, group in the menu."""
+    """A thing to ask about a person: name in rules, label, kind (see `rules.OPS`), column, group
+    in the menu.
+    """
 
     name: str
     label: str | Promise

@@ -17,8 +17,8 @@ Rule = dict[str, Any]
 def rule_of(leaf: dict[str, Any], *, population: bool = True) -> Rule:
     """The leaf's conditions as a rule that means the same people, row for row.
 
-    A tree speaks of people who have ordered, so the rule says that too, unless without `population`. A number kept without decimals and over 3
-    is said as 4 or more.
+    A tree speaks of people who have ordered, so the rule says that too, unless without
+    `population`. A number kept without decimals and over 3 is said as 4 or more.
     """
     bounds: dict[str, list[Rule]] = {}
     missing: dict[str, bool] = {}

@@ -1,4 +1,6 @@
-"""Who a rule means: how many, some of them, all of them. Counting gives up in time and then says it estimates."""
+"""Who a rule means: how many, some of them, all of them. Counting gives up in time and then says
+it estimates.
+"""
 
 import random
 import time
@@ -8,7 +10,19 @@ from datetime import datetime
 from typing import Any as Anything
 
 from django.db import OperationalError, connection
-from django.db.models import Aggregate, Count, F, Func, IntegerField, Max, Min, Q, QuerySet, Sum, Value
+from django.db.models import (
+    Aggregate,
+    Count,
+    Expression,
+    F,
+    Func,
+    IntegerField,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
 from django.db.models.lookups import Exact
 
 from campaigns.segments import compile as compiler
@@ -24,7 +38,9 @@ SHARE = 32
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many people; `exact` is False for an estimate from a sample, and `people` None when that took too long too."""
+    """How many people; `exact` is False for an estimate from a sample, and `people` None when that
+    took too long too.
+    """
 
     people: int | None
     exact: bool
@@ -131,12 +147,11 @@ def sample(
     within: tuple[int, ...] = (),
     patience_ms: int = PATIENCE_MS,
 ) -> list[Customer]:
-    """A few people the rule means, others for another seed; empty when finding them took too long."""
+    """A few people the rule means, others for another seed; empty when that took too long."""
     try:
         with statement_timeout(patience_ms):
             meant = members(node, as_of=as_of, within=within).select_related("traits")
-            ends = Customer.objects.aggregate(first=Min("pk"), last=Max("pk"))
-            pivot = random.Random(seed).randint(ends["first"] or 0, ends["last"] or 0)
+            pivot = _somewhere(random.Random(seed).randint(0, 1000))
             found = list(meant.filter(pk__gte=pivot).order_by("pk")[:number])
             if len(found) < number:
                 found += list(meant.filter(pk__lt=pivot).order_by("pk")[: number - len(found)])
@@ -144,6 +159,13 @@ def sample(
     except OperationalError as error:
         _only_timeouts(error)
         return []
+
+
+def _somewhere(thousandth: int) -> Expression:
+    """The id so many thousandths of the way from the first to the last customer's."""
+    ids = Customer.objects.values("pk")
+    low, high = Subquery(ids.order_by("pk")[:1]), Subquery(ids.order_by("-pk")[:1])
+    return low + (high - low) * Value(thousandth) / Value(1000)
 
 
 def sql(node: Node, *, as_of: datetime | None = None, within: tuple[int, ...] = ()) -> str:

@@ -1,14 +1,17 @@
 """A segment rule as frozen nodes: read from JSON, written back to JSON, said as a sentence.
 
-The grammar is small on purpose; everything a rule may name comes in as `kinds`, so this module knows no table:
+The grammar is small on purpose; everything a rule may name comes in as `kinds`, so this module
+knows no table:
 
     {"all": [rule, …]}   {"any": [rule, …]}   {"not": rule}
     {"field": "traits.orders", "op": ">=", "value": 3}
-    {"did": "page_view", "at_least": 2, "days": 30, "where": [{"property": "url", "op": "=", "value": "/"}]}
+    {"did": "page_view", "at_least": 2, "days": 30,
+     "where": [{"property": "url", "op": "=", "value": "/"}]}
     {"bought": {"sku": "85123A"}, "at_least": 1, "days": 90}      sku | category | any: true
     {"in_segment": 7}
 
-`parse` refuses with the path of the fault (`all[1].value`), so that a builder can mark the right box.
+`parse` refuses with the path of the fault (`all[1].value`), so that a builder can mark the right
+box.
 """
 
 import json
@@ -52,7 +55,9 @@ def gettext_noop(message: str) -> str:
 
 
 class RuleFault(Invalid):
-    """A rule that cannot be read. `path` is the place, `template` and `params` the message to translate."""
+    """A rule that cannot be read. `path` is the place, `template` and `params` the message to
+    translate.
+    """
 
     def __init__(self, path: str, template: str, **params: object) -> None:
         self.path = path
@@ -184,7 +189,7 @@ class _Reader:
                     "A rule has exactly one of all, any, not, field, did, bought and in_segment."
                 ),
             )
-        return getattr(self, "read_" + heads[0])(data, path, depth)  # type: ignore[no-any-return]
+        return getattr(self, "read_" + heads[0])(data, path, depth)
 
     def read_all(self, data: dict[str, object], path: str, depth: int) -> Node:
         return All(self.parts(data, "all", path, depth))

@@ -1,6 +1,6 @@
 """A rule said as one plain sentence. Pure: translations and names come in as functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from campaigns.segments.rules import (
@@ -19,7 +19,9 @@ from campaigns.segments.rules import (
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the sentence is made of: `label` names a field, `segment` names a segment, `number` writes a number."""
+    """What the sentence is made of: `label` names a field, `segment` names a segment, `number`
+    writes a number.
+    """
 
     gettext: Callable[[str], str]
     ngettext: Callable[[str, str, int], str]
@@ -55,7 +57,7 @@ def sentence(node: Node, words: Words) -> str:
     return gettext("People where %(rule)s.") % {"rule": clause(node, words)}
 
 
-def both(nodes: list[Node], words: Words) -> str:
+def both(nodes: Sequence[Node], words: Words) -> str:
     parts = [clause(n, words, nested=True) for n in nodes]
     text = parts[0]
     for part in parts[1:]:
@@ -63,7 +65,7 @@ def both(nodes: list[Node], words: Words) -> str:
     return text
 
 
-def either(nodes: list[Node], words: Words) -> str:
+def either(nodes: Sequence[Node], words: Words) -> str:
     parts = [clause(n, words, nested=True) for n in nodes]
     text = parts[0]
     for part in parts[1:]:

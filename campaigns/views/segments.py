@@ -146,6 +146,7 @@ def _builder(
     request: HttpRequest, segment: Segment | None, node: Node, *, name: str
 ) -> HttpResponse:
     live = _live_context(node, segment, seed=0)
+    others = list(Segment.objects.filter(state=Segment.State.LIVE).order_by("name")[:500])
     data = {
         "rule": rules.to_json(node),
         "counted": _counted(live["look"]),
@@ -164,11 +165,9 @@ def _builder(
         "opWords": {op: str(label) for op, label in OPS.items()},
         "words": {key: str(word) for key, word in WORDS.items()},
         "segments": [
-            {"id": pk, "name": label}
-            for pk, label in Segment.objects.filter(state=Segment.State.LIVE)
-            .exclude(pk=segment.pk if segment else None)
-            .order_by("name")
-            .values_list("pk", "name")[:500]
+            {"id": other.pk, "name": other.name}
+            for other in others
+            if segment is None or other.pk != segment.pk
         ],
         "preview": reverse("campaigns:segment-preview"),
         "id": segment.pk if segment else None,
@@ -190,7 +189,7 @@ def _builder(
             .values_list("country", flat=True)
             .distinct()
         ),
-        "used": definitions.used_by(segment) if segment else [],
+        "used": definitions.used_by(segment, among=others) if segment else [],
         **live,
     }
     return render(request, "campaigns/segments/edit.html", context)
@@ -235,8 +234,8 @@ def _live_context(node: Node, segment: Segment | None, seed: int) -> dict[str, A
 @require_POST
 @page("view")
 def segment_preview(request: HttpRequest) -> HttpResponse:
-    """What a rule under edit means right now: count, people, sentence, SQL; or where its fault is."""
-    segment = Segment.objects.filter(pk=_whole(request.POST.get("id"))).first()
+    """What a rule under edit means now: count, people, sentence, SQL; or where its fault is."""
+    segment = Segment.objects.filter(pk=_whole(request.POST.get("id")) or 0).first()
     seed = _whole(request.POST.get("seed")) or 0
     try:
         node = rules.parse_text(request.POST.get("rule", ""), fields.kinds())
@@ -288,9 +287,7 @@ def segment_save(request: HttpRequest, pk: int | None = None) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, message: str, path: str) -> HttpResponse:
-    response = render(
-        request, "campaigns/segments/_fault.html", {"message": message}, status=422
-    )
+    response = render(request, "campaigns/segments/_fault.html", {"message": message}, status=422)
     response["HX-Trigger"] = json.dumps({"segment-fault": {"path": path, "message": message}})
     return response
 

@@ -59,14 +59,16 @@ def _explored(version: ModelVersion) -> dict[str, Any]:
             state=Segment.State.LIVE, origin__version_id=version.pk
         ).values_list("pk", "origin")
     }
-    found = {leaf["id"]: _leaf(version, leaf, now.get(leaf["id"], 0), kept) for leaf in details["leaves"]}
+    found = {
+        leaf["id"]: _leaf(version, leaf, now.get(leaf["id"], 0), kept) for leaf in details["leaves"]
+    }
     nodes = {node["id"]: node for node in details["nodes"]}
     rates = [leaf["rate"] for leaf in found.values()]
     root = _node(nodes, found, nodes[0], "")
     listed = sorted(found.values(), key=lambda leaf: -leaf["rate"])
     as_of = queries.as_of()
     return {
-        "data": {"root": root, "base": details["base_rate"]["value"], "low": min(rates), "high": max(rates)},
+        "data": {"root": root, "low": min(rates), "high": max(rates)},
         "leaves": listed,
         "people": sum(now.values()),
         "base": details["base_rate"],
@@ -104,7 +106,10 @@ def _leaf(
 
 
 def _node(
-    nodes: dict[int, dict[str, Any]], found: dict[int, dict[str, Any]], node: dict[str, Any], edge: str
+    nodes: dict[int, dict[str, Any]],
+    found: dict[int, dict[str, Any]],
+    node: dict[str, Any],
+    edge: str,
 ) -> dict[str, Any]:
     """The tree as nested cards; sizes are of now, rates of the judged half."""
     if node["feature"] is None:

@@ -1,4 +1,4 @@
-"""How good a yes/no prediction is: ranking, calibration, rates and lifts with intervals. Arrays in, numbers out."""
+"""How good a yes/no prediction is: ranking, calibration, rates and lifts with intervals."""
 
 import math
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def ranks(values: Floats) -> Floats:
 
 
 def auc(label: Bools, score: Floats) -> float:
-    """Chance that a random yes is ranked above a random no, ties counting half; nan without both kinds."""
+    """Chance that a random yes is ranked above a random no, ties half; nan without both kinds."""
     yes = int(label.sum())
     no = label.size - yes
     if not yes or not no:
@@ -46,7 +46,7 @@ def auc(label: Bools, score: Floats) -> float:
 def auc_gain(
     label: Bools, score: Floats, rival: Floats, *, seed: int, draws: int = 400
 ) -> Interval:
-    """AUC of `score` minus AUC of `rival`; interval by the paired bootstrap over rows (2.5% to 97.5%)."""
+    """AUC of `score` minus AUC of `rival`, with the 95% interval of a paired bootstrap over rows."""
     rng = np.random.default_rng(seed)
     n = label.size
     gains = np.empty(draws)
@@ -69,7 +69,7 @@ def brier(label: Bools, chance: Floats) -> float:
 
 
 def wilson(yes: int, n: int) -> Interval:
-    """A rate with Wilson's score interval (Wilson 1927): honest for small n and rates near 0 or 1."""
+    """A rate with Wilson's score interval (1927): honest for small n and rates near 0 or 1."""
     if n == 0:
         return Interval(math.nan, 0.0, 1.0)
     p = yes / n
@@ -82,9 +82,10 @@ def wilson(yes: int, n: int) -> Interval:
 def lift(yes: int, n: int, all_yes: int, all_n: int) -> Interval:
     """Rate of a group over the rate of everyone, the group included, with a log interval.
 
-    Katz et al. (1978) give the variance of the log of a ratio of two separate rates. Here the group is a part of
-    everyone, so the two rates are correlated: cov(p, P) = p(1-p)/N, which takes 2(1-p)/(NP) off the sum.
-    With no yes or no no in the group, half a person of each is added, as usual for log intervals.
+    Katz et al. (1978) give the variance of the log of a ratio of two separate rates. Here the
+    group is a part of everyone, so the two rates are correlated: cov(p, P) = p(1-p)/N, which takes
+    2(1-p)/(NP) off the sum. With no yes or no no in the group, half a person of each is added, as
+    usual for log intervals.
     """
     if n == 0 or all_n == 0 or all_yes == 0:
         return Interval(math.nan, 0.0, math.inf)
@@ -100,7 +101,7 @@ def lift(yes: int, n: int, all_yes: int, all_n: int) -> Interval:
 
 
 def gains(label: Bools, score: Floats, points: int = 20) -> list[dict[str, float]]:
-    """The lift chart: the share of all yeses found among the best-scored share of people; ties are shared out."""
+    """The lift chart: share of all yeses in the best-scored share of people, ties shared out."""
     order = np.argsort(-score, kind="stable")
     sorted_score, hits = score[order], label[order].astype(np.float64)
     starts = np.flatnonzero(np.r_[True, sorted_score[1:] != sorted_score[:-1]])
@@ -116,8 +117,8 @@ def gains(label: Bools, score: Floats, points: int = 20) -> list[dict[str, float
 
 
 def calibration(label: Bools, chance: Floats, bins: int = 10) -> list[dict[str, float]]:
-    """Said and seen rates by equal-count bins of the said chance; equal chances never split between bins."""
-    values, inverse, counts = np.unique(chance, return_inverse=True, return_counts=True)
+    """Said and seen rates by equal-count bins of the said chance; equal chances stay together."""
+    _, inverse, counts = np.unique(chance, return_inverse=True, return_counts=True)
     middle = (np.cumsum(counts) - counts / 2) / label.size
     group = np.minimum((middle * bins).astype(int), bins - 1)[inverse]
     out = []

@@ -1,13 +1,13 @@
-"""A small decision tree that finds groups of people, judged on people and on a time it has never seen.
+"""A small decision tree that finds groups of people, judged on people and a time it never saw.
 
-CART (Breiman, Friedman, Olshen & Stone 1984) through scikit-learn, made honest in three ways (after Athey & Imbens
-2016, 'Recursive partitioning for heterogeneous causal effects'):
+CART (Breiman, Friedman, Olshen & Stone 1984) through scikit-learn, made honest in three ways
+(after Athey & Imbens 2016, 'Recursive partitioning for heterogeneous causal effects'):
 
-1. People are dealt into two halves by a hash of their id. One half chooses the questions, from an earlier moment;
-   the other half, at a later moment, gives every rate, size, interval and figure.
+1. People are dealt into two halves by a hash of their id. One half chooses the questions, from
+   earlier moments; the other half, at a later moment, gives every rate, interval and figure.
 2. How far to prune (cost-complexity) is chosen inside the first half, by AUC over folds of people.
-3. Thresholds are cut to the precision in which each feature is stored before anything is judged, so `apply` here and
-   a WHERE clause there give the same people, row for row.
+3. Thresholds are cut to the precision in which each feature is stored before anything is judged,
+   so `apply` here and a WHERE clause there give the same people, row for row.
 
 Arrays in, arrays out; a missing number is nan, and each question says which way it goes.
 """
@@ -73,9 +73,11 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Aligned arrays, one entry a node, node 0 the root: x <= threshold goes left, unknown where `missing_left` says.
+    """Aligned arrays, an entry a node, node 0 the root: x <= threshold goes left, and so does
+    an unknown x where `missing_left` says so.
 
-    `rate`, `people`, `yes` come from the half that did not choose the questions; `guess` from the half that did.
+    `rate`, `people`, `yes` come from the half that did not choose the questions; `guess` from the
+    half that did.
     """
 
     features: tuple[Feature, ...]
@@ -94,7 +96,7 @@ class Tree:
 
     @property
     def rate(self) -> Floats:
-        """Shrunk slightly to the rate of everyone, so that a leaf nobody was judged in has a rate too."""
+        """Shrunk slightly to the rate of everyone, so that an empty leaf has a rate too."""
         everyone = (self.yes[0] + 1) / (self.people[0] + 2)
         return np.asarray((self.yes + 2 * everyone) / (self.people + 2), dtype=np.float64)
 
@@ -114,7 +116,7 @@ class Tree:
         return node
 
     def path(self, node: int) -> list[tuple[int, bool]]:
-        """The questions from the root to `node`: (question, answered yes, that is x <= threshold)."""
+        """The questions from the root to `node`: (question, whether x <= threshold)."""
         parent = {
             int(child): (i, side)
             for i in range(len(self.left))
@@ -128,7 +130,7 @@ class Tree:
         return steps[::-1]
 
     def conditions(self, node: int) -> list[Condition]:
-        """The node as the fewest conditions, in the order in which features were first asked about."""
+        """The node as the fewest conditions, in the order in which features were asked about."""
         merged: dict[tuple[int, str], float] = {}
         missing: dict[int, bool] = {}
         for question, yes in self.path(node):
@@ -209,12 +211,12 @@ class Judgement:
 
     @property
     def better(self) -> bool:
-        """Ranks people better than 'whoever ordered last orders next', and knows more than the average rate."""
+        """Ranks people better than the recency rule and knows more than the average rate."""
         return self.gain.low > 0 and self.log_loss < self.log_loss_base
 
 
 def halves(person: Ints, seed: int) -> Bools:
-    """True for the people of the judging half; a hash of the id, so a person is always in the same half."""
+    """True for the people of the judging half; by a hash of the id, so nobody ever changes half."""
     return np.asarray(_mix(person, seed) & np.uint64(1), dtype=np.uint64) == 1
 
 
@@ -285,7 +287,7 @@ def _choose_pruning(sample: Sample, features: tuple[Feature, ...], params: Param
     found = np.unique(
         np.maximum(model.cost_complexity_pruning_path(sample.x, sample.label).ccp_alphas, 0.0)
     )
-    # Between two steps of the path the tree is the same; the geometric middle stands for the step in every fold.
+    # Between two steps of the path the tree is the same: the middle stands for the step.
     alphas = np.sqrt(found * np.append(found[1:], found[-1]))
     worth = np.zeros(len(alphas))
     for part in range(params.folds):
@@ -315,7 +317,10 @@ def _counts(tree: Tree, sample: Sample) -> tuple[Ints, Ints]:
 
 
 def _without_thin_leaves(tree: Tree, x: Floats, least: int) -> Tree:
-    """Take back questions that leave fewer than `least` people on a side; looks at who they are, not what they did."""
+    """Take back questions that leave fewer than `least` people on a side.
+
+    Looks at who the people are and not at what they did, so their rates stay honest.
+    """
     left, right = tree.left.copy(), tree.right.copy()
     people, _ = _counts(tree, Sample(x, np.zeros(len(x), np.bool_), np.zeros(len(x), np.int64)))
     for i in range(len(left) - 1, -1, -1):
@@ -352,9 +357,9 @@ def _with_rates(tree: Tree, judge: Sample) -> Tree:
 def assess(tree: Tree, judge: Sample, recency: Floats, params: Params) -> Judgement:
     """Judge on the half that did not choose the questions; `recency` (n) in days is the rival rule.
 
-    Ranking uses the rates of the structure half, which saw none of these people. Chances (log loss, Brier,
-    calibration) are what we publish, rates of this half, so each person is judged by the rates of the others:
-    two folds, each scored with the other's.
+    Ranking uses the rates of the structure half, which saw none of these people. Chances (log
+    loss, Brier, calibration) are what we publish, rates of this half, so each person is judged by
+    the rates of the others: two folds, each scored with the other's.
     """
     leaf = tree.apply(judge.x)
     ranked = tree.guess[leaf]
