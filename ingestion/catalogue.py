@@ -46,7 +46,8 @@ def upsert(*, items: Sequence[Item], now: datetime) -> dict[str, int]:
     }
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO ingestion_product AS p ({', '.join(names)}, is_goods, attributes, created_at)"
+            f"INSERT INTO ingestion_product AS p ({', '.join(names)}, is_goods, attributes,"
+            " created_at)"
             f" SELECT *, true, '{{}}', %s::timestamptz FROM unnest({casts})"
             " ON CONFLICT (sku) DO UPDATE SET "
             + ", ".join(f"{name} = {value}" for name, value in keeps.items())

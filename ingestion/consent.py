@@ -34,9 +34,14 @@ class Answer:
 
 
 def grant(
-    *, customer_ids: Sequence[int], channel: str = "email", purpose: str = "marketing", source: str,
-    proof: dict[str, Any], now: datetime,
-) -> int:  # fmt: skip
+    *,
+    customer_ids: Sequence[int],
+    channel: str = "email",
+    purpose: str = "marketing",
+    source: str,
+    proof: dict[str, Any],
+    now: datetime,
+) -> int:
     """Record that these people agreed; how many answers changed. Proof says how and where."""
     if not proof:
         raise Invalid(
@@ -47,9 +52,14 @@ def grant(
 
 
 def revoke(
-    *, customer_ids: Sequence[int], channel: str = "email", purpose: str = "marketing", source: str,
-    proof: dict[str, Any] | None = None, now: datetime,
-) -> int:  # fmt: skip
+    *,
+    customer_ids: Sequence[int],
+    channel: str = "email",
+    purpose: str = "marketing",
+    source: str,
+    proof: dict[str, Any] | None = None,
+    now: datetime,
+) -> int:
     """Record that these people said no; how many answers changed."""
     answers = [Answer(customer_id, False, now, proof or {}) for customer_id in customer_ids]
     return len(record(answers=answers, channel=channel, purpose=purpose, source=source))
@@ -83,13 +93,18 @@ def record(
         Consent.objects.bulk_create(
             [
                 Consent(
-                    customer_id=answer.customer_id, channel=channel, purpose=purpose,
-                    granted=answer.granted, at=answer.at, source=source[:100], proof=answer.proof,
+                    customer_id=answer.customer_id,
+                    channel=channel,
+                    purpose=purpose,
+                    granted=answer.granted,
+                    at=answer.at,
+                    source=source[:100],
+                    proof=answer.proof,
                 )
                 for answer in sorted(new, key=lambda a: a.customer_id)
             ],
             batch_size=2000,
-        )  # fmt: skip
+        )
     return {answer.customer_id for answer in new}
 
 

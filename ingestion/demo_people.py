@@ -9,17 +9,23 @@ from datetime import datetime
 from django.db import connection, transaction
 
 FIRST_NAMES = (
-    "Ada", "Amelia", "Amir", "Anna", "Arthur", "Beatrice", "Ben", "Carla", "Chloe", "Clara", "Daniel",
+    "Ada", "Amelia", "Amir", "Anna", "Arthur", "Beatrice", "Ben", "Carla", "Chloe", "Clara",
+    "Daniel",
     "David", "Edith", "Elena", "Ella", "Emily", "Emma", "Erik", "Eva", "Felix", "Florence", "Frank",
-    "Freya", "George", "Grace", "Hannah", "Harry", "Helen", "Henry", "Ida", "Irene", "Isaac", "Isla",
-    "Ivy", "Jack", "James", "Jane", "Joan", "John", "Julia", "Karim", "Kate", "Laura", "Leo", "Lily",
-    "Louis", "Lucy", "Maria", "Martha", "Max", "Maya", "Mia", "Mina", "Nina", "Noah", "Nora", "Olga",
+    "Freya", "George", "Grace", "Hannah", "Harry", "Helen", "Henry", "Ida", "Irene", "Isaac",
+    "Isla",
+    "Ivy", "Jack", "James", "Jane", "Joan", "John", "Julia", "Karim", "Kate", "Laura", "Leo",
+    "Lily",
+    "Louis", "Lucy", "Maria", "Martha", "Max", "Maya", "Mia", "Mina", "Nina", "Noah", "Nora",
+    "Olga",
     "Oliver", "Omar", "Oscar", "Paul", "Peter", "Priya", "Rose", "Ruth", "Sam", "Sara", "Sofia",
     "Sophie", "Stella", "Theo", "Thomas", "Tom", "Vera", "Victor", "Wei", "William", "Yuki", "Zoe",
 )  # fmt: skip
 LAST_NAMES = (
-    "Adams", "Allen", "Andersen", "Bailey", "Baker", "Barnes", "Becker", "Bennett", "Berg", "Brooks",
-    "Brown", "Carter", "Chen", "Clarke", "Cole", "Cooper", "Cox", "Davies", "Dean", "Dubois", "Dunn",
+    "Adams", "Allen", "Andersen", "Bailey", "Baker", "Barnes", "Becker", "Bennett", "Berg",
+    "Brooks",
+    "Brown", "Carter", "Chen", "Clarke", "Cole", "Cooper", "Cox", "Davies", "Dean", "Dubois",
+    "Dunn",
     "Edwards", "Ellis", "Evans", "Fischer", "Fisher", "Ford", "Foster", "Fox", "Garcia", "Gibson",
     "Grant", "Gray", "Green", "Hall", "Harris", "Hart", "Haynes", "Hill", "Holm", "Hughes", "Hunt",
     "Jansen", "Jones", "Kaur", "Kelly", "Khan", "King", "Knight", "Kowalski", "Larsen", "Laurent",
@@ -37,8 +43,8 @@ _HASH = "('x' || substr(md5(%s || c.external_id), 1, 7))::bit(28)::int"
 _NAMES = f"""
 UPDATE ingestion_customer c SET
     first_name = n.first, last_name = n.last, updated_at = %s,
-    email = lower(n.first || '.' || n.last || '.' || regexp_replace(c.external_id, '[^A-Za-z0-9]', '', 'g'))
-            || '@example.com'
+    email = lower(n.first || '.' || n.last || '.'
+                  || regexp_replace(c.external_id, '[^A-Za-z0-9]', '', 'g')) || '@example.com'
 FROM (
     SELECT c.id,
            (%s::text[])[1 + {_HASH} %% %s] AS first,

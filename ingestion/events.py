@@ -22,8 +22,15 @@ STORED, DUPLICATE, CONFLICT = "stored", "duplicate", "conflict"
 NULL = "\\N"
 CLAMP = timedelta(minutes=5)
 COLUMNS = (
-    "at", "received_at", "customer_id", "anonymous_id", "type", "properties", "source", "message_id",
-)  # fmt: skip
+    "at",
+    "received_at",
+    "customer_id",
+    "anonymous_id",
+    "type",
+    "properties",
+    "source",
+    "message_id",
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,8 @@ def record(
 ) -> list[str]:
     """Store a batch once each, durably when the transaction commits; an outcome per event.
 
-    An event may be given as a mapping with Incoming's names. Times more than five minutes ahead of `now` are set back to `now`.
+    An event may be given as a mapping with Incoming's names. Times more than five minutes ahead
+    of `now` are set back to `now`.
     """
     incoming = [e if isinstance(e, Incoming) else Incoming(**e) for e in batch]
     if not incoming:
@@ -75,9 +83,11 @@ def _record(batch: list[Incoming], source: str, now: datetime) -> list[str]:
     ensure_months(moments)
     with connection.cursor() as cursor:
         copy_rows(
-            cursor, "ingestion_event", COLUMNS,
+            cursor,
+            "ingestion_event",
+            COLUMNS,
             _lines(batch, bodies, ids, fresh, customers, moments, source, now),
-        )  # fmt: skip
+        )
     _adopt([(batch[i].anonymous_id, c) for i, c in zip(fresh, customers, strict=True)])
     bus.announce("events.stored")
     return outcomes
@@ -143,9 +153,15 @@ def _customers(batch: list[Incoming], source: str, now: datetime) -> list[int | 
 
 
 def _lines(
-    batch: Sequence[Incoming], bodies: list[bytes], ids: list[str], fresh: list[int],
-    customers: list[int | None], moments: list[datetime], source: str, now: datetime,
-) -> Iterable[bytes]:  # fmt: skip
+    batch: Sequence[Incoming],
+    bodies: list[bytes],
+    ids: list[str],
+    fresh: list[int],
+    customers: list[int | None],
+    moments: list[datetime],
+    source: str,
+    now: datetime,
+) -> Iterable[bytes]:
     received, source_text = now.isoformat(), _escape(source)
     rows = []
     for index, customer, moment in zip(fresh, customers, moments, strict=True):

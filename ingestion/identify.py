@@ -130,14 +130,17 @@ def _insert(fresh: dict[int, Person], added: dict[Name, int], now: datetime, is_
         [i for i, _ in rows],
         [own(EXTERNAL, p.external_id, i) for i, p in rows],
         [own(EMAIL, p.email, i) for i, p in rows],
-        *([getattr(p, name) for _, p in rows] for name in (
-            "phone", "first_name", "last_name", "country", "language", "timezone")),
-    ]  # fmt: skip
+        *(
+            [getattr(p, name) for _, p in rows]
+            for name in ("phone", "first_name", "last_name", "country", "language", "timezone")
+        ),
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ingestion_customer (id, external_id, email, phone, first_name, last_name,"
-            " country, language, timezone, attributes, is_demo, first_seen_at, created_at, updated_at)"
-            " SELECT *, '{}', %s, NULL, %s, %s FROM unnest(%s::bigint[], %s::text[], %s::text[],"
+            " country, language, timezone, attributes, is_demo, first_seen_at, created_at,"
+            " updated_at) SELECT *, '{}', %s, NULL, %s, %s FROM unnest(%s::bigint[], %s::text[],"
+            " %s::text[],"
             " %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])",
             [is_demo, now, now, *columns],
         )

@@ -169,9 +169,17 @@ class CustomerItem:
 
 
 CUSTOMER_FIELDS = (
-    "external_id", "email", "phone", "first_name", "last_name", "country", "language", "timezone",
-    "attributes", "consent",
-)  # fmt: skip
+    "external_id",
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "country",
+    "language",
+    "timezone",
+    "attributes",
+    "consent",
+)
 
 
 def customer(body: Any, *, now: datetime) -> CustomerItem:
@@ -260,8 +268,15 @@ def product(body: Any, *, default_currency: str) -> catalogue.Item:
 
 
 ORDER_FIELDS = (
-    "external_id", "placed_at", "currency", "country", "customer", "lines", "attributes", "source",
-)  # fmt: skip
+    "external_id",
+    "placed_at",
+    "currency",
+    "country",
+    "customer",
+    "lines",
+    "attributes",
+    "source",
+)
 LINE_FIELDS = ("sku", "quantity", "unit_price", "description")
 
 

@@ -92,7 +92,7 @@ class Reject(models.Model):
 
 
 class ImportTouch(models.Model):
-    """People whose orders an unfinished import has touched: what its last step must add up again."""
+    """People whose orders an unfinished import has touched: its last step adds them up again."""
 
     import_job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="+")
     customer = models.ForeignKey(

@@ -171,11 +171,22 @@ def _products(batch: list[Incoming], now: datetime) -> dict[str, int]:
 
 def _insert_lines(orders: list[tuple[Incoming, int, int | None]], products: dict[str, int]) -> None:
     rows = [
-        (order_id, number, customer, products.get(line.sku), order.placed_at, line.sku,
-         line.description, line.quantity, line.unit_price, line.total, line.kind)
+        (
+            order_id,
+            number,
+            customer,
+            products.get(line.sku),
+            order.placed_at,
+            line.sku,
+            line.description,
+            line.quantity,
+            line.unit_price,
+            line.total,
+            line.kind,
+        )
         for order, order_id, customer in orders
         for number, line in enumerate(order.lines, 1)
-    ]  # fmt: skip
+    ]
     types = (
         "bigint",
         "int",
@@ -191,8 +202,8 @@ def _insert_lines(orders: list[tuple[Incoming, int, int | None]], products: dict
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO ingestion_orderline (order_id, line_no, customer_id, product_id, placed_at,"
-            " sku, description, quantity, unit_price, total, kind, outlier)"
+            "INSERT INTO ingestion_orderline (order_id, line_no, customer_id, product_id,"
+            " placed_at, sku, description, quantity, unit_price, total, kind, outlier)"
             f" SELECT *, false FROM unnest({', '.join(f'%s::{t}[]' for t in types)})",
             [list(column) for column in zip(*rows, strict=True)],
         )

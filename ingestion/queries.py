@@ -28,7 +28,8 @@ def purchases(*, until: datetime, since: datetime | None = None) -> list[Purchas
         cursor.execute(
             "SELECT customer_id, product_id, placed_at, quantity, total::float8"
             " FROM ingestion_orderline WHERE kind = 'product' AND customer_id IS NOT NULL"
-            " AND product_id IS NOT NULL AND placed_at < %s AND (%s::timestamptz IS NULL OR placed_at >= %s)"
+            " AND product_id IS NOT NULL AND placed_at < %s"
+            " AND (%s::timestamptz IS NULL OR placed_at >= %s)"
             " ORDER BY placed_at, id",
             [until, since, since],
         )

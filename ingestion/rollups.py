@@ -25,7 +25,10 @@ ON CONFLICT (customer_id) DO UPDATE SET
 """
 _FIRST_SEEN = """
 UPDATE ingestion_customer c SET first_seen_at = s.at
-FROM (SELECT customer_id, min(placed_at) AS at FROM ingestion_order WHERE customer_id = ANY(%s) GROUP BY 1) s
+FROM (
+    SELECT customer_id, min(placed_at) AS at FROM ingestion_order
+    WHERE customer_id = ANY(%s) GROUP BY customer_id
+) s
 WHERE c.id = s.customer_id AND (c.first_seen_at IS NULL OR c.first_seen_at > s.at)
 """
 

@@ -1,4 +1,4 @@
-"""The column contract of each kind of file, and which column of a stranger's file fills which field.
+"""The column contract of each kind of file, and which column of a file fills which field.
 
 Pure: no framework. A field's `aliases` are compared after lower-casing and dropping everything but
 letters and digits, so `Customer ID`, `customer_id` and `CustomerID` are one name.

@@ -52,8 +52,11 @@ def read_all(
 def error_of(fault: Invalid) -> dict[str, Any]:
     """A fault of one item, in the shape of every refusal."""
     return {
-        "code": fault.code, "message": fault.message, "field": fault.field or None, "remedy": fault.remedy,
-    }  # fmt: skip
+        "code": fault.code,
+        "message": fault.message,
+        "field": fault.field or None,
+        "remedy": fault.remedy,
+    }
 
 
 def refuse_single(result: dict[str, Any]) -> None:

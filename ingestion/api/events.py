@@ -53,7 +53,7 @@ class EventList(View):
         operation_id="events_write", request=shapes.EventIn(many=True), responses=shapes.BatchOut
     )
     def post(self, request: Request) -> Response:
-        """Store one event or up to 1,000, each once by its message_id, durably before the answer."""
+        """Store one event or up to 1,000, each once by its message_id, before the answer."""
         now = timezone.now()
         items, many = batches.items_of(request.data)
         good, results = batches.read_all(items, lambda item: intake.event(item, now=now))

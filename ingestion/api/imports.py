@@ -109,14 +109,20 @@ class ImportList(View):
         unknown = sorted(set(options) - set(OPTIONS))
         if unknown:
             raise Invalid(
-                _("There is no such option."), code="unknown_option", field=f"options.{unknown[0]}",
+                _("There is no such option."),
+                code="unknown_option",
+                field=f"options.{unknown[0]}",
                 remedy=", ".join(OPTIONS),
-            )  # fmt: skip
+            )
         with transaction.atomic():
             record = uploads.receive(
-                chunks=file.chunks(), name=file.name or "", kind=request.data.get("kind", ""),
-                source_name=request.data.get("source", ""), user=request.user, now=now,
-            )  # fmt: skip
+                chunks=file.chunks(),
+                name=file.name or "",
+                kind=request.data.get("kind", ""),
+                source_name=request.data.get("source", ""),
+                user=request.user,
+                now=now,
+            )
             seen = uploads.look(record, again=options, kind=record.kind)
             mapping = {**seen.mapping, **_columns(chosen, seen.detected.header)}
             uploads.choose(

@@ -72,7 +72,7 @@ class OrderList(View):
         operation_id="orders_write", request=shapes.OrderIn(many=True), responses=shapes.BatchOut
     )
     def post(self, request: Request) -> Response:
-        """Store one order or up to 1,000, each once: an order number that is known changes nothing."""
+        """Store one order or up to 1,000, each once: a number that is known changes nothing."""
         now = timezone.now()
         items, many = batches.items_of(request.data)
 

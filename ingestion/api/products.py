@@ -17,8 +17,18 @@ from marketing.core.api import View
 from marketing.core.errors import Invalid, NotFound
 
 FIELDS = (
-    "id", "sku", "name", "category", "price", "currency", "url", "image_url", "stock", "active", "created_at",
-)  # fmt: skip
+    "id",
+    "sku",
+    "name",
+    "category",
+    "price",
+    "currency",
+    "url",
+    "image_url",
+    "stock",
+    "active",
+    "created_at",
+)
 
 
 def body_of(row: Product) -> dict[str, Any]:

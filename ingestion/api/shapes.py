@@ -163,7 +163,8 @@ class ImportIn(serializers.Serializer):
     )
     options = serializers.CharField(
         required=False,
-        help_text="JSON object: encoding, delimiter, has_header, timezone, date_style, decimal, currency",
+        help_text="JSON object: encoding, delimiter, has_header, timezone, date_style, decimal,"
+        " currency",
     )
 
 

@@ -23,11 +23,16 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
     """Store one chunk inside the caller's transaction."""
     batch = [
         stream.Incoming(
-            type=row.type, at=row.at, message_id=row.message_id, external_id=row.external_id,
-            email=row.email, anonymous_id=row.anonymous_id, properties_json=row.properties,
+            type=row.type,
+            at=row.at,
+            message_id=row.message_id,
+            external_id=row.external_id,
+            email=row.email,
+            anonymous_id=row.anonymous_id,
+            properties_json=row.properties,
         )
         for row in clean.rows
-    ]  # fmt: skip
+    ]
     outcomes = stream.record(batch=batch, source=record.source.name, now=now)
     faults = [
         Fault(

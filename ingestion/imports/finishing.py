@@ -22,8 +22,9 @@ WHERE r.kind = 'return' AND r.cancels_id IS NULL AND r.product_id IS NOT NULL
 _SALES = """
 CREATE TEMP TABLE open_sale ON COMMIT DROP AS
 SELECT s.id, s.order_id, s.customer_id, s.product_id, s.placed_at, s.unit_price, s.quantity,
-       s.quantity - coalesce((SELECT -sum(b.quantity) FROM ingestion_orderline b WHERE b.cancels_id = s.id), 0)
-           AS remaining
+       s.quantity - coalesce(
+           (SELECT -sum(b.quantity) FROM ingestion_orderline b WHERE b.cancels_id = s.id), 0
+       ) AS remaining
 FROM ingestion_orderline s
 JOIN (SELECT DISTINCT customer_id, product_id FROM open_return) w USING (customer_id, product_id)
 WHERE s.kind = 'product'
@@ -38,11 +39,13 @@ WITH wanted AS (
         SELECT s.id FROM open_sale s
         WHERE s.customer_id = r.customer_id AND s.product_id = r.product_id
           AND s.placed_at <= r.placed_at AND s.remaining >= r.quantity
-        ORDER BY s.quantity = r.quantity DESC, s.unit_price = r.unit_price DESC, s.placed_at DESC, s.id
+        ORDER BY s.quantity = r.quantity DESC, s.unit_price = r.unit_price DESC,
+                 s.placed_at DESC, s.id
         LIMIT 1
     ) s
 ), chosen AS (
-    SELECT DISTINCT ON (sale_id) sale_id, return_id, quantity FROM wanted ORDER BY sale_id, placed_at, return_id
+    SELECT DISTINCT ON (sale_id) sale_id, return_id, quantity FROM wanted
+    ORDER BY sale_id, placed_at, return_id
 ), taken AS (
     UPDATE open_sale s SET remaining = s.remaining - c.quantity FROM chosen c WHERE s.id = c.sale_id
 ), settled AS (
@@ -53,12 +56,14 @@ UPDATE ingestion_orderline l SET cancels_id = c.sale_id FROM chosen c WHERE l.id
 _STATUS = """
 UPDATE ingestion_order o SET status = n.status FROM (
     SELECT l.order_id,
-           CASE WHEN sum(l.quantity) = sum(coalesce(b.units, 0)) THEN 'returned' ELSE 'part_returned' END AS status
+           CASE WHEN sum(l.quantity) = sum(coalesce(b.units, 0)) THEN 'returned'
+                ELSE 'part_returned' END AS status
     FROM ingestion_orderline l
     LEFT JOIN LATERAL (
         SELECT -sum(x.quantity) AS units FROM ingestion_orderline x WHERE x.cancels_id = l.id
     ) b ON true
-    WHERE l.kind = 'product' AND l.order_id IN (SELECT order_id FROM open_sale WHERE remaining < quantity)
+    WHERE l.kind = 'product'
+      AND l.order_id IN (SELECT order_id FROM open_sale WHERE remaining < quantity)
     GROUP BY l.order_id
 ) n WHERE o.id = n.order_id AND o.status <> n.status
 """
@@ -74,7 +79,7 @@ class Matches:
 
 
 def match_returns(*, import_job_id: int) -> Matches:
-    """Point each returned line of the touched people at the sale it takes back; set order states."""
+    """Point each return of the touched people at the sale it takes back; set order states."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(_RETURNS, [import_job_id])
@@ -99,8 +104,9 @@ def match_returns(*, import_job_id: int) -> Matches:
 
 def _examples(cursor: Any, import_job_id: int) -> list[dict[str, Any]]:
     cursor.execute(
-        "SELECT ro.external_id, r.sku, r.quantity, so.external_id, s.quantity FROM ingestion_orderline r"
-        " JOIN ingestion_orderline s ON s.id = r.cancels_id JOIN ingestion_order so ON so.id = s.order_id"
+        "SELECT ro.external_id, r.sku, r.quantity, so.external_id, s.quantity"
+        " FROM ingestion_orderline r JOIN ingestion_orderline s ON s.id = r.cancels_id"
+        " JOIN ingestion_order so ON so.id = s.order_id"
         " JOIN ingestion_order ro ON ro.id = r.order_id"
         " JOIN ingestion_importtouch t ON t.customer_id = r.customer_id AND t.import_job_id = %s"
         " WHERE r.cancels_id IS NOT NULL ORDER BY r.id LIMIT %s",
@@ -136,8 +142,9 @@ def flag_outliers(*, source_id: int) -> dict[str, dict[str, Any]]:
                 [limit],
             )
             cursor.execute(
-                f"SELECT o.external_id, l.sku, l.{column}, count(*) OVER () FROM ingestion_orderline l"
-                " JOIN ingestion_order o ON o.id = l.order_id WHERE o.source_id = %s"
+                f"SELECT o.external_id, l.sku, l.{column}, count(*) OVER ()"
+                " FROM ingestion_orderline l JOIN ingestion_order o ON o.id = l.order_id"
+                " WHERE o.source_id = %s"
                 f" AND abs(l.{column}) > %s AND l.kind IN ('product', 'return')"
                 f" ORDER BY abs(l.{column}) DESC, l.id LIMIT %s",
                 [source_id, limit, EXAMPLES],
@@ -148,10 +155,13 @@ def flag_outliers(*, source_id: int) -> dict[str, dict[str, Any]]:
                     "rows": rows[0][3],
                     "limit": round(limit, 2),
                     "examples": [
-                        {"before": {"order_id": order, "sku": sku, column: str(value)}, "after": {"outlier": "yes"}}
+                        {
+                            "before": {"order_id": order, "sku": sku, column: str(value)},
+                            "after": {"outlier": "yes"},
+                        }
                         for order, sku, value, _ in rows
                     ],
-                }  # fmt: skip
+                }
     return found
 
 

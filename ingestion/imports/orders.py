@@ -23,9 +23,19 @@ from ingestion.preprocess.orders import KIND_NAMES, PRODUCT, RETURN, Clean
 from marketing.core.db import copy_rows
 
 LINE_COLUMNS = (
-    "order_id", "customer_id", "placed_at", "product_id", "sku", "description", "line_no",
-    "quantity", "unit_price", "total", "kind", "outlier",
-)  # fmt: skip
+    "order_id",
+    "customer_id",
+    "placed_at",
+    "product_id",
+    "sku",
+    "description",
+    "line_no",
+    "quantity",
+    "unit_price",
+    "total",
+    "kind",
+    "outlier",
+)
 _STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS import_lines (
     order_id bigint, customer_id bigint, placed_at timestamptz, product_id bigint, sku text,
@@ -42,12 +52,14 @@ WITH fresh AS (
     FROM import_lines n
     JOIN ingestion_order o ON o.id = n.order_id
     CROSS JOIN LATERAL (
-        SELECT coalesce(max(line_no), 0) AS line_no FROM ingestion_orderline e WHERE e.order_id = n.order_id
+        SELECT coalesce(max(line_no), 0) AS line_no FROM ingestion_orderline e
+        WHERE e.order_id = n.order_id
     ) last
     WHERE NOT EXISTS (
         SELECT 1 FROM ingestion_orderline e
         WHERE e.order_id = n.order_id AND e.sku = n.sku AND e.quantity = n.quantity
-          AND e.unit_price = n.unit_price AND e.description = n.description AND e.placed_at = n.placed_at
+          AND e.unit_price = n.unit_price AND e.description = n.description
+          AND e.placed_at = n.placed_at
     )
     ON CONFLICT (order_id, line_no) DO NOTHING
     RETURNING order_id, total
@@ -78,11 +90,15 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
         return Stored()
     people = [
         identify.Person(
-            external_id=p.external_id, email=p.email, phone=p.phone, first_name=p.first_name,
-            last_name=p.last_name, country=p.country,
+            external_id=p.external_id,
+            email=p.email,
+            phone=p.phone,
+            first_name=p.first_name,
+            last_name=p.last_name,
+            country=p.country,
         )
         for p in clean.people
-    ]  # fmt: skip
+    ]
     ids = identify.resolve(people=people, source=source.name, now=now, is_demo=source.is_demo)
     known = [(i, person) for i, person in zip(ids, people, strict=True) if i is not None]
     identify.enrich(people=known, now=now, overwrite=False)
@@ -116,16 +132,19 @@ def _products(clean: Clean, now: datetime) -> list[int | None]:
     with connection.cursor() as cursor:
         if skus:
             cursor.execute(
-                "INSERT INTO ingestion_product (sku, name, category, price, currency, url, image_url,"
-                " active, is_goods, attributes, created_at)"
+                "INSERT INTO ingestion_product (sku, name, category, price, currency, url,"
+                " image_url, active, is_goods, attributes, created_at)"
                 " SELECT sku, name, '', price, %s, '', '', true, true, '{}', %s"
                 " FROM unnest(%s::text[], %s::text[], %s::numeric[]) AS n (sku, name, price)"
                 " ON CONFLICT (sku) DO NOTHING",
                 [
-                    currency, now, [clean.skus[i] for i in skus], [names.get(i, "") for i in skus],
+                    currency,
+                    now,
+                    [clean.skus[i] for i in skus],
+                    [names.get(i, "") for i in skus],
                     [prices[i] / 10_000 for i in skus],
                 ],
-            )  # fmt: skip
+            )
         cursor.execute(
             "SELECT sku, id FROM ingestion_product JOIN unnest(%s::text[]) AS n (sku) USING (sku)",
             [clean.skus],
@@ -177,10 +196,16 @@ def _orders(
             " AS n (number, customer_id, placed_at, currency, cents, cancelled, country)"
             " ON CONFLICT (source_id, external_id) DO NOTHING RETURNING external_id, id",
             [
-                source.pk, clean.orders, customers, clean.order_placed, clean.order_currency,
-                cents.tolist(), clean.order_cancelled.tolist(), clean.order_country,
+                source.pk,
+                clean.orders,
+                customers,
+                clean.order_placed,
+                clean.order_currency,
+                cents.tolist(),
+                clean.order_cancelled.tolist(),
+                clean.order_country,
             ],
-        )  # fmt: skip
+        )
         made: dict[str, int] = dict(cursor.fetchall())
         missing = [number for number in clean.orders if number not in made]
         found: dict[str, int] = {}

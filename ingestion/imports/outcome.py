@@ -8,7 +8,7 @@ from ingestion.preprocess.faults import Fault
 
 @dataclass(frozen=True)
 class Stored:
-    """Rows stored, rows that were there already, people touched, and what only storing could find."""
+    """Rows stored, rows that were there already, people touched, and late findings."""
 
     stored: int = 0
     duplicate: int = 0

@@ -19,14 +19,20 @@ def options(chosen: Mapping[str, Any], now: datetime) -> products.Options:
 
 
 def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
-    """Store one chunk inside the caller's transaction. A row that changes nothing is a duplicate."""
+    """Store one chunk inside the caller's transaction; an unchanged row is a duplicate."""
     items = [
         catalogue.Item(
-            sku=row.sku, name=row.name, category=row.category,
+            sku=row.sku,
+            name=row.name,
+            category=row.category,
             price=None if row.price is None else row.price / 10_000,
-            currency=row.currency, url=row.url, image_url=row.image_url, stock=row.stock, active=row.active,
+            currency=row.currency,
+            url=row.url,
+            image_url=row.image_url,
+            stock=row.stock,
+            active=row.active,
         )
         for row in clean.rows
-    ]  # fmt: skip
+    ]
     stored = len(catalogue.upsert(items=items, now=now))
     return Stored(stored, len(items) - stored)

@@ -1,4 +1,4 @@
-"""Quarantined lines: kept raw with their reason, and handed back as a CSV to mend and send again."""
+"""Quarantined lines: kept raw with their reason, handed back as a CSV to mend and send again."""
 
 import csv
 import io

@@ -2,7 +2,7 @@
 
 A chunk is one transaction which also moves the ledger on the ImportJob row, so a kill between two
 chunks loses nothing and does nothing twice: the next run skips what is committed. The next chunk is
-read and cleaned in a thread while PostgreSQL stores this one. Memory stays flat: two chunks at most.
+read and cleaned in a thread while PostgreSQL stores this one. Memory stays flat: two chunks.
 """
 
 import queue
@@ -116,13 +116,16 @@ def _store_all(record: ImportJob, job: jobs.Running, now: datetime) -> None:
 
 
 def _clean_chunks(record: ImportJob, handler: Any, now: datetime) -> Iterator[tuple[int, Any]]:
-    """(rows received, clean rows) chunk by chunk, from where the ledger stands. Touches no database."""
+    """(rows received, clean rows) by chunk, from where the ledger stands. Touches no database."""
     options = record.options
     width = int(options["columns"])
     batches = records.scan(
-        uploads.path_of(record), encoding=options["encoding"], delimiter=options["delimiter"], columns=width,
+        uploads.path_of(record),
+        encoding=options["encoding"],
+        delimiter=options["delimiter"],
+        columns=width,
         header=bool(options["has_header"]),
-    )  # fmt: skip
+    )
     reading_options = handler.options(options, now)
     for batch in records.skip(batches, record.offset):
         texts = columns.read(

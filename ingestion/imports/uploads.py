@@ -69,7 +69,7 @@ def receive(
     user: User | None,
     now: datetime,
 ) -> ImportJob:
-    """Keep an uploaded file and look at it. Refused when it is no table, too large, or the disk is full."""
+    """Keep an uploaded file and look at it. Refused if it is no table or too large."""
     folder = Path(settings.MEDIA_ROOT) / FOLDER
     stored = f"{FOLDER}/{uuid.uuid4().hex}"
     path = Path(settings.MEDIA_ROOT) / stored
@@ -83,32 +83,50 @@ def receive(
                     raise TooLarge(
                         _("The file is larger than %(limit)d MB. Nothing was stored.")
                         % {"limit": settings.UPLOAD_LIMIT_BYTES // 1_000_000},
-                        code="file_too_large", field="file", remedy=_("Split it, or compress it with gzip."),
-                    )  # fmt: skip
+                        code="file_too_large",
+                        field="file",
+                        remedy=_("Split it, or compress it with gzip."),
+                    )
                 digest.update(chunk)
                 file.write(chunk)
         return register(
-            path=path, name=name, kind=kind, source_name=source_name, user=user, now=now,
-            digest=digest.hexdigest(), stored=stored,
-        )  # fmt: skip
+            path=path,
+            name=name,
+            kind=kind,
+            source_name=source_name,
+            user=user,
+            now=now,
+            digest=digest.hexdigest(),
+            stored=stored,
+        )
     except OSError as error:
         path.unlink(missing_ok=True)
         raise Unavailable(
-            _("The file could not be written on the server; nothing was stored."), code="disk",
+            _("The file could not be written on the server; nothing was stored."),
+            code="disk",
             remedy=_("Free some disk space, then upload it again."),
-        ) from error  # fmt: skip
+        ) from error
     except Refused:
         path.unlink(missing_ok=True)
         raise
 
 
 def register(
-    *, path: Path, name: str, kind: str = "", source_name: str = "", is_demo: bool = False,
-    user: User | None = None, now: datetime, digest: str = "", stored: str = "", options: Mapping[str, Any] | None = None,
-) -> ImportJob:  # fmt: skip
+    *,
+    path: Path,
+    name: str,
+    kind: str = "",
+    source_name: str = "",
+    is_demo: bool = False,
+    user: User | None = None,
+    now: datetime,
+    digest: str = "",
+    stored: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> ImportJob:
     """Make an import of a file that lies on this machine, with everything that can be guessed.
 
-    `options` win over what is guessed (timezone, currency, date_style, decimal, encoding, delimiter).
+    `options` win over guesses: timezone, currency, date_style, decimal, encoding, delimiter.
     """
     chosen = dict(options or {})
     try:
@@ -131,10 +149,17 @@ def register(
     )
     mapping = _suggest(kind, detected.header, source)
     record = ImportJob(
-        source=source, kind=kind, path=stored or str(path), original_name=shown_name(name),
-        bytes=path.stat().st_size, sha256=digest, mapping=mapping, created_by=user, created_at=now,
+        source=source,
+        kind=kind,
+        path=stored or str(path),
+        original_name=shown_name(name),
+        bytes=path.stat().st_size,
+        sha256=digest,
+        mapping=mapping,
+        created_by=user,
+        created_at=now,
         options=_options(detected, mapping, chosen),
-    )  # fmt: skip
+    )
     record.save()
     return record
 
@@ -197,9 +222,11 @@ def look(record: ImportJob, *, again: Mapping[str, Any] | None = None, kind: str
     reread = bool(again)
     try:
         detected = detect.inspect(
-            path_of(record), encoding=trial["encoding"], delimiter=trial["delimiter"],
+            path_of(record),
+            encoding=trial["encoding"],
+            delimiter=trial["delimiter"],
             has_header=bool(trial["has_header"]),
-        )  # fmt: skip
+        )
     except Unreadable as error:
         raise refusal(error) from error
     mapping = record.mapping
@@ -215,10 +242,15 @@ def look(record: ImportJob, *, again: Mapping[str, Any] | None = None, kind: str
 
 
 def choose(
-    *, record: ImportJob, kind: str, mapping: Mapping[str, int], options: Mapping[str, Any], source_name: str = "",
+    *,
+    record: ImportJob,
+    kind: str,
+    mapping: Mapping[str, int],
+    options: Mapping[str, Any],
+    source_name: str = "",
     now: datetime,
-) -> ImportJob:  # fmt: skip
-    """Take a person's choices. Refused, with nothing changed, when the file cannot be read with them."""
+) -> ImportJob:
+    """Take a person's choices. Refused, with nothing changed, if the file does not fit them."""
     if record.state not in (ImportJob.State.UPLOADED, ImportJob.State.MAPPED):
         raise Conflict(_("This import has already been started."), code="import_started")
     if kind not in schemas.KINDS:
@@ -266,8 +298,10 @@ def _check_options(options: Mapping[str, Any]) -> None:
         if is_wrong:
             raise Invalid(
                 _("“%(value)s” cannot be used here.") % {"value": str(options[name])[:40]},
-                code="bad_option", field=name, remedy=_("Choose one from the list."),
-            )  # fmt: skip
+                code="bad_option",
+                field=name,
+                remedy=_("Choose one from the list."),
+            )
 
 
 def start(*, record: ImportJob, user: User | None = None, now: datetime) -> Job:

@@ -204,9 +204,7 @@ def _faults(language: str) -> dict[str, tuple[str, str]]:
         ),
         "open_quote": (
             _("A quotation mark is opened and never closed on this line."),
-            _(
-                "Close it, or write a quotation mark inside a field twice. The lines after it were read."
-            ),
+            _("Close it, or write a quotation mark inside a field twice. Later lines were read."),
         ),
         "stray_quote": (
             _("A quotation mark stands where none may be."),

@@ -56,17 +56,23 @@ def read(
     table = pacsv.read_csv(
         io.BytesIO(batch.data),
         read_options=pacsv.ReadOptions(
-            column_names=[str(index) for index in range(columns)], use_threads=False,
+            column_names=[str(index) for index in range(columns)],
+            use_threads=False,
             block_size=len(batch.data) + 1,
         ),
         parse_options=pacsv.ParseOptions(
-            delimiter=delimiter, double_quote=True, newlines_in_values=True, ignore_empty_lines=columns > 1
+            delimiter=delimiter,
+            double_quote=True,
+            newlines_in_values=True,
+            ignore_empty_lines=columns > 1,
         ),
         convert_options=pacsv.ConvertOptions(
-            column_types={str(index): text for index in range(columns)}, strings_can_be_null=False,
-            include_columns=[str(index) for index in wanted], check_utf8=False,
+            column_types={str(index): text for index in range(columns)},
+            strings_can_be_null=False,
+            include_columns=[str(index) for index in wanted],
+            check_utf8=False,
         ),
-    )  # fmt: skip
+    )
     if table.num_rows != len(batch.line):
         raise ValueError(f"{len(batch.line)} records were read as {table.num_rows} rows")
     by_index: dict[int, Column] = {}
@@ -89,7 +95,7 @@ def from_texts(rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> dict[
 
 
 def regroup(column: Column, keys: Sequence[Any]) -> tuple[Ints, list[Any]]:
-    """Codes over equal keys: texts that clean to the same key become one. Returns codes and keys."""
+    """Codes over equal keys, and the keys: texts that clean to the same key become one."""
     order: dict[Any, int] = {}
     index = np.fromiter((order.setdefault(key, len(order)) for key in keys), np.int64, len(keys))
     return index[column.codes], list(order)
@@ -122,11 +128,14 @@ class Refusals:
         """The refused rows as faults, with the value that was refused."""
         return [
             Fault(
-                int(batch.line[row]), batch.raw(row), code, field,
+                int(batch.line[row]),
+                batch.raw(row),
+                code,
+                field,
                 {"value": columns[field].text(row)[:80]} if field in columns else {},
             )
             for row, (code, field) in sorted(self._why.items())
-        ]  # fmt: skip
+        ]
 
 
 def escape(text: str) -> str:

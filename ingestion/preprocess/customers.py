@@ -66,8 +66,9 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     ids = [" ".join(text.split())[:100] for text in column("customer_id").texts]
     emails, email_faults = column("email").read(values.email)
     phones, phone_faults = column("phone").read(values.phone)
-    id_at, email_at, phone_at = (column(n).spread(v) for n, v in (
-        ("customer_id", ids), ("email", emails), ("phone", phones)))  # fmt: skip
+    id_at, email_at, phone_at = (
+        column(n).spread(v) for n, v in (("customer_id", ids), ("email", emails), ("phone", phones))
+    )
     nobody = (id_at == "") & (email_at == "") & (phone_at == "")
     for name, faults in (("email", email_faults), ("phone", phone_faults)):
         wrong = column(name).spread([bool(fault) for fault in faults], bool)
@@ -104,7 +105,10 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     duplicates = 0
     for row in np.flatnonzero(~refused.bad).tolist():
         made = Row(
-            0, id_at[row], email_at[row], phone_at[row],
+            0,
+            id_at[row],
+            email_at[row],
+            phone_at[row],
             plain["first_name"][column("first_name").codes[row]],
             plain["last_name"][column("last_name").codes[row]],
             country_codes[column("country").codes[row]] or "",
@@ -113,7 +117,7 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
             flags[column("subscribed").codes[row]],
             plain["consent_proof"][column("consent_proof").codes[row]],
             moments[column("consent_at").codes[row]],
-        )  # fmt: skip
+        )
         if made in seen:
             duplicates += 1
             continue

@@ -24,16 +24,41 @@ CHECKED = 64 << 20  # bytes that are checked to be UTF-8
 ROWS = 200
 COLUMNS = 1000
 DELIMITERS = (",", ";", "\t", "|")
-ENCODINGS = ("utf-8", "cp1252", "utf-16-le", "utf-16-be", "gb18030", "shift_jis", "euc_kr", "big5",
-             "iso8859_2", "cp1250", "cp1251")  # fmt: skip
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, ""), (codecs.BOM_UTF32_BE, ""),
-         (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
+ENCODINGS = (
+    "utf-8",
+    "cp1252",
+    "utf-16-le",
+    "utf-16-be",
+    "gb18030",
+    "shift_jis",
+    "euc_kr",
+    "big5",
+    "iso8859_2",
+    "cp1250",
+    "cp1251",
+)
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, ""),
+    (codecs.BOM_UTF32_BE, ""),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _KINDS = {
-    b"PK\x03\x04": "a ZIP archive or a spreadsheet", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture", b"%PDF": "a PDF", b"MZ": "a program", b"\x7fELF": "a program",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet", b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7z archive",
-    b"PAR1": "a Parquet file", b"SQLite format 3": "a database", b"{\\rtf": "a text document",
-}  # fmt: skip
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"%PDF": "a PDF",
+    b"MZ": "a program",
+    b"\x7fELF": "a program",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3": "a database",
+    b"{\\rtf": "a text document",
+}
 
 
 @dataclass(frozen=True)
@@ -76,9 +101,11 @@ def inspect(
     width = len(rows[0])
     if width > COLUMNS:
         raise Unreadable("too_many_columns", columns=width, limit=COLUMNS)
-    header = [" ".join(name.split()) for name in rows[0]] if header_row else [
-        f"Column {i}" for i in range(1, width + 1)
-    ]  # fmt: skip
+    header = (
+        [" ".join(name.split()) for name in rows[0]]
+        if header_row
+        else [f"Column {i}" for i in range(1, width + 1)]
+    )
     body = rows[1:] if header_row else rows
     return Detected(
         reading.compression_of(packed),
@@ -239,7 +266,7 @@ def _problems(
 
 
 def date_styles(samples: Sequence[str]) -> list[str]:
-    """The styles which read every sample, most likely first; several when day and month may swap."""
+    """The styles which read every sample, likeliest first; several if day and month may swap."""
     texts = [text for text in samples if text.strip()]
     if not texts:
         return []

@@ -90,10 +90,19 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     body = column("properties").spread([text.encode() for text in details])
     moment = column("at").spread(moments)
     rows = [
-        Row(row, int(batch.line[row]), type_at[row], moment[row], message[row], customer[row], address[row],
-            visitor[row], body[row])
+        Row(
+            row,
+            int(batch.line[row]),
+            type_at[row],
+            moment[row],
+            message[row],
+            customer[row],
+            address[row],
+            visitor[row],
+            body[row],
+        )
         for row in np.flatnonzero(~refused.bad).tolist()
-    ]  # fmt: skip
+    ]
     return Clean(
         faults=sorted(
             [*batch.faults, *refused.faults(batch, columns)], key=lambda fault: fault.line

@@ -28,6 +28,6 @@ class Fault:
 
 
 def show(raw: bytes) -> str:
-    """A broken line as text for people and for PostgreSQL: undecodable bytes and NUL made visible."""
+    """A broken line as text for people and PostgreSQL: undecodable bytes and NUL made visible."""
     text = raw[: RAW_LIMIT * 4].decode("utf-8", "backslashreplace")[:RAW_LIMIT]
     return text.replace("\0", "\\x00").rstrip("\n")

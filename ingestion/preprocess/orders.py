@@ -7,7 +7,7 @@ cannot be read is refused. A row equal to an earlier one in every column is a du
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,7 +57,7 @@ class Person:
 
 @dataclass
 class Clean:
-    """Clean lines of one batch as aligned arrays; `*_of` index into the lists of distinct things."""
+    """Clean lines of one batch as aligned arrays; `*_of` index into lists of distinct things."""
 
     faults: list[Fault]
     duplicates: int
@@ -127,9 +127,17 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     people_of, people, country_of, country_list = _people(column)
     placed_of = column("placed_at").codes
     twice = pd.DataFrame(
-        {"o": order_of, "s": sku_of, "t": text_of, "q": quantity, "p": price, "w": placed_of, "c": people_of,
-         "n": country_of}
-    )[~refused.bad].duplicated()  # fmt: skip
+        {
+            "o": order_of,
+            "s": sku_of,
+            "t": text_of,
+            "q": quantity,
+            "p": price,
+            "w": placed_of,
+            "c": people_of,
+            "n": country_of,
+        }
+    )[~refused.bad].duplicated()
     duplicate = np.zeros(len(batch.line), bool)
     duplicate[np.flatnonzero(~refused.bad)[twice.to_numpy()]] = True
     keep = np.flatnonzero(~refused.bad & ~duplicate)
@@ -156,8 +164,12 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
         "zero_price", price[keep] == 0, ("order_id", "sku", "unit_price"), {"kind": "adjustment"}
     )
     notes.tell("not_goods", kind == FEE, ("sku", "description"), {"kind": "fee"})
-    notes.tell("stock_corrections", (quantity[keep] < 0) & ~cancels[order_of[keep]] & (price[keep] == 0),
-               ("order_id", "quantity", "description"), {"kind": "adjustment"})  # fmt: skip
+    notes.tell(
+        "stock_corrections",
+        (quantity[keep] < 0) & ~cancels[order_of[keep]] & (price[keep] == 0),
+        ("order_id", "quantity", "description"),
+        {"kind": "adjustment"},
+    )
     notes.tell_changed("code_case", "sku", skus)
     notes.tell_changed("description_tidied", "description", texts)
     if "description" in columns:
@@ -166,8 +178,12 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
             "description_missing", empty[text_of[keep]], ("sku", "description"), {"description": ""}
         )
     if "country" in columns:
-        notes.tell_changed("country_normalised", "country", [country_list[i] or "" for i in _codes_by_text(
-            column("country"), country_of)], only_known=True)  # fmt: skip
+        notes.tell_changed(
+            "country_normalised",
+            "country",
+            [country_list[i] or "" for i in _codes_by_text(column("country"), country_of)],
+            only_known=True,
+        )
         unknown = np.array([not code for code in country_list], bool)
         notes.tell(
             "country_unknown", unknown[country_of[keep]], ("order_id", "country"), {"country": ""}
@@ -178,7 +194,7 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
 
     row = keep
     order_of, orders, first = _compact(order_of[row], order_list)
-    placed = [value or datetime.max for value in moments]
+    placed = [value or datetime.max.replace(tzinfo=UTC) for value in moments]
     person_of_order = people_of[row][first]
     sku_kept, sku_names, _ = _compact(sku_of[row], sku_list)
     text_kept, text_names, _ = _compact(text_of[row], text_list)

@@ -14,7 +14,7 @@ LEAST = 100  # with fewer values nothing is called unusual
 
 
 def upper_limit(counts: Mapping[float, int]) -> float | None:
-    """The largest usual value. `counts` is value → how often, values above zero; None if too few."""
+    """The largest usual value. `counts` is value → how often, above zero; None if too few."""
     kept = {value: n for value, n in counts.items() if value > 0}
     if sum(kept.values()) < LEAST:
         return None

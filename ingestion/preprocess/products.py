@@ -23,7 +23,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Row:
-    """One product. `price` is in ten-thousandths; None and empty texts mean that the file is silent."""
+    """One product. `price` is in ten-thousandths; None and empty texts: the file is silent."""
 
     sku: str
     name: str

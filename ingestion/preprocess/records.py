@@ -111,7 +111,7 @@ def skip(batches: Iterator[Batch], records: int) -> Iterator[Batch]:
 def split(
     data: bytes, first_line: int, *, grammar: Grammar, columns: int, skip_first: bool, last: bool
 ) -> tuple[Batch, bytes, int]:
-    """One block → its batch, the bytes of a record that goes on in the next block, and their line."""
+    """One block → its batch, the bytes of a record that goes on in the next, and their line."""
     a = np.frombuffer(data, dtype=np.uint8)
     ends = np.flatnonzero(a == 10)
     starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else np.zeros(0, np.int64)

@@ -27,7 +27,8 @@ _KEPT = {
 _NOTE = re.compile(
     r"\?+|.*\b(damage[sd]?|damges|wet|lost|missing|faulty|broken|thrown|destroyed|found|mailout|"
     r"sold as|wrongly|incorrect|crushed|rusty|unsaleable|smashed|counted|check(ed)?|amazon|ebay|"
-    r"adjust(ment)?|dotcom(\s.*)?|mouldy|cracked|mixed up|returned|samples?|sale error|printing)\b.*",
+    r"adjust(ment)?|dotcom(\s.*)?|mouldy|cracked|mixed up|returned|samples?|sale error|"
+    r"printing)\b.*",
     re.IGNORECASE,
 )
 

@@ -71,7 +71,10 @@ FORMATS: dict[str, str] = {
     "ymd": "YYYY/MM/DD HH:MM",
     "epoch": "seconds or milliseconds since 1970",
 }
-_CLOCK = r"(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?)?\s*(Z|[+-]\d{2}:?\d{2})?"
+_CLOCK = (
+    r"(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?)?"
+    r"\s*(Z|[+-]\d{2}:?\d{2})?"
+)
 _DATE = {
     "iso": re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})" + _CLOCK),
     "ymd": re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})" + _CLOCK),
@@ -118,9 +121,11 @@ def _calendar(text: str, style: str, zone: tzinfo) -> datetime | None:
         return None
     first, second, third, hour, minute, sec, part, half, offset = match.groups()
     year, month, day = {
-        "iso": (first, second, third), "ymd": (first, second, third),
-        "dmy": (third, second, first), "mdy": (third, first, second),
-    }[style]  # fmt: skip
+        "iso": (first, second, third),
+        "ymd": (first, second, third),
+        "dmy": (third, second, first),
+        "mdy": (third, first, second),
+    }[style]
     years = int(year) + (0 if len(year) == 4 else 2000 if int(year) < 70 else 1900)
     hours = int(hour or 0)
     if half:
@@ -155,7 +160,7 @@ _SIMPLE_EMAIL = re.compile(
 
 
 def email(text: str) -> tuple[str, str]:
-    """An address in the one form that is compared: domain in lower-case ASCII, local part lower case."""
+    """An address in the one form that is compared: lower case, its domain in ASCII."""
     text = text.strip().strip("<>").rstrip(".")
     if not text:
         return "", ""

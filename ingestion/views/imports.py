@@ -25,10 +25,18 @@ PREVIEW = 8
 # rules in the order in which a person reads a report
 RULE_ORDER = tuple(wording.RULES)
 ENCODINGS = {
-    "utf-8": "UTF-8", "cp1252": "Windows-1252", "utf-16-le": "UTF-16 LE", "utf-16-be": "UTF-16 BE",
-    "gb18030": "GB 18030", "shift_jis": "Shift JIS", "euc_kr": "EUC-KR", "big5": "Big5",
-    "iso8859_2": "ISO 8859-2", "cp1250": "Windows-1250", "cp1251": "Windows-1251",
-}  # fmt: skip
+    "utf-8": "UTF-8",
+    "cp1252": "Windows-1252",
+    "utf-16-le": "UTF-16 LE",
+    "utf-16-be": "UTF-16 BE",
+    "gb18030": "GB 18030",
+    "shift_jis": "Shift JIS",
+    "euc_kr": "EUC-KR",
+    "big5": "Big5",
+    "iso8859_2": "ISO 8859-2",
+    "cp1250": "Windows-1250",
+    "cp1251": "Windows-1251",
+}
 
 
 @page("view")
@@ -72,7 +80,9 @@ _SHARES: dict[str, dict[str, Any]] = {
     },
     "returns_without_order": {
         "label": gettext_lazy("Returns without an order"),
-        "means": gettext_lazy("The sale was before the data begins, or the line does not say whose it was."),
+        "means": gettext_lazy(
+            "The sale was before the data begins, or the line does not say whose it was."
+        ),
     },
     "unusual_lines": {
         "label": gettext_lazy("Unusual quantities and prices"),
@@ -86,7 +96,7 @@ _SHARES: dict[str, dict[str, Any]] = {
         "label": gettext_lazy("Products without a price"),
         "means": gettext_lazy("Price rules leave them out."),
     },
-}  # fmt: skip
+}
 
 
 @page("data")
@@ -102,9 +112,12 @@ def import_new(request: HttpRequest) -> HttpResponse:
             return render(request, "ingestion/import_new.html", context, status=422)
         try:
             record = uploads.receive(
-                chunks=file.chunks(), name=file.name or "", source_name=request.POST.get("source", ""),
-                user=request.user, now=timezone.now(),  # type: ignore[arg-type]
-            )  # fmt: skip
+                chunks=file.chunks(),
+                name=file.name or "",
+                source_name=request.POST.get("source", ""),
+                user=request.user,
+                now=timezone.now(),  # type: ignore[arg-type]
+            )
         except Refused as refusal:
             context["refused"] = refusal
             return render(request, "ingestion/import_new.html", context, status=422)
@@ -131,9 +144,13 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
         options, mapping = _chosen(request, record)
         try:
             uploads.choose(
-                record=record, kind=request.POST.get("kind", record.kind), mapping=mapping, options=options,
-                source_name=request.POST.get("source", ""), now=now,
-            )  # fmt: skip
+                record=record,
+                kind=request.POST.get("kind", record.kind),
+                mapping=mapping,
+                options=options,
+                source_name=request.POST.get("source", ""),
+                now=now,
+            )
             uploads.start(record=record, user=request.user, now=now)  # type: ignore[arg-type]
         except Refused as refusal:
             context["refused"], status = refusal, 422
@@ -216,7 +233,9 @@ def _mapping_context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
                 "label": wording.field(field.name),
                 "column": mapping.get(field.name, -1),
                 "needed": field.required,
-                "sample": columns[mapping[field.name]]["sample"] if mapping.get(field.name, -1) in range(len(columns)) else "",
+                "sample": columns[mapping[field.name]]["sample"]
+                if mapping.get(field.name, -1) in range(len(columns))
+                else "",
             }
             for field in schemas.KINDS[kind]
         ],
@@ -224,14 +243,19 @@ def _mapping_context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
         "preview_head": [(c["name"], named.get(c["index"], "")) for c in columns],
         "preview": [row[: len(columns)] for row in rows[:PREVIEW]],
         "encodings": [(name, ENCODINGS[name]) for name in detect.ENCODINGS],
-        "delimiters": [(",", _("Comma ,")), (";", _("Semicolon ;")), ("tab", _("Tab")), ("|", _("Bar |"))],
+        "delimiters": [
+            (",", _("Comma ,")),
+            (";", _("Semicolon ;")),
+            ("tab", _("Tab")),
+            ("|", _("Bar |")),
+        ],
         "delimiter": "tab" if seen.options["delimiter"] == "\t" else seen.options["delimiter"],
         "styles": list(values.FORMATS.items()),
         "unclear_date": len(seen.date_styles) > 1,
         "decimals": [(".", _("Point: 1,234.56")), (",", _("Comma: 1.234,56"))],
         "source_name": request.POST.get("source", record.source.name),
         "sources": Source.objects.filter(is_demo=False).order_by("name"),
-    }  # fmt: skip
+    }
 
 
 @page("view")

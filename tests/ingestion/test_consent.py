@@ -23,7 +23,12 @@ def test_everybody_is_answered_with_the_first_reason_that_holds() -> None:
     cleo = factories.customer("cleo", consent=None)
     dora = factories.customer("dora", email=None)
     consent.suppress(addresses=["Ada@Example.com "], reason="complained", now=NOW)
-    assert [reason(p) for p in (ada, ben, cleo, dora)] == ["suppressed", "no_consent", "no_consent", "no_address"]
+    assert [reason(p) for p in (ada, ben, cleo, dora)] == [
+        "suppressed",
+        "no_consent",
+        "no_consent",
+        "no_address",
+    ]
 
 
 def test_a_grant_needs_proof_and_counts_only_changes() -> None:
@@ -31,7 +36,10 @@ def test_a_grant_needs_proof_and_counts_only_changes() -> None:
     with pytest.raises(Invalid):
         consent.grant(customer_ids=[ada.pk], source="form", proof={}, now=NOW)
     assert Consent.objects.count() == 0
-    assert consent.grant(customer_ids=[ada.pk, ada.pk], source="form", proof={"ip": "::1"}, now=NOW) == 1
+    assert (
+        consent.grant(customer_ids=[ada.pk, ada.pk], source="form", proof={"ip": "::1"}, now=NOW)
+        == 1
+    )
     assert consent.grant(customer_ids=[ada.pk], source="form", proof={"ip": "::1"}, now=NOW) == 0
     assert consent.may_mail(ada.pk)
 
@@ -44,14 +52,20 @@ def test_a_no_keeps_the_history_and_an_older_yes_does_not_undo_it() -> None:
     assert consent.record(answers=[old], source="file") == set()
     new = consent.Answer(ada.pk, True, NOW + timedelta(days=1), {"form": 2})
     assert consent.record(answers=[old, new], source="file") == {ada.pk}
-    assert list(Consent.objects.filter(customer=ada).order_by("id").values_list("granted", "current")) == [
-        (True, False), (False, False), (True, True),
-    ]  # fmt: skip
+    assert list(
+        Consent.objects.filter(customer=ada).order_by("id").values_list("granted", "current")
+    ) == [
+        (True, False),
+        (False, False),
+        (True, True),
+    ]
 
 
 def test_a_suppression_outlives_consent_until_it_is_lifted() -> None:
     ada = factories.customer("ada")
-    assert consent.suppress(addresses=[ada.email, ada.email.upper()], reason="bounced", now=NOW) == 1
+    assert (
+        consent.suppress(addresses=[ada.email, ada.email.upper()], reason="bounced", now=NOW) == 1
+    )
     assert consent.suppress(addresses=[ada.email], reason="manual", now=NOW) == 0
     consent.grant(customer_ids=[ada.pk], source="form", proof={"x": 1}, now=NOW)
     assert reason(ada) == "suppressed"

@@ -43,10 +43,11 @@ def test_each_month_has_a_partition_of_its_own() -> None:
         Incoming(type="view", at=MAY + timedelta(minutes=1), external_id="7"),
     )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tableoid::regclass::text FROM ingestion_event ORDER BY at"
-        )
-        assert [row[0] for row in cursor.fetchall()] == ["ingestion_event_2026_05", "ingestion_event_2026_06"]
+        cursor.execute("SELECT tableoid::regclass::text FROM ingestion_event ORDER BY at")
+        assert [row[0] for row in cursor.fetchall()] == [
+            "ingestion_event_2026_05",
+            "ingestion_event_2026_06",
+        ]
 
 
 @pytest.mark.django_db
@@ -55,7 +56,10 @@ def test_a_clock_that_runs_ahead_is_set_back_to_now() -> None:
         Incoming(type="a", at=NOW + timedelta(minutes=4), external_id="7"),
         Incoming(type="b", at=NOW + timedelta(hours=3), external_id="7"),
     )
-    assert dict(Event.objects.values_list("type", "at")) == {"a": NOW + timedelta(minutes=4), "b": NOW}
+    assert dict(Event.objects.values_list("type", "at")) == {
+        "a": NOW + timedelta(minutes=4),
+        "b": NOW,
+    }
 
 
 @pytest.mark.django_db
@@ -72,7 +76,13 @@ def test_a_visitor_who_says_who_they_are_takes_their_past_along() -> None:
 @pytest.mark.django_db
 def test_events_may_be_given_as_mappings_with_our_own_customer_id() -> None:
     ada = factories.customer("ada")
-    sent = {"type": "email_sent", "at": NOW, "message_id": "sent:1", "customer_id": ada.pk, "properties": {"run": 3}}
+    sent = {
+        "type": "email_sent",
+        "at": NOW,
+        "message_id": "sent:1",
+        "customer_id": ada.pk,
+        "properties": {"run": 3},
+    }
     assert events.record(batch=[sent], source="campaigns", now=NOW) == ["stored"]
     assert Event.objects.get().customer == ada
 
@@ -92,7 +102,10 @@ def test_an_empty_batch_is_nothing() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_ten_senders_at_once_store_each_event_once() -> None:
-    batch = [Incoming(type="view", at=MAY, message_id=f"m{n}", external_id=str(n % 7)) for n in range(200)]
+    batch = [
+        Incoming(type="view", at=MAY, message_id=f"m{n}", external_id=str(n % 7))
+        for n in range(200)
+    ]
     outcomes: list[list[str]] = []
 
     def send() -> None:
@@ -109,6 +122,10 @@ def test_ten_senders_at_once_store_each_event_once() -> None:
     assert len(outcomes) == 10
     assert sum(outcome.count("stored") for outcome in outcomes) == 200
     assert sum(outcome.count("duplicate") for outcome in outcomes) == 1800
-    assert (Event.objects.count(), EventKey.objects.count(), Customer.objects.count()) == (200, 200, 7)
+    assert (Event.objects.count(), EventKey.objects.count(), Customer.objects.count()) == (
+        200,
+        200,
+        7,
+    )
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE ingestion_event")

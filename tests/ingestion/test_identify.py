@@ -1,10 +1,9 @@
 """Many names, one person; nobody is made twice and no name changes hands."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
-
-import pytest
 
 from ingestion import identify
 from ingestion.identify import Person
@@ -74,7 +73,9 @@ names = st.builds(
 
 class EveryBatch(TestCase):
     @given(st.lists(names, max_size=8))
-    def test_asking_again_gives_the_same_people_and_adds_nothing(self, people: list[Person]) -> None:
+    def test_asking_again_gives_the_same_people_and_adds_nothing(
+        self, people: list[Person]
+    ) -> None:
         first = resolve(*people)
         rows, known = Customer.objects.count(), Identity.objects.count()
         again = resolve(*people)

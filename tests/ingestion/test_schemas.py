@@ -4,14 +4,29 @@ import pytest
 
 from ingestion import schemas
 
-RETAIL = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
+RETAIL = [
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+]
 
 
 def test_the_columns_of_a_shop_export_are_recognised() -> None:
     assert schemas.suggest("orders", RETAIL) == {
-        "order_id": 0, "placed_at": 4, "sku": 1, "quantity": 3, "unit_price": 5, "description": 2,
-        "customer_id": 6, "country": 7,
-    }  # fmt: skip
+        "order_id": 0,
+        "placed_at": 4,
+        "sku": 1,
+        "quantity": 3,
+        "unit_price": 5,
+        "description": 2,
+        "customer_id": 6,
+        "country": 7,
+    }
 
 
 @pytest.mark.parametrize(

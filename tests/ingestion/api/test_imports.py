@@ -19,20 +19,27 @@ def send(api, content: bytes = CONTENT, **fields):
 
 def test_a_file_is_accepted_with_the_address_of_its_job(api) -> None:
     answer = send(
-        api, kind="orders", source="till", mapping=json.dumps(MAPPING),
+        api,
+        kind="orders",
+        source="till",
+        mapping=json.dumps(MAPPING),
         options=json.dumps({"date_style": "dmy", "timezone": "Europe/London"}),
-    )  # fmt: skip
+    )
     assert answer.status_code == 202, answer.json()
     body = answer.json()
     job = Job.objects.get()
     assert answer.headers["Location"] == body["job"]["url"] == f"/api/v1/jobs/{job.public_id}/"
     jobs.run(job_id=job.pk)
     ended = api.get(body["import"]["url"]).json()
-    assert [ended[name] for name in ("state", "received", "stored", "duplicate", "quarantined")] == ["done", 2, 1, 0, 1]
+    assert [
+        ended[name] for name in ("state", "received", "stored", "duplicate", "quarantined")
+    ] == ["done", 2, 1, 0, 1]
     assert ended["mapping"]["sku"] == "code"
     assert OrderLine.objects.get().placed_at.isoformat() == "2011-01-05T10:00:00+00:00"
     rejects = api.get(f"{body['import']['url']}rejects/").json()["data"]
-    assert [(r["line"], r["field"], r["code"]) for r in rejects] == [(3, "quantity", "not_a_number")]
+    assert [(r["line"], r["field"], r["code"]) for r in rejects] == [
+        (3, "quantity", "not_a_number")
+    ]
     assert api.get("/api/v1/imports/").json()["data"][0]["id"] == body["import"]["id"]
 
 

@@ -16,14 +16,21 @@ from ingestion.models import (
 )
 from marketing.core import auth
 
-ADA = {"external_id": "7", "email": "Ada@Example.com", "first_name": "Ada", "country": "United Kingdom"}
+ADA = {
+    "external_id": "7",
+    "email": "Ada@Example.com",
+    "first_name": "Ada",
+    "country": "United Kingdom",
+}
 ORDER = {
-    "external_id": "A-1", "placed_at": "2026-11-01T10:00:00Z", "customer": {"external_id": "7"},
+    "external_id": "A-1",
+    "placed_at": "2026-11-01T10:00:00Z",
+    "customer": {"external_id": "7"},
     "lines": [
         {"sku": "t1", "quantity": 2, "unit_price": "12.50", "description": "TEAPOT"},
         {"sku": "POST", "quantity": 1, "unit_price": 3.95},
     ],
-}  # fmt: skip
+}
 
 
 def statuses(answer) -> list[str]:
@@ -35,9 +42,19 @@ def test_a_customer_is_created_then_unchanged_then_updated(api) -> None:
     answer = api.post("/api/v1/customers/", ADA)
     assert answer.status_code == 201
     body = answer.json()
-    assert (body["external_id"], body["email"], body["country"], body["may_mail"]) == ("7", "ada@example.com", "GB", False)
+    assert (body["external_id"], body["email"], body["country"], body["may_mail"]) == (
+        "7",
+        "ada@example.com",
+        "GB",
+        False,
+    )
     assert api.post("/api/v1/customers/", ADA).status_code == 200
-    batch = [ADA, {**ADA, "first_name": "Augusta"}, {"email": "new@example.com"}, {"first_name": "nobody"}]
+    batch = [
+        ADA,
+        {**ADA, "first_name": "Augusta"},
+        {"email": "new@example.com"},
+        {"first_name": "nobody"},
+    ]
     answer = api.post("/api/v1/customers/", batch)
     assert statuses(answer) == ["unchanged", "updated", "created", "invalid"]
     assert answer.json()["counts"] == {"unchanged": 1, "updated": 1, "created": 1, "invalid": 1}
@@ -50,32 +67,52 @@ def test_consent_comes_with_proof_or_not_at_all(api) -> None:
     assert (refused.status_code, refused.json()["error"]["field"]) == (422, "consent.email")
     assert Customer.objects.count() == 0
     proof = {"form": "newsletter"}
-    answer = api.post("/api/v1/customers/", {**ADA, "consent": {"email": {"granted": True, "proof": proof}}})
+    answer = api.post(
+        "/api/v1/customers/", {**ADA, "consent": {"email": {"granted": True, "proof": proof}}}
+    )
     assert answer.json()["may_mail"] is True
     assert Consent.objects.get().proof == proof
 
 
 def test_put_makes_and_changes_and_patch_only_changes(api) -> None:
     assert api.patch("/api/v1/customers/9/", {"first_name": "X"}).status_code == 404
-    assert api.put("/api/v1/customers/9/", {"first_name": "Cleo", "attributes": {"vip": True}}).status_code == 201
+    assert (
+        api.put(
+            "/api/v1/customers/9/", {"first_name": "Cleo", "attributes": {"vip": True}}
+        ).status_code
+        == 201
+    )
     answer = api.patch("/api/v1/customers/9/", {"email": "cleo@example.com"})
-    assert (answer.status_code, answer.json()["email"], answer.json()["attributes"]) == (200, "cleo@example.com", {"vip": True})
+    assert (answer.status_code, answer.json()["email"], answer.json()["attributes"]) == (
+        200,
+        "cleo@example.com",
+        {"vip": True},
+    )
     answer = api.patch("/api/v1/customers/9/", {"email": "c@example.com"})
     assert answer.json()["email"] == "c@example.com"
-    assert api.put("/api/v1/customers/9/", {"external_id": "8"}).json()["error"]["code"] == "id_mismatch"
+    assert (
+        api.put("/api/v1/customers/9/", {"external_id": "8"}).json()["error"]["code"]
+        == "id_mismatch"
+    )
     assert api.get("/api/v1/customers/9/").json()["first_name"] == "Cleo"
 
 
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"email": "no"}, "email"), ({"phone": "call"}, "phone"), ({"country": "Atlantis"}, "country"),
-        ({"timezone": "Mars"}, "timezone"), ({"first_name": 5}, "first_name"), ({"shoe": 1}, "shoe"),
-        ({"first_name": "a\0b"}, "first_name"), ({"attributes": []}, "attributes"),
-        ({"attributes": {"x": "y" * 40_000}}, "attributes"), ({"external_id": "x" * 101}, "external_id"),
+        ({"email": "no"}, "email"),
+        ({"phone": "call"}, "phone"),
+        ({"country": "Atlantis"}, "country"),
+        ({"timezone": "Mars"}, "timezone"),
+        ({"first_name": 5}, "first_name"),
+        ({"shoe": 1}, "shoe"),
+        ({"first_name": "a\0b"}, "first_name"),
+        ({"attributes": []}, "attributes"),
+        ({"attributes": {"x": "y" * 40_000}}, "attributes"),
+        ({"external_id": "x" * 101}, "external_id"),
         ({"email": "a@b.de\r\nBcc: c@d.de"}, "email"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_field_is_named_and_nothing_is_stored(api, change, field) -> None:
     answer = api.post("/api/v1/customers/", {**ADA, **change})
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
@@ -83,8 +120,16 @@ def test_a_wrong_field_is_named_and_nothing_is_stored(api, change, field) -> Non
 
 
 def test_products_are_known_by_their_code(api) -> None:
-    assert api.post("/api/v1/products/", {"sku": "t1", "name": "Teapot", "price": "12.50"}).status_code == 201
-    batch = [{"sku": "T1", "name": "Teapot"}, {"sku": "T1", "price": 11}, {"sku": "T2", "name": "Cup"}, {"name": "x"}]
+    assert (
+        api.post("/api/v1/products/", {"sku": "t1", "name": "Teapot", "price": "12.50"}).status_code
+        == 201
+    )
+    batch = [
+        {"sku": "T1", "name": "Teapot"},
+        {"sku": "T1", "price": 11},
+        {"sku": "T2", "name": "Cup"},
+        {"name": "x"},
+    ]
     assert statuses(api.post("/api/v1/products/", batch[:1])) == ["unchanged"]
     assert statuses(api.post("/api/v1/products/", batch[1:])) == ["updated", "created", "invalid"]
     row = Product.objects.get(sku="T1")
@@ -92,7 +137,10 @@ def test_products_are_known_by_their_code(api) -> None:
     assert api.get("/api/v1/products/t1/").json()["name"] == "Teapot"
     assert api.patch("/api/v1/products/T9/", {"name": "x"}).status_code == 404
     assert api.put("/api/v1/products/T9/", {"name": "Jar", "stock": 3}).status_code == 201
-    assert api.post("/api/v1/products/", {"sku": "T3", "price": -1}).json()["error"]["field"] == "price"
+    assert (
+        api.post("/api/v1/products/", {"sku": "T3", "price": -1}).json()["error"]["field"]
+        == "price"
+    )
 
 
 def test_an_order_is_stored_whole_and_once(api) -> None:
@@ -101,15 +149,23 @@ def test_an_order_is_stored_whole_and_once(api) -> None:
     body = answer.json()
     assert (body["total"], body["customer"], body["status"]) == ("28.95", "7", "placed")
     assert [(line["sku"], line["kind"], line["total"]) for line in body["lines"]] == [
-        ("T1", "product", "25.00"), ("POST", "fee", "3.95"),
-    ]  # fmt: skip
+        ("T1", "product", "25.00"),
+        ("POST", "fee", "3.95"),
+    ]
     assert Product.objects.get().name == "Teapot"
     rollup = CustomerRollup.objects.get()
     assert (rollup.orders, rollup.units, rollup.revenue) == (1, 2, Decimal("25.00"))
     assert api.post("/api/v1/orders/", ORDER).status_code == 200
     other = {**ORDER, "lines": ORDER["lines"][:1]}
     assert api.post("/api/v1/orders/", other).json()["error"]["code"] == "conflict"
-    batch = [ORDER, other, {**ORDER, "external_id": "A-2"}, {**ORDER, "external_id": "A-2"}, {**ORDER, "source": "till"}, {}]
+    batch = [
+        ORDER,
+        other,
+        {**ORDER, "external_id": "A-2"},
+        {**ORDER, "external_id": "A-2"},
+        {**ORDER, "source": "till"},
+        {},
+    ]
     answer = api.post("/api/v1/orders/", batch)
     assert statuses(answer) == ["duplicate", "conflict", "stored", "duplicate", "stored", "invalid"]
     assert (Order.objects.count(), OrderLine.objects.count()) == (3, 6)
@@ -121,14 +177,18 @@ def test_an_order_is_stored_whole_and_once(api) -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"lines": []}, "lines"), ({"placed_at": "yesterday"}, "placed_at"), ({"placed_at": "2026-11-01T10:00"}, "placed_at"),
-        ({"placed_at": "2999-01-01T00:00:00Z"}, "placed_at"), ({"currency": "pounds"}, "currency"),
+        ({"lines": []}, "lines"),
+        ({"placed_at": "yesterday"}, "placed_at"),
+        ({"placed_at": "2026-11-01T10:00"}, "placed_at"),
+        ({"placed_at": "2999-01-01T00:00:00Z"}, "placed_at"),
+        ({"currency": "pounds"}, "currency"),
         ({"lines": [{"sku": "A", "quantity": 1.5, "unit_price": 1}]}, "lines[0].quantity"),
         ({"lines": [{"sku": "A", "quantity": 1, "unit_price": "1e999"}]}, "lines[0].unit_price"),
         ({"lines": [{"sku": "A", "quantity": 1, "unit_price": True}]}, "lines[0].unit_price"),
-        ({"customer": {"email": "x"}}, "customer.email"), ({"source": ""}, "source"),
+        ({"customer": {"email": "x"}}, "customer.email"),
+        ({"source": ""}, "source"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_order_names_its_field(api, change, field) -> None:
     answer = api.post("/api/v1/orders/", {**ORDER, **change})
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, field)
@@ -136,12 +196,24 @@ def test_a_wrong_order_names_its_field(api, change, field) -> None:
 
 
 def test_events_are_answered_one_by_one(api) -> None:
-    event = {"type": "view", "message_id": "m1", "external_id": "7", "properties": {"sku": "T1"}, "at": "2026-11-01T10:00:00Z"}
+    event = {
+        "type": "view",
+        "message_id": "m1",
+        "external_id": "7",
+        "properties": {"sku": "T1"},
+        "at": "2026-11-01T10:00:00Z",
+    }
     assert api.post("/api/v1/events/", event).status_code == 201
     assert api.post("/api/v1/events/", event).status_code == 200
     conflict = api.post("/api/v1/events/", {**event, "properties": {}})
     assert (conflict.status_code, conflict.json()["error"]["field"]) == (409, "message_id")
-    batch = [event, {**event, "properties": {}}, {**event, "message_id": "m2"}, {"type": "view"}, "x"]
+    batch = [
+        event,
+        {**event, "properties": {}},
+        {**event, "message_id": "m2"},
+        {"type": "view"},
+        "x",
+    ]
     answer = api.post("/api/v1/events/", batch)
     assert statuses(answer) == ["duplicate", "conflict", "stored", "invalid", "invalid"]
     assert Event.objects.count() == 2
@@ -156,7 +228,9 @@ def test_more_than_a_thousand_items_are_too_many(api) -> None:
 
 
 def test_a_thousand_events_take_a_handful_of_questions(api, django_assert_max_num_queries) -> None:
-    batch = [{"type": "view", "external_id": str(n % 50), "message_id": f"m{n}"} for n in range(1000)]
+    batch = [
+        {"type": "view", "external_id": str(n % 50), "message_id": f"m{n}"} for n in range(1000)
+    ]
     with django_assert_max_num_queries(30):
         answer = api.post("/api/v1/events/", batch)
     assert answer.json()["counts"] == {"stored": 1000}

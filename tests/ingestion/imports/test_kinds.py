@@ -9,13 +9,13 @@ from ingestion.models import Consent, Customer, Event, Identity, Product, Suppre
 from tests.ingestion.conftest import NOW
 
 PEOPLE = (
-    "id,email,first name,last name,country,phone,accepts marketing,optin source\n"
-    "1,Ada@Example.com,Ada,Lovelace,UK,+44 20 7946 0958,yes,newsletter form\n"
-    "2,,Ben,,DE,,no,\n"
-    "3,not an address,Cleo,,FR,,yes,\n"
-    ",,Nobody,,,,,\n"
-    "1,Ada@Example.com,Ada,Lovelace,UK,+44 20 7946 0958,yes,newsletter form\n"
-).encode()
+    b"id,email,first name,last name,country,phone,accepts marketing,optin source\n"
+    b"1,Ada@Example.com,Ada,Lovelace,UK,+44 20 7946 0958,yes,newsletter form\n"
+    b"2,,Ben,,DE,,no,\n"
+    b"3,not an address,Cleo,,FR,,yes,\n"
+    b",,Nobody,,,,,\n"
+    b"1,Ada@Example.com,Ada,Lovelace,UK,+44 20 7946 0958,yes,newsletter form\n"
+)
 
 
 def ledger(record) -> tuple[int, int, int, int]:
@@ -28,16 +28,23 @@ def test_people_come_in_with_names_and_consent(bring) -> None:
     ada = Customer.objects.get(external_id="1")
     assert (ada.email, ada.phone, ada.country) == ("ada@example.com", "+442079460958", "GB")
     assert set(ada.identities.values_list("kind", "value")) == {
-        ("external", "1"), ("email", "ada@example.com"), ("phone", "+442079460958"),
-    }  # fmt: skip
+        ("external", "1"),
+        ("email", "ada@example.com"),
+        ("phone", "+442079460958"),
+    }
     assert Customer.objects.get(external_id="3").email is None
-    answers = dict(Consent.objects.filter(current=True).values_list("customer__external_id", "granted"))
+    answers = dict(
+        Consent.objects.filter(current=True).values_list("customer__external_id", "granted")
+    )
     assert answers == {"1": True, "2": False}  # a yes without proof is no consent
     rules = {name: entry["rows"] for name, entry in record.report["rules"].items()}
     assert rules == {
-        "exact_duplicates": 1, "bad_contact": 1, "consent_granted": 1, "consent_refused": 1,
+        "exact_duplicates": 1,
+        "bad_contact": 1,
+        "consent_granted": 1,
+        "consent_refused": 1,
         "consent_without_proof": 1,
-    }  # fmt: skip
+    }
     assert record.rejects.get().code == "no_person"
 
 
@@ -75,12 +82,24 @@ def test_an_address_of_somebody_else_stays_where_it_is(bring) -> None:
 
 
 def test_a_catalogue_adds_and_changes_products(bring) -> None:
-    content = b"sku,name,category,price,stock,active\nt1,Teapot,Kitchen,12.50,4,yes\nt2,Cup,,,,\nt3,,,1,,\nt4,Jar,,-1,,\n"
+    content = (
+        b"sku,name,category,price,stock,active\nt1,Teapot,Kitchen,12.50,4,yes\nt2,Cup,,,,\n"
+        b"t3,,,1,,\nt4,Jar,,-1,,\n"
+    )
     record = bring(content, kind="products")
     assert ledger(record) == (4, 2, 0, 2)
     pot = Product.objects.get(sku="T1")
-    assert (pot.name, pot.category, pot.price, pot.stock, pot.active) == ("Teapot", "Kitchen", Decimal("12.50"), 4, True)
-    assert sorted(record.rejects.values_list("line", "code")) == [(4, "missing"), (5, "negative_price")]
+    assert (pot.name, pot.category, pot.price, pot.stock, pot.active) == (
+        "Teapot",
+        "Kitchen",
+        Decimal("12.50"),
+        4,
+        True,
+    )
+    assert sorted(record.rejects.values_list("line", "code")) == [
+        (4, "missing"),
+        (5, "negative_price"),
+    ]
     assert ledger(bring(content, kind="products")) == (4, 0, 2, 2)
     assert ledger(bring(content.replace(b"12.50", b"11"), kind="products")) == (4, 1, 1, 2)
     assert Product.objects.get(sku="T1").price == Decimal("11.00")
@@ -99,20 +118,27 @@ def test_events_come_in_once_each_under_their_person(bring) -> None:
     record = bring(content, kind="events")
     assert ledger(record) == (6, 2, 1, 3)
     assert sorted(record.rejects.values_list("line", "code")) == [
-        (4, "conflict"), (5, "no_person"), (6, "not_json"),
-    ]  # fmt: skip
-    assert list(Event.objects.order_by("at").values_list("customer__external_id", "type", "properties")) == [
-        ("8", "view", {}), ("7", "view", {"sku": "A"}),
-    ]  # fmt: skip
+        (4, "conflict"),
+        (5, "no_person"),
+        (6, "not_json"),
+    ]
+    assert list(
+        Event.objects.order_by("at").values_list("customer__external_id", "type", "properties")
+    ) == [
+        ("8", "view", {}),
+        ("7", "view", {"sku": "A"}),
+    ]
     assert ledger(bring(content, kind="events")) == (6, 0, 3, 3)
 
 
 @pytest.mark.parametrize("kind", ["customers", "products", "events", "orders"])
 def test_a_file_where_nothing_fits_is_quarantined_whole(bring, kind) -> None:
     heads = {
-        "customers": b"id,email,subscribed", "products": b"sku,name,price", "events": b"type,at,customer id",
+        "customers": b"id,email,subscribed",
+        "products": b"sku,name,price",
+        "events": b"type,at,customer id",
         "orders": b"order,sku,qty,date,price",
-    }  # fmt: skip
+    }
     width = heads[kind].count(b",") + 1
     content = heads[kind] + b"\n" + b",".join([b"?"] * (width + 1)) + b"\n"
     assert ledger(bring(content, kind=kind)) == (1, 0, 0, 1)

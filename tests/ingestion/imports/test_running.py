@@ -45,9 +45,19 @@ def ledger(record: ImportJob) -> tuple[int, int, int, int]:
 
 def everything() -> list[tuple]:
     lines = OrderLine.objects.values_list(
-        "order__external_id", "line_no", "sku", "quantity", "unit_price", "total", "kind", "customer__external_id",
-        "product__sku", "placed_at", "cancels__order__external_id", "outlier",
-    )  # fmt: skip
+        "order__external_id",
+        "line_no",
+        "sku",
+        "quantity",
+        "unit_price",
+        "total",
+        "kind",
+        "customer__external_id",
+        "product__sku",
+        "placed_at",
+        "cancels__order__external_id",
+        "outlier",
+    )
     return sorted(lines, key=str)
 
 
@@ -56,21 +66,31 @@ def test_a_file_of_orders_becomes_people_products_orders_and_lines(bring) -> Non
     assert ledger(record) == (8, 5, 1, 2)
     assert record.state == "done"
     order = Order.objects.get(external_id="536365")
-    assert (order.total, order.customer.external_id, order.country) == (Decimal("22.08"), "17850", "GB")
+    assert (order.total, order.customer.external_id, order.country) == (
+        Decimal("22.08"),
+        "17850",
+        "GB",
+    )
     assert list(order.lines.order_by("line_no").values_list("line_no", "sku", "total")) == [
-        (1, "85123A", Decimal("15.30")), (2, "71053", Decimal("6.78")),
-    ]  # fmt: skip
+        (1, "85123A", Decimal("15.30")),
+        (2, "71053", Decimal("6.78")),
+    ]
     assert Order.objects.get(external_id="536366").customer is None
     assert set(Product.objects.values_list("sku", "name", "price")) == {
-        ("85123A", "White holder", Decimal("2.55")), ("71053", "Lantern", Decimal("3.39")),
+        ("85123A", "White holder", Decimal("2.55")),
+        ("71053", "Lantern", Decimal("3.39")),
         ("22633", "Hand warmer", Decimal("1.85")),
-    }  # fmt: skip
+    }
     fee = OrderLine.objects.get(sku="POST")
     assert (fee.kind, fee.product) == ("fee", None)
     rollup = CustomerRollup.objects.get(customer__external_id="17850")
     assert (rollup.orders, rollup.units, rollup.revenue, rollup.returns, rollup.products) == (
-        1, 8, Decimal("6.78"), 1, 2,
-    )  # fmt: skip
+        1,
+        8,
+        Decimal("6.78"),
+        1,
+        2,
+    )
     assert Identity.objects.get(kind="external", value="17850").customer == order.customer
     assert ImportTouch.objects.count() == 0
 
@@ -133,16 +153,25 @@ def test_quarantined_lines_keep_text_reason_and_remedy(bring) -> None:
 def test_the_report_tells_each_rule_with_lines_before_and_after(bring) -> None:
     rules = bring(SMALL).report["rules"]
     assert {name: entry["rows"] for name, entry in rules.items()} == {
-        "exact_duplicates": 1, "cancellations": 1, "missing_customer": 2, "not_goods": 1, "negative_price": 1,
-        "country_normalised": 5, "returns_matched": 1, 
-    }  # fmt: skip
+        "exact_duplicates": 1,
+        "cancellations": 1,
+        "missing_customer": 2,
+        "not_goods": 1,
+        "negative_price": 1,
+        "country_normalised": 5,
+        "returns_matched": 1,
+    }
     assert rules["country_normalised"]["examples"][0] == {
-        "line": 2, "before": {"country": "United Kingdom"}, "after": {"country": "GB"},
-    }  # fmt: skip
+        "line": 2,
+        "before": {"country": "United Kingdom"},
+        "after": {"country": "GB"},
+    }
     assert rules["returns_matched"]["examples"] == [
-        {"before": {"order_id": "C536379", "sku": "85123A", "quantity": -6},
-         "after": {"cancels": "536365", "quantity": 6}}
-    ]  # fmt: skip
+        {
+            "before": {"order_id": "C536379", "sku": "85123A", "quantity": -6},
+            "after": {"cancels": "536365", "quantity": 6},
+        }
+    ]
 
 
 def test_an_unterminated_quote_at_row_10_costs_that_row_only(bring) -> None:
@@ -156,7 +185,10 @@ def test_an_unterminated_quote_at_row_10_costs_that_row_only(bring) -> None:
 def test_short_rows_and_zero_bytes_are_set_aside(bring) -> None:
     record = bring(SMALL + b"1,2,3\n536400,\0,X,1,2011-01-05 10:00,2.00,7,UK\n")
     assert ledger(record) == (10, 5, 1, 4)
-    assert list(record.rejects.values_list("line", "code"))[2:] == [(10, "field_count"), (11, "nul_byte")]
+    assert list(record.rejects.values_list("line", "code"))[2:] == [
+        (10, "field_count"),
+        (11, "nul_byte"),
+    ]
 
 
 def test_a_field_of_50_mb_is_set_aside_and_the_rest_goes_in(bring) -> None:
@@ -173,13 +205,28 @@ def test_other_encodings_delimiters_and_marks_go_in(bring) -> None:
         "1;T1;Teekanne für große;2;31.12.2011 10:00;1.234,50;7\n"
     )
     record = bring(
-        text.encode("cp1252"), encoding="cp1252", date_style="dmy", decimal=",", currency="EUR",
-        mapping={"order_id": "Bestellung", "sku": "Artikel", "description": "Name", "quantity": "Menge",
-                 "placed_at": "Datum", "unit_price": "Preis", "customer_id": "Kunde"},
-    )  # fmt: skip
+        text.encode("cp1252"),
+        encoding="cp1252",
+        date_style="dmy",
+        decimal=",",
+        currency="EUR",
+        mapping={
+            "order_id": "Bestellung",
+            "sku": "Artikel",
+            "description": "Name",
+            "quantity": "Menge",
+            "placed_at": "Datum",
+            "unit_price": "Preis",
+            "customer_id": "Kunde",
+        },
+    )
     assert ledger(record) == (1, 1, 0, 0)
     line = OrderLine.objects.get()
-    assert (line.description, line.total, line.order.currency) == ("Teekanne für große", Decimal("2469.00"), "EUR")
+    assert (line.description, line.total, line.order.currency) == (
+        "Teekanne für große",
+        Decimal("2469.00"),
+        "EUR",
+    )
 
 
 def test_formula_cells_are_stored_as_they_came(bring) -> None:
@@ -197,7 +244,10 @@ def test_outliers_are_flagged_and_kept(bring) -> None:
     rows.append(b"C901,A1,TEA,-80995,2011-01-06 10:12,2.00,8,UK\n")
     record = bring(HEAD + b"".join(rows))
     assert record.stored == 201
-    assert sorted(OrderLine.objects.filter(outlier=True).values_list("quantity", flat=True)) == [-80995, 80995]
+    assert sorted(OrderLine.objects.filter(outlier=True).values_list("quantity", flat=True)) == [
+        -80995,
+        80995,
+    ]
     assert record.report["rules"]["outlier_quantity"]["rows"] == 2
     assert Order.objects.get(external_id="900").status == "returned"
 
@@ -318,5 +368,7 @@ def test_the_shipped_history_is_a_demo_import(db, monkeypatch, tmp_path: Path) -
     assert person.first_name
     assert person.identities.filter(kind="email", value=person.email).exists()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM ingestion_consent WHERE NOT proof @> '{\"demo\": true}'")
+        cursor.execute(
+            "SELECT count(*) FROM ingestion_consent WHERE NOT proof @> '{\"demo\": true}'"
+        )
         assert cursor.fetchone()[0] == 0

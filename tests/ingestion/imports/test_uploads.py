@@ -70,14 +70,23 @@ def test_a_needed_field_without_a_column_is_named() -> None:
     record = receive(b"order,thing,qty,date,price\n1,A,2,2011-01-05,3\n", kind="orders")
     with pytest.raises(Invalid) as refused:
         uploads.start(record=record, now=NOW)
-    assert (refused.value.field, refused.value.message) == ("sku", "Choose a column for Product code.")
+    assert (refused.value.field, refused.value.message) == (
+        "sku",
+        "Choose a column for Product code.",
+    )
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("timezone", "Mars/Base"), ("encoding", "utf-7"), ("delimiter", "x"), ("decimal", "·"),
-     ("date_style", "guess"), ("currency", "pounds")],
-)  # fmt: skip
+    [
+        ("timezone", "Mars/Base"),
+        ("encoding", "utf-7"),
+        ("delimiter", "x"),
+        ("decimal", "·"),
+        ("date_style", "guess"),
+        ("currency", "pounds"),
+    ],
+)
 def test_a_choice_that_is_not_on_the_list_is_refused(option, value) -> None:
     record = receive(GOOD)
     with pytest.raises(Invalid):
@@ -110,11 +119,14 @@ def test_a_full_disk_is_told_and_leaves_nothing(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("../../etc/passwd.csv", "passwd.csv"), ("a\r\nSet-Cookie: x.csv", "aSet-Cookie: x.csv"),
-        ("\u202egnp.csv", "gnp.csv"), ("x" * 300 + ".csv", ("x" * 300 + ".csv")[-200:]), ("", "file.csv"),
+        ("../../etc/passwd.csv", "passwd.csv"),
+        ("a\r\nSet-Cookie: x.csv", "aSet-Cookie: x.csv"),
+        ("\u202egnp.csv", "gnp.csv"),
+        ("x" * 300 + ".csv", ("x" * 300 + ".csv")[-200:]),
+        ("", "file.csv"),
         ("C:\\Users\\ada\\orders.csv", "orders.csv"),
     ],
-)  # fmt: skip
+)
 def test_file_names_are_shown_safely_and_never_used_on_disk(name, shown) -> None:
     record = receive(GOOD, name=name)
     assert record.original_name == shown
@@ -128,8 +140,8 @@ def test_starting_twice_gives_the_same_job() -> None:
     assert uploads.start(record=record, now=NOW) == first
     assert Job.objects.count() == 1
     record.refresh_from_db()
+    record.state = "running"
     with pytest.raises(Conflict):
-        record.state = "running"
         uploads.choose(record=record, kind="orders", mapping={}, options={}, now=NOW)
 
 
@@ -138,7 +150,13 @@ def test_the_columns_of_last_time_are_suggested_next_time(bring) -> None:
     names = {"order_id": "a", "sku": "b", "quantity": "c", "placed_at": "d", "unit_price": "e"}
     bring(content, mapping=names, source="till")
     again = receive(content, kind="orders", source_name="till")
-    assert again.mapping == {"order_id": 0, "sku": 1, "quantity": 2, "placed_at": 3, "unit_price": 4}
+    assert again.mapping == {
+        "order_id": 0,
+        "sku": 1,
+        "quantity": 2,
+        "placed_at": 3,
+        "unit_price": 4,
+    }
 
 
 def test_refused_lines_come_back_as_a_csv_that_no_spreadsheet_runs(bring) -> None:
@@ -163,7 +181,15 @@ def test_refused_lines_come_back_as_a_csv_that_no_spreadsheet_runs(bring) -> Non
 
 @pytest.mark.parametrize(
     ("cell", "safe"),
-    [("=1+1", "'=1+1"), ("+44", "+44"), ("-1.5", "-1.5"), ("\tx", "'\tx"), ("＝1", "'＝1"), (" =1", "' =1"), ("a=1", "a=1")],
+    [
+        ("=1+1", "'=1+1"),
+        ("+44", "+44"),
+        ("-1.5", "-1.5"),
+        ("\tx", "'\tx"),
+        ("＝1", "'＝1"),
+        (" =1", "' =1"),
+        ("a=1", "a=1"),
+    ],
 )
 def test_numbers_stay_numbers_and_formulas_become_text(cell, safe) -> None:
     assert rejects.safe_cell(cell) == safe

@@ -11,7 +11,15 @@ from ingestion.preprocess import columns, records
 def scan(tmp_path: Path):
     """scan(bytes, columns=n) → [(line, raw)], [(line, code)] over all batches."""
 
-    def run(content: bytes, *, width: int, header: bool = True, encoding="utf-8", delimiter=",", block=None):
+    def run(
+        content: bytes,
+        *,
+        width: int,
+        header: bool = True,
+        encoding="utf-8",
+        delimiter=",",
+        block=None,
+    ):
         path = tmp_path / "file.csv"
         path.write_bytes(content)
         good, bad = [], []

@@ -51,9 +51,14 @@ def test_the_delimiter_is_the_mark_that_splits_evenly(inspect, delimiter) -> Non
 
 @pytest.mark.parametrize(
     ("encoding", "mark"),
-    [("utf-8", b""), ("utf-8", b"\xef\xbb\xbf"), ("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff"),
-     ("utf-16-le", b"")],
-)  # fmt: skip
+    [
+        ("utf-8", b""),
+        ("utf-8", b"\xef\xbb\xbf"),
+        ("utf-16-le", b"\xff\xfe"),
+        ("utf-16-be", b"\xfe\xff"),
+        ("utf-16-le", b""),
+    ],
+)
 def test_unicode_is_recognised_with_and_without_its_mark(inspect, encoding, mark) -> None:
     found = inspect(mark + "name;town\nAda;København\nBen;Oslo\n".encode(encoding))
     assert (found.encoding, found.encoding_sure, found.header) == (encoding, True, ["name", "town"])
@@ -75,7 +80,11 @@ def test_a_few_broken_lines_leave_a_utf8_file_utf8(inspect) -> None:
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
 def test_compressed_files_are_known_by_their_content(inspect, pack) -> None:
     found = inspect(pack(b"a,b\n1,2\n"))
-    assert (found.compression in ("gz", "xz"), found.header, found.rows) == (True, ["a", "b"], [["1", "2"]])
+    assert (found.compression in ("gz", "xz"), found.header, found.rows) == (
+        True,
+        ["a", "b"],
+        [["1", "2"]],
+    )
 
 
 def test_headers_that_would_be_mixed_up_are_told(inspect) -> None:

@@ -9,16 +9,28 @@ from ingestion.preprocess.orders import ADJUSTMENT, FEE, PRODUCT, RETURN
 
 HEAD = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 MAPPING = {
-    "order_id": 0, "sku": 1, "description": 2, "quantity": 3, "placed_at": 4, "unit_price": 5,
-    "customer_id": 6, "country": 7,
-}  # fmt: skip
+    "order_id": 0,
+    "sku": 1,
+    "description": 2,
+    "quantity": 3,
+    "placed_at": 4,
+    "unit_price": 5,
+    "customer_id": 6,
+    "country": 7,
+}
 WHEN = "2011-07-01 09:00"
 
 
 def row(
-    order="536365", sku="85123A", text="WHITE HOLDER", quantity="6", at=WHEN, price="2.55", who="17850",
+    order="536365",
+    sku="85123A",
+    text="WHITE HOLDER",
+    quantity="6",
+    at=WHEN,
+    price="2.55",
+    who="17850",
     country="United Kingdom",
-) -> str:  # fmt: skip
+) -> str:
     return ",".join([order, sku, text, quantity, at, price, who, country]) + "\n"
 
 
@@ -36,7 +48,12 @@ def test_a_plain_line_is_kept_exactly(batch) -> None:
     assert (clean.faults, clean.duplicates, len(clean)) == ([], 0, 1)
     assert clean.orders == ["536365"]
     assert clean.skus == ["85123A"]
-    assert (clean.quantity[0], clean.price[0], clean.cents[0], clean.kind[0]) == (6, 25_500, 1530, PRODUCT)
+    assert (clean.quantity[0], clean.price[0], clean.cents[0], clean.kind[0]) == (
+        6,
+        25_500,
+        1530,
+        PRODUCT,
+    )
     assert clean.placed[0].isoformat() == "2011-07-01T08:00:00+00:00"
     assert [person.external_id for person in clean.people] == ["17850"]
     assert clean.people[0].country == "GB"
@@ -45,7 +62,10 @@ def test_a_plain_line_is_kept_exactly(batch) -> None:
 def test_a_credit_note_is_cancelled_and_its_lines_are_returns(batch) -> None:
     clean = cleaned(batch, row("C536379", quantity="-6"), row())
     assert clean.kind.tolist() == [RETURN, PRODUCT]
-    assert dict(zip(clean.orders, clean.order_cancelled.tolist(), strict=True)) == {"C536379": True, "536365": False}
+    assert dict(zip(clean.orders, clean.order_cancelled.tolist(), strict=True)) == {
+        "C536379": True,
+        "536365": False,
+    }
     assert rules(clean)["cancellations"] == 1
 
 
@@ -78,7 +98,11 @@ def test_rows_that_differ_only_in_spelling_are_duplicates(batch) -> None:
 
 def test_fees_and_zero_prices_are_kept_apart_from_sales(batch) -> None:
     clean = cleaned(
-        batch, row(sku="POST"), row(price="0"), row(sku="m", price="0"), row(quantity="-80", price="0")
+        batch,
+        row(sku="POST"),
+        row(price="0"),
+        row(sku="m", price="0"),
+        row(quantity="-80", price="0"),
     )
     assert clean.kind.tolist() == [FEE, ADJUSTMENT, FEE, ADJUSTMENT]
     assert rules(clean)["not_goods"] == 2
@@ -87,8 +111,12 @@ def test_fees_and_zero_prices_are_kept_apart_from_sales(batch) -> None:
 
 
 def test_a_negative_price_is_refused(batch) -> None:
-    clean = cleaned(batch, row("A563186", "B", "Adjust bad debt", "1", WHEN, "-11062.06", ""), row())
-    assert [(f.line, f.code, f.field) for f in clean.faults] == [(2, "negative_price", "unit_price")]
+    clean = cleaned(
+        batch, row("A563186", "B", "Adjust bad debt", "1", WHEN, "-11062.06", ""), row()
+    )
+    assert [(f.line, f.code, f.field) for f in clean.faults] == [
+        (2, "negative_price", "unit_price")
+    ]
     assert clean.faults[0].raw.startswith("A563186,B,Adjust bad debt")
     assert rules(clean)["negative_price"] == 1
     assert len(clean) == 1
@@ -96,37 +124,58 @@ def test_a_negative_price_is_refused(batch) -> None:
 
 def test_what_cannot_be_read_is_refused_with_its_field_and_value(batch) -> None:
     clean = cleaned(
-        batch, row(order=""), row(sku=""), row(quantity="many"), row(quantity="0"), row(at="31/12/2011"),
-        row(price="free"), row(quantity="2147483647", price="99999999"), row(),
-    )  # fmt: skip
+        batch,
+        row(order=""),
+        row(sku=""),
+        row(quantity="many"),
+        row(quantity="0"),
+        row(at="31/12/2011"),
+        row(price="free"),
+        row(quantity="2147483647", price="99999999"),
+        row(),
+    )
     assert [(f.line, f.code, f.field) for f in clean.faults] == [
-        (2, "missing", "order_id"), (3, "missing", "sku"), (4, "not_a_number", "quantity"),
-        (5, "zero_quantity", "quantity"), (6, "not_a_date", "placed_at"), (7, "not_a_number", "unit_price"),
+        (2, "missing", "order_id"),
+        (3, "missing", "sku"),
+        (4, "not_a_number", "quantity"),
+        (5, "zero_quantity", "quantity"),
+        (6, "not_a_date", "placed_at"),
+        (7, "not_a_number", "unit_price"),
         (8, "number_too_large", "unit_price"),
-    ]  # fmt: skip
+    ]
     assert clean.faults[2].facts == {"value": "many"}
     assert clean.line.tolist() == [9]
 
 
 def test_countries_and_codes_are_unified_and_told(batch) -> None:
     clean = cleaned(
-        batch, row("1", country="EIRE"), row("2", country="Unspecified"), row("3", country="RSA", sku="15056bl")
+        batch,
+        row("1", country="EIRE"),
+        row("2", country="Unspecified"),
+        row("3", country="RSA", sku="15056bl"),
     )
     assert clean.order_country == ["IE", "", "ZA"]
     assert clean.skus == ["85123A", "15056BL"]
     found = clean.findings.rules
     assert (found["country_normalised"]["rows"], found["country_unknown"]["rows"]) == (2, 1)
     assert found["country_normalised"]["examples"][0] == {
-        "line": 2, "before": {"country": "EIRE"}, "after": {"country": "IE"},
-    }  # fmt: skip
+        "line": 2,
+        "before": {"country": "EIRE"},
+        "after": {"country": "IE"},
+    }
     assert found["code_case"]["examples"] == [
         {"line": 4, "before": {"sku": "15056bl"}, "after": {"sku": "15056BL"}}
     ]
 
 
 def test_decimal_commas_and_day_first_dates_are_read_as_told(batch) -> None:
-    clean = cleaned(batch, row(at="01/07/2011 09:00", price='"1.234,50"'), date_style="dmy", decimal=",")
-    assert (clean.price[0], clean.placed[0].isoformat()) == (12_345_000, "2011-07-01T08:00:00+00:00")
+    clean = cleaned(
+        batch, row(at="01/07/2011 09:00", price='"1.234,50"'), date_style="dmy", decimal=","
+    )
+    assert (clean.price[0], clean.placed[0].isoformat()) == (
+        12_345_000,
+        "2011-07-01T08:00:00+00:00",
+    )
 
 
 def test_the_order_takes_the_moment_and_person_of_its_first_line(batch) -> None:

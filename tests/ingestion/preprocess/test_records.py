@@ -98,10 +98,14 @@ def test_a_field_of_50_mb_is_a_fault_and_costs_no_memory(tmp_path: Path) -> None
 
 def test_the_same_records_can_be_left_out_again(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
-    path.write_bytes(b"a,b\n" + b"".join(b"%d,1\n" % n if n % 3 else b"%d\n" % n for n in range(40)))
+    path.write_bytes(
+        b"a,b\n" + b"".join(b"%d,1\n" % n if n % 3 else b"%d\n" % n for n in range(40))
+    )
 
     def lines(left_out: int) -> list[int]:
-        batches = records.scan(path, encoding="utf-8", delimiter=",", columns=2, header=True, block=32)
+        batches = records.scan(
+            path, encoding="utf-8", delimiter=",", columns=2, header=True, block=32
+        )
         return sorted(
             line
             for batch in records.skip(batches, left_out)
@@ -131,7 +135,9 @@ cells = st.text(
     rows=st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=30),
     block=st.sampled_from([None, 64, 11]),
 )
-def test_whatever_a_csv_writer_writes_is_read_back_row_for_row(tmp_path_factory, rows, block) -> None:
+def test_whatever_a_csv_writer_writes_is_read_back_row_for_row(
+    tmp_path_factory, rows, block
+) -> None:
     rows = [row for row in rows if any(row)]
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -140,8 +146,10 @@ def test_whatever_a_csv_writer_writes_is_read_back_row_for_row(tmp_path_factory,
     path = tmp_path_factory.mktemp("csv") / "file.csv"
     path.write_bytes(text.getvalue().encode())
     raws = []
-    for batch in records.scan(path, encoding="utf-8", delimiter=",", columns=3, header=True, block=block):
+    for batch in records.scan(
+        path, encoding="utf-8", delimiter=",", columns=3, header=True, block=block
+    ):
         assert batch.faults == []
         raws += [batch.raw(i) for i in range(len(batch.line))]
     read = [next(csv.reader(io.StringIO(raw + "\n", newline=""), strict=True)) for raw in raws]
-    assert read == [[cell for cell in row] for row in rows]
+    assert read == rows

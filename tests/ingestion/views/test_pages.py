@@ -1,4 +1,4 @@
-"""Pages of the data: each renders within its questions, and the import walks from file to report."""
+"""Pages of the data: each renders in few questions, and an import walks from file to report."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -25,12 +25,21 @@ def marketer(client: Client) -> Client:
 
 
 def upload(client: Client, content: bytes = CONTENT, name: str = "orders.csv"):
-    return client.post(reverse("ingestion:import-new"), {"file": SimpleUploadedFile(name, content), "source": "till"})
+    return client.post(
+        reverse("ingestion:import-new"),
+        {"file": SimpleUploadedFile(name, content), "source": "till"},
+    )
 
 
 def mapped(record: ImportJob) -> dict[str, str]:
     columns = {f"column-{name}": str(index) for name, index in record.mapping.items()}
-    return {"kind": record.kind, "has_header": "on", "source": "till", "was": record.kind, **columns}
+    return {
+        "kind": record.kind,
+        "has_header": "on",
+        "source": "till",
+        "was": record.kind,
+        **columns,
+    }
 
 
 def test_an_import_walks_from_file_to_report(marketer, django_assert_max_num_queries) -> None:
@@ -46,17 +55,23 @@ def test_an_import_walks_from_file_to_report(marketer, django_assert_max_num_que
     assert "data-poll" in marketer.get(detail).content.decode()
     jobs.run(job_id=Job.objects.get().pk)
     with django_assert_max_num_queries(20):
-        page = marketer.get(reverse("ingestion:import-live", args=[record.public_id])).content.decode()
+        page = marketer.get(
+            reverse("ingestion:import-live", args=[record.public_id])
+        ).content.decode()
     assert "data-poll" not in page
     assert "Exact duplicates" in page
     assert "Quantity: “x” is not a number." in page
     assert "EIRE" in page
-    csv = b"".join(marketer.get(reverse("ingestion:import-rejects", args=[record.public_id])).streaming_content)
+    csv = b"".join(
+        marketer.get(reverse("ingestion:import-rejects", args=[record.public_id])).streaming_content
+    )
     assert b"2,A1,TEAPOT,x" in csv
     assert OrderLine.objects.count() == 1
 
 
-@pytest.mark.parametrize(("content", "words"), [(b"", "is empty"), (b"\x89PNG\r\n", "a picture"), (None, "No file")])
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "is empty"), (b"\x89PNG\r\n", "a picture"), (None, "No file")]
+)
 def test_a_file_that_is_no_table_is_refused_on_the_page(marketer, content, words) -> None:
     data = {} if content is None else {"file": SimpleUploadedFile("x.csv", content)}
     answer = marketer.post(reverse("ingestion:import-new"), data)
@@ -78,8 +93,9 @@ def test_other_reading_choices_are_tried_without_storing_them(marketer) -> None:
     before = dict(record.options)
     answer = marketer.post(
         reverse("ingestion:import-preview", args=[record.public_id]),
-        {**mapped(record), "delimiter": ",", "encoding": "utf-8"}, headers={"HX-Request": "true"},
-    )  # fmt: skip
+        {**mapped(record), "delimiter": ",", "encoding": "utf-8"},
+        headers={"HX-Request": "true"},
+    )
     assert "Only one column was found" in answer.content.decode()
     record.refresh_from_db()
     assert record.options == before
@@ -89,7 +105,8 @@ def test_a_missing_column_is_told_and_nothing_starts(marketer) -> None:
     upload(marketer)
     record = ImportJob.objects.get()
     answer = marketer.post(
-        reverse("ingestion:import-map", args=[record.public_id]), {**mapped(record), "column-sku": ""}
+        reverse("ingestion:import-map", args=[record.public_id]),
+        {**mapped(record), "column-sku": ""},
     )
     assert answer.status_code == 422
     assert "Choose a column for Product code." in answer.content.decode()
@@ -106,16 +123,28 @@ def test_people_are_found_and_paged(marketer, django_assert_max_num_queries) -> 
         with django_assert_max_num_queries(20):
             answer = marketer.get(url)
         seen += [row.email for row in answer.context["rows"]]
-        url = f"{reverse('ingestion:customer-list')}?after={answer.context['next']}" if answer.context["next"] else ""
+        url = (
+            f"{reverse('ingestion:customer-list')}?after={answer.context['next']}"
+            if answer.context["next"]
+            else ""
+        )
     assert len(seen) == len(set(seen)) == 120
     assert seen[:2] == [people[0].email, people[1].email]
 
 
 @pytest.mark.parametrize(
     ("query", "found"),
-    [("q=ada", ["ada"]), ("q=ben%40exam", ["ben"]), ("q=%25", []), ("q=_", []), ("country=FR", ["cleo"]),
-     ("reach=no", ["cleo"]), ("reach=yes&order=new", ["ben", "ada"]), ("after=zzzz", ["cleo", "ben", "ada"])],
-)  # fmt: skip
+    [
+        ("q=ada", ["ada"]),
+        ("q=ben%40exam", ["ben"]),
+        ("q=%25", []),
+        ("q=_", []),
+        ("country=FR", ["cleo"]),
+        ("reach=no", ["cleo"]),
+        ("reach=yes&order=new", ["ben", "ada"]),
+        ("after=zzzz", ["cleo", "ben", "ada"]),
+    ],
+)
 def test_search_filters_and_forged_cursors(marketer, query, found) -> None:
     factories.customer("ada")
     factories.customer("ben")
@@ -135,11 +164,17 @@ def test_every_order_pages_to_the_end(marketer, order) -> None:
         answer = marketer.get(url)
         seen += [row.pk for row in answer.context["rows"]]
         following = answer.context["next"]
-        url = f"{reverse('ingestion:customer-list')}?order={order}&after={following}" if following else ""
+        url = (
+            f"{reverse('ingestion:customer-list')}?order={order}&after={following}"
+            if following
+            else ""
+        )
     assert len(seen) == len(set(seen)) == 55
 
 
-@pytest.mark.parametrize("name", ["import-list", "import-new", "data-health", "product-list", "customer-list"])
+@pytest.mark.parametrize(
+    "name", ["import-list", "import-new", "data-health", "product-list", "customer-list"]
+)
 def test_each_page_renders_empty_and_filled(marketer, django_assert_max_num_queries, name) -> None:
     marketer.get(reverse("ingestion:import-list"))
     for _ in range(2):
