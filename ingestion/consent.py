@@ -161,4 +161,5 @@ def mailable(
 
 def may_mail(customer_id: int, *, channel: str = "email", purpose: str = "marketing") -> bool:
     """Whether one person may be written to now."""
-    return mailable([customer_id], channel=channel, purpose=purpose).filter(reason="").exists()
+    person = mailable([customer_id], channel=channel, purpose=purpose).first()
+    return person is not None and person.reason == ""  # type: ignore[attr-defined]

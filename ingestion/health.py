@@ -92,4 +92,4 @@ def reject_reasons() -> list[dict[str, Any]]:
         .annotate(n=Count("id"), last=Count("import_job", distinct=True))
         .order_by("-n")[:20]
     )
-    return list(rows)
+    return [dict(row) for row in rows]

@@ -126,7 +126,7 @@ def _insert(fresh: dict[int, Person], added: dict[Name, int], now: datetime, is_
         return value if value and added.get((kind, value)) == owner else None
 
     rows = list(fresh.items())
-    columns = [
+    columns: list[Any] = [
         [i for i, _ in rows],
         [own(EXTERNAL, p.external_id, i) for i, p in rows],
         [own(EMAIL, p.email, i) for i, p in rows],

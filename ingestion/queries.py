@@ -161,6 +161,5 @@ def overview() -> Overview:
 
 def customers_of(*, external_ids: Sequence[str]) -> dict[str, int]:
     """Our ids of people by the shop's numbers."""
-    return dict(
-        Customer.objects.filter(external_id__in=list(external_ids)).values_list("external_id", "id")
-    )
+    rows = Customer.objects.filter(external_id__in=list(external_ids))
+    return {str(row.external_id): row.pk for row in rows.only("external_id")}

@@ -1,6 +1,5 @@
 """Imports for integrators: send a file, get a job, read its ledger."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -48,7 +47,7 @@ def body_of(row: ImportJob) -> dict[str, Any]:
     }
 
 
-def _json(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _json(data: Any, name: str) -> dict[str, Any]:
     text = data.get(name)
     if not text:
         return {}
@@ -105,7 +104,9 @@ class ImportList(View):
             raise Invalid(
                 _("Send the file as the form field “file”."), code="file_missing", field="file"
             )
-        chosen, options = _json(request.data, "mapping"), _json(request.data, "options")
+        form: Any = request.data
+        user: Any = request.user
+        chosen, options = _json(form, "mapping"), _json(form, "options")
         unknown = sorted(set(options) - set(OPTIONS))
         if unknown:
             raise Invalid(
@@ -118,9 +119,9 @@ class ImportList(View):
             record = uploads.receive(
                 chunks=file.chunks(),
                 name=file.name or "",
-                kind=request.data.get("kind", ""),
-                source_name=request.data.get("source", ""),
-                user=request.user,
+                kind=form.get("kind", ""),
+                source_name=form.get("source", ""),
+                user=user,
                 now=now,
             )
             seen = uploads.look(record, again=options, kind=record.kind)
@@ -132,7 +133,7 @@ class ImportList(View):
                 options={**seen.options, **options},
                 now=now,
             )
-            job = uploads.start(record=record, user=request.user, now=now)
+            job = uploads.start(record=record, user=user, now=now)
         response = accepted(job)
         record.refresh_from_db()
         response.data = {**response.data, "import": body_of(record)}

@@ -88,7 +88,7 @@ class LineOut(LineIn):
 class OrderIn(serializers.Serializer):
     external_id = serializers.CharField(max_length=100)
     placed_at = serializers.DateTimeField()
-    source = serializers.CharField(max_length=100, required=False)
+    source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]
     currency = serializers.CharField(max_length=3, required=False)
     country = serializers.CharField(max_length=80, required=False)
     customer = CustomerIn(required=False)
@@ -98,7 +98,7 @@ class OrderIn(serializers.Serializer):
 
 class OrderOut(serializers.Serializer):
     id = serializers.IntegerField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     external_id = serializers.CharField()
     customer = serializers.CharField(allow_null=True)
     placed_at = serializers.DateTimeField()
@@ -127,7 +127,7 @@ class EventOut(serializers.Serializer):
     anonymous_id = serializers.CharField()
     type = serializers.CharField()
     properties = serializers.DictField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     message_id = serializers.CharField()
 
 
@@ -157,7 +157,7 @@ class ImportIn(serializers.Serializer):
     kind = serializers.ChoiceField(
         choices=["orders", "customers", "products", "events"], required=False
     )
-    source = serializers.CharField(max_length=100, required=False)
+    source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]
     mapping = serializers.CharField(
         required=False, help_text='JSON object: field to column name, such as {"sku": "StockCode"}'
     )
@@ -171,7 +171,7 @@ class ImportIn(serializers.Serializer):
 class ImportOut(serializers.Serializer):
     id = serializers.UUIDField()
     kind = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     name = serializers.CharField()
     state = serializers.CharField()
     received = serializers.IntegerField()

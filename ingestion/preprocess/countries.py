@@ -67,7 +67,12 @@ def code(name: str) -> str | None:
     if text.casefold() in _ALSO:
         return _ALSO[text.casefold()] or ""
     if len(text) in (2, 3):
-        found = pycountry.countries.get(**{f"alpha_{len(text)}": text.upper()})
+        upper = text.upper()
+        found = (
+            pycountry.countries.get(alpha_2=upper)
+            if len(text) == 2
+            else pycountry.countries.get(alpha_3=upper)
+        )
         return found.alpha_2 if found else None
     try:
         return str(pycountry.countries.lookup(text).alpha_2)

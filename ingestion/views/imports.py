@@ -115,8 +115,8 @@ def import_new(request: HttpRequest) -> HttpResponse:
                 chunks=file.chunks(),
                 name=file.name or "",
                 source_name=request.POST.get("source", ""),
-                user=request.user,
-                now=timezone.now(),  # type: ignore[arg-type]
+                user=request.user,  # type: ignore[arg-type]
+                now=timezone.now(),
             )
         except Refused as refusal:
             context["refused"] = refusal
@@ -240,7 +240,9 @@ def _mapping_context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
             for field in schemas.KINDS[kind]
         ],
         "columns": columns,
-        "preview_head": [(c["name"], named.get(c["index"], "")) for c in columns],
+        "preview_head": [
+            (name, named.get(index, "")) for index, name in enumerate(seen.detected.header)
+        ],
         "preview": [row[: len(columns)] for row in rows[:PREVIEW]],
         "encodings": [(name, ENCODINGS[name]) for name in detect.ENCODINGS],
         "delimiters": [
@@ -318,7 +320,7 @@ def _pairs(values_: dict[str, Any]) -> list[tuple[str, str]]:
 
 @require_GET
 @page("view")
-def import_rejects(request: HttpRequest, public_id: UUID) -> StreamingHttpResponse:
+def import_rejects(request: HttpRequest, public_id: UUID) -> Any:
     """The quarantined lines as a CSV; cells that a spreadsheet would run are made harmless."""
     record = _record(public_id)
     response = StreamingHttpResponse(

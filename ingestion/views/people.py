@@ -96,9 +96,9 @@ def matching(wish: Wish) -> QuerySet[Customer]:
         people = people.filter(country=wish.country)
     people = consent.mailable(people)
     if wish.reach == "yes":
-        people = people.filter(reason="")
+        people = people.filter(Q(reason=""))
     elif wish.reach == "no":
-        people = people.exclude(reason="")
+        people = people.filter(~Q(reason=""))
     return people
 
 
