@@ -30,7 +30,7 @@ def save(
     origin: dict[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Segment:
-    """Store a new segment, or a new rule of `segment`, with its size now; RuleFault for the rule."""
+    """Store a new segment, or a new rule of `segment`, with its size; RuleFault for the rule."""
     now = now or timezone.now()
     name = name.strip()
     if not name or len(name) > 120 or "\x00" in name:
@@ -68,7 +68,7 @@ def _person(actor: User | ApiKey | None) -> User | None:
 
 
 def read(rule: object, *, segment_id: int | None = None) -> Node:
-    """Parse a rule and make sure everything it names is there and that it does not contain itself."""
+    """Parse a rule and make sure all it names is there and that it does not contain itself."""
     node = compiler.read(rule)
     compiler.to_q(node, as_of=timezone.now(), within=(segment_id,) if segment_id else ())
     return node

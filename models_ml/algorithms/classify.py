@@ -46,7 +46,7 @@ def auc(label: Bools, score: Floats) -> float:
 def auc_gain(
     label: Bools, score: Floats, rival: Floats, *, seed: int, draws: int = 400
 ) -> Interval:
-    """AUC of `score` minus AUC of `rival`, with the 95% interval of a paired bootstrap over rows."""
+    """AUC of `score` minus AUC of `rival`, with the 95% interval of a paired bootstrap."""
     rng = np.random.default_rng(seed)
     n = label.size
     gains = np.empty(draws)

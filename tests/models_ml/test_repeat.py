@@ -24,14 +24,22 @@ pytestmark = pytest.mark.django_db
 
 
 def history(people: int, *, planted: bool) -> None:
-    """360 days of orders. Planted: a third buys ten units or more, every 40 to 50 days."""
+    """360 days of orders. Planted: regulars, casual buyers and people who order once, by thirds.
+
+    How many units they buy tells them apart; regulars order every 80 to 89 days, for good.
+    """
     rng = np.random.default_rng(5)
     source, product = factories.source(), factories.product("P")
-    made = Customer.objects.bulk_create(Customer(external_id=f"x{n}") for n in range(people))
+    made = Customer.objects.bulk_create(
+        Customer(id=1_000_000 + n, external_id=f"x{n}") for n in range(people)
+    )
     orders, units = [], []
     for n, person in enumerate(made):
-        regular = planted and n % 3 == 0
-        at = NOW - timedelta(days=float(360 - rng.uniform(0, 60)))
+        kind = n % 3 if planted else 1
+        at = NOW - timedelta(days=float(360 - rng.uniform(0, 360 if kind == 2 else 60)))
+        gap = {0: lambda: rng.uniform(80, 89), 1: lambda: rng.exponential(120), 2: lambda: 999}[
+            kind
+        ]
         while at < NOW:
             number = f"h{len(orders)}"
             orders.append(
@@ -40,8 +48,9 @@ def history(people: int, *, planted: bool) -> None:
                     currency="GBP",
                 )
             )  # fmt: skip
-            units.append(int(rng.integers(10, 15) if regular else rng.integers(1, 5)))
-            at += timedelta(days=float(rng.uniform(40, 50) if regular else rng.exponential(120)))
+            low = {0: 10, 1: 5, 2: 1}[kind]
+            units.append(int(rng.integers(low, low + 4)))
+            at += timedelta(days=float(gap()))
     OrderLine.objects.bulk_create(
         OrderLine(
             order=order, line_no=1, customer_id=order.customer_id, product=product,
