@@ -66,6 +66,16 @@ def take_folder(var: Path, address: str) -> IO[str]:
     return file
 
 
+def read_port(text: str) -> int:
+    """The number of a port. Raises StartError for anything else."""
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise StartError(
+            f"PORT={text} is not a port: give a number from 1 to 65535, such as PORT=8001. "
+            "Nothing was started."
+        )
+    return int(text)
+
+
 def require_port(port: int) -> None:
     """Raises StartError when something listens on the port already."""
     if _is_free(port):

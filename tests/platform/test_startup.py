@@ -30,7 +30,9 @@ def test_a_port_in_use_is_named_with_a_free_one_to_use():
 
 def test_a_second_start_from_the_same_folder_says_where_the_first_one_runs(tmp_path: Path):
     first = startup.take_folder(tmp_path, "http://127.0.0.1:8000")
-    with pytest.raises(startup.StartError, match=r"already runs from this folder: http://127.0.0.1"):
+    with pytest.raises(
+        startup.StartError, match=r"already runs from this folder: http://127.0.0.1"
+    ):
         startup.take_folder(tmp_path, "http://127.0.0.1:8001")
     first.close()
 

@@ -84,8 +84,8 @@ def test_children_end_when_the_supervisor_itself_is_killed(tmp_path, wait_for):
         "import sys, time; from pathlib import Path;"
         "from marketing.supervisor import Program, Supervisor;"
         "made = Supervisor(Path(sys.argv[1]), print);"
-        "made.start(Program('sleeper', [sys.executable, '-S', '-c', 'import time; time.sleep(9)']));"
-        "print(made.processes()['sleeper'], flush=True); time.sleep(99)"
+        "made.start(Program('sleeper', [sys.executable, '-S', '-c', 'import time; time.sleep(9)']))"
+        ";print(made.processes()['sleeper'], flush=True); time.sleep(99)"
     )
     supervisor = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT

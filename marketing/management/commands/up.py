@@ -57,7 +57,7 @@ class Command(BaseCommand):
     # --- start ---
 
     def _start(self) -> None:
-        port = int(os.environ.get("PORT") or 8000)
+        port = startup.read_port(os.environ.get("PORT") or "8000")
         self.address = f"http://127.0.0.1:{port}"
         self.with_demo = (os.environ.get("DEMO") or "1") != "0"
         var: Path = settings.VAR_DIR
@@ -196,8 +196,8 @@ def _worker(queue: str, processes: int, **environment: str) -> Program:
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     if queue == "train":
-        # One model may need more memory than any other task, and loading torch again costs time.
-        command += ["--max-memory-per-child", "6000000"]
+        # A model may take as much memory as it needs; afterwards its process makes room.
+        command += ["--max-memory-per-child", "1000000"]
     environment = {"STATEMENT_TIMEOUT_MS": "300000", **environment}
     return Program(f"worker-{queue}", command, environment, patience=8.0)
 
