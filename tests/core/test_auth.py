@@ -57,7 +57,9 @@ def test_no_key_is_answered_with_401_and_the_one_error_shape() -> None:
     assert set(answer.json()["error"]) == {"code", "message", "field", "remedy", "items"}
 
 
-@pytest.mark.parametrize("secret", ["pk_", "nonsense", "pk_00000000_wrong", "pk_a_b_c", "pk_\xe9_\xe9"])
+@pytest.mark.parametrize(
+    "secret", ["pk_", "nonsense", "pk_00000000_wrong", "pk_a_b_c", "pk_\xe9_\xe9"]
+)
 def test_a_wrong_key_is_refused(secret: str) -> None:
     assert caller(secret).get("/api/v1/jobs/").status_code == 401
 
