@@ -28,6 +28,12 @@ class Store:
         self._numbers = itertools.count()
         self.received = 0
 
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, name: str, replies: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        return [*replies[:-1], "250-PIPELINING", *replies[-1:]]
+
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         head = f"X-Envelope-From: {envelope.mail_from}\r\n" + "".join(
             f"X-Envelope-To: {recipient}\r\n" for recipient in envelope.rcpt_tos

@@ -16,6 +16,14 @@ from ingestion.models import Customer
 
 LEASE_SECONDS = 15
 GIVE_UP_HOURS = 72
+_MARK_ONE = """
+    UPDATE campaigns_message
+    SET state = %s, reason = %s, error = %s, subject = %s, owner = '', lease_until = NULL,
+        sent_at = CASE WHEN %s = 'sent' THEN clock_timestamp() END,
+        next_try_at = CASE WHEN %s = 'queued'
+            THEN clock_timestamp() + %s * interval '1 second' END
+    WHERE id = %s AND fence = %s AND state = 'sending'
+    RETURNING id, (SELECT r.state FROM campaigns_run r WHERE r.id = run_id)"""
 _GIVE_BACK = """
     UPDATE campaigns_message m
     SET state = CASE WHEN r.state = 'cancelled' THEN 'skipped' ELSE 'queued' END,
@@ -144,6 +152,12 @@ def give_back(messages: Collection[Claimed], *, wait_seconds: float = 0) -> None
 def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
     """Write outcomes durably, in one statement. Message id -> its run's state, where still ours."""
     with connection.cursor() as cursor:
+        if len(outcomes) == 1:  # the usual case, and by far the cheaper plan
+            key, fence, state, reason, error, subject, wait = outcomes[0]
+            cursor.execute(
+                _MARK_ONE, [state, reason, error, subject, state, state, wait, key, fence]
+            )
+            return dict(cursor.fetchall())
         return dict(
             execute_values(
                 cursor,

@@ -63,6 +63,7 @@ class Ready(NamedTuple):
     """A claimed message with its bytes."""
 
     message: Claimed
+    recipient: str
     subject: str
     mail: bytes
 
@@ -251,7 +252,8 @@ class Pump:
             except mime.HeaderRefused as error:
                 failures.append(self._failure(message, "address", str(error)))
             else:
-                ready.append(Ready(message, mail.subject, data))
+                recipient = mime.address("To", message.address)
+                ready.append(Ready(message, recipient, mail.subject, data))
         return ready, failures
 
     def _failure(self, message: Claimed, reason: str, why: str) -> Outcome:
@@ -310,7 +312,7 @@ class Pump:
         while (ready := batch.take()) is not None:
             try:
                 answer = line.send(
-                    sender=self.writer.sender, recipient=ready.message.address, mail=ready.mail
+                    sender=self.writer.sender, recipient=ready.recipient, mail=ready.mail
                 )
             except Unreachable as error:
                 batch.stopped, batch.trouble = True, str(error)

@@ -17,6 +17,8 @@ _DOTS = re.compile(rb"(?m)^\.")
 # Refusals that mean "no such mailbox": RFC 3463 classes 5.1.x, or the bare codes without one.
 _NO_MAILBOX = re.compile(r"\b5\.1\.(?:1|2|3|6|10)\b")
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+# Addresses arrive checked; this keeps a line break or a bracket from ever becoming a command.
+_SAFE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 MAILS_PER_LINE = 1_000
 
 
@@ -38,24 +40,21 @@ class SmtpConnection:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._smtp: smtplib.SMTP | None = None
+        self._pipelining = False
         self._used = 0
 
     def send(self, *, sender: str, recipient: str, mail: bytes) -> Answer:
         """Hand one mail over. Raises Unreachable when no session could be opened."""
         if self._used >= MAILS_PER_LINE:
             self.close()
+        if not _SAFE.fullmatch(sender) or not _SAFE.fullmatch(recipient):
+            return Answer(Verdict.FAILED, "the address cannot be written in an SMTP command")
         smtp = self._smtp or self._open()
         self._used += 1
         try:
-            code, text = smtp.mail(sender)
-            if code != 250:
-                return self._refused(code, text)
-            code, text = smtp.rcpt(recipient)
-            if code not in (250, 251):
-                return self._refused(code, text, recipient=True)
-            code, text = smtp.docmd("DATA")
-            if code != 354:
-                return self._refused(code, text)
+            refusal = self._envelope(smtp, f"FROM:<{sender}>", f"TO:<{recipient}>")
+            if refusal is not None:
+                return refusal
             if mail.startswith(b".") or b"\n." in mail:
                 mail = _DOTS.sub(b"..", mail)
             # An error here means part of the mail never left, so its final dot did not either.
@@ -73,6 +72,36 @@ class SmtpConnection:
         if code == 250:
             return Answer(Verdict.SENT, text.decode("utf-8", "replace")[:200])
         return self._refused(code, text)
+
+    def _envelope(self, smtp: smtplib.SMTP, sender: str, recipient: str) -> Answer | None:
+        """Sender, recipient and DATA, in one packet where the server allows it (RFC 2920).
+
+        None when the server waits for the mail, else its refusal.
+        """
+        if not self._pipelining:
+            for verb, argument, good in (
+                ("MAIL", sender, (250,)),
+                ("RCPT", recipient, (250, 251)),
+                ("DATA", "", (354,)),
+            ):
+                code, text = smtp.docmd(verb, argument)
+                if code not in good:
+                    return self._refused(code, text, recipient=verb == "RCPT")
+            return None
+        smtp.send(f"MAIL {sender}\r\nRCPT {recipient}\r\nDATA\r\n".encode("ascii"))
+        from_code, from_text = smtp.getreply()
+        to_code, to_text = smtp.getreply()
+        data_code, data_text = smtp.getreply()
+        if from_code == 250 and to_code in (250, 251) and data_code == 354:
+            return None
+        if data_code == 354:  # it waits for a mail to nobody: end it, whatever it says
+            smtp.send(b".\r\n")
+            smtp.getreply()
+        if from_code != 250:
+            return self._refused(from_code, from_text)
+        if to_code not in (250, 251):
+            return self._refused(to_code, to_text, recipient=True)
+        return self._refused(data_code, data_text)
 
     def close(self) -> None:
         """Say goodbye if the server still listens."""
@@ -100,6 +129,7 @@ class SmtpConnection:
         except (smtplib.SMTPException, OSError) as error:
             raise Unreachable(f"{server.host}:{server.port} does not take mail: {error}") from None
         self._smtp, self._used = smtp, 0
+        self._pipelining = smtp.has_extn("pipelining")
         return smtp
 
     def _drop(self) -> None:
