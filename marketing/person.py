@@ -10,15 +10,16 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from campaigns import audience
 from campaigns.models import Message, Segment
 from campaigns.segments import compile as compiler
 from campaigns.segments.rules import RuleFault
-from ingestion.models import Consent, Customer, Event, Order, OrderLine, Suppression
+from ingestion import queries as facts
+from ingestion.models import Consent, Customer, Order, OrderLine, Suppression
 from marketing.core.templatetags import ui
 from models_ml import queries as numbers
 from models_ml.queries import Person
-from recommendations import reasons
-from recommendations.models import Recommendation
+from recommendations import serve
 
 ORDERS, MESSAGES, EVENTS, PICKS, SEGMENTS = 12, 12, 40, 8, 30
 
@@ -70,31 +71,29 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
             {
                 "message": row,
                 "url": _address("campaigns:message-detail", row.pk) if row.sent_at else "",
-                "why": row.reason.replace("_", " "),
+                "why": audience.REASONS.get(row.reason, row.reason),
             }
             for row in messages
         ],
-        "timeline": _timeline(customer, orders, messages),
+        "timeline": _timeline(customer, messages),
         "picks": _picks(customer),
         "segments": _segments(customer, person),
     }
 
 
 def _picks(customer: Customer) -> list[dict[str, Any]]:
-    rows = (
-        Recommendation.objects.filter(customer=customer, set__serving=True)
-        .select_related("product", "set")
-        .order_by("set_id", "rank")[:PICKS]
-    )
+    current = serve.current_set()
+    if current is None:
+        return []
     return [
         {
-            "name": row.product.name or row.product.sku,
-            "price": row.product.price,
-            "currency": row.product.currency,
-            "engine": row.set.engine,
-            "why": reasons.sentence(row.reason),
+            "name": pick.name or pick.sku,
+            "price": pick.price,
+            "currency": pick.currency,
+            "engine": current.engine,
+            "why": pick.reason,
         }
-        for row in rows
+        for pick in serve.for_customers([customer.pk])[customer.pk][:PICKS]
     ]
 
 
@@ -146,7 +145,11 @@ def _chips(customer: Customer) -> list[Chip]:
         answer = answers.get((channel, "marketing"))
         if channel in blocked:
             chips.append(
-                Chip(_("%(channel)s: stopped") % {"channel": name}, "bad", blocked[channel].reason)
+                Chip(
+                    _("%(channel)s: stopped") % {"channel": name},
+                    "bad",
+                    _why_stopped(blocked[channel].reason),
+                )
             )
         elif answer is not None and answer.granted:
             why = _("agreed %(day)s, %(source)s") % {
@@ -170,6 +173,15 @@ def _chips(customer: Customer) -> list[Chip]:
             Chip(_("No profiling"), "warn", _("declined %(day)s") % {"day": ui.day(profiling.at)})
         )
     return chips
+
+
+def _why_stopped(reason: str) -> str:
+    return {
+        "unsubscribed": _("they unsubscribed"),
+        "bounced": _("their mailbox sent mail back"),
+        "complained": _("they called our mail spam"),
+        "manual": _("stopped by hand"),
+    }.get(reason, reason)
 
 
 def _numbers(person: Person | None, customer: Customer) -> list[dict[str, Any]]:
@@ -199,20 +211,19 @@ def _worded(value: float, unit: str, decimals: int) -> str:
     return ui.decimal(value, 0 if float(value).is_integer() else decimals)
 
 
-def _timeline(customer: Customer, orders: list[Order], messages: list[Message]) -> list[Moment]:
+def _timeline(customer: Customer, messages: list[Message]) -> list[Moment]:
     """Orders, mails and events together, newest first."""
-    moments = [
-        Moment(
-            order.placed_at,
-            "shopping-cart",
-            "k2",
-            _("Order %(number)s") % {"number": order.external_id}
-            if order.total >= 0
-            else _("Return %(number)s") % {"number": order.external_id},
-            ui.money(order.total, order.currency),
-        )
-        for order in orders
-    ]
+    looks = {"order": ("shopping-cart", "k2"), "return": ("truck-return", "k3")}
+    titles = {"order": _("Order %(number)s"), "return": _("Return %(number)s")}
+    moments = []
+    for fact in facts.timeline(customer_id=customer.pk, limit=EVENTS):
+        icon, hue = looks.get(fact.kind, ("activity", "k5"))
+        if fact.kind in titles:
+            text = titles[fact.kind] % {"number": fact.title}
+            detail = ui.money(fact.amount, fact.currency)
+        else:
+            text, detail = fact.title.replace("_", " "), _short(fact.detail)
+        moments.append(Moment(fact.at, icon, hue, text, detail))
     moments += [
         Moment(
             message.sent_at or message.queued_at,
@@ -220,13 +231,9 @@ def _timeline(customer: Customer, orders: list[Order], messages: list[Message]) 
             "k1",
             message.subject or message.run.campaign.name,
             message.get_state_display(),
-            _address("campaigns:message-detail", message.pk),
+            _address("campaigns:message-detail", message.pk) if message.sent_at else "",
         )
         for message in messages
-    ]
-    moments += [
-        Moment(event.at, "activity", "k5", event.type.replace("_", " "), _short(event.properties))
-        for event in Event.objects.filter(customer=customer).order_by("-at")[:EVENTS]
     ]
     return sorted(moments, key=lambda moment: moment.at, reverse=True)[:EVENTS]
 

@@ -306,7 +306,7 @@ def _node(
 
 def picks(person: Customer, goods: list[Product], *, engine: str = "als") -> RecommendationSet:
     """A serving set with these products for one person."""
-    place = Placement.objects.get_or_create(slug="home", defaults={"name": "Home"})[0]
+    place = Placement.objects.get_or_create(slug="email", defaults={"name": "E-mail"})[0]
     made, _new = RecommendationSet.objects.get_or_create(
         placement=place, engine=engine, state="complete", defaults={"serving": True}
     )

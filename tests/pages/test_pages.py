@@ -149,6 +149,17 @@ def test_a_person_page_says_why_a_mail_may_not_be_sent() -> None:
     assert "declined" in html
 
 
+def test_a_person_page_shows_numbers_with_reasons_picks_segments_and_mails() -> None:
+    people = factories.shop()
+    html = signed_in("analyst").get(reverse("customer", args=[people.ada.pk])).content.decode()
+    assert "60%" in html  # the chance of her leaf
+    assert "Days since last order at most 34" in " ".join(html.split())
+    assert "Blue cup" in html
+    assert "Recent buyers" in html
+    assert "Autumn letter" in html
+    assert "4 orders, £72.00 in all" in html
+
+
 def test_nobody_is_found_for_one_letter_and_ada_for_two() -> None:
     people = factories.cast()
     client = signed_in("analyst")

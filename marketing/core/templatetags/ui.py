@@ -423,6 +423,20 @@ def job_hue(kind: str) -> str:
 
 
 @register.filter
+def unit_word(unit: str) -> str:
+    """What a job counts, in the reader's language."""
+    return {
+        "rows": _("rows"),
+        "people": _("people"),
+        "mails": _("mails"),
+        "rounds": _("rounds"),
+        "purchases": _("purchases"),
+        "products": _("products"),
+        "lines": _("lines"),
+    }.get(unit, unit)
+
+
+@register.filter
 def poll_seconds(job: Job) -> int:
     """Seconds until a page should ask about this job again."""
     return progress.poll_seconds(job, timezone.now())
