@@ -7,9 +7,9 @@ known by its content.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection, transaction
@@ -21,6 +21,10 @@ from marketing.core.db import copy_rows
 STORED, DUPLICATE, CONFLICT = "stored", "duplicate", "conflict"
 NULL = "\\N"
 CLAMP = timedelta(minutes=5)
+STAGED_FROM = 2_000  # ids from which COPY into a staging table beats arrays
+_STAGING = """
+CREATE TEMP TABLE IF NOT EXISTS event_keys (message_id text, digest text) ON COMMIT DELETE ROWS
+"""
 COLUMNS = (
     "at",
     "received_at",
@@ -33,8 +37,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One event. Either `customer_id` (ours) or names of the person; texts are normalised.
 
     `properties` may be given as JSON text in `properties_json` instead, already compact.
@@ -47,12 +50,12 @@ class Incoming:
     external_id: str = ""
     email: str = ""
     anonymous_id: str = ""
-    properties: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = MappingProxyType({})
     properties_json: bytes = b""
 
     def body(self) -> bytes:
         """The properties as compact JSON."""
-        return self.properties_json or orjson.dumps(self.properties)
+        return self.properties_json or orjson.dumps(dict(self.properties))
 
 
 def record(
@@ -110,12 +113,20 @@ def _claim(ids: list[str], digests: list[str], source: str, now: datetime) -> li
     for index, message_id in enumerate(ids):
         first.setdefault(message_id, index)
     with connection.cursor() as cursor:
-        cursor.execute(
+        insert = (
             "INSERT INTO ingestion_eventkey (source, message_id, digest, at)"
-            " SELECT %s, m, d, %s FROM unnest(%s::text[], %s::text[]) AS n (m, d)"
-            " ON CONFLICT (source, message_id) DO NOTHING RETURNING message_id",
-            [source, now, list(first), [digests[index] for index in first.values()]],
+            " SELECT %s, m, d, %s FROM {} AS n (m, d)"
+            " ON CONFLICT (source, message_id) DO NOTHING RETURNING message_id"
         )
+        if len(first) < STAGED_FROM:
+            named = [list(first), [digests[index] for index in first.values()]]
+            cursor.execute(insert.format("unnest(%s::text[], %s::text[])"), [source, now, *named])
+        else:
+            cursor.execute(_STAGING)
+            cursor.execute("TRUNCATE event_keys")
+            rows = "".join([f"{_escape(name)}\t{digests[i]}\n" for name, i in first.items()])
+            copy_rows(cursor, "event_keys", ("message_id", "digest"), [rows.encode()])
+            cursor.execute(insert.format("event_keys"), [source, now])
         new = {row[0] for row in cursor.fetchall()}
         old = [message_id for message_id in first if message_id not in new]
         known: dict[str, str] = {}

@@ -54,7 +54,7 @@ def resolve(
     None for somebody with no name, or with an anonymous id alone that belongs to nobody yet. Runs
     inside the caller's transaction if there is one.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         names = {name for person in people for name in person.names}
         known = _known(names)
         if any(_is_new(person, known) for person in people):

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
@@ -358,10 +359,11 @@ class EventKey(models.Model):
     source = models.CharField(max_length=100)
     message_id = models.CharField(max_length=100)
     digest = models.CharField(max_length=64)
-    at = models.DateTimeField(default=now, db_index=True)
+    at = models.DateTimeField(default=now)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "message_id"], name="event_once")]
+        indexes = [BrinIndex(fields=["at"], name="event_key_at")]
 
     def __str__(self) -> str:
         return self.message_id
