@@ -16,6 +16,11 @@ _PRODUCTS = re.compile(r"<mj-products\b([^>]*?)/?>(?:\s*</mj-products>)?")
 _COUNT = re.compile(r'\bcount="(\d{1,2})"')
 _TITLE = re.compile(r'\btitle="([^"]{1,120})"')
 SOURCE_LIMIT = 200_000
+_TAG = re.compile(r"<(mj-[a-z-]*)")
+_KNOWN_TAGS = frozenset(
+    f"mj-{name}"
+    for name in ["accordion", "accordion-element", "accordion-text", "accordion-title", "all", "attributes", "body", "breakpoint", "button", "carousel", "carousel-image", "class", "column", "divider", "group", "head", "hero", "html-attributes", "image", "navbar", "navbar-link", "preview", "products", "raw", "section", "selector", "social", "social-element", "spacer", "style", "table", "text", "title", "wrapper"]
+)
 
 # ruff: noqa: E501  the block is HTML as mail clients want it
 _PRODUCT_BLOCK = """<mj-raw>{{% if products %}}</mj-raw>
@@ -95,6 +100,8 @@ def compile_mjml(source: str, *, preheader: str = "") -> str:
         raise LayoutRefused(f"the template is longer than {SOURCE_LIMIT:,} characters")
     if re.search(r"<\s*mj-include\b", source):
         raise LayoutRefused("mj-include is not allowed: paste the part into the template")
+    if strangers := {tag for tag in _TAG.findall(source) if tag not in _KNOWN_TAGS}:
+        raise LayoutRefused(f"<{min(strangers)}> is not part of MJML")
     held, kept = hold(expand_products(source))
     if preheader and "<mj-preview" not in held:
         kept.append("")

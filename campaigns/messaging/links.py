@@ -19,8 +19,10 @@ class LinkRefused(ValueError):
     """A link that may not be put in a mail; the text says why."""
 
 
-def check_target(url: str) -> str:
+def check_target(url: str | None) -> str:
     """Return the address when it is an ordinary web address, else raise LinkRefused."""
+    if not url:
+        raise LinkRefused("a link has no address")
     if len(url) > MAX_URL:
         raise LinkRefused(f"a link is longer than {MAX_URL} characters")
     if any(ord(c) <= 32 or ord(c) == 127 for c in url) or "\\" in url:
@@ -66,15 +68,15 @@ class Signer:
             return None
         return uuid.UUID(bytes=raw)
 
-    def tail(self, url: str) -> str:
+    def tail(self, url: str | None) -> str:
         """What follows a message's click address: the target and its signature."""
-        if (known := self._tails.get(url)) is not None:
+        if url is not None and (known := self._tails.get(url)) is not None:
             return known
         target = check_target(url)
         mac = base64.urlsafe_b64encode(self._mac(b"target", target.encode())).decode()
         made = f"{mac}?u={quote(target, safe='')}"
         if len(self._tails) < 20_000:
-            self._tails[url] = made
+            self._tails[target] = made
         return made
 
     def target(self, mac: str, url: str) -> str | None:

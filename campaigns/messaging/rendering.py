@@ -185,7 +185,7 @@ def check_html(html: str) -> None:
         raise TemplateRefused(f"<{match[1].lower()}> is not allowed in mails")
     if _HANDLER.search(held):
         raise TemplateRefused("event handlers such as onclick are not allowed in mails")
-    for match in _ADDRESS.finditer(held):
+    for match in _ADDRESS.finditer(layout.EXPRESSION.sub("*", html)):
         address = unescape(match[1])
         scheme = _SCHEME.match("".join(c for c in address if ord(c) > 32))
         if scheme and scheme[1].lower() not in ("http", "https", "mailto", "tel", "cid"):
@@ -289,6 +289,8 @@ class Compiled:
                 raise RenderError(
                     f"{missing[1]} is missing", variable=missing[1], part=part
                 ) from None
+            if error.kind == "OutOfFuel":
+                raise RenderError("the template takes too many steps", part=part) from None
             raise RenderError(error.detail or error.kind, part=part) from None
         except LinkRefused as error:
             raise RenderError(str(error), part="html") from None

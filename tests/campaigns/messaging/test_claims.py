@@ -1,0 +1,101 @@
+"""A suppression between queue and claim always wins, in whatever order things happen."""
+
+import threading
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from campaigns.messaging import claims
+from campaigns.messaging.claims import Outcome
+from campaigns.models import Message
+from ingestion import consent
+from tests import factories
+from tests.campaigns.conftest import people, started, states
+
+
+@pytest.mark.django_db
+@settings(max_examples=30)
+@given(st.lists(st.one_of(st.integers(0, 5), st.just("claim")), min_size=2, max_size=12))
+def test_whoever_left_before_a_claim_is_never_in_it(steps):
+    with transaction.atomic():
+        Message.objects.all().delete()
+        everyone = people(6, prefix=f"s{factories.customer().pk}x")
+        run = started()
+        left: set[str] = set()
+        for step in steps:
+            if step == "claim":
+                taken = claims.claim(run_id=run.pk, owner="s", limit=2)
+                assert not {message.address for message in taken} & left
+            elif step % 2:
+                address = everyone[step].email
+                consent.suppress(addresses=[address], reason="complained", now=factories.now())
+                left.add(address)
+            else:
+                consent.revoke(customer_ids=[everyone[step].pk], source="test", now=factories.now())
+                left.add(everyone[step].email)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_senders_claiming_at_once_never_hold_the_same_message():
+    people(60)
+    run = started()
+    taken: list[claims.Claimed] = []
+
+    def take() -> None:
+        try:
+            while got := claims.claim(run_id=run.pk, owner="s", limit=7):
+                taken.extend(got)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == len({message.id for message in taken}) == 60
+
+
+@pytest.mark.django_db
+def test_an_older_fence_can_neither_renew_nor_mark_nor_give_back():
+    people(1)
+    run = started()
+    (old,) = claims.claim(run_id=run.pk, owner="old", limit=1)
+    claims.give_back([old])
+    (new,) = claims.claim(run_id=run.pk, owner="new", limit=1)
+    assert new.fence == old.fence + 1
+    assert claims.renew([old]) == set()
+    assert claims.renew([new]) == {new.id}
+    assert claims.mark([Outcome(old.id, old.fence, "failed", "", "", "", 0.0)]) == {}
+    claims.give_back([old])
+    assert states(run) == {"sending": 1}
+    both = [
+        Outcome(old.id, old.fence, "failed", "", "", "", 0.0),
+        Outcome(new.id, new.fence, "sent", "", "", "s", 0.0),
+    ]
+    assert claims.mark(both) == {new.id: "running"}
+    assert states(run) == {"sent": 1}
+
+
+@pytest.mark.django_db
+def test_a_paused_run_gives_nothing_out():
+    people(1)
+    run = started()
+    run.state = "paused"
+    run.save()
+    assert claims.claim(run_id=run.pk, owner="s", limit=1) == []
+
+
+@pytest.mark.django_db
+def test_a_message_whose_sender_died_in_a_cancelled_run_is_not_known_and_not_guessed():
+    people(2)
+    run = started()
+    claims.claim(run_id=run.pk, owner="s", limit=1)
+    run.state = "cancelled"
+    run.save()
+    Message.objects.filter(state="sending").update(lease_until=factories.NOW.replace(year=2020))
+    claims.sweep()
+    assert states(run) == {"unknown": 1, "skipped": 1}
