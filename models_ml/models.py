@@ -50,7 +50,10 @@ class ModelVersion(models.Model):
 
 
 class Traits(models.Model):
-    """One row a person, a column a number, as of one moment. Segments compare these columns."""
+    """One row a person, a column a number, as of one moment. Segments compare these columns.
+
+    No index but the key: every build rewrites every row, and indexed numbers would double its cost.
+    """
 
     customer = models.OneToOneField(
         Customer, primary_key=True, on_delete=models.CASCADE, related_name="traits"
@@ -75,10 +78,6 @@ class Traits(models.Model):
 
     class Meta:
         verbose_name_plural = "traits"
-        indexes = [
-            models.Index(fields=["repeat_90d_leaf"], name="traits_leaf"),
-            models.Index(fields=["recency_days"], name="traits_recency"),
-        ]
 
     def __str__(self) -> str:
         return f"{self.customer_id} as of {self.as_of:%Y-%m-%d}"

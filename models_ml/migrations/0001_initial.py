@@ -39,7 +39,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'traits',
-                'indexes': [models.Index(fields=['repeat_90d_leaf'], name='traits_leaf'), models.Index(fields=['recency_days'], name='traits_recency')],
             },
         ),
         migrations.CreateModel(

@@ -93,3 +93,26 @@ def test_a_count_that_takes_too_long_becomes_an_estimate(monkeypatch) -> None:
 def test_a_fault_of_the_database_is_not_taken_for_a_timeout() -> None:
     with pytest.raises(OperationalError):
         membership._only_timeouts(OperationalError("gone"))
+
+
+def test_a_persons_segments_are_those_whose_members_they_are() -> None:
+    cast = factories.cast()
+    rules = [
+        {"all": []},
+        {"any": []},
+        {"field": "traits.orders", "op": ">=", "value": 2},
+        {"not": {"bought": {"any": True}, "at_least": 2, "days": 365}},
+        {"field": "gone", "op": "=", "value": 1},
+    ]
+    segments = [factories.segment(str(n), rule) for n, rule in enumerate(rules)]
+    segments.append(factories.segment("nested", {"not": {"in_segment": segments[2].pk}}))
+    readable = [s for s in segments if s.name != "4"]
+    for person in cast:
+        for _again in range(2):
+            found = membership.of_person(customer_id=person.pk, segments=segments)
+            assert found == {
+                s.pk
+                for s in readable
+                if membership.contains(compiler.read(s.rule), customer_id=person.pk)
+            }
+    assert {s.name for s in readable if s.pk in found} == {"0", "3", "nested"}

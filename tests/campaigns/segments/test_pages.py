@@ -151,7 +151,7 @@ def test_a_refused_version_says_why_on_its_page() -> None:
 
 @pytest.fixture
 def api() -> APIClient:
-    key, secret = auth.create_key(
+    _key, secret = auth.create_key(
         name="shop", scopes=["segments:read", "segments:write", "models:read", "customers:read"],
         user=factories.user("admin"),
     )  # fmt: skip

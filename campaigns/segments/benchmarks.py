@@ -1,0 +1,129 @@
+"""How fast segments are counted, and one person is placed, on a simulated shop.
+
+Everything is planted inside a transaction that is rolled back, so the database is left as it was.
+Both sides of a ratio run in turn, so that a busy machine slows them alike.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from campaigns.models import Segment
+from campaigns.segments import compile as compiler
+from campaigns.segments import membership
+from ingestion.models import Customer
+from models_ml import bench_features
+
+RUNS = 5
+SEGMENTS = 500
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+RULE = {
+    "all": [
+        {"bought": {"any": True}, "at_least": 2, "days": 90},
+        {"field": "customer.country", "op": "=", "value": "GB"},
+        {"not": {"field": "can_email", "op": "=", "value": False}},
+    ]
+}
+BEST = """
+SELECT count(*) FROM ingestion_customer AS c
+JOIN (
+    SELECT customer_id FROM ingestion_orderline
+    WHERE placed_at >= %s AND kind = 'product'
+    GROUP BY customer_id HAVING count(DISTINCT order_id) >= 2
+) AS often ON often.customer_id = c.id
+JOIN ingestion_consent AS k ON k.customer_id = c.id AND k.channel = 'email'
+    AND k.purpose = 'marketing' AND k.current AND k.granted
+WHERE c.country = 'GB' AND c.email IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM ingestion_suppression AS s WHERE s.channel = 'email' AND s.address = c.email
+)
+"""
+
+
+@contextmanager
+def _shop(size: str) -> Iterator[int]:
+    people, lines = bench_features.SHOPS[size]
+    with transaction.atomic():
+        bench_features.plant(people, lines, now=NOW)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO ingestion_consent (customer_id, channel, purpose, granted, at, source,"
+                " proof, current) SELECT id, 'email', 'marketing', id %% 10 < 8, %s, 'bench', '{}',"
+                " true FROM ingestion_customer WHERE external_id LIKE 'bench-%%'",
+                [NOW],
+            )
+            cursor.execute(
+                "INSERT INTO ingestion_suppression (channel, address, reason, at) SELECT 'email',"
+                " email, 'bounced', %s FROM ingestion_customer"
+                " WHERE id %% 50 = 0 AND external_id LIKE 'bench-%%'",
+                [NOW],
+            )
+            cursor.execute("ANALYZE ingestion_consent, ingestion_suppression")
+        yield people
+        transaction.set_rollback(True)
+
+
+def segment_count(size: str = "small") -> dict[str, Any]:
+    """Two orders in 90 days, a country, can be mailed: against hand-written SQL."""
+    ours, limit = [], []
+    with _shop(size) as people:
+        node = compiler.read(RULE)
+        for _round in range(RUNS):
+            began = time.perf_counter()
+            with connection.cursor() as cursor:
+                cursor.execute(BEST, [NOW - timedelta(days=90)])
+                expected = cursor.fetchone()[0]
+            limit.append(1 / (time.perf_counter() - began))
+            began = time.perf_counter()
+            found = membership.count(node, as_of=NOW, patience_ms=60_000)
+            ours.append(1 / (time.perf_counter() - began))
+            if found.people != expected:
+                raise AssertionError(f"{found.people} people, the hand-written SQL {expected}")
+    return bench_features.line("segment.count", "counts/s", people, ours, limit, "hand-written SQL")
+
+
+def segment_person(size: str = "small") -> dict[str, Any]:
+    """One person against 500 different segments, in milliseconds; the limit is 25 ms."""
+    taken: list[float] = []
+    with _shop(size) as people:
+        segments = [
+            Segment(
+                pk=n + 1,
+                rule={
+                    "all": [
+                        {"bought": {"any": True}, "at_least": 1 + n % 3, "days": 5 + n},
+                        {"field": "customer.country", "op": "=", "value": ("GB", "FR")[n % 2]},
+                        {"field": "traits.orders", "op": ">=", "value": n % 5},
+                    ]
+                },
+            )
+            for n in range(SEGMENTS)
+        ]
+        ids = list(Customer.objects.order_by("pk").values_list("pk", flat=True)[: RUNS + 1])
+        for turn, person in enumerate(ids):
+            began = time.perf_counter()
+            membership.of_person(customer_id=person, segments=segments, as_of=NOW)
+            if turn:  # the first one compiles the rules, once per process
+                taken.append(1000 * (time.perf_counter() - began))
+    middle = statistics.median(taken)
+    return {
+        "name": "segment.person",
+        "value": round(middle, 2),
+        "unit": "ms",
+        "n": people,
+        "limit": {"what": "500 segments for one person within", "value": 25.0},
+        "peer": None,
+        "ratio": round(25.0 / middle, 3),
+        "runs": len(taken),
+        "spread": round((max(taken) - min(taken)) / middle, 3),
+    }
+
+
+WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "segment.count": segment_count,
+    "segment.person": segment_person,
+}
