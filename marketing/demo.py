@@ -8,7 +8,7 @@ job ends and every five seconds, and starts whatever has become possible.
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +25,9 @@ from marketing.core.db import advisory_lock
 from marketing.core.models import Job, User
 from models_ml import catalog
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
 LOGIN = "demo"
 
@@ -34,7 +37,7 @@ class Step:
     """A kind of job, and the kinds that must be done before it."""
 
     kind: str
-    title: str
+    title: "StrOrPromise"
     after: tuple[str, ...]
     steps: int = 1
 

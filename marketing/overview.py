@@ -353,14 +353,14 @@ def lifecycle() -> list[dict[str, Any]]:
 def recent_campaigns() -> list[Campaign]:
     """The newest campaigns with the counts of their last run: `audience`, `sent`, `waiting`."""
     last = Run.objects.filter(campaign=OuterRef("pk")).order_by("-id")
-    campaigns = list(
+    campaigns: list[Any] = list(
         Campaign.objects.select_related("segment")
         .only("name", "state", "created_at", "scheduled_at", "segment__name", "segment__size")
         .annotate(
             run_id=Subquery(last.values("id")[:1]), audience=Subquery(last.values("audience")[:1])
         )[:6]
     )
-    runs = [c.run_id for c in campaigns if c.run_id]  # type: ignore[attr-defined]
+    runs = [c.run_id for c in campaigns if c.run_id]
     counts: dict[int, dict[str, int]] = {}
     if runs:
         rows = (
@@ -372,9 +372,9 @@ def recent_campaigns() -> list[Campaign]:
         for run_id, state, n in rows:
             counts.setdefault(run_id, {})[state] = n
     for campaign in campaigns:
-        seen = counts.get(campaign.run_id or 0, {})  # type: ignore[attr-defined]
-        campaign.sent = seen.get("sent", 0)  # type: ignore[attr-defined]
-        campaign.waiting = seen.get("queued", 0) + seen.get("sending", 0)  # type: ignore[attr-defined]
+        seen = counts.get(campaign.run_id or 0, {})
+        campaign.sent = seen.get("sent", 0)
+        campaign.waiting = seen.get("queued", 0) + seen.get("sending", 0)
     return campaigns
 
 

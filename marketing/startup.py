@@ -146,7 +146,7 @@ def use_servers(database: str, queue: str) -> None:
     settings.DATABASES["default"].update(environ.Env.db_url_config(database))
     settings.REDIS_URL = settings.CELERY_BROKER_URL = queue
     settings.CACHES["default"]["LOCATION"] = queue
-    app.conf.broker_url = queue
+    app.conf.update(broker_url=queue)
 
 
 def _require_postgres(url: str) -> None:

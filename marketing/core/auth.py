@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -74,18 +75,23 @@ def may(user: Any, right: str) -> bool:
     return bool(user and user.is_authenticated and roles_of(user) & RIGHTS[right])
 
 
+def person(request: HttpRequest) -> User:
+    """Who is signed in, on a page that `page` guards."""
+    return cast(User, request.user)
+
+
 def page(
     right: str = "view",
-) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Decorator of a page: sign in first, and hold this right or get a 403 that says so.
 
     With "edit", "data" or "keys" on a page that also shows things, guard only the changing view.
     """
 
-    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @login_required
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not may(request.user, right):
                 raise PermissionDenied(
                     _("Your role may look at this but not change it. Ask an admin for more rights.")

@@ -19,7 +19,7 @@ def announce(topic: str, **ids: object) -> None:
     Raises KeyError for a topic that the pipeline does not list.
     """
     for task in settings.PIPELINE.FOLLOWS[topic]:
-        transaction.on_commit(partial(nudge, task, **ids))
+        transaction.on_commit(partial(nudge, task, None, None, **ids))
 
 
 def nudge(task: str, queue: str | None = None, expires: float | None = None, **ids: object) -> None:

@@ -17,7 +17,7 @@ class Styled:
 
     fields: dict[str, forms.Field]
 
-    def __init__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+    def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             widget = field.widget
@@ -47,7 +47,7 @@ class ProfileForm(Styled, forms.ModelForm):
             "theme": _("Theme"),
         }
 
-    def __init__(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+    def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["timezone"].widget.attrs.update(list="zones", autocomplete="off")
 
@@ -81,7 +81,7 @@ class KeyForm(Styled, forms.Form):
 
     def nouns(self) -> list[tuple[str, bool, bool]]:
         """(noun, reading chosen, writing chosen) for the table of scopes."""
-        chosen = set(self.data.getlist("scopes")) if self.is_bound else set()
+        chosen = set(self["scopes"].value() or ())
         return [(noun, f"{noun}:read" in chosen, f"{noun}:write" in chosen) for noun in NOUNS]
 
     def expires_at(self, now: datetime) -> datetime | None:

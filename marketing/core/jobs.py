@@ -214,6 +214,7 @@ def run(*, job_id: int, now: datetime | None = None) -> None:
     if job is None:
         return
     running = Running(job)
+    outcome: dict[str, Any]
     ended = threading.Event()
     pulse = threading.Thread(target=_keep_alive, args=(running, ended), daemon=True)
     pulse.start()

@@ -1,6 +1,6 @@
 """What people see of running jobs: the ring in the top bar, what ended, when to ask again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +24,7 @@ def ring() -> Ring:
     )
 
 
-def ring_of(jobs: Sequence[Job]) -> Ring:
+def ring_of(jobs: Iterable[Job]) -> Ring:
     parts = [job.percent or 0 for job in jobs]
     return Ring(count=len(parts), percent=round(sum(parts) / len(parts)) if parts else 0)
 

@@ -37,7 +37,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
         _tab(_("All"), "", wanted, sum(counts.values())),
         _tab(_("Running"), "open", wanted, sum(counts.get(state, 0) for state in Job.OPEN)),
         *[
-            _tab(state.label, state.value, wanted, counts.get(state.value, 0))
+            _tab(str(state.label), state.value, wanted, counts.get(state.value, 0))
             for state in (Job.State.FAILED, Job.State.STOPPED, Job.State.DONE)
         ],
     ]
@@ -178,7 +178,7 @@ def _zones() -> list[str]:
 @page("view")
 def profile(request: HttpRequest) -> HttpResponse:
     """The signed-in person's name, language, theme and time zone."""
-    user = User.objects.get(pk=request.user.pk)
+    user = User.objects.get(pk=auth.person(request).pk)
     form = ProfileForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()
@@ -196,7 +196,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.get("theme")
     if wanted not in User.Theme.values:
         return HttpResponse(_("There is no such theme."), status=422, content_type="text/plain")
-    User.objects.filter(pk=request.user.pk).update(theme=wanted)
+    User.objects.filter(pk=auth.person(request).pk).update(theme=wanted)
     return HttpResponse(status=204)
 
 

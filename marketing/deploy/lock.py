@@ -55,8 +55,8 @@ def closure(wanted: list[str]) -> dict[str, str]:
                 for extra in ["", *need.extras]
             ):
                 queue.append(inner)
-    for name in sorted(missing):
-        sys.stderr.write(f"not installed here, so not pinned: {name}\n")
+    for absent in sorted(missing):
+        sys.stderr.write(f"not installed here, so not pinned: {absent}\n")
     return found
 
 

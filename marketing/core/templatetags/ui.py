@@ -423,6 +423,12 @@ def job_hue(kind: str) -> str:
 
 
 @register.filter
+def in_words(text: str) -> str:
+    """A text stored in English, such as a job's title, in the reader's language if it is known."""
+    return _(text) if text else ""
+
+
+@register.filter
 def unit_word(unit: str) -> str:
     """What a job counts, in the reader's language."""
     return {
