@@ -34,8 +34,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "periods": overview.PERIODS,
         "running": running,
         "ring": progress.ring_of(running),
-        "stages_of_demo": _demo_stages(),
     }
+    context |= _demo_stages()
     seen = overview.happened(days=days, now=now)
     if seen is None and not running and overview.is_empty():
         return render(request, "home_empty.html", context)
@@ -57,11 +57,22 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html", context)
 
 
-def _demo_stages() -> list[demo.Stage]:
-    """The steps of the demo while it loads or when one failed; nothing once all are done."""
+def _demo_stages() -> dict[str, Any]:
+    """The steps of the demo while it loads or when one failed; none once all are done."""
     stages = demo.stages()
+    done = sum(stage.state == demo.DONE for stage in stages)
     begun = any(stage.job for stage in stages)
-    return stages if begun and any(stage.state != demo.DONE for stage in stages) else []
+    shown = stages if begun and done < len(stages) else []
+    return {"stages_of_demo": shown, "demo_done": done}
+
+
+@page("view")
+def demo_steps(request: HttpRequest) -> HttpResponse:
+    """The steps of the demo; once one more is done the whole page is drawn again."""
+    context = _demo_stages()
+    if request.GET.get("done", "") != str(context["demo_done"]):
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+    return render(request, "_home_demo.html", context)
 
 
 def _greeting() -> str:

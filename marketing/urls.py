@@ -18,6 +18,7 @@ handler500 = "marketing.core.outage.server_error"
 
 urlpatterns = [
     path("", pages.home, name="home"),
+    path("demo/steps/", pages.demo_steps, name="demo-steps"),
     path("people/<int:customer_id>/", pages.customer, name="customer"),
     path("people/search/", pages.people_search, name="people-search"),
     path("login/", sign_in.LoginView.as_view(redirect_authenticated_user=True), name="login"),

@@ -8,6 +8,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from campaigns.models import Campaign, Segment, Template
+from ingestion.models import Customer, ImportJob, Product
 from marketing.core.models import ApiKey, AuditEntry, Job, User
 from tests import factories
 from tests.browser.addresses import all_pages
@@ -16,6 +18,17 @@ pytestmark = pytest.mark.django_db
 
 ROLES = ("admin", "marketer", "analyst", "integrator")
 QUERIES = 20
+SHOWS_A_NAME = (
+    "home",
+    "person",
+    "people",
+    "imports",
+    "import",
+    "segments",
+    "campaigns",
+    "jobs",
+    "running job",
+)
 NEEDS_RIGHTS = re.compile(r"^(new |draft's message|template$)")
 
 
@@ -311,3 +324,50 @@ def test_the_theme_button_remembers_and_refuses_nonsense() -> None:
     assert client.post(reverse("core:theme"), {"theme": "dark"}).status_code == 204
     assert client.post(reverse("core:theme"), {"theme": "neon"}).status_code == 422
     assert User.objects.get(pk=user.pk).theme == "dark"
+
+
+# --- the demo while it loads -------------------------------------------------------------------
+
+
+def test_the_demo_shows_its_steps_and_draws_the_page_again_when_one_is_done() -> None:
+    job = factories.job("Work out numbers for each person", kind="features.build")
+    Job.objects.filter(pk=job.pk).update(params={"demo": True})
+    client = signed_in("analyst")
+    html = client.get("/").content.decode()
+    assert "Loading a real shop" in html
+    assert "Choose products for each person" in html
+    steps = reverse("demo-steps")
+    assert client.get(f"{steps}?done=0").status_code == 200
+    Job.objects.filter(pk=job.pk).update(state="done", finished_at=factories.now())
+    again = client.get(f"{steps}?done=0")
+    assert (again.status_code, again["HX-Refresh"]) == (204, "true")
+
+
+def test_nobody_sees_the_demo_who_never_asked_for_it() -> None:
+    factories.cast()
+    assert b"Loading a real shop" not in signed_in("analyst").get("/").content
+
+
+# --- names are only names ----------------------------------------------------------------------
+
+NASTY = """{{ request.user.password }}{% now "Y" %}"'<script>x</script>"""
+
+
+def test_names_that_look_like_templates_or_tags_are_shown_as_text() -> None:
+    people = factories.shop()
+    Job.objects.update(title=NASTY, error=NASTY, step_label=NASTY)
+    Campaign.objects.update(name=NASTY)
+    Segment.objects.update(name=NASTY)
+    Template.objects.update(name=NASTY)
+    ImportJob.objects.update(original_name=NASTY)
+    Customer.objects.update(first_name=NASTY[:90], last_name="")
+    Product.objects.update(name=NASTY)
+    client = signed_in("admin")
+    wrong = {}
+    for name, url in all_pages(people).items():
+        html = client.get(url).content.decode()
+        if "pbkdf2_sha256" in html or "<script>x" in html:
+            wrong[name] = "ran"
+        elif "{{ request.user" not in html and name in SHOWS_A_NAME:
+            wrong[name] = "lost"
+    assert wrong == {}
