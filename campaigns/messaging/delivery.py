@@ -185,7 +185,9 @@ class Batch:
         with self.lock:
             self.held.pop(message.id, None)
             self.answers.append((answer.verdict, message, answer))
-            if state is not None and state != Run.State.RUNNING:
+            if state is None:
+                self.deadline = 0.0  # somebody else holds this one: ask about the others first
+            elif state != Run.State.RUNNING:
                 self.stopped = True
 
 

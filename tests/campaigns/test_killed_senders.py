@@ -1,0 +1,106 @@
+"""Senders that are killed or frozen in the middle: nobody is lost, and extra copies are counted."""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from email import message_from_bytes
+
+import pytest
+
+from campaigns.messaging import claims, delivery
+from campaigns.models import Message
+from tests import factories
+from tests.campaigns.conftest import people, started, states
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
+SENDER = """
+import sys
+import django
+django.setup()
+from campaigns.messaging import delivery
+while True:
+    delivery.deliver(run_id=int(sys.argv[1]), lines=1, limit=20, budget_seconds=60)
+    import time
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def start_sender(start_process, postbox):
+    """A process of its own that sends a run over one connection."""
+
+    def start(run):
+        return start_process(
+            "-c", SENDER, str(run.pk), EMAIL_HOST="127.0.0.1", EMAIL_PORT=str(postbox.port)
+        )
+
+    return start
+
+
+def expire_leases() -> None:
+    """What fifteen seconds of waiting would do."""
+    Message.objects.filter(state="sending").update(lease_until=factories.NOW.replace(year=2020))
+    claims.sweep()
+
+
+def test_killed_senders_lose_nobody_and_send_at_most_one_extra_copy_each(
+    postbox, start_sender, wait_for
+):
+    people(400)
+    postbox.pause_seconds = 0.002
+    run = started()
+    kills, seen = 6, 0
+    draw = random.Random(7)
+    for _kill in range(kills):
+        sender = start_sender(run)
+        target = seen + draw.randint(8, 35)
+        wait_for(lambda target=target: len(postbox.mails) >= target)
+        os.killpg(sender.pid, signal.SIGKILL)
+        sender.wait()
+        seen = len(postbox.mails)
+        counted = states(run)
+        assert sum(counted.values()) == 400
+        expire_leases()
+    start_sender(run)
+
+    def finished() -> bool:
+        run.refresh_from_db()
+        return run.state == "finished"
+
+    wait_for(finished, seconds=60)
+    assert states(run) == {"sent": 400}
+    assert len(postbox.copies) == 400
+    extra = {address: n - 1 for address, n in postbox.copies.items() if n > 1}
+    assert sum(extra.values()) <= kills
+    assert max(postbox.copies.values()) <= 2
+    ids: dict[str, set[str]] = {}
+    for address, mail in postbox.mails:
+        ids.setdefault(address, set()).add(message_from_bytes(mail)["Message-ID"])
+    assert Counter(len(found) for found in ids.values()) == {1: 400}
+
+
+def test_a_frozen_sender_that_wakes_up_after_its_lease_sends_nothing_more(
+    postbox, start_sender, wait_for
+):
+    people(60)
+    postbox.pause_seconds = 0.01
+    run = started()
+    sender = start_sender(run)
+    wait_for(lambda: len(postbox.mails) >= 5)
+    os.kill(sender.pid, signal.SIGSTOP)
+    try:
+        time.sleep(0.1)
+        expire_leases()
+        postbox.pause_seconds = 0.0
+        assert delivery.deliver(run_id=run.pk).sent > 0
+        assert states(run)["sent"] >= 59
+    finally:
+        os.kill(sender.pid, signal.SIGCONT)
+    wait_for(lambda: states(run) == {"sent": 60})
+    time.sleep(0.5)
+    copies = postbox.copies
+    assert len(copies) == 60
+    # The mail that was on its way when the process froze may have arrived, and no other.
+    assert sum(copies.values()) <= 61
