@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from campaigns import runs
 from campaigns.messaging import claims, delivery
+from campaigns.segments import definitions
 
 LINES = 4
 
@@ -29,3 +30,9 @@ def sweep(**_: Any) -> None:
 def start_due_runs(**_: Any) -> None:
     """Start scheduled campaigns whose time has come."""
     runs.start_due(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.count_segments", queue="fast")
+def count_segments(**_: Any) -> None:
+    """Count every segment again: the numbers its rule asks about were renewed."""
+    definitions.recount_all(now=timezone.now())

@@ -30,9 +30,9 @@ JOBS: dict[str, JobKind] = {
 # topic -> dotted Celery tasks, called with the ids that were announced
 FOLLOWS: dict[str, list[str]] = {
     "job.finished": ["marketing.tasks.advance_demo"],
-    "import.finished": [],
+    "import.finished": ["models_ml.tasks.renew_features"],
     "events.stored": [],
-    "features.built": [],
+    "features.built": ["campaigns.tasks.count_segments"],
     "model.promoted": [],
     "recommenders.trained": ["recommendations.tasks.refresh_after_training"],
     "recommendations.refreshed": [],
@@ -44,4 +44,6 @@ EVERY: dict[str, tuple[float, str]] = {
     "marketing.core.tasks.sweep": (10.0, "fast"),
     "marketing.tasks.advance_demo": (5.0, "fast"),
     "campaigns.tasks.sweep": (15.0, "fast"),
+    "campaigns.tasks.count_segments": (3600.0, "bulk"),
+    "models_ml.tasks.renew_features": (300.0, "bulk"),
 }

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from celery import shared_task
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketing.core import bus, jobs
-from models_ml import catalog, features, queries, repeat, training
+from models_ml import catalog, features, queries, renewal, repeat, training
 from models_ml.algorithms.tree import Params
 from models_ml.models import ModelVersion
 
@@ -51,6 +52,7 @@ def train_tree(job: jobs.Running) -> dict[str, Any]:
     job.step(5, _("Scoring people with the live tree"), unit="people")
     features.build(as_of=queries.data_now(now=timezone.now()))
     scored = repeat.score()
+    bus.announce("features.built")
     job.log(version.reason or _("%(version)s is live.") % {"version": version})
     return {
         "version": version.version,
@@ -105,3 +107,9 @@ def train_recommenders(job: jobs.Running) -> dict[str, Any]:
         }
     bus.announce("recommenders.trained", job_id=job.id)
     return answer
+
+
+@shared_task(name="models_ml.tasks.renew_features", queue="fast")
+def renew_features(**_ids: Any) -> None:
+    """Make everyone's numbers again if facts have come in since."""
+    renewal.start_if_due(now=timezone.now())

@@ -1,7 +1,7 @@
 """Segments as kept rules: save, count, archive, and say what they mean."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +18,7 @@ from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import ApiKey, User
 
 State = Segment.State
+EVERY = timedelta(hours=20)
 
 
 def save(
@@ -80,7 +81,10 @@ def recount(*, segment: Segment, now: datetime | None = None) -> membership.Size
     size = membership.count(compiler.read(segment.rule), within=(segment.pk,))
     if size.exact and size.people is not None:
         Segment.objects.filter(pk=segment.pk).update(size=size.people, counted_at=now)
-        SegmentSize.objects.create(segment=segment, at=now, size=size.people)
+        last = segment.sizes.order_by("-at").first()
+        # The line over time needs a point when something changed, and otherwise one a day.
+        if last is None or last.size != size.people or now - last.at > EVERY:
+            SegmentSize.objects.create(segment=segment, at=now, size=size.people)
         segment.size, segment.counted_at = size.people, now
     return size
 

@@ -1,0 +1,45 @@
+"""When numbers about people are made again: after an import, and daily while the shop sells."""
+
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from ingestion.models import ImportJob
+from marketing.core import jobs
+from marketing.core.db import advisory_lock
+from marketing.core.models import Job
+from models_ml import queries
+from models_ml.models import Traits
+
+KIND = "features.build"
+DAILY = timedelta(days=1)
+
+
+def due(*, now: datetime) -> bool:
+    """Whether facts came in, or a day passed in a shop that sells, since numbers were made.
+
+    The demo's own import is left to the demo, which makes numbers as its next step.
+    """
+    runs = Job.objects.filter(kind=KIND)
+    if runs.filter(state__in=Job.OPEN).exists():
+        return False
+    last: datetime | None = (
+        runs.order_by("-created_at").values_list("created_at", flat=True).first()
+    )
+    imported = ImportJob.objects.filter(state=ImportJob.State.DONE, source__is_demo=False)
+    newest: datetime | None = (
+        imported.order_by("-finished_at").values_list("finished_at", flat=True).first()
+    )
+    if newest is not None and (last is None or newest > last):
+        return True
+    if last is None or now - last < DAILY or not Traits.objects.exists():
+        return False
+    return queries.data_now(now=now) == now
+
+
+def start_if_due(*, now: datetime) -> Job | None:
+    """Start the job that makes all numbers again, once, if it is due."""
+    with advisory_lock("features.renewal", wait=False) as ours:
+        if not ours or not due(now=now):
+            return None
+        return jobs.start(kind=KIND, title=_("Work out everyone's numbers again"), steps=2)
