@@ -1,0 +1,126 @@
+"""Every workload against its limit: one JSON line each, as soon as it is known."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from argparse import ArgumentParser
+from importlib import import_module
+from typing import Any
+
+import psycopg2
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from marketing import embedded
+
+MODULES = (
+    "ingestion.benchmarks",
+    "models_ml.bench_features",
+    "models_ml.benchmarks",
+    "recommendations.benchmarks",
+    "campaigns.segments.benchmarks",
+    "campaigns.benchmarks",
+    "marketing.benchmarks",
+)
+SIZES = ("small", "full")
+
+
+class Command(BaseCommand):
+    help = "Run the workloads (ONLY=name for one, SIZE=full for the large shop)."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--only", default=os.environ.get("ONLY", ""))
+        parser.add_argument("--size", default=os.environ.get("SIZE", "") or SIZES[0])
+        parser.add_argument("--here", metavar="NAME", help="run one on the database given")
+
+    def handle(self, *args: Any, only: str, size: str, here: str | None, **options: Any) -> None:
+        workloads = {
+            name: function
+            for module in MODULES
+            for name, function in import_module(module).WORKLOADS.items()
+        }
+        if size not in SIZES:
+            raise CommandError(f"SIZE={size} is not a size. Choose one of: {', '.join(SIZES)}.")
+        if here:
+            found = workloads[here](size=size)
+            for line in found if isinstance(found, list) else [found]:
+                self.stdout.write(json.dumps(line))
+            return
+        chosen = [name for name in workloads if not only or _named(only, name)]
+        if not chosen:
+            raise CommandError(
+                f"There is no workload {only}. Choose one of: {', '.join(workloads)}."
+            )
+        failed = self._run(chosen, size)
+        if failed:
+            raise CommandError(f"These did not run to their end: {', '.join(failed)}.")
+
+    def _run(self, chosen: list[str], size: str) -> list[str]:
+        """Each workload in a process and a database of its own, on durable throwaway servers."""
+        failed = []
+        folder = embedded.reachable_temporary_folder()
+        try:
+            with embedded.Servers(folder) as servers:
+                base = {
+                    **os.environ,
+                    "PERENNIAL_VAR": str(folder / "var"),
+                    "DATABASE_URL": servers.database_url,
+                    "REDIS_URL": servers.redis_url,
+                    "STATEMENT_TIMEOUT_MS": "0",
+                    "LOG_LEVEL": "WARNING",
+                }
+                self._manage(base, "prepare")
+                for number, name in enumerate(chosen):
+                    url = _copy(servers.database_url, f"bench_{number}")
+                    done = self._manage(
+                        {**base, "DATABASE_URL": url}, "bench", "--here", name, "--size", size
+                    )
+                    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+                    for line in lines:
+                        self.stdout.write(line)
+                    if done.returncode or not lines:
+                        failed.append(name)
+                        self.stderr.write(done.stderr[-3000:])
+                    self.stdout.flush()
+                    _drop(servers.database_url, f"bench_{number}")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return failed
+
+    def _manage(
+        self, environment: dict[str, str], *arguments: str
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def _named(only: str, name: str) -> bool:
+    """Whether ONLY means this workload: its name, its family, or one line of several it prints."""
+    return only in (name, name.split(".")[0]) or only.split(".")[0] == name
+
+
+def _copy(url: str, name: str) -> str:
+    """A database with the same empty tables; its URL."""
+    _execute(url, f"CREATE DATABASE {name} TEMPLATE perennial")
+    return url.rsplit("/", 1)[0] + f"/{name}"
+
+
+def _drop(url: str, name: str) -> None:
+    _execute(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url.rsplit("/", 1)[0] + "/postgres")
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(statement)
