@@ -3,9 +3,10 @@
 Sun et al., "BERT4Rec: Sequential recommendation with bidirectional encoder representations from
 transformer" (CIKM 2019). Products of a sequence are hidden at random and guessed from both sides;
 in addition a mask at the end stands for the next basket, whose new products are guessed together.
-Differences from the paper, each measured to help on shop histories of a few thousand people:
-examples are drawn with a preference for recent baskets, positions count from the end, and the
-output bias starts at the logarithm of recent popularity.
+Other than in the paper, examples are drawn with a preference for recent baskets, positions count
+from the end, the item table starts from singular vectors of the purchase matrix and the output bias
+from recent popularity: a shop has a few thousand people, and a network that starts from nothing
+needs far more steps than they can feed.
 """
 
 from __future__ import annotations
