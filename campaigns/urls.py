@@ -1,6 +1,113 @@
 """Addresses of segments, content and campaigns, composed from a list per noun."""
 
+from django.urls import path
+
+from campaigns.api import campaigns as campaigns_api
+from campaigns.api import segments as segments_api
+from campaigns.views import campaigns, content, messages, public, segments, tree
+
 app_name = "campaigns"
 
-pages: list = []
-api: list = []
+_segments = [
+    path("segments/", segments.segment_list, name="segment-list"),
+    path("segments/new/", segments.segment_new, name="segment-new"),
+    path("segments/preview/", segments.segment_preview, name="segment-preview"),
+    path("segments/create/", segments.segment_save, name="segment-create"),
+    path("segments/tree/", tree.tree, name="tree"),
+    path("segments/tree/train/", tree.tree_train, name="tree-train"),
+    path("segments/tree/<int:version_id>/<int:leaf>/", tree.leaf_save, name="tree-leaf-save"),
+    path("segments/<int:pk>/", segments.segment_edit, name="segment-edit"),
+    path("segments/<int:pk>/save/", segments.segment_save, name="segment-update"),
+    path("segments/<int:pk>/archive/", segments.segment_archive, name="segment-archive"),
+    path("segments/<int:pk>/people/", segments.segment_people, name="segment-people"),
+]
+_segments_api = [
+    path("segments/", segments_api.SegmentList.as_view(), name="segment-list"),
+    path("segments/count/", segments_api.RuleCount.as_view(), name="segment-rule-count"),
+    path("segments/<int:segment_id>/", segments_api.SegmentDetail.as_view(), name="segment-detail"),
+    path(
+        "segments/<int:segment_id>/count/",
+        segments_api.SegmentCount.as_view(),
+        name="segment-count",
+    ),
+    path(
+        "segments/<int:segment_id>/members/",
+        segments_api.SegmentMembers.as_view(),
+        name="segment-members",
+    ),
+]
+_campaigns = [
+    path("campaigns/", campaigns.campaign_list, name="campaign-list"),
+    path("campaigns/new/", campaigns.campaign_audience, name="campaign-new"),
+    path("campaigns/reach/", campaigns.campaign_reach, name="campaign-reach"),
+    path("campaigns/<int:campaign_id>/", campaigns.campaign_detail, name="campaign-detail"),
+    path("campaigns/<int:campaign_id>/live/", campaigns.campaign_live, name="campaign-live"),
+    path(
+        "campaigns/<int:campaign_id>/audience/",
+        campaigns.campaign_audience,
+        name="campaign-audience",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/message/", campaigns.campaign_message, name="campaign-message"
+    ),
+    path("campaigns/<int:campaign_id>/check/", campaigns.campaign_check, name="campaign-check"),
+    path("campaigns/<int:campaign_id>/start/", campaigns.campaign_start, name="campaign-start"),
+    path("campaigns/<int:campaign_id>/pause/", campaigns.campaign_pause, name="campaign-pause"),
+    path("campaigns/<int:campaign_id>/resume/", campaigns.campaign_resume, name="campaign-resume"),
+    path("campaigns/<int:campaign_id>/cancel/", campaigns.campaign_cancel, name="campaign-cancel"),
+    path("campaigns/<int:campaign_id>/copy/", campaigns.campaign_copy, name="campaign-copy"),
+    path("campaigns/<int:campaign_id>/delete/", campaigns.campaign_delete, name="campaign-delete"),
+    path("campaigns/<int:campaign_id>/people/", messages.message_list, name="message-list"),
+    path("messages/<int:message_id>/", messages.message_detail, name="message-detail"),
+    path("messages/<int:message_id>/mail/", messages.message_mail, name="message-mail"),
+    path("messages/<int:message_id>/source/", messages.message_source, name="message-source"),
+]
+_content = [
+    path("content/", content.template_list, name="template-list"),
+    path("content/new/", content.template_edit, name="template-new"),
+    path("content/preview/", content.template_preview, name="template-preview"),
+    path("content/<int:template_id>/", content.template_edit, name="template-edit"),
+    path("content/<int:template_id>/mail/", content.template_mail, name="template-mail"),
+    path("content/<int:template_id>/delete/", content.template_delete, name="template-delete"),
+]
+_public = [
+    path("u/<str:token>", public.unsubscribe, name="unsubscribe"),
+    path("o/<str:token>.gif", public.opened, name="opened"),
+    path("c/<str:token>/<str:mac>", public.clicked, name="clicked"),
+]
+_campaigns_api = [
+    path("campaigns/", campaigns_api.CampaignList.as_view(), name="campaign-list"),
+    path(
+        "campaigns/<int:campaign_id>/",
+        campaigns_api.CampaignDetail.as_view(),
+        name="campaign-detail",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/start/",
+        campaigns_api.CampaignStart.as_view(),
+        name="campaign-start",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/pause/",
+        campaigns_api.CampaignPause.as_view(),
+        name="campaign-pause",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/resume/",
+        campaigns_api.CampaignResume.as_view(),
+        name="campaign-resume",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/cancel/",
+        campaigns_api.CampaignCancel.as_view(),
+        name="campaign-cancel",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/messages/",
+        campaigns_api.MessageList.as_view(),
+        name="campaign-messages",
+    ),
+]
+
+pages: list = [*_segments, *_campaigns, *_content, *_public]
+api: list = [*_segments_api, *_campaigns_api]

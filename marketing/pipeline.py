@@ -44,6 +44,7 @@ EVERY: dict[str, tuple[float, str]] = {
     "marketing.core.tasks.sweep": (10.0, "fast"),
     "marketing.tasks.advance_demo": (5.0, "fast"),
     "campaigns.tasks.sweep": (15.0, "fast"),
+    "campaigns.tasks.start_due_runs": (30.0, "fast"),
     "campaigns.tasks.count_segments": (3600.0, "bulk"),
     "models_ml.tasks.renew_features": (300.0, "bulk"),
 }
