@@ -1,0 +1,153 @@
+"""Integrators make, start, watch, pause and cancel campaigns with a scoped key."""
+
+import pytest
+
+from campaigns import runs
+from campaigns.models import Campaign, Message, Run
+from marketing.core import auth
+from tests import factories
+from tests.campaigns.conftest import campaign, people, started
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ask(client):
+    """Ask the API as a key with these scopes."""
+    made = {}
+
+    def key(*scopes: str) -> str:
+        if scopes not in made:
+            _key, secret = auth.create_key(
+                name="test", scopes=list(scopes), user=factories.user("integrator")
+            )
+            made[scopes] = secret
+        return made[scopes]
+
+    def ask(
+        method: str, path: str, body=None, *, scopes=("campaigns:read", "campaigns:write"), **h
+    ):
+        return getattr(client, method)(
+            f"/api/v1/campaigns/{path}",
+            data=body,
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {key(*scopes)}", **h},
+        )
+
+    return ask
+
+
+def test_a_draft_is_made_read_changed_and_listed(ask):
+    segment = factories.segment()
+    answer = ask("post", "", {"name": "Spring", "segment_id": segment.pk})
+    assert answer.status_code == 201
+    made = answer.json()
+    assert answer["Location"] == made["url"] == f"/api/v1/campaigns/{made['id']}/"
+    assert (made["state"], made["holdout_percent"], made["run"]) == ("draft", 10, None)
+    changed = ask("patch", f"{made['id']}/", {"holdout_percent": 0})
+    assert changed.json()["holdout_percent"] == 0
+    assert ask("get", f"{made['id']}/").json()["name"] == "Spring"
+    assert [row["id"] for row in ask("get", "").json()["data"]] == [made["id"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, "name_missing"),
+        ({"name": "x", "state": "finished"}, "unknown_field"),
+        ({"name": "x", "segment_id": 404}, "unknown"),
+        ({"name": "x", "holdout_percent": 99}, "bad_holdout"),
+        ({"name": "x", "from_email": "a@b.example\nBcc: c@d.example"}, "bad_line"),
+        ([1], "not_an_object"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_in_the_one_shape(ask, body, code):
+    answer = ask("post", "", body)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == code
+    assert Campaign.objects.count() == 0
+
+
+def test_starting_answers_202_and_the_run_can_be_watched(ask):
+    people(3)
+    of = campaign()
+    answer = ask("post", f"{of.pk}/start/")
+    assert answer.status_code == 202
+    assert answer.json()["campaign"]["state"] == "running"
+    run = Run.objects.get()
+    runs.fill(run_id=run.pk, now=factories.now())
+    seen = ask("get", f"{of.pk}/").json()["run"]
+    assert seen["total"] == 3
+    assert seen["counts"] == {
+        "queued": 3, "sending": 0, "sent": 0, "failed": 0, "unknown": 0, "skipped": 0,
+    }  # fmt: skip
+    again = ask("post", f"{of.pk}/start/")
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "already_started")
+
+
+def test_a_retried_start_with_the_same_key_starts_once_and_answers_alike(ask):
+    people(1)
+    of = campaign()
+    first = ask("post", f"{of.pk}/start/", **{"Idempotency-Key": "k1"})
+    second = ask("post", f"{of.pk}/start/", **{"Idempotency-Key": "k1"})
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["campaign"]["id"] == second.json()["campaign"]["id"]
+    assert Run.objects.count() == 1
+
+
+def test_pause_resume_and_cancel_move_the_campaign_and_illegal_moves_do_not(ask):
+    people(2)
+    of = started().campaign
+    assert ask("post", f"{of.pk}/resume/").status_code == 409
+    for verb, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        answer = ask("post", f"{of.pk}/{verb}/")
+        assert (answer.status_code, answer.json()["campaign"]["state"]) == (202, state)
+    assert ask("post", f"{of.pk}/pause/").status_code == 409
+    counts = ask("get", f"{of.pk}/").json()["run"]
+    assert counts["reasons"] == {"skipped": {"cancelled": 2}}
+
+
+def test_messages_are_listed_by_state_page_by_page(ask):
+    people(5)
+    people(2, consent=False, prefix="silent")
+    of = started().campaign
+    first = ask("get", f"{of.pk}/messages/?state=queued&limit=3").json()
+    assert len(first["data"]) == 3
+    assert first["next"]
+    assert first["data"][0]["address"] == "p0@example.com"
+    skipped = ask("get", f"{of.pk}/messages/?state=skipped").json()["data"]
+    assert [row["reason"] for row in skipped] == ["no_consent", "no_consent"]
+    wrong = ask("get", f"{of.pk}/messages/?state=lost")
+    assert (wrong.status_code, wrong.json()["error"]["field"]) == (422, "state")
+
+
+def test_a_key_that_may_only_read_changes_nothing(ask):
+    of = campaign()
+    only = ("campaigns:read",)
+    assert ask("get", "", scopes=only).status_code == 200
+    assert ask("post", "", {"name": "x"}, scopes=only).status_code == 403
+    for verb in ("start", "pause", "resume", "cancel"):
+        assert ask("post", f"{of.pk}/{verb}/", scopes=only).status_code == 403
+    assert ask("get", "", scopes=("segments:read",)).status_code == 403
+    of.refresh_from_db()
+    assert of.state == "draft"
+
+
+def test_a_campaign_that_is_not_there_is_404_everywhere(ask):
+    for method, path in (
+        ("get", "404/"),
+        ("patch", "404/"),
+        ("post", "404/start/"),
+        ("post", "404/cancel/"),
+        ("get", "404/messages/"),
+    ):
+        answer = ask(method, path, {} if method != "get" else None)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "campaign_unknown")
+
+
+def test_a_start_that_lacks_something_says_which_field(ask):
+    made = ask("post", "", {"name": "Spring"}).json()
+    answer = ask("post", f"{made['id']}/start/")
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == "segment"
+    assert Message.objects.count() == 0
