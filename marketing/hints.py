@@ -14,7 +14,8 @@ from campaigns.models import Campaign
 from ingestion.models import ImportJob
 from marketing.core.models import Job
 from marketing.core.templatetags import ui
-from models_ml.models import ModelVersion
+from models_ml import queries
+from models_ml.models import ModelVersion, Traits
 from models_ml.views import title as model_title
 
 
@@ -112,23 +113,44 @@ def _drafts(campaigns: list[Campaign]) -> Iterator[Hint]:
 
 
 def _best_leaf(models: list[ModelVersion]) -> Iterator[Hint]:
-    """The live tree's best group, unless a sent campaign already went to a segment made of it."""
-    tree = next((m for m in models if m.name == "repeat_90d" and m.state == "live"), None)
-    leaves = tree.details.get("leaves", []) if tree else []
-    if tree is None or not leaves:
+    """The live tree's best group that no campaign has gone to, if it is surely above average."""
+    tree = next((m for m in models if m.name == queries.REPEAT and m.state == "live"), None)
+    if tree is None:
         return
-    best = max(leaves, key=lambda leaf: leaf["rate"]["low"])
-    reached = Campaign.objects.filter(
-        segment__origin__leaf=best["id"],
-        state__in=[Campaign.State.RUNNING, Campaign.State.FINISHED, Campaign.State.SCHEDULED],
+    reached = set(
+        Campaign.objects.filter(
+            segment__origin__version_id=tree.pk,
+            state__in=[
+                Campaign.State.RUNNING,
+                Campaign.State.FINISHED,
+                Campaign.State.SCHEDULED,
+            ],
+        ).values_list("segment__origin__leaf", flat=True)
     )
-    if not reached.exists():
+    fresh = [
+        leaf
+        for leaf in tree.details.get("leaves", [])
+        if leaf["id"] not in reached and leaf["lift"]["low"] > 1
+    ]
+    if not fresh:
+        return
+    best = max(fresh, key=lambda leaf: leaf["rate"]["low"])
+    people = Traits.objects.filter(repeat_90d_leaf=best["id"]).count()
+    if people:
         yield Hint(
             "binary-tree-2",
             "k6",
-            _("People most likely to order again have not been reached"),
-            _("%(chance)s of the best group ordered again in 90 days, %(lift)s times the average")
-            % {"chance": ui.pct(best["chance"], 0), "lift": ui.decimal(best["lift"]["value"], 1)},
+            ngettext(
+                "%(n)s person likely to order again has not been written to",
+                "%(n)s people likely to order again have not been written to",
+                people,
+            )
+            % {"n": ui.comma(people)},
+            _("%(chance)s of their group ordered again in 90 days, %(lift)s times the average")
+            % {
+                "chance": ui.pct(best["rate"]["value"], 0),
+                "lift": ui.decimal(best["lift"]["value"], 1),
+            },
             _at("campaigns:tree"),
             _("See them"),
         )

@@ -154,6 +154,18 @@ def test_home_hints_at_rows_that_were_set_aside_and_at_failed_jobs() -> None:
     assert "Too few people." in html
 
 
+def test_home_names_the_best_group_nobody_wrote_to() -> None:
+    people = factories.cast()
+    tree = factories.tree_version()
+    client = signed_in("marketer")
+    html = client.get("/").content.decode()
+    assert "1 person likely to order again has not been written to" in html
+    assert "60% of their group ordered again in 90 days, 1.9 times the average" in html
+    leaf = factories.segment(origin={"kind": "tree_leaf", "version_id": tree.pk, "leaf": 1})
+    factories.run(factories.campaign(segment=leaf, state="finished"), [people.ada])
+    assert "likely to order again" not in client.get("/").content.decode()
+
+
 def test_a_person_page_says_why_a_mail_may_not_be_sent() -> None:
     people = factories.cast()
     client = signed_in("marketer")

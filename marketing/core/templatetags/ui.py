@@ -405,6 +405,7 @@ _JOB_LOOKS = {
     "recommendations": ("sparkles", "k6"),
     "run": ("send", "k1"),
     "campaign": ("send", "k1"),
+    "demo": ("send", "k1"),
     "segment": ("chart-pie-2", "k5"),
     "export": ("download", "k8"),
 }
