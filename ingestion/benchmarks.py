@@ -140,7 +140,11 @@ def api_batch(*, size: str = "small") -> Line:
         began = time.perf_counter()
         for body in bodies:
             answer = client.generic(
-                "POST", "/api/v1/events/", body.decode(), content_type="application/json", HTTP_HOST=host
+                "POST",
+                "/api/v1/events/",
+                body.decode(),
+                content_type="application/json",
+                HTTP_HOST=host,
             )
             if answer.status_code != 200:
                 raise Refused(f"the API answered {answer.status_code}")

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ingestion import consent, intake, people
+from ingestion import consent, erasure, intake, people
 from ingestion.api import batches, shapes
 from ingestion.models import Customer
 from marketing.core.api import View
@@ -117,6 +117,13 @@ class CustomerDetail(View):
         """Change a person who is known; fields left out stay."""
         self._get(external_id)
         return self._write(request, external_id)
+
+    @extend_schema(operation_id="customers_delete", responses={204: None})
+    def delete(self, request: Request, external_id: str) -> Response:
+        """Forget the person. Their orders stay, as orders of nobody."""
+        actor: Any = request.auth or request.user
+        erasure.forget(customer_id=self._get(external_id).pk, actor=actor)
+        return Response(status=204)
 
     def _write(self, request: Request, external_id: str) -> Response:
         if not isinstance(request.data, dict):
