@@ -8,4 +8,5 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        from marketing.core import checks  # noqa: F401, PLC0415  (registers the system checks)
+        # Imported for what they register: system checks, and the key in the API's schema.
+        from marketing.core import checks, schema  # noqa: F401, PLC0415
