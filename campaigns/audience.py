@@ -56,7 +56,7 @@ def judged_sql(
     *, rule: Mapping[str, Any] | None, holdout: float, key: str
 ) -> tuple[str, list[Any]]:
     """SQL of one row a member: customer_id, address, reason ('' for those who get the mail)."""
-    people = consent.mailable(members(rule=rule), channel="email", purpose="marketing")
+    people: Any = consent.mailable(members(rule=rule), channel="email", purpose="marketing")
     inner, params = people.order_by().values("id", "email", "reason").query.sql_with_params()
     bucket = "substr(md5(%s || ':' || who.id), 1, 8) COLLATE \"C\""
     sql = f"""

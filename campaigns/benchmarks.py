@@ -241,7 +241,8 @@ def _prebuilt(run: Run) -> list[bytes]:
 def audience_snapshot(size: str = "small") -> dict[str, Any]:
     """Everybody with all exclusions as message rows, against one hand-written INSERT."""
     n = PEOPLE[size]
-    ours, limit = [], []
+    ours: list[float] = []
+    limit: list[float] = []
     with _shop(n) as campaign:
         for _round in range(RUNS):
             for hand_written in (True, False):

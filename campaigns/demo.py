@@ -45,4 +45,11 @@ def starter(*, user: User | None, now: datetime) -> Template:
     """The starter template, saved once."""
     begin = content.starter()
     kept = Template.objects.filter(name=begin["name"], mjml=begin["mjml"]).first()
-    return kept or content.save(**begin, user=user, now=now)
+    return kept or content.save(
+        name=begin["name"],
+        subject=begin["subject"],
+        preheader=begin["preheader"],
+        mjml=begin["mjml"],
+        user=user,
+        now=now,
+    )

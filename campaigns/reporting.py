@@ -51,7 +51,12 @@ def figures(*, run_ids: Collection[int]) -> dict[int, Figures]:
         )
         .order_by()
     )
-    return {row.pop("run_id"): Figures(**row) for row in rows}
+    return {
+        row["run_id"]: Figures(
+            row["people"], row["sent"], row["ended"], row["opened"], row["clicked"]
+        )
+        for row in rows
+    }
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ message's fence; whoever holds an older fence can neither renew nor mark it.
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from psycopg2.extras import execute_values
@@ -61,7 +61,7 @@ class Outcome(NamedTuple):
 def unwanted(messages: Sequence[tuple[int, int, str]]) -> dict[int, str]:
     """Reasons, by message id, why (id, customer, address) may not be written to as of now."""
     people = Customer.objects.filter(id__in=[customer for _id, customer, _address in messages])
-    judged = consent.mailable(people, channel="email", purpose="marketing")
+    judged: Any = consent.mailable(people, channel="email", purpose="marketing")
     now_true = {
         key: (reason, (email or "").lower())
         for key, email, reason in judged.values_list("id", "email", "reason")

@@ -19,7 +19,42 @@ SOURCE_LIMIT = 200_000
 _TAG = re.compile(r"<(mj-[a-z-]*)")
 _KNOWN_TAGS = frozenset(
     f"mj-{name}"
-    for name in ["accordion", "accordion-element", "accordion-text", "accordion-title", "all", "attributes", "body", "breakpoint", "button", "carousel", "carousel-image", "class", "column", "divider", "group", "head", "hero", "html-attributes", "image", "navbar", "navbar-link", "preview", "products", "raw", "section", "selector", "social", "social-element", "spacer", "style", "table", "text", "title", "wrapper"]
+    for name in [
+        "accordion",
+        "accordion-element",
+        "accordion-text",
+        "accordion-title",
+        "all",
+        "attributes",
+        "body",
+        "breakpoint",
+        "button",
+        "carousel",
+        "carousel-image",
+        "class",
+        "column",
+        "divider",
+        "group",
+        "head",
+        "hero",
+        "html-attributes",
+        "image",
+        "navbar",
+        "navbar-link",
+        "preview",
+        "products",
+        "raw",
+        "section",
+        "selector",
+        "social",
+        "social-element",
+        "spacer",
+        "style",
+        "table",
+        "text",
+        "title",
+        "wrapper",
+    ]
 )
 
 # ruff: noqa: E501  the block is HTML as mail clients want it

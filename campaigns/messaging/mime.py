@@ -73,7 +73,8 @@ def _fold(value: str, used: int) -> str:
     """Break at single spaces so that lines stay under 78 characters where the words allow it."""
     if used + len(value) <= 78:
         return value
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in value.split(" "):
         candidate = f"{line} {word}" if line or not lines else word
         if line.strip() and word and used + len(candidate) > 77:

@@ -254,7 +254,9 @@ class Compiled:
             html = (
                 html.replace("</body>", f"{pixel}</body>", 1) if "</body>" in html else html + pixel
             )
-        environment = Environment(fuel=FUEL, undefined_behavior="semi_strict", pycompat=False)
+        environment = Environment(fuel=FUEL, pycompat=False)
+        # "semi_strict" is missing from the package's type hints.
+        environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]
         environment.add_filter("_tail", self.signer.tail if self.signer else check_target)
         try:
             environment.add_template("subject.txt", self.subject.strip())

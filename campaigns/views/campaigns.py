@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from campaigns import audience, content, drafts, reporting, runs
 from campaigns.messaging import context
 from campaigns.models import Campaign, Message, Run, Segment, Template
+from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
@@ -103,7 +104,7 @@ def campaign_audience(request: HttpRequest, campaign_id: int | None = None) -> H
             if not values["segment_id"]:
                 raise Refused(_("Choose a segment."), field="segment_id")
             campaign = drafts.save(
-                campaign_id=campaign_id, values=values, user=request.user, now=timezone.now()
+                campaign_id=campaign_id, values=values, user=signed_in(request), now=timezone.now()
             )
             return redirect("campaigns:campaign-message", campaign.pk)
         except Refused as refusal:
@@ -159,13 +160,13 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
                 template_id=int(kept) if kept.isdigit() else None,
                 campaign_id=campaign.pk,
                 values=values,
-                user=request.user,
+                user=signed_in(request),
                 now=timezone.now(),
             )
             drafts.save(
                 campaign_id=campaign.pk,
                 values={"template_id": saved.pk, **sender},
-                user=request.user,
+                user=signed_in(request),
                 now=timezone.now(),
             )
             return redirect("campaigns:campaign-check", campaign.pk)
@@ -274,7 +275,7 @@ def campaign_live(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 def _act(request: HttpRequest, campaign_id: int, act: Any, done: str) -> HttpResponse:
     try:
-        act(campaign_id=campaign_id, user=request.user, now=timezone.now())
+        act(campaign_id=campaign_id, user=signed_in(request), now=timezone.now())
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:
@@ -311,7 +312,7 @@ def campaign_cancel(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @page("edit")
 @require_POST
 def campaign_copy(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    copied = drafts.copy(campaign_id=campaign_id, user=request.user, now=timezone.now())
+    copied = drafts.copy(campaign_id=campaign_id, user=signed_in(request), now=timezone.now())
     return redirect("campaigns:campaign-audience", copied.pk)
 
 
@@ -319,7 +320,7 @@ def campaign_copy(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @require_POST
 def campaign_delete(request: HttpRequest, campaign_id: int) -> HttpResponse:
     try:
-        drafts.delete(campaign_id=campaign_id, user=request.user)
+        drafts.delete(campaign_id=campaign_id, user=signed_in(request))
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("campaigns:campaign-detail", campaign_id)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from campaigns import content
 from campaigns.messaging import context
 from campaigns.models import Template
+from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
@@ -51,7 +52,7 @@ def template_edit(request: HttpRequest, template_id: int | None = None) -> HttpR
         values = content.written(request.POST)
         try:
             saved = content.save(
-                template_id=template_id, **values, user=request.user, now=timezone.now()
+                template_id=template_id, **values, user=signed_in(request), now=timezone.now()
             )
         except Refused as refusal:
             error = refusal
@@ -76,7 +77,7 @@ def template_edit(request: HttpRequest, template_id: int | None = None) -> HttpR
 @require_POST
 def template_delete(request: HttpRequest, template_id: int) -> HttpResponse:
     try:
-        content.delete(template_id=template_id, user=request.user)
+        content.delete(template_id=template_id, user=signed_in(request))
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("campaigns:template-edit", template_id)
@@ -114,7 +115,7 @@ def template_preview(request: HttpRequest) -> HttpResponse:
 
 @page("view")
 @xframe_options_sameorigin
-@csp(MAIL_POLICY)
+@csp(MAIL_POLICY)  # type: ignore[arg-type]
 @require_GET
 def template_mail(request: HttpRequest, template_id: int) -> HttpResponse:
     """A saved template as one person would get it."""

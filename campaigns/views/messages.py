@@ -102,7 +102,7 @@ def message_detail(request: HttpRequest, message_id: int) -> HttpResponse:
 
 @page("view")
 @xframe_options_sameorigin
-@csp(MAIL_POLICY)
+@csp(MAIL_POLICY)  # type: ignore[arg-type]
 @require_GET
 def message_mail(request: HttpRequest, message_id: int) -> HttpResponse:
     """The HTML of a mail as it was sent, its open pixel stilled so that looking is not counted."""
