@@ -56,16 +56,27 @@ class RecommendationSet(models.Model):
 
 
 class Recommendation(models.Model):
-    """One product for one person."""
+    """One product for one person.
+
+    Derived and replaced as a whole, a million rows at a time: the database checks no foreign keys
+    here, which was three quarters of the time to write. The statement that writes joins people and
+    products, and deleting one of them through the ORM takes its rows along.
+    """
 
     set = models.ForeignKey(
-        RecommendationSet, on_delete=models.CASCADE, related_name="picks", db_index=False
+        RecommendationSet,
+        on_delete=models.CASCADE,
+        related_name="picks",
+        db_index=False,
+        db_constraint=False,
     )
     customer = models.ForeignKey(
-        Customer, on_delete=models.CASCADE, related_name="+", db_index=False
+        Customer, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
     rank = models.SmallIntegerField()
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+", db_index=False)
+    product = models.ForeignKey(
+        Product, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     score = models.FloatField()
     reason = models.JSONField(default=dict)
 

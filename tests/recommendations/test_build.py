@@ -150,3 +150,15 @@ def test_picks_of_an_older_moment_look_at_no_later_order(shop, train, place):
     OrderLine.objects.filter(pk=late.pk).update(placed_at=NOW + timedelta(days=2))
     refresh(place)
     assert Recommendation.objects.filter(customer_id=late.customer_id).exists()
+
+
+def test_whoever_is_deleted_takes_their_picks_along(shop, train, place):
+    train()
+    refresh(place)
+    pick = Recommendation.objects.filter(rank=1).select_related("customer", "product").first()
+    gone = pick.customer_id, pick.product_id
+    pick.customer.delete()
+    OrderLine.objects.filter(product=pick.product).delete()
+    pick.product.delete()
+    assert not Recommendation.objects.filter(customer_id=gone[0]).exists()
+    assert not Recommendation.objects.filter(product_id=gone[1]).exists()
