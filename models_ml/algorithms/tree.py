@@ -28,9 +28,10 @@ LEAF = -1
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """`min_leaf` people in a group; `folds` of the structure half that choose the pruning."""
+    """At most `leaves` groups, so that a person can read them; `min_leaf` people in a group; `folds` of the structure half that choose the pruning."""
 
     depth: int = 4
+    leaves: int = 8
     min_leaf: int = 100
     folds: int = 5
     seed: int = 20111209
@@ -247,6 +248,7 @@ def _grow(sample: Sample, features: tuple[Feature, ...], params: Params, alpha: 
     model = DecisionTreeClassifier(
         criterion="entropy",
         max_depth=params.depth,
+        max_leaf_nodes=params.leaves,
         min_samples_leaf=params.min_leaf,
         ccp_alpha=alpha,
         random_state=params.seed,
@@ -281,6 +283,7 @@ def _choose_pruning(sample: Sample, features: tuple[Feature, ...], params: Param
     model = DecisionTreeClassifier(
         criterion="entropy",
         max_depth=params.depth,
+        max_leaf_nodes=params.leaves,
         min_samples_leaf=params.min_leaf,
         random_state=params.seed,
     )

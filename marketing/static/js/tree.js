@@ -1,7 +1,7 @@
 /* The decision tree as HTML cards joined by SVG lines; width is people, colour is the rate. */
 document.addEventListener("alpine:init", () => {
   const { $, el } = ui, nf = n => Math.round(n).toLocaleString(), pct = (r, d = 0) => (r * 100).toFixed(d) + "%";
-  const GAP = 14, LEAF = 118, WIDE = 176, STEP = 108, CARD = 56, FOOT = 172;
+  const GAP = 10, LEAF = 88, ROOMY = 122, WIDE = 176, STEP = 108, CARD = 56, FOOT = 192;
 
   Alpine.data("tree", () => ({
     view: innerWidth < 1024 ? "list" : "tree", data: null, nodes: null,
@@ -13,6 +13,8 @@ document.addEventListener("alpine:init", () => {
       new ResizeObserver(([e]) => { if (Math.abs(e.contentRect.width - w) > 4) { w = e.contentRect.width; this.draw(); } }).observe(this.$refs.tree.parentNode);
     },
     heat(r) { const { low, high } = this.data; return Math.round(12 + 88 * (high > low ? Math.min(1, Math.max(0, (r - low) / (high - low))) : 0)) + "%"; },
+    /* how wide a card may be without touching its neighbours at the same depth */
+    room(n, nodes, W) { const near = nodes.filter(m => !m.leaf && m !== n && m.d === n.d).map(m => Math.abs(m.x - n.x) - 8); return Math.max(96, Math.min(...near, 2 * n.x, 2 * (W - n.x))); },
     save(url) { const f = this.$refs.saver; f.action = url; f.submit(); },
     draw() {
       const host = this.$refs.tree, room = host.parentNode.clientWidth; if (!room) return;
@@ -30,20 +32,20 @@ document.addEventListener("alpine:init", () => {
         const my = Math.min(y1 + 64, y2 - 26);
         path.setAttribute("d", `M${sx},${y1 - 6} C${sx},${my} ${n.x},${y1 - 4} ${n.x},${Math.min(y2, y1 + 84)} L${n.x},${y2 + 4}`);
         path.setAttribute("stroke-width", w); path.setAttribute("class", "te"); path.style.setProperty("--h", this.heat(n.rate)); svg.append(path); n.path = path;
-        const lab = el("span", "el", n.edge); lab.style.left = (sx * .32 + n.x * .68) + "px"; lab.style.top = (y1 + 27) + "px"; host.append(lab);
+        const lab = el("span", "el", n.edge); lab.style.left = (sx * .32 + n.x * .68) + "px"; const close = Math.abs(p.c[0].x - p.c[1].x) < 132; lab.style.top = (y1 + (close ? (left ? 14 : 38) : 27)) + "px"; host.append(lab);
       });
       nodes.forEach(n => {
-        const b = el("div", "tn" + (n.leaf ? " leaf" : "")); b.style.left = n.x + "px"; b.style.top = n.y + "px"; b.style.setProperty("--h", this.heat(n.rate));
+        const b = el("div", "tn" + (n.leaf ? " leaf" + (lw < ROOMY ? " slim" : "") : "")); b.style.left = n.x + "px"; b.style.top = n.y + "px"; b.style.setProperty("--h", this.heat(n.rate));
         if (n.leaf) {
           b.style.width = lw + "px"; b.title = n.rule;
           const top = el("div", "ltop"), sure = n.lift_low > 1 ? "up" : n.lift_high < 1 ? "dn" : "", bar = el("span", "bar thin"), count = el("span", "ln num", `${nf(n.n)} ${words.people}`);
           top.append(el("b", "num", pct(n.rate)), el("span", "lf num " + sure, `${n.lift.toFixed(2)}×`)); bar.style.setProperty("--v", pct(n.rate)); bar.append(el("i"));
           count.append(el("small", "", `${pct(n.low)} – ${pct(n.high)}`)); b.append(top, bar, count);
-          if (n.segment) { const a = el("a", "btn sm", words.open); a.href = n.segment; a.setAttribute("aria-label", `${words.open}: ${n.rule}`); b.append(a); }
-          else if (words.save) { const s = el("button", "btn sm", words.save); s.type = "button"; s.setAttribute("aria-label", `${words.save}: ${n.rule}`); s.onclick = () => this.save(n.save); b.append(s); }
+          if (n.segment) { const a = el("a", "btn sm", lw < ROOMY ? words.openShort : words.open); a.href = n.segment; a.setAttribute("aria-label", `${lw < ROOMY ? words.openShort : words.open}: ${n.rule}`); b.append(a); }
+          else if (words.save) { const s = el("button", "btn sm", lw < ROOMY ? words.saveShort : words.save); s.type = "button"; s.setAttribute("aria-label", `${lw < ROOMY ? words.saveShort : words.save}: ${n.rule}`); s.onclick = () => this.save(n.save); b.append(s); }
           b.onmouseenter = () => this.mark(n); b.onmouseleave = () => this.mark();
           b.addEventListener("focusin", () => this.mark(n)); b.addEventListener("focusout", () => this.mark());
-        } else b.append(el("b", "", n.q), el("span", "num", `${nf(n.n)} ${words.people} · ${pct(n.rate)}`));
+        } else b.style.maxWidth = this.room(n, nodes, W) + "px", b.title = n.q, b.append(el("b", "", n.q), el("span", "num", `${nf(n.n)} ${words.people} · ${pct(n.rate)}`));
         n.el = b; host.append(b);
       });
       this.nodes = nodes;
