@@ -13,7 +13,6 @@ import random
 import socket
 import threading
 import time
-import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from psycopg2 import Binary
 from psycopg2.extras import execute_values
 
 from campaigns import runs
-from campaigns.messaging import addresses, claims, context, mime
+from campaigns.messaging import addresses, bodies, claims, context, mime
 from campaigns.messaging.claims import Claimed, Outcome
 from campaigns.messaging.providers.base import Answer, Connection, Unreachable, Verdict
 from campaigns.messaging.providers.smtp import Server, SmtpConnection
@@ -215,6 +214,7 @@ class Pump:
     def __post_init__(self) -> None:
         kept = self.run.snapshot
         self.template: Compiled = runs.compiled(kept["template"], signer=addresses.signer())
+        self.common = bodies.shared(kept["template"])
         self.writer = mime.Writer(
             from_name=kept["from_name"],
             from_email=kept["from_email"],
@@ -268,7 +268,7 @@ class Pump:
         if not claimed:
             return None
         ready, failures = self.prepare(claimed)
-        store_bodies(ready)
+        store_bodies(ready, self.common)
         if failures:
             claims.mark(failures)
             self.window.extend([outcome.state == "failed" for outcome in failures])
@@ -345,11 +345,11 @@ def _keep(batch: Batch, ended: threading.Event) -> None:
     connection.close()
 
 
-def store_bodies(ready: Sequence[Ready]) -> None:
+def store_bodies(ready: Sequence[Ready], common: bytes) -> None:
     """Keep each mail as it is about to be sent; a second attempt replaces the first."""
     if not ready:
         return
-    rows = [(r.message.id, Binary(zlib.compress(r.mail, 1))) for r in ready]
+    rows = [(r.message.id, Binary(bodies.pack(r.mail, common))) for r in ready]
     with connection.cursor() as cursor:
         execute_values(
             cursor,

@@ -1,7 +1,6 @@
 """Pages of single mails: who got a campaign and who did not, and each mail as it was sent."""
 
 import re
-import zlib
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -14,6 +13,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
 from campaigns import audience
+from campaigns.messaging import bodies
 from campaigns.models import Campaign, Message
 from campaigns.views.content import MAIL_POLICY, mail_page
 from marketing.core.auth import page
@@ -69,11 +69,20 @@ def message_list(request: HttpRequest, campaign_id: int) -> HttpResponse:
     )
 
 
-def _mail(message: Message) -> EmailMessage | None:
+def _bytes(message: Message) -> bytes:
+    """The mail as it was handed to the server; empty when none was written."""
     body = getattr(message, "body", None)
     if body is None:
+        return b""
+    common = bodies.shared(message.run.snapshot.get("template", {}))
+    return bodies.unpack(bytes(body.mime), common)
+
+
+def _mail(message: Message) -> EmailMessage | None:
+    data = _bytes(message)
+    if not data:
         return None
-    mail = message_from_bytes(zlib.decompress(bytes(body.mime)), policy=policy.default)
+    mail = message_from_bytes(data, policy=policy.default)
     return mail if isinstance(mail, EmailMessage) else None
 
 
@@ -95,7 +104,6 @@ def message_detail(request: HttpRequest, message_id: int) -> HttpResponse:
             "headers": headers,
             "text": text.get_content() if text else "",
             "reason": audience.REASONS.get(message.reason, message.reason),
-            "size": len(bytes(message.body.mime)) if mail else 0,
         },
     )
 
@@ -106,7 +114,7 @@ def message_detail(request: HttpRequest, message_id: int) -> HttpResponse:
 @require_GET
 def message_mail(request: HttpRequest, message_id: int) -> HttpResponse:
     """The HTML of a mail as it was sent, its open pixel stilled so that looking is not counted."""
-    message = get_object_or_404(Message.objects.select_related("body"), pk=message_id)
+    message = get_object_or_404(Message.objects.select_related("body", "run"), pk=message_id)
     mail = _mail(message)
     part = mail.get_body(("html",)) if mail else None
     return mail_page(_PIXEL.sub(_STILL, part.get_content()) if part else "")
@@ -116,11 +124,9 @@ def message_mail(request: HttpRequest, message_id: int) -> HttpResponse:
 @require_GET
 def message_source(request: HttpRequest, message_id: int) -> HttpResponse:
     """The raw mail, as a file."""
-    message = get_object_or_404(Message.objects.select_related("body"), pk=message_id)
-    body = getattr(message, "body", None)
-    data = zlib.decompress(bytes(body.mime)) if body else b""
+    message = get_object_or_404(Message.objects.select_related("body", "run"), pk=message_id)
     return HttpResponse(
-        data,
+        _bytes(message),
         content_type="message/rfc822",
         headers={
             "Content-Disposition": f'attachment; filename="mail-{message.pk}.eml"',
