@@ -282,7 +282,11 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One line of an order. Customer and moment are copied here: every model reads lines."""
+    """One line of an order. Customer and moment are copied here: every model reads lines.
+
+    Its order is checked by the database. Customer and product are not: the check of each costs as
+    much as writing the line, the customer is a copy of the order's, and products are never deleted.
+    """
 
     class Kind(models.TextChoices):
         PRODUCT = "product", _("Product")
@@ -299,9 +303,15 @@ class OrderLine(models.Model):
         on_delete=models.SET_NULL,
         related_name="lines",
         db_index=False,
+        db_constraint=False,
     )
     product = models.ForeignKey(
-        Product, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+        Product,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     placed_at = models.DateTimeField()
     sku = models.CharField(max_length=60)
