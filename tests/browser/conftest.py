@@ -84,11 +84,10 @@ class Visitor:
         )
 
     def axe(self) -> list[str]:
-        """Serious and critical findings of axe, one line each with the elements."""
+        """What axe finds, one line each with the first elements; best practices included."""
         self.page.evaluate(AXE)
         found = self.page.evaluate(
             "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations"
-            ".filter(v => ['serious', 'critical'].includes(v.impact))"
             ".map(v => v.id + ': '"
             " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')))"
         )

@@ -20,6 +20,11 @@ def test_every_page_is_sound(visit: Visit, shop: factories.Cast, width: str, the
         found += [f"{name}: refused {line}" for line in visitor.refusals()]
         if visitor.overflow() > 0:
             found.append(f"{name}: {visitor.overflow()} px too wide")
+        if width == "phone":
+            visitor.page.set_viewport_size({"width": 320, "height": 700})
+            if visitor.overflow() > 0:
+                found.append(f"{name}: {visitor.overflow()} px too wide for 320")
+            visitor.page.set_viewport_size({"width": 390, "height": 844})
     for name, path in FOREIGN.items():
         visitor.go(path).wait_for_load_state("networkidle")
         found += [f"{name}: refused {line}" for line in visitor.refusals()]
