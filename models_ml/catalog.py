@@ -43,9 +43,7 @@ CATALOG = (
         name="next_product_popular",
         engine="popular",
         title=_("Popularity"),
-        about=_(
-            "What most people bought lately: one list for everyone, less what they own."
-        ),
+        about=_("What most people bought lately: one list for everyone, less what they own."),
         estimator="models_ml.algorithms.popular.Popular",
         settings="models_ml.algorithms.popular.Params",
         choices=({"days": 7}, {"days": 14}, {"days": 30}, {"days": 90}, {"days": 0}),
@@ -67,7 +65,9 @@ CATALOG = (
         name="next_product_bert4rec",
         engine="bert4rec",
         title=_("BERT4Rec"),
-        about=_("A transformer that reads each person's purchases in order and fills in what comes next."),
+        about=_(
+            "A transformer that reads a person's purchases in order and fills in what comes next."
+        ),
         estimator="models_ml.algorithms.bert4rec.BERT4Rec",
         settings="models_ml.algorithms.bert4rec.Params",
         by_epochs=True,

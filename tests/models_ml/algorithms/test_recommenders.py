@@ -142,8 +142,8 @@ def test_popularity_counts_people_and_only_lately():
     data = Interactions.of(
         [1, 1, 2, 3, 4, 5],
         [7, 7, 8, 8, 9, 9],
-        np.array(["2026-03-01"] * 2 + ["2026-03-02"] * 2 + ["2026-01-01"] * 2, dtype="datetime64[s]"),
-    )  # fmt: skip
+        np.repeat(np.array(["2026-03-01", "2026-03-02", "2026-01-01"], dtype="datetime64[s]"), 2),
+    )
     recent = popular.Popular(popular.Params(days=30)).fit(data)
     assert recent.recommend(np.array([99]), 3)[0].tolist() == [[8, 7, 9]]
     ever = popular.Popular(popular.Params(days=0)).fit(data)
