@@ -10,14 +10,17 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import experiments
 from campaigns.models import Campaign
 from campaigns.segments import compile as compiler
-from campaigns.segments import membership
+from campaigns.segments import definitions, membership
+from campaigns.segments.rules import RuleFault
 from ingestion import consent
 from ingestion.models import Customer
+from marketing.core.errors import Invalid
 
 HOLDOUT = "holdout"
 REASONS: dict[str, Any] = {
@@ -48,8 +51,19 @@ class Reach:
 
 
 def members(*, rule: Mapping[str, Any] | None) -> QuerySet[Customer]:
-    """Everybody the rule means right now."""
-    return membership.members(compiler.read(rule)) if rule else Customer.objects.all()
+    """Everybody the rule means right now. Invalid when the rule can no longer be read."""
+    if not rule:
+        return Customer.objects.all()
+    try:
+        return membership.members(compiler.read(rule))
+    except RuleFault as fault:
+        raise Invalid(
+            gettext("The rule of this segment cannot be read: %(why)s")
+            % {"why": definitions.explain(fault)},
+            code="bad_rule",
+            field="segment",
+            remedy=gettext("Open the segment and correct it; nothing was sent."),
+        ) from fault
 
 
 def judged_sql(
@@ -65,6 +79,12 @@ def judged_sql(
                     WHEN {bucket} < %s THEN '{HOLDOUT}' ELSE '' END AS reason
         FROM ({inner}) AS who"""
     return sql, [key, experiments.holdout_ceiling(holdout), *params]
+
+
+def some(*, rule: Mapping[str, Any] | None, number: int = 100) -> list[Customer]:
+    """A few of those who may be written to."""
+    people: Any = consent.mailable(members(rule=rule), channel="email", purpose="marketing")
+    return list(people.filter(reason="").order_by("pk")[:number])
 
 
 def holdout_key(campaign: Campaign) -> str:

@@ -1,6 +1,6 @@
 """Templates: written in MJML, made into HTML and text when saved, refused if they cannot work."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -194,6 +194,39 @@ def preview(*, parts: Mapping[str, Any], customer_id: int | None) -> Preview:
     except (rendering.TemplateRefused, rendering.RenderError) as error:
         return Preview(customer, fault=str(error))
     return Preview(customer, mail.subject, mail.html, mail.text)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Somebody who would get no mail, and why."""
+
+    customer_id: int
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a mail fares with some of the people it is meant for."""
+
+    tried: int
+    failures: tuple[Failure, ...] = ()
+
+
+def trial(*, parts: Mapping[str, Any], people: Sequence[Customer]) -> Trial:
+    """Render `parts` for each of these people and keep who would be left out."""
+    try:
+        compiled = rendering.Compiled(parts["subject"], parts["html"], parts["text"])
+    except rendering.TemplateRefused:
+        return Trial(0)
+    values = context.build(customer_ids=[person.pk for person in people], wants=compiled.wants)
+    links, failures = addresses.of_preview(), []
+    for person in people:
+        try:
+            compiled.render({**values[person.pk], **links})
+        except rendering.RenderError as error:
+            failures.append(Failure(person.pk, str(person), str(error)))
+    return Trial(len(people), tuple(failures))
 
 
 def fault_page(why: str) -> str:

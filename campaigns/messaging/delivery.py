@@ -442,7 +442,7 @@ def _pause(run: Run) -> None:
             now=datetime.now(UTC),
             reason=_(
                 "More than half of the last mails failed, so sending was paused. Look at the "
-                "failed messages, correct the cause, then resume; nobody gets the mail twice."
+                "failed messages, correct the cause, then resume: only the rest is written to."
             ),
         )
     except Refused:

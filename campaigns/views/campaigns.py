@@ -80,11 +80,11 @@ def _reach(segment_id: str, percent: str, campaign: Campaign | None) -> dict[str
         return {}
     share = int(percent) if percent.isascii() and percent.isdigit() and int(percent) <= 50 else 0
     key = audience.holdout_key(campaign) if campaign else "campaign:new"
-    return {
-        "segment": segment,
-        "reach": audience.reach(rule=segment.rule, holdout=share, key=key),
-        "reasons": audience.REASONS,
-    }
+    try:
+        counted = audience.reach(rule=segment.rule, holdout=share, key=key)
+    except Refused as refusal:
+        return {"segment": segment, "reach_fault": str(refusal)}
+    return {"segment": segment, "reach": counted, "reasons": audience.REASONS}
 
 
 @page("edit")
@@ -203,9 +203,12 @@ def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
         runs.check(campaign)
     except Refused as refusal:
         fault = refusal
-    preview = None
+    preview = trial = None
     if campaign.template is not None:
-        preview = content.preview(parts=vars(campaign.template), customer_id=None)
+        parts = vars(campaign.template)
+        reached = audience.some(rule=campaign.segment.rule) if campaign.segment else []
+        trial = content.trial(parts=parts, people=reached)
+        preview = content.preview(parts=parts, customer_id=reached[0].pk if reached else None)
     extra = _reach(str(campaign.segment_id or ""), str(campaign.holdout_percent), campaign)
     return render(
         request,
@@ -214,6 +217,7 @@ def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "campaign": campaign,
             "fault": fault,
             "preview": preview,
+            "trial": trial,
             "sender": runs.sender(campaign),
             **extra,
         },

@@ -44,6 +44,17 @@ def test_three_steps_lead_from_a_segment_to_a_running_campaign(marketer):
     assert (made.state, made.from_name) == ("running", "The shop")
 
 
+def test_the_check_names_whoever_the_mail_does_not_work_for(marketer):
+    everyone = people(3)
+    type(everyone[1]).objects.filter(pk=everyone[1].pk).update(first_name="", last_name="Okri")
+    of = campaign(subject="Dear {{ first_name }}")
+    page = marketer.get(reverse("campaigns:campaign-check", args=[of.pk])).content.decode()
+    words = re.sub(r"<[^>]+>|\s+", " ", page)
+    assert "For 1 of 3 people tried, a value is missing" in words
+    assert "(first_name is missing)" in words
+    assert reverse("customer", args=[everyone[1].pk]) in page
+
+
 def test_the_count_beside_the_segment_follows_the_choice(marketer):
     people(12)
     people(3, consent=False, prefix="silent")
