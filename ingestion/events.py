@@ -100,7 +100,7 @@ def _digest(event: Incoming, body: bytes) -> str:
     """What makes two events the same: everything but the id they were sent with."""
     mark = hashlib.blake2b(body, digest_size=16)
     head = (
-        f"\0{event.type}\0{event.at.astimezone(UTC).isoformat()}\0{event.customer_id or ''}"
+        f"\0{event.type}\0{event.at.timestamp()}\0{event.customer_id or ''}"
         f"\0{event.external_id}\0{event.email}\0{event.anonymous_id}"
     )
     mark.update(head.encode())

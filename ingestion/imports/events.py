@@ -21,17 +21,12 @@ def options(chosen: Mapping[str, Any], now: datetime) -> events.Options:
 
 def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
     """Store one chunk inside the caller's transaction."""
+    none: dict[str, Any] = {}
     batch = [
         stream.Incoming(
-            type=row.type,
-            at=row.at,
-            message_id=row.message_id,
-            external_id=row.external_id,
-            email=row.email,
-            anonymous_id=row.anonymous_id,
-            properties_json=row.properties,
+            kind, at, message_id, None, external_id, email, anonymous_id, none, properties
         )
-        for row in clean.rows
+        for _, _, kind, at, message_id, external_id, email, anonymous_id, properties in clean.rows
     ]
     outcomes = stream.record(batch=batch, source=record.source.name, now=now)
     faults = [

@@ -95,7 +95,10 @@ def moment(
     if not text:
         return None, "missing"
     try:
-        found = _epoch(text) if style == "epoch" else _calendar(text, style, zone)
+        if style == "iso":
+            found = _iso(text, zone)
+        else:
+            found = _epoch(text) if style == "epoch" else _calendar(text, style, zone)
         if found is None:
             return None, "not_a_date"
         found = found.astimezone(UTC)
@@ -106,6 +109,17 @@ def moment(
     if now is not None and found > now + FUTURE:
         return None, "date_in_future"
     return found, ""
+
+
+def _iso(text: str, zone: tzinfo) -> datetime | None:
+    """The usual spellings by the library's own reader, the others by pattern."""
+    if len(text) in (10, 16, 19, 20, 25) and text[4] == text[7] == "-" and text[11:13] != "24":
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            return _calendar(text, "iso", zone)
+        return found if found.tzinfo else found.replace(tzinfo=zone)
+    return _calendar(text, "iso", zone)
 
 
 def _epoch(text: str) -> datetime | None:
