@@ -14,7 +14,7 @@ LINES = 4
 BUDGET_SECONDS = 8.0
 
 
-@shared_task(name="campaigns.tasks.deliver", queue="fast")
+@shared_task(name="campaigns.tasks.deliver")
 def deliver(run_id: int, **_: Any) -> None:
     """Send what is due of one run for a while, then make room for others."""
     done = delivery.deliver(run_id=run_id, lines=LINES, budget_seconds=BUDGET_SECONDS)
@@ -22,20 +22,20 @@ def deliver(run_id: int, **_: Any) -> None:
         deliver.delay(run_id=run_id)
 
 
-@shared_task(name="campaigns.tasks.sweep", queue="fast")
+@shared_task(name="campaigns.tasks.sweep")
 def sweep(**_: Any) -> None:
     """Free messages of dead senders and look after every run that is not finished."""
     for run_id in claims.sweep():
         deliver.delay(run_id=run_id)
 
 
-@shared_task(name="campaigns.tasks.start_due_runs", queue="fast")
+@shared_task(name="campaigns.tasks.start_due_runs")
 def start_due_runs(**_: Any) -> None:
     """Start scheduled campaigns whose time has come."""
     runs.start_due(now=timezone.now())
 
 
-@shared_task(name="campaigns.tasks.count_segments", queue="fast")
+@shared_task(name="campaigns.tasks.count_segments")
 def count_segments(**_: Any) -> None:
     """Count every segment again: the numbers its rule asks about were renewed."""
     definitions.recount_all(now=timezone.now())
