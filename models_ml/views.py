@@ -135,6 +135,8 @@ def model_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "history": _history(details),
             "tried": details.get("tried") or [],
             "split": details.get("split") or {},
+            "split_from": _moment((details.get("split") or {}).get("test_from")),
+            "split_until": _moment((details.get("split") or {}).get("until")),
             "leaves": sorted(details.get("leaves") or [], key=lambda leaf: -leaf["rate"]["value"]),
             "params": sorted((k, v) for k, v in version.params.items() if k != "seed"),
             "versions": ModelVersion.objects.filter(name=version.name).defer("details")[:20],
