@@ -132,6 +132,7 @@ def check(campaign: Campaign) -> tuple[Segment, Template]:
     if campaign.template is None:
         raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
     compiled(campaign.template)
+    audience.members(rule=campaign.segment.rule)
     try:
         mime.Writer(**sender(campaign))
     except mime.HeaderRefused as refusal:

@@ -383,3 +383,15 @@ def test_names_that_look_like_templates_or_tags_are_shown_as_text() -> None:
         elif "{{ request.user" not in html and name in SHOWS_A_NAME:
             wrong[name] = "lost"
     assert wrong == {}
+
+
+def test_a_segment_whose_rule_can_no_longer_be_read_breaks_no_page() -> None:
+    people = factories.shop()
+    Segment.objects.update(rule={"field": "a_field_that_is_gone", "op": "=", "value": 1})
+    client = signed_in("admin")
+    broken = {
+        name: answer.status_code
+        for name, url in all_pages(people).items()
+        if (answer := client.get(url)).status_code >= 500
+    }
+    assert broken == {}
