@@ -13,8 +13,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Max, Min, Q, Sum
 from django.db.models.functions import TruncDay, TruncMonth
+from django.utils.translation import gettext as _
 
 from ingestion.models import Consent, Customer, Event, EventKey, Order, OrderLine, Product, Reject
+from marketing.core.errors import NotFound
 
 Purchase = tuple[int, int, datetime, int, float]
 
@@ -163,3 +165,13 @@ def customers_of(*, external_ids: Sequence[str]) -> dict[str, int]:
     """Our ids of people by the shop's numbers."""
     rows = Customer.objects.filter(external_id__in=list(external_ids))
     return {str(row.external_id): row.pk for row in rows.only("external_id")}
+
+
+def customer_id(*, external_id: str) -> int:
+    """Our id of the person whom the shop knows by this number. Raises NotFound."""
+    found: int | None = (
+        Customer.objects.filter(external_id=external_id).values_list("id", flat=True).first()
+    )
+    if found is None:
+        raise NotFound(_("There is no customer of this number."), code="customer_unknown")
+    return found

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ingestion.models import Customer
+from ingestion import queries as facts
 from marketing.core.api import View
 from marketing.core.errors import NotFound
 from models_ml import queries
@@ -38,6 +38,7 @@ SCORES = inline_serializer(
     "CustomerScores",
     {
         "customer_id": serializers.IntegerField(),
+        "external_id": serializers.CharField(),
         "as_of": serializers.DateTimeField(),
         "numbers": serializers.DictField(child=serializers.FloatField(allow_null=True)),
         "repeat_90d": inline_serializer(
@@ -93,12 +94,11 @@ class CustomerScores(View):
     scope_noun = "customers"
 
     @extend_schema(operation_id="customers_scores", responses=SCORES)
-    def get(self, request: Request, customer_id: int) -> Response:
+    def get(self, request: Request, external_id: str) -> Response:
         """A person's numbers, the chance to order again, and the questions that led to it."""
+        customer_id = facts.customer_id(external_id=external_id)
         person = queries.for_customer(customer_id=customer_id)
         if person is None:
-            if not Customer.objects.filter(pk=customer_id).exists():
-                raise NotFound(_("There is no such customer."), code="customer_unknown")
             raise NotFound(
                 _("Nothing has been counted for this customer yet."),
                 code="not_scored",
@@ -107,6 +107,7 @@ class CustomerScores(View):
         return Response(
             {
                 "customer_id": customer_id,
+                "external_id": external_id,
                 "as_of": person.as_of,
                 "numbers": {n.name: n.value for n in person.numbers if not n.predicted},
                 "repeat_90d": {

@@ -17,7 +17,7 @@ api: list = [
     path("models/", endpoints.ModelList.as_view(), name="model-list"),
     path("models/<int:version_id>/", endpoints.ModelDetail.as_view(), name="model-detail"),
     path(
-        "customers/<int:customer_id>/scores/",
+        "customers/<str:external_id>/scores/",
         endpoints.CustomerScores.as_view(),
         name="customer-scores",
     ),

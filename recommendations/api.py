@@ -8,10 +8,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ingestion.models import Customer
+from ingestion import queries
 from marketing.core import jobs
 from marketing.core.api import View, accepted
-from marketing.core.errors import Conflict, NotFound, Refused
+from marketing.core.errors import Conflict, Refused
 from marketing.core.jobs_api import JobSchema
 from marketing.core.models import Job, User
 from models_ml import catalog
@@ -48,6 +48,7 @@ class PickSchema(serializers.Serializer):
 
 class PicksSchema(serializers.Serializer):
     customer_id = serializers.IntegerField()
+    external_id = serializers.CharField()
     engine = serializers.CharField(allow_null=True)
     made_at = serializers.DateTimeField(allow_null=True)
     data = PickSchema(many=True)  # type: ignore[assignment]
@@ -132,17 +133,17 @@ class CustomerRecommendations(View):
             OpenApiParameter("limit", int),
         ],
     )
-    def get(self, request: Request, customer_id: int) -> Response:
+    def get(self, request: Request, external_id: str) -> Response:
         """One person's picks, best first, with reasons; `?engine=` asks another engine than the
         one that serves."""
-        if not Customer.objects.filter(pk=customer_id).exists():
-            raise NotFound(_("There is no such customer."), code="customer_unknown")
+        customer_id = queries.customer_id(external_id=external_id)
         engine = request.query_params.get("engine") or None
         current = serve.current_set(engine=engine)
         picks = serve.for_customers([customer_id], engine=engine)[customer_id]
         return Response(
             {
                 "customer_id": customer_id,
+                "external_id": external_id,
                 "engine": current.engine if current else engine,
                 "made_at": current.created_at if current else None,
                 "data": [pick_body(pick) for pick in picks[: _limit(request)]],

@@ -16,7 +16,7 @@ pages: list = [
 ]
 api: list = [
     path(
-        "customers/<int:customer_id>/recommendations/",
+        "customers/<str:external_id>/recommendations/",
         doors.CustomerRecommendations.as_view(),
         name="customer-recommendations",
     ),

@@ -24,7 +24,7 @@ def chosen(shop, train):
 
 def test_a_customers_picks_have_products_and_reasons(chosen, client):
     person = chosen.people[0]
-    body = client.get(f"/api/v1/customers/{person.pk}/recommendations/?limit=3").json()
+    body = client.get(f"/api/v1/customers/{person.external_id}/recommendations/?limit=3").json()
     assert body["engine"] == "als"
     assert [row["rank"] for row in body["data"]] == [1, 2, 3]
     assert body["data"][0]["product"]["price"] == "2.50"
@@ -32,7 +32,7 @@ def test_a_customers_picks_have_products_and_reasons(chosen, client):
 
 
 def test_another_engine_may_be_named(chosen, client):
-    url = f"/api/v1/customers/{chosen.people[0].pk}/recommendations/"
+    url = f"/api/v1/customers/{chosen.people[0].external_id}/recommendations/"
     assert client.get(url, {"engine": "popular"}).json()["engine"] == "popular"
     refused = client.get(url, {"engine": "oracle"})
     assert refused.status_code == 422
@@ -40,7 +40,7 @@ def test_another_engine_may_be_named(chosen, client):
 
 
 def test_a_limit_out_of_range_is_refused(db, client):
-    url = f"/api/v1/customers/{factories.customer().pk}/recommendations/"
+    url = f"/api/v1/customers/{factories.customer().external_id}/recommendations/"
     for limit in ("0", "101", "ten", "-1", "1.5", "²"):
         answer = client.get(url, {"limit": limit})
         assert answer.status_code == 400, limit

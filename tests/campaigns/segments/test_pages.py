@@ -213,7 +213,7 @@ class TestApi:
         listed = api.get("/api/v1/models/?name=repeat_90d").json()["data"]
         assert [(row["version"], row["state"]) for row in listed] == [(1, "live")]
         assert api.get(listed[0]["url"]).json()["details"]["kind"] == "tree"
-        scores = api.get(f"/api/v1/customers/{shop.ada.pk}/scores/").json()
+        scores = api.get(f"/api/v1/customers/{shop.ada.external_id}/scores/").json()
         assert scores["numbers"]["orders"] == 4
         assert scores["repeat_90d"]["chance"] == 0.6
         assert scores["repeat_90d"]["reasons"] == [
