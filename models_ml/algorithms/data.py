@@ -12,6 +12,9 @@ from scipy.sparse import csr_matrix
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# Ids this close together are numbered through a table instead of by sorting.
+DENSE = 16
+
 DAY = np.timedelta64(86_400, "s")
 
 
@@ -84,7 +87,15 @@ class IdMap:
 
     @classmethod
     def of(cls, values: Array) -> IdMap:
-        return cls(np.unique(np.asarray(values, dtype=np.int64)))
+        values = np.asarray(values, dtype=np.int64)
+        if not len(values):
+            return cls(values)
+        low, high = int(values.min()), int(values.max())
+        if high - low > DENSE * len(values):
+            return cls(np.unique(values))
+        there = np.zeros(high - low + 1, dtype=bool)
+        there[values - low] = True
+        return cls(np.flatnonzero(there) + low)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -94,6 +105,11 @@ class IdMap:
         values = np.asarray(values, dtype=np.int64)
         if not len(self.ids):
             return np.full(values.shape, -1, dtype=np.int64)
+        low, high = int(self.ids[0]), int(self.ids[-1])
+        if high - low <= DENSE * len(self.ids) and values.size > len(self.ids):
+            table = np.full(high - low + 3, -1, dtype=np.int64)
+            table[self.ids - low + 1] = np.arange(len(self.ids))
+            return table[np.clip(values - low + 1, 0, high - low + 2)]
         at = np.searchsorted(self.ids, values)
         at[at == len(self.ids)] = 0
         return np.where(self.ids[at] == values, at, -1)

@@ -48,6 +48,17 @@ def test_the_split_puts_each_moment_in_one_part_and_the_future_in_none():
     assert sorted(split.before_test.item.tolist()) == [1, 2, 3]
 
 
+@given(st.lists(st.integers(-50, 50) | st.integers(-(10**12), 10**12)), st.lists(st.integers()))
+def test_positions_are_right_however_the_ids_lie(values, others):
+    small = [key % (2**62) for key in others]
+    ids = IdMap.of(np.array(values, dtype=np.int64))
+    assert ids.ids.tolist() == sorted(set(values))
+    asked = values * 3 + small
+    want = {key: place for place, key in enumerate(sorted(set(values)))}
+    got = ids.encode(np.array(asked, dtype=np.int64))
+    assert got.tolist() == [want.get(key, -1) for key in asked]
+
+
 @given(
     st.lists(st.integers(0, 400), min_size=1, max_size=60),
     st.integers(1, 60),
