@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "marketing.core.schema.add_errors",
+        "marketing.core.schema.show_pages",
     ],
 }
 

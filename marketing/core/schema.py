@@ -54,3 +54,38 @@ def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             if isinstance(operation, dict) and "responses" in operation:
                 operation["responses"].setdefault("default", refusal)
     return result
+
+
+LINK = {"type": ["string", "null"], "format": "uri", "description": "Address of that page."}
+PAGING = [
+    {
+        "in": "query",
+        "name": "limit",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+        "description": "Rows a page.",
+    },
+    {
+        "in": "query",
+        "name": "cursor",
+        "schema": {"type": "string"},
+        "description": "Where a page begins; follow `next` rather than making one.",
+    },
+]
+
+
+def show_pages(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Describe every list as it is answered: rows in `data`, with the addresses of other pages."""
+    for operations in result["paths"].values():
+        answer = operations.get("get", {}).get("responses", {}).get("200", {})
+        body = answer.get("content", {}).get("application/json", {})
+        if body.get("schema", {}).get("type") != "array":
+            continue
+        body["schema"] = {
+            "type": "object",
+            "required": ["data", "next", "previous"],
+            "properties": {"data": body["schema"], "next": LINK, "previous": LINK},
+        }
+        known = operations["get"].setdefault("parameters", [])
+        names = {parameter.get("name") for parameter in known}
+        known += [parameter for parameter in PAGING if parameter["name"] not in names]
+    return result
