@@ -12,8 +12,8 @@ from django.utils.translation import ngettext
 
 from campaigns.models import Campaign
 from ingestion.models import ImportJob
+from marketing.core import wording
 from marketing.core.models import Job
-from marketing.core.templatetags import ui
 from models_ml import queries
 from models_ml.models import ModelVersion, Traits
 from models_ml.views import title as model_title
@@ -74,9 +74,9 @@ def _quarantined() -> Iterator[Hint]:
     if row:
         title = ngettext(
             "%(n)s row was set aside", "%(n)s rows were set aside", row.quarantined
-        ) % {"n": ui.comma(row.quarantined)}
+        ) % {"n": wording.comma(row.quarantined)}
         reason = _("of %(all)s in %(file)s; each has its reason") % {
-            "all": ui.comma(row.received),
+            "all": wording.comma(row.received),
             "file": row.original_name,
         }
         yield Hint(
@@ -98,7 +98,7 @@ def _drafts(campaigns: list[Campaign]) -> Iterator[Hint]:
             reason = _("nobody is chosen yet")
             if segment is not None:
                 reason = _("for %(people)s people in %(segment)s") % {
-                    "people": ui.comma(segment.size),
+                    "people": wording.comma(segment.size),
                     "segment": segment.name,
                 }
             yield Hint(
@@ -145,11 +145,11 @@ def _best_leaf(models: list[ModelVersion]) -> Iterator[Hint]:
                 "%(n)s people likely to order again have not been written to",
                 people,
             )
-            % {"n": ui.comma(people)},
+            % {"n": wording.comma(people)},
             _("%(chance)s of their group ordered again in 90 days, %(lift)s times the average")
             % {
-                "chance": ui.pct(best["rate"]["value"], 0),
-                "lift": ui.decimal(best["lift"]["value"], 1),
+                "chance": wording.pct(best["rate"]["value"], 0),
+                "lift": wording.decimal(best["lift"]["value"], 1),
             },
             _at("campaigns:tree"),
             _("See them"),

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingestion.models import Customer
-from marketing import demo, hints, overview, person
+from marketing import demo, figures, hints, overview, person
 from marketing.core import progress
 from marketing.core.auth import page
 from marketing.core.models import Job
@@ -31,19 +31,19 @@ def home(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "greeting": _greeting() % {"name": request.user.first_name or request.user.username},  # type: ignore[union-attr]
         "days": days,
-        "periods": overview.PERIODS,
+        "periods": figures.PERIODS,
         "running": running,
         "ring": progress.ring_of(running),
     }
     context |= _demo_stages()
-    seen = overview.happened(days=days, now=now)
+    seen = figures.happened(days=days, now=now)
     if seen is None and not running and overview.is_empty():
         return render(request, "home_empty.html", context)
     models = overview.newest_models()
     campaigns = overview.recent_campaigns()
     context |= {
         "seen": seen,
-        "chart": overview.chart(seen) if seen else None,
+        "chart": figures.chart(seen) if seen else None,
         "hints": hints.worth_doing(models=models, campaigns=campaigns),
         "models": overview.health(models),
         "campaigns": campaigns,

@@ -16,7 +16,7 @@ from campaigns.segments import compile as compiler
 from campaigns.segments.rules import RuleFault
 from ingestion import queries as facts
 from ingestion.models import Consent, Customer, Order, OrderLine, Suppression
-from marketing.core.templatetags import ui
+from marketing.core import wording
 from models_ml import queries as numbers
 from models_ml.queries import Person
 from recommendations import serve
@@ -153,13 +153,13 @@ def _chips(customer: Customer) -> list[Chip]:
             )
         elif answer is not None and answer.granted:
             why = _("agreed %(day)s, %(source)s") % {
-                "day": ui.day(answer.at),
+                "day": wording.day(answer.at),
                 "source": answer.source,
             }
             chips.append(Chip(_("%(channel)s: yes") % {"channel": name}, "good", why))
         elif answer is not None:
             why = _("declined %(day)s, %(source)s") % {
-                "day": ui.day(answer.at),
+                "day": wording.day(answer.at),
                 "source": answer.source,
             }
             chips.append(Chip(_("%(channel)s: no") % {"channel": name}, "bad", why))
@@ -170,7 +170,11 @@ def _chips(customer: Customer) -> list[Chip]:
     profiling = answers.get(("email", "profiling"))
     if profiling is not None and not profiling.granted:
         chips.append(
-            Chip(_("No profiling"), "warn", _("declined %(day)s") % {"day": ui.day(profiling.at)})
+            Chip(
+                _("No profiling"),
+                "warn",
+                _("declined %(day)s") % {"day": wording.day(profiling.at)},
+            )
         )
     return chips
 
@@ -201,14 +205,14 @@ def _numbers(person: Person | None, customer: Customer) -> list[dict[str, Any]]:
 
 def _worded(value: float, unit: str, decimals: int) -> str:
     if unit == "money":
-        return ui.money(value, settings.DEFAULT_CURRENCY)
+        return wording.money(value, settings.DEFAULT_CURRENCY)
     if unit == "share":
-        return ui.pct(value)
+        return wording.pct(value)
     if unit == "days":
         return ngettext("%(n)s day", "%(n)s days", round(value)) % {
-            "n": ui.decimal(value, 0 if value > 9 else decimals)
+            "n": wording.decimal(value, 0 if value > 9 else decimals)
         }
-    return ui.decimal(value, 0 if float(value).is_integer() else decimals)
+    return wording.decimal(value, 0 if float(value).is_integer() else decimals)
 
 
 def _timeline(customer: Customer, messages: list[Message]) -> list[Moment]:
@@ -220,7 +224,7 @@ def _timeline(customer: Customer, messages: list[Message]) -> list[Moment]:
         icon, hue = looks.get(fact.kind, ("activity", "k5"))
         if fact.kind in titles:
             text = titles[fact.kind] % {"number": fact.title}
-            detail = ui.money(fact.amount, fact.currency)
+            detail = wording.money(fact.amount, fact.currency)
         else:
             text, detail = fact.title.replace("_", " "), _short(fact.detail)
         moments.append(Moment(fact.at, icon, hue, text, detail))

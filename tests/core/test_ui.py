@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketing.core import navigation
+from marketing.core import navigation, wording
 from marketing.core.templatetags import ui
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ def render(text: str, **values: object) -> str:
     [(541909, "541,909"), (0, "0"), (Decimal("1234.6"), "1,235"), (None, "–"), ("x", "–")],
 )
 def test_whole_numbers_have_thousands_marked(value: object, expected: str) -> None:
-    assert ui.comma(value) == expected
+    assert wording.comma(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_whole_numbers_have_thousands_marked(value: object, expected: str) -> No
 def test_money_keeps_every_cent_and_its_currency(
     value: object, currency: str | None, expected: str
 ) -> None:
-    assert ui.money(value, currency) == expected
+    assert wording.money(value, currency) == expected
 
 
 @given(st.decimals(min_value=0, max_value=10**14, places=2))
 def test_money_never_loses_a_cent(amount: Decimal) -> None:
-    shown = ui.money(amount, "GBP")
+    shown = wording.money(amount, "GBP")
     assert Decimal(shown.removeprefix("£").replace(",", "")) == amount
 
 
@@ -57,19 +57,19 @@ def test_money_never_loses_a_cent(amount: Decimal) -> None:
     ("value", "digits", "expected"), [(0.1234, 1, "12.3%"), (1, 0, "100%"), (None, 1, "–")]
 )
 def test_shares_are_shown_in_percent(value: object, digits: int, expected: str) -> None:
-    assert ui.pct(value, digits) == expected
+    assert wording.pct(value, digits) == expected
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True), st.floats())
 def test_a_bar_never_leaves_its_track(part: float, whole: float) -> None:
-    assert 0 <= ui.of(part, whole) <= 100
+    assert 0 <= wording.of(part, whole) <= 100
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [(950, "950"), (1200, "1.2k"), (2_000_000, "2M"), (3.1e9, "3.1B")]
 )
 def test_numbers_in_little_room_are_shortened(value: float, expected: str) -> None:
-    assert ui.short(value) == expected
+    assert wording.short(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_numbers_in_little_room_are_shortened(value: float, expected: str) -> No
     [(4, "4 s"), (125, "2 min 05 s"), (4320, "1 h 12 min"), (None, "–")],
 )
 def test_lengths_of_time_are_said_in_two_units_at_most(seconds: object, expected: str) -> None:
-    assert ui.duration(seconds) == expected
+    assert wording.duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(3, "5 s left"), (42, "45 s left"), (130, "about 2 min left")]
 )
 def test_time_left_is_a_rounded_promise(seconds: int, expected: str) -> None:
-    assert ui.time_left(seconds) == expected
+    assert wording.time_left(seconds) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_time_left_is_a_rounded_promise(seconds: int, expected: str) -> None:
     ],
 )
 def test_how_long_ago(back: timedelta, expected: str) -> None:
-    assert ui.ago(NOON - back, NOON) == expected
+    assert wording.ago(NOON - back, NOON) == expected
 
 
 def test_days_are_shown_in_the_readers_time_zone() -> None:
     late = datetime(2011, 12, 9, 23, 30, tzinfo=UTC)
     with timezone.override("Asia/Shanghai"):
-        assert ui.day(late) == "10 Dec 2011"
-        assert ui.moment(late) == "10 Dec 2011, 07:30"
+        assert wording.day(late) == "10 Dec 2011"
+        assert wording.moment(late) == "10 Dec 2011, 07:30"
 
 
 def test_an_icon_is_hidden_from_readers_and_names_the_sprite() -> None:
@@ -140,9 +140,9 @@ def test_names_are_escaped_in_drawings() -> None:
 
 
 def test_initials_come_from_a_name_or_an_address() -> None:
-    assert ui.initials("Ada Byron Lovelace") == "AB"
-    assert ui.initials("ada@example.com") == "AE"
-    assert ui.initials("") == "?"
+    assert wording.initials("Ada Byron Lovelace") == "AB"
+    assert wording.initials("ada@example.com") == "AE"
+    assert wording.initials("") == "?"
 
 
 def test_a_link_changes_one_value_of_the_address() -> None:
@@ -172,4 +172,4 @@ def test_only_what_somebody_may_do_is_offered_to_create() -> None:
 
 def test_dates_follow_the_language() -> None:
     with translation.override("zh-hans"):
-        assert "2011" in ui.day(datetime(2011, 12, 9, tzinfo=UTC))
+        assert "2011" in wording.day(datetime(2011, 12, 9, tzinfo=UTC))
