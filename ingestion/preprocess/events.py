@@ -28,7 +28,7 @@ class Options:
 class Row(NamedTuple):
     """One event; `properties` is compact JSON and `raw` the row it came from."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a row has no use for tuple.index
     line: int
     type: str
     at: datetime
