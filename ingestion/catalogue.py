@@ -48,7 +48,7 @@ def upsert(*, items: Sequence[Item], now: datetime) -> dict[str, int]:
         cursor.execute(
             f"INSERT INTO ingestion_product AS p ({', '.join(names)}, is_goods, attributes,"
             " created_at)"
-            f" SELECT *, true, '{{}}', %s::timestamptz FROM unnest({casts})"
+            f" SELECT *, true, '{{}}', %s::timestamptz FROM unnest({casts}) ORDER BY 1"
             " ON CONFLICT (sku) DO UPDATE SET "
             + ", ".join(f"{name} = {value}" for name, value in keeps.items())
             + " WHERE ("

@@ -136,7 +136,7 @@ def _products(clean: Clean, now: datetime) -> list[int | None]:
                 " image_url, active, is_goods, attributes, created_at)"
                 " SELECT sku, name, '', price, %s, '', '', true, true, '{}', %s"
                 " FROM unnest(%s::text[], %s::text[], %s::numeric[]) AS n (sku, name, price)"
-                " ON CONFLICT (sku) DO NOTHING",
+                " ORDER BY sku ON CONFLICT (sku) DO NOTHING",
                 [
                     currency,
                     now,

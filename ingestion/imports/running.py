@@ -7,12 +7,12 @@ read and cleaned in a thread while PostgreSQL stores this one. Memory stays flat
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,14 +30,8 @@ from marketing.core.errors import Conflict, NotFound
 
 _QUEUED_CHUNKS = 1
 _LARGE = 10_000  # rows after which the planner is told
-
-
-@dataclass(frozen=True)
-class _Ledger:
-    received: int
-    stored: int
-    duplicate: int
-    quarantined: int
+_TRIES = 5
+_RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 
 
 HANDLERS: dict[str, Any] = {
@@ -109,7 +103,7 @@ def _store_all(record: ImportJob, job: jobs.Running, now: datetime) -> None:
     try:
         for received, clean in chunks:
             job.check()
-            _store_chunk(record, handler, received, clean, now)
+            _store_patiently(record, handler, received, clean, now)
             job.progress(record.received, max(int(record.options["lines"]), record.received))
     finally:
         stop.set()
@@ -166,11 +160,28 @@ def _ahead(make: Callable[[], Iterator[Any]], stop: threading.Event) -> Iterator
         yield item
 
 
+def _store_patiently(
+    record: ImportJob, handler: Any, received: int, clean: Any, now: datetime
+) -> None:
+    """Store one chunk; try again when PostgreSQL chose it to resolve a deadlock."""
+    for attempt in range(_TRIES):
+        try:
+            return _store_chunk(record, handler, received, clean, now)
+        except OperationalError as error:
+            if getattr(error.__cause__, "pgcode", "") not in _RETRIED or attempt == _TRIES - 1:
+                raise
+            record.refresh_from_db()
+            time.sleep(0.1 * 2**attempt)
+    return None
+
+
 def _store_chunk(record: ImportJob, handler: Any, received: int, clean: Any, now: datetime) -> None:
     """Store one chunk and move the ledger, or do neither."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+            # Two imports of one source take turns, so that neither waits for the other's rows.
+            cursor.execute("SELECT pg_advisory_xact_lock(7321, %s)", [record.source_id])
         offset = (
             ImportJob.objects.select_for_update().values_list("offset", flat=True).get(pk=record.pk)
         )

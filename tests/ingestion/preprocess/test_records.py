@@ -1,7 +1,9 @@
 """A broken line is a fault at its own line; every other line is read, whatever the block size."""
 
 import csv
+import gzip
 import io
+import lzma
 import resource
 from pathlib import Path
 
@@ -153,3 +155,20 @@ def test_whatever_a_csv_writer_writes_is_read_back_row_for_row(
         raws += [batch.raw(i) for i in range(len(batch.line))]
     read = [next(csv.reader(io.StringIO(raw + "\n", newline=""), strict=True)) for raw in raws]
     assert read == rows
+
+
+def test_an_archive_that_unpacks_to_far_more_than_a_table_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.xz"
+    path.write_bytes(lzma.compress(b"1,2\n" * 20_000_000, preset=0))
+    with pytest.raises(reading.Unreadable) as refused:
+        sum(len(piece) for piece in reading.pieces(path))
+    assert refused.value.code == "too_much_unpacked"
+
+
+def test_no_more_than_the_limit_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "long.gz"
+    path.write_bytes(gzip.compress(b"1,2\n" * 1_000_000))
+    seen: list[int] = []
+    with pytest.raises(reading.Unreadable):
+        seen.extend(len(p) for p in reading.pieces(path, size=65_536, limit=1_000_000))
+    assert sum(seen) <= 1_000_000
