@@ -65,6 +65,12 @@ def decimal(value: Any, digits: int = 2) -> str:
     return DASH if number is None else f"{number:,.{digits}f}"
 
 
+def trimmed(value: Any, digits: int = 2) -> str:
+    """A number with at most so many decimals, and none that say nothing."""
+    text = decimal(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def short(value: Any) -> str:
     """A number in little room: 950, 1.2k, 3.4M."""
     number = _number(value)

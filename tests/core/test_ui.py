@@ -72,6 +72,13 @@ def test_numbers_in_little_room_are_shortened(value: float, expected: str) -> No
     assert wording.short(value) == expected
 
 
+def test_decimals_that_say_nothing_are_left_out() -> None:
+    assert wording.trimmed(56.0, 1) == "56"
+    assert wording.trimmed(22.7, 1) == "22.7"
+    assert wording.trimmed(1200, 0) == "1,200"
+    assert wording.trimmed(None) == "–"
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [(4, "4 s"), (125, "2 min 05 s"), (4320, "1 h 12 min"), (None, "–")],

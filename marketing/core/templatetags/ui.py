@@ -18,6 +18,7 @@ register = template.Library()
 for _filter in (
     wording.comma,
     wording.decimal,
+    wording.trimmed,
     wording.short,
     wording.money,
     wording.money0,
