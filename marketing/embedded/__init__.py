@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Protocol
 
 from marketing.embedded import guard, postgres, valkey
-from marketing.embedded.processes import Record, ServerError
+from marketing.embedded.processes import Record, ServerError, is_running
 
 __all__ = [
     "ServerError",
@@ -29,6 +29,8 @@ __all__ = [
     "start_valkey",
     "stop",
 ]
+
+PROGRAMS = {"postgres": "postgres", "valkey": "valkey-server"}
 
 start_postgres = postgres.start
 start_valkey = valkey.start
@@ -103,6 +105,21 @@ class Servers:
         if self.stop_adopted or not adopted:
             self._ours.append(folder)
         return url
+
+    def mend(self) -> list[str]:
+        """Start again what has died since; the names of those servers."""
+        mended = []
+        for folder in self._ours:
+            record = Record.read(folder)
+            if record is None or is_running(record.pid, PROGRAMS[record.kind]):
+                continue
+            starter: _Starter = start_postgres if record.kind == "postgres" else start_valkey
+            starter(folder, record.port, throwaway=self.throwaway)
+            fresh = Record.read(folder)
+            if self._guard and fresh:
+                guard.add(self._guard, fresh.pid, fresh.stop_signal)
+            mended.append(folder.name)
+        return mended
 
     def stop(self) -> None:
         """Stop what this object answers for, the last started first."""

@@ -134,3 +134,18 @@ def test_a_lost_password_file_is_explained_and_nothing_is_overwritten(folder):
         embedded.start_postgres(folder / "postgres")
 
     assert (folder / "postgres" / "data" / "PG_VERSION").exists()
+
+
+def test_a_server_that_died_is_mended_at_its_old_address(folder):
+    servers = embedded.Servers(folder).start()
+    ask(servers.database_url, "CREATE TABLE kept AS SELECT 7 AS number")
+    assert servers.mend() == []
+    os.kill(processes.Record.read(folder / "postgres").pid, signal.SIGKILL)
+    os.kill(processes.Record.read(folder / "valkey").pid, signal.SIGKILL)
+    time.sleep(0.3)
+
+    assert servers.mend() == ["postgres", "valkey"]
+
+    assert ask(servers.database_url, "SELECT number FROM kept") == [(7,)]
+    assert redis.Redis.from_url(servers.redis_url).ping() is True
+    servers.stop()

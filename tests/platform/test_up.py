@@ -1,11 +1,14 @@
 """`manage.py up` as a person meets it: it starts, serves, mends itself, stops and goes on."""
 
 import json
+import os
+import signal
 
 import psutil
 import pytest
 
 from marketing import embedded
+from marketing.embedded import processes
 
 
 @pytest.mark.faults
@@ -25,6 +28,9 @@ def test_it_starts_mends_itself_stops_and_goes_on(platform, wait_for):
     beat = next(child for child in children if "beat" in child.cmdline())
     beat.kill()
     wait_for(lambda: platform.said("beat ended (killed by SIGKILL) and is started again"))
+    database = processes.Record.read(platform.var / "postgres")
+    os.kill(database.pid, signal.SIGKILL)
+    wait_for(lambda: platform.said("postgres ended and was started again on its data"))
     wait_for(lambda: platform.get("/readyz")["status"] == "ready", seconds=60)
 
     children = psutil.Process(platform.process.pid).children(recursive=True)

@@ -150,6 +150,9 @@ class Command(BaseCommand):
     def _look_after(self) -> None:
         self._supervisor.watch()
         try:
+            for name in self.servers.mend() if self.servers else []:
+                self.screen.say(f"{name} ended and was started again on its data")
+                connection.close()
             for queue in beats.silent(now=timezone.now()):
                 name = f"worker-{queue}"
                 if self._supervisor.age(name) > beats.SILENCE.total_seconds():
@@ -157,6 +160,8 @@ class Command(BaseCommand):
                     self._supervisor.restart(name)
         except (OperationalError, InterfaceError):
             connection.close()
+        except ServerError as error:
+            self.screen.say(str(error))
 
     # --- stop ---
 
