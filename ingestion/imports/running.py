@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -232,3 +233,4 @@ def _finish(record: ImportJob, job: jobs.Running, now: datetime) -> None:
         record.save(update_fields=["report", "state", "finished_at"])
         finishing.forget_touched(import_job_id=record.pk)
         bus.announce("import.finished", import_id=record.pk)
+        transaction.on_commit(partial(uploads.discard, record))

@@ -215,6 +215,12 @@ def path_of(record: ImportJob) -> Path:
     return path
 
 
+def discard(record: ImportJob) -> None:
+    """Delete the uploaded copy of a file whose rows are all stored; shipped data stays."""
+    if record.path.startswith(f"{FOLDER}/"):
+        (Path(settings.MEDIA_ROOT) / record.path).unlink(missing_ok=True)
+
+
 def look(record: ImportJob, *, again: Mapping[str, Any] | None = None, kind: str = "") -> Look:
     """The first rows with the choices made so far; `again` holds choices to try instead."""
     trial = {**record.options, **(again or {})}

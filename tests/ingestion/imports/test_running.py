@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from ingestion.imports import begin_demo, orders, running, uploads
@@ -332,6 +333,15 @@ def test_a_worker_that_fell_behind_another_writes_nothing(bring, monkeypatch) ->
     with pytest.raises(Refused):
         running.run(import_job_id=record.pk, job=jobs.Running(Job.objects.get(pk=job.pk)), now=NOW)
     assert OrderLine.objects.count() == 0
+
+
+def test_the_uploaded_copy_goes_once_its_rows_are_stored(
+    bring, django_capture_on_commit_callbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        record = bring(SMALL)
+    assert record.state == "done"
+    assert not (Path(settings.MEDIA_ROOT) / record.path).exists()
 
 
 def test_a_vanished_file_is_told(bring) -> None:
