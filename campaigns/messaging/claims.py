@@ -6,6 +6,7 @@ message's fence; whoever holds an older fence can neither renew nor mark it.
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from django.db import connection, transaction
 from psycopg2.extras import execute_values
@@ -17,13 +18,16 @@ from ingestion.models import Customer
 LEASE_SECONDS = 15
 GIVE_UP_HOURS = 72
 _MARK_ONE = """
+    PREPARE mark_one (text, text, text, text, float8, bigint, bigint) AS
     UPDATE campaigns_message
-    SET state = %s, reason = %s, error = %s, subject = %s, owner = '', lease_until = NULL,
-        sent_at = CASE WHEN %s = 'sent' THEN clock_timestamp() END,
-        next_try_at = CASE WHEN %s = 'queued'
-            THEN clock_timestamp() + %s * interval '1 second' END
-    WHERE id = %s AND fence = %s AND state = 'sending'
+    SET state = $1, reason = $2, error = $3, subject = $4, owner = '', lease_until = NULL,
+        sent_at = CASE WHEN $1 = 'sent' THEN clock_timestamp() END,
+        next_try_at = CASE WHEN $1 = 'queued'
+            THEN clock_timestamp() + $5 * interval '1 second' END
+    WHERE id = $6 AND fence = $7 AND state = 'sending'
     RETURNING id, (SELECT r.state FROM campaigns_run r WHERE r.id = run_id)"""
+# The sessions that know the statement; a session that ends leaves by itself.
+_ready: WeakSet[Any] = WeakSet()
 _GIVE_BACK = """
     UPDATE campaigns_message m
     SET state = CASE WHEN r.state = 'cancelled' THEN 'skipped' ELSE 'queued' END,
@@ -151,13 +155,9 @@ def give_back(messages: Collection[Claimed], *, wait_seconds: float = 0) -> None
 
 def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
     """Write outcomes durably, in one statement. Message id -> its run's state, where still ours."""
+    if len(outcomes) == 1:  # the usual case, once a mail: planned once, and on the bare driver
+        return _mark_one(outcomes[0])
     with connection.cursor() as cursor:
-        if len(outcomes) == 1:  # the usual case, and by far the cheaper plan
-            key, fence, state, reason, error, subject, wait = outcomes[0]
-            cursor.execute(
-                _MARK_ONE, [state, reason, error, subject, state, state, wait, key, fence]
-            )
-            return dict(cursor.fetchall())
         return dict(
             execute_values(
                 cursor,
@@ -175,6 +175,29 @@ def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
                 fetch=True,
             )
         )
+
+
+def _mark_one(outcome: Outcome) -> dict[int, str]:
+    connection.ensure_connection()
+    session: Any = connection.connection
+    with connection.wrap_database_errors, session.cursor() as bare:
+        if session not in _ready:
+            bare.execute("DEALLOCATE ALL")
+            bare.execute(_MARK_ONE)
+            _ready.add(session)
+        bare.execute(
+            "EXECUTE mark_one (%s, %s, %s, %s, %s, %s, %s)",
+            [
+                outcome.state,
+                outcome.reason,
+                outcome.error,
+                outcome.subject,
+                outcome.wait_seconds,
+                outcome.id,
+                outcome.fence,
+            ],
+        )
+        return dict(bare.fetchall())
 
 
 def sweep() -> set[int]:

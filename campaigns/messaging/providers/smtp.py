@@ -20,6 +20,7 @@ _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 # Addresses arrive checked; this keeps a line break or a bracket from ever becoming a command.
 _SAFE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 MAILS_PER_LINE = 1_000
+_LINE_LIMIT = 8_192
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,22 @@ class Server:
     password: str = ""
     tls: bool = False
     timeout: float = 30.0
+
+
+def _reply(smtp: smtplib.SMTP) -> tuple[int, bytes]:
+    """The next reply, as `getreply` reads it, for the four that every mail takes."""
+    if smtp.file is None:
+        return smtp.getreply()
+    texts = []
+    while True:
+        line = smtp.file.readline(_LINE_LIMIT)
+        if not line:
+            raise smtplib.SMTPServerDisconnected("the server closed the connection")
+        if len(line) >= _LINE_LIMIT or not line[:3].isdigit():
+            raise smtplib.SMTPResponseException(500, "the server does not speak SMTP")
+        texts.append(line[4:].strip(b" \t\r\n"))
+        if line[3:4] != b"-":
+            return int(line[:3]), b"\n".join(texts)
 
 
 class SmtpConnection:
@@ -63,7 +80,7 @@ class SmtpConnection:
             self._drop()
             return Answer(Verdict.RETRY, f"the line broke before the mail was handed over: {error}")
         try:
-            code, text = smtp.getreply()
+            code, text = _reply(smtp)
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             return Answer(
@@ -89,14 +106,14 @@ class SmtpConnection:
                     return self._refused(code, text, recipient=verb == "RCPT")
             return None
         smtp.send(f"MAIL {sender}\r\nRCPT {recipient}\r\nDATA\r\n".encode("ascii"))
-        from_code, from_text = smtp.getreply()
-        to_code, to_text = smtp.getreply()
-        data_code, data_text = smtp.getreply()
+        from_code, from_text = _reply(smtp)
+        to_code, to_text = _reply(smtp)
+        data_code, data_text = _reply(smtp)
         if from_code == 250 and to_code in (250, 251) and data_code == 354:
             return None
         if data_code == 354:  # it waits for a mail to nobody: end it, whatever it says
             smtp.send(b".\r\n")
-            smtp.getreply()
+            _reply(smtp)
         if from_code != 250:
             return self._refused(from_code, from_text)
         if to_code not in (250, 251):
