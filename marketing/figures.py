@@ -53,6 +53,16 @@ class Figure:
         return self.note or _("was %(amount)s") % {"amount": amount}
 
     @property
+    def sentence(self) -> str:
+        """What the chart shows, for those who do not see it."""
+        return _("Line chart of %(label)s per day, %(since)s to %(until)s, %(value)s in all.") % {
+            "label": self.label,
+            "since": wording.day(self.days[0]),
+            "until": wording.day(self.days[-1]),
+            "value": self.shown,
+        }
+
+    @property
     def change(self) -> float | None:
         """Growth against the period before, as a share; None when there was nothing before."""
         return (self.value - self.before) / self.before if self.before else None
@@ -245,6 +255,7 @@ def chart(seen: Happened) -> dict[str, Any]:
     return {
         figure.id: {
             "label": figure.label,
+            "sentence": figure.sentence,
             "kind": figure.kind,
             "symbol": wording.SYMBOLS.get(figure.currency, f"{figure.currency} "),
             "days": [day.isoformat() for day in figure.days],

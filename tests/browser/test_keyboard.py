@@ -73,6 +73,9 @@ def test_the_strip_of_numbers_is_walked_with_arrows(visit: Visit, shop: factorie
     page.keyboard.press("ArrowRight")
     expect(page.locator("#kpi-orders")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#main-chart svg")).to_be_visible()
+    expect(page.locator("#main-chart")).to_have_attribute(
+        "aria-label", re.compile(r"^Line chart of Orders per day")
+    )
     page.get_by_role("button", name="Show as table").click()
     expect(page.locator("#main-rows tr")).to_have_count(28)
     assert visitor.errors == []

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from campaigns.models import Campaign, Segment, Template
 from ingestion.models import Customer, ImportJob, Product
+from marketing import figures
 from marketing.core.models import ApiKey, AuditEntry, Job, User
 from tests import factories
 from tests.browser.addresses import all_pages
@@ -209,6 +210,19 @@ def test_a_form_without_its_token_is_refused_in_our_own_words() -> None:
     answer = client.post(reverse("core:theme"), {"theme": "dark"})
     assert answer.status_code == 403
     assert b"too old to be taken" in answer.content
+
+
+def test_a_fault_of_the_server_is_owned_up_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(**_: object) -> None:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr(figures, "happened", break_down)
+    client = signed_in("analyst")
+    client.raise_request_exception = False
+    answer = client.get("/")
+    assert answer.status_code == 500
+    assert b"Something went wrong on the server" in answer.content
+    assert b"a secret of the inside" not in answer.content
 
 
 # --- jobs --------------------------------------------------------------------------------------

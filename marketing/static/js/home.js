@@ -7,7 +7,7 @@ document.addEventListener("alpine:init", () => {
   const fmt = m => (v, brief) => (m.kind === "money" ? m.symbol : "") + (brief ? short(v) : Math.round(v).toLocaleString("en"));
   Alpine.data("metrics", () => ({
     cur: "revenue", table: false, m: null,
-    get label() { return S[this.cur].label; },
+    get label() { return S[this.cur].label; }, get sentence() { return S[this.cur].sentence; },
     get tableLabel() { return this.table ? said.tChart : said.tTable; }, get tableAria() { return this.table ? "true" : "false"; },
     toggleTable() { this.table = !this.table; if (!this.table) this.$nextTick(() => this.m.chart.resize()); },
     init() { this.m = charts.mount(this.$root.querySelector("#main-chart"), (t, b, alpha) => this.option(t, b, alpha)); this.rows(); },
