@@ -25,12 +25,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from ingestion import events
-from ingestion.imports import demo, running, uploads
+from ingestion.imports import demo, uploads
 from ingestion.models import Customer, EventKey, ImportJob, Order
 from marketing.core import auth, jobs
 from marketing.core.db import copy_rows
 from marketing.core.errors import Refused
-from marketing.core.models import Job
 
 Line = dict[str, Any]
 RUNS = 3
@@ -89,12 +88,13 @@ def _run_import(path: Path, kind: str, options: Line) -> tuple[float, ImportJob]
     uploads.choose(
         record=record, kind=kind, mapping=record.mapping, options=record.options, now=now
     )
-    job = Job.objects.create(kind="import.run", title=path.name, queue="bulk", state="running")
+    job = uploads.start(record=record, now=now)
     began = time.perf_counter()
-    running.run(import_job_id=record.pk, job=jobs.Running(job), now=now)
+    jobs.run(job_id=job.pk)
     seconds = time.perf_counter() - began
     record.refresh_from_db()
-    job.delete()
+    if record.state != ImportJob.State.DONE:
+        raise Refused(f"the import ended as {record.state}: {record.job and record.job.error}")
     return seconds, record
 
 
