@@ -5,15 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import BooleanField, Case, Count, Q, Value, When
+from django.db.models import Count, Q
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns import audience
 from campaigns.models import Message, Segment
-from campaigns.segments import compile as compiler
-from campaigns.segments.rules import RuleFault
+from campaigns.segments import membership
 from ingestion import queries as facts
 from ingestion.models import Consent, Customer, Order, OrderLine, Suppression
 from marketing.core import wording
@@ -98,31 +97,16 @@ def _picks(customer: Customer) -> list[dict[str, Any]]:
 
 
 def _segments(customer: Customer, person: Person | None) -> list[dict[str, str]]:
-    """The live segments this person is in right now: every rule asked about one row, at once."""
-    tests: dict[str, Case] = {}
-    named: dict[str, Segment] = {}
-    live = Segment.objects.filter(state=Segment.State.LIVE).only("name", "rule")[:SEGMENTS]
-    for segment in live:
-        try:
-            rule = compiler.to_q(
-                compiler.read(segment.rule),
-                as_of=person.as_of if person else None,
-                within=(segment.pk,),
-            )
-        except RuleFault:
-            continue  # the segments page shows what is wrong with it
-        key = f"in_{segment.pk}"
-        named[key] = segment
-        tests[key] = Case(
-            When(rule, then=Value(True)), default=Value(False), output_field=BooleanField()
-        )
-    if not tests:
-        return []
-    row = Customer.objects.filter(pk=customer.pk).annotate(**tests).values(*tests).get()
+    """The live segments this person is in right now."""
+    live = Segment.objects.filter(state=Segment.State.LIVE).only("name", "rule", "updated_at")
+    live = live[:SEGMENTS]
+    inside = membership.of_person(
+        customer_id=customer.pk, segments=live, as_of=person.as_of if person else None
+    )
     return [
         {"name": segment.name, "url": _address("campaigns:segment-edit", segment.pk)}
-        for key, segment in named.items()
-        if row[key]
+        for segment in live
+        if segment.pk in inside
     ]
 
 

@@ -28,7 +28,10 @@ LEAF = -1
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """At most `leaves` groups, so that a person can read them; `min_leaf` people in a group; `folds` of the structure half that choose the pruning."""
+    """At most `leaves` groups, so that a person can read them, of at least `min_leaf` people.
+
+    `folds` parts of the structure half choose the pruning.
+    """
 
     depth: int = 4
     leaves: int = 8
