@@ -95,7 +95,7 @@ def bert4rec_step(size: str = "small") -> dict[str, Any]:
         model = bert4rec.BERT4Rec(params)
         model.users, model.items = data.users, data.items
         model.read(data)
-        model.net = bert4rec.build(params, len(model.items)).to(model.device)  # type: ignore[arg-type]
+        model.net = model.fresh()
         plan = trainer.Plan(epochs=1, learning_rate=params.learning_rate, threads=params.threads)
         ready = list(model._batches(1, steps * params.batch))
         optimizer = torch.optim.AdamW(

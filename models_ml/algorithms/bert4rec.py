@@ -20,17 +20,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from safetensors.torch import load_model, save_model
-from scipy.sparse import csr_matrix, diags
-from scipy.sparse.linalg import svds
+from scipy.sparse import csr_matrix
 from torch.nn import functional
-from transformers import BertConfig, BertForMaskedLM
+from transformers import BertForMaskedLM
 
-from models_ml.algorithms import artifacts, trainer
-from models_ml.algorithms.als import confidence
+from models_ml.algorithms import artifacts, bert, trainer
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import Array, IdMap, Interactions, chunks, matrix
-from models_ml.algorithms.popular import Params as PopularParams
-from models_ml.algorithms.popular import Popular, rebuild_seen
+from models_ml.algorithms.popular import rebuild_seen
 from models_ml.algorithms.sequences import Sequences, first_purchases, ragged, window
 
 BATCH = 512
@@ -115,12 +112,34 @@ class BERT4Rec:
         self.users, self.items = data.users, data.items
         self.read(data)
         with trainer.settings(params.seed, params.threads):
-            self.net = build(params, len(self.items)).to(self.device)  # type: ignore[arg-type]
-            start_from_popularity(self.net, data, self.items, params.popular_days)
+            self.net = self.fresh()
+            bert.start_from_popularity(self.net, data, self.items, params.popular_days)
             if params.warm_table:
-                start_from_factors(self.net, data, self.users, self.items, params)
+                bert.start_from_factors(
+                    self.net,
+                    data,
+                    self.users,
+                    self.items,
+                    half_life_days=params.half_life_days,
+                    spread=params.spread,
+                    seed=params.seed,
+                )
             self.history = self._train(epochs or params.epochs, judge, on_epoch)
         return self
+
+    def fresh(self) -> BertForMaskedLM:
+        """A network for the items at hand that has learned nothing yet, on the device."""
+        params = self.params
+        net = bert.build(
+            len(self.items),
+            dimension=params.dimension,
+            layers=params.layers,
+            heads=params.heads,
+            length=params.length,
+            dropout=params.dropout,
+            spread=params.spread,
+        )
+        return net.to(self.device)  # type: ignore[arg-type]
 
     def read(self, data: Interactions) -> None:
         """Take in the histories to learn from or to answer for; weights stay as they are."""
@@ -321,58 +340,7 @@ class BERT4Rec:
         model.sequences = Sequences(
             **{name: stored[name] for name in Sequences.__dataclass_fields__}
         )
-        model.net = build(model.params, len(model.items))
+        model.net = model.fresh()
         load_model(model.net, str(folder / "weights.safetensors"))
-        model.net.to(model.device).eval()  # type: ignore[arg-type]
+        model.net.eval()
         return model
-
-
-def build(params: Params, items: int) -> BertForMaskedLM:
-    """The network with fresh weights; input and output share one table."""
-    config = BertConfig(
-        vocab_size=items + 2,
-        hidden_size=params.dimension,
-        num_hidden_layers=params.layers,
-        num_attention_heads=params.heads,
-        intermediate_size=params.dimension * 4,
-        max_position_embeddings=params.length + 1,
-        hidden_dropout_prob=params.dropout,
-        attention_probs_dropout_prob=0.0,
-        type_vocab_size=1,
-        pad_token_id=items,
-        tie_word_embeddings=True,
-        initializer_range=params.spread,
-    )
-    return BertForMaskedLM(config)
-
-
-def start_from_popularity(
-    net: BertForMaskedLM, data: Interactions, items: IdMap, days: int
-) -> None:
-    """Set the output bias to the log share of people, so that training begins at the baseline."""
-    people = Popular(PopularParams(days=days)).fit(data).people.astype(np.float64) + 0.1
-    share = np.log(people / people.sum())
-    with torch.no_grad():
-        bias = net.cls.predictions.decoder.bias
-        bias[: len(items)] = torch.from_numpy(share - share.mean()).to(bias)
-
-
-def start_from_factors(
-    net: BertForMaskedLM, data: Interactions, users: IdMap, items: IdMap, params: Params
-) -> None:
-    """Set the item table to leading singular vectors of who bought what, at the usual scale.
-
-    A table that starts out knowing which products go together needs a tenth of the steps.
-    """
-    width = min(params.dimension, len(users) - 1, len(items) - 1)
-    if width < 1:
-        return
-    bought = confidence(data, users, items, params.half_life_days)
-    reach = np.sqrt(np.maximum(np.bincount(bought.indices, minlength=len(items)), 1.0))
-    scaled = bought @ diags(1.0 / reach)
-    _, values, right = svds(scaled, k=width, random_state=params.seed)
-    table = (right * np.sqrt(values)[:, None]).T * np.sqrt(reach)[:, None]
-    table *= params.spread / max(table.std(), 1e-12)
-    with torch.no_grad():
-        weight = net.bert.embeddings.word_embeddings.weight
-        weight[: len(items), :width] = torch.from_numpy(np.ascontiguousarray(table)).to(weight)
