@@ -1,6 +1,8 @@
 """Every page answers for whoever may see it, asks the database little, and refuses the rest."""
 
 import re
+from html import unescape
+from urllib.parse import urljoin
 
 import pytest
 from django.db import connection
@@ -409,3 +411,28 @@ def test_a_segment_whose_rule_can_no_longer_be_read_breaks_no_page() -> None:
         if (answer := client.get(url)).status_code >= 500
     }
     assert broken == {}
+
+
+# --- links -------------------------------------------------------------------------------------
+
+LINK = re.compile(r'(?:href|hx-get)="(/[^"#]*|\?[^"]*)')
+
+
+def test_no_page_links_to_nowhere() -> None:
+    people = factories.shop()
+    client = signed_in("admin")
+    links: dict[str, str] = {}
+    for name, url in all_pages(people).items():
+        if name == "lost":
+            continue
+        for link in LINK.findall(client.get(url).content.decode()):
+            there = urljoin(url, unescape(link))
+            if not there.startswith("/static/"):
+                links.setdefault(there, name)
+    broken = {
+        there: (name, status)
+        for there, name in links.items()
+        if (status := client.get(there).status_code) >= 400
+    }
+    assert broken == {}
+    assert len(links) > 50

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 STATIC = Path(__file__).resolve().parents[2] / "marketing" / "static"
@@ -27,3 +28,19 @@ def test_styles_and_scripts_name_no_other_machine() -> None:
         text = path.read_text().replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in text, path.name
         assert "https://" not in text, path.name
+
+
+def test_every_icon_that_pages_and_scripts_name_is_drawn() -> None:
+    drawn = set(re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons.svg").read_text()))
+    root = STATIC.parents[1]
+    named: set[str] = set()
+    for path in (root / "templates").rglob("*.html"):
+        text = path.read_text()
+        named |= set(re.findall(r'\{% icon "([^"]+)"', text))
+        named |= set(re.findall(r'<c-empty icon="([a-z0-9-]+)"', text))
+    for path in STATIC.glob("js/*.js"):
+        named |= set(re.findall(r'svg\("([a-z0-9-]+)"\)', path.read_text()))
+    for path in root.glob("marketing/**/*.py"):
+        named |= set(re.findall(r'Link\([^)]*?\), "([a-z0-9-]+)"', path.read_text()))
+    assert named - drawn == set()
+    assert len(named) > 40
