@@ -216,6 +216,9 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 31_536_000  # every address carries the version of its file
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+# Half-received files stay inside the installation too.
+FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT
+MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
 UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", default=4_294_967_296)
 
 # --- API ---------------------------------------------------------------------------------------
