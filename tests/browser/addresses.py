@@ -57,7 +57,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
     }
 
 
-PUBLIC = {"sign in": "/login/"}
+PUBLIC = {"sign in": "/login/", "a broken unsubscribe link": "/u/none"}
 # Made by others: they must obey the policy and fit the window, but their colours are their own.
 FOREIGN = {
     "API documentation": "/api/docs/",

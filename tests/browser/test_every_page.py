@@ -9,6 +9,17 @@ from tests.browser.conftest import Visit
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+def test_an_empty_platform_is_sound_too(visit: Visit) -> None:
+    visitor = visit(factories.user("admin"))
+    paths = ("/", "/people/", "/data/", "/segments/", "/segments/tree/", "/models/", "/jobs/")
+    found: list[str] = []
+    for path in (*paths, "/recommendations/", "/campaigns/", "/content/", "/campaigns/new/"):
+        visitor.go(path)
+        found += [f"{path}: axe {line}" for line in visitor.axe()]
+        found += [f"{path}: refused {line}" for line in visitor.refusals()]
+    assert found + visitor.errors == []
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", ["desk", "phone"])
 def test_every_page_is_sound(visit: Visit, shop: factories.Cast, width: str, theme: str) -> None:
