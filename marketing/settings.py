@@ -23,7 +23,7 @@ VAR_DIR = Path(env.str("PERENNIAL_VAR", default=str(BASE_DIR / "var"))).absolute
 MEDIA_ROOT = VAR_DIR / "uploads"
 MODEL_DIR = Path(env.str("MODEL_DIR", default=str(VAR_DIR / "models")))
 MAIL_DIR = VAR_DIR / "mail"
-BUSINESS_NAME = env.str("BUSINESS_NAME", default="Online Retail")
+BUSINESS_NAME = env.str("BUSINESS_NAME", default="My shop")
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", default="GBP")
 
 # --- security ----------------------------------------------------------------------------------

@@ -66,6 +66,8 @@ class Command(BaseCommand):
         startup.require_space(var)
         self.servers, database, queue = startup.start_servers(var)
         os.environ.update(PERENNIAL_VAR=str(var), PORT=str(port), PYTHONUNBUFFERED="1")
+        if self.with_demo:
+            settings.BUSINESS_NAME = os.environ.setdefault("BUSINESS_NAME", "Online Retail")
         if "EMAIL_HOST" not in os.environ:
             settings.EMAIL_PORT = startup.free_port(settings.EMAIL_PORT)
             os.environ["EMAIL_PORT"] = str(settings.EMAIL_PORT)
