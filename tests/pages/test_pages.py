@@ -365,9 +365,12 @@ def test_the_demo_shows_its_steps_and_draws_the_page_again_when_one_is_done() ->
     assert "Loading a real shop" in html
     assert "Choose products for each person" in html
     steps = reverse("demo-steps")
-    assert client.get(f"{steps}?done=0").status_code == 200
+    assert client.get(f"{steps}?done=0.0").status_code == 200
+    factories.cast()
+    assert client.get(f"{steps}?done=0.0")["HX-Refresh"] == "true"
+    assert client.get(f"{steps}?done=0.1").status_code == 200
     Job.objects.filter(pk=job.pk).update(state="done", finished_at=factories.now())
-    again = client.get(f"{steps}?done=0")
+    again = client.get(f"{steps}?done=0.1")
     assert (again.status_code, again["HX-Refresh"]) == (204, "true")
 
 
