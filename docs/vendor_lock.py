@@ -1,4 +1,5 @@
-"""Write marketing/static/vendor/LOCK.json: the third-party browser code in the tree, with hashes.
+"""Write marketing/static/vendor/LOCK.json: the third-party browser code in the tree, with hashes,
+and compressed copies beside it for browsers that take them.
 
 Run it after changing anything under marketing/static/vendor, fonts or icons.svg. The test
 tests/platform/test_vendor.py compares the files with it.
@@ -7,6 +8,8 @@ tests/platform/test_vendor.py compares the files with it.
 import hashlib
 import json
 from pathlib import Path
+
+import brotli
 
 STATIC = Path(__file__).resolve().parent.parent / "marketing" / "static"
 PARTS = [
@@ -42,5 +45,7 @@ if __name__ == "__main__":
         }
         for file, name, version, licence, texts in PARTS
     ]
+    for path in STATIC.glob("vendor/*.js"):
+        path.with_name(f"{path.name}.br").write_bytes(brotli.compress(path.read_bytes()))
     (STATIC / "vendor" / "LOCK.json").write_text(json.dumps(lock, indent=2) + "\n")
     print(f"{len(lock)} parts written")

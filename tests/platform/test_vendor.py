@@ -5,6 +5,8 @@ import json
 import re
 from pathlib import Path
 
+import brotli
+
 STATIC = Path(__file__).resolve().parents[2] / "marketing" / "static"
 LOCK = json.loads((STATIC / "vendor" / "LOCK.json").read_text())
 
@@ -21,6 +23,13 @@ def test_nothing_is_vendored_without_a_line_in_the_lock() -> None:
     locked = {part["file"] for part in LOCK}
     for path in [*STATIC.glob("vendor/*.js"), *STATIC.glob("fonts/*")]:
         assert str(path.relative_to(STATIC)) in locked
+
+
+def test_a_compressed_copy_holds_what_the_plain_file_holds() -> None:
+    copies = sorted(STATIC.glob("vendor/*.br"))
+    assert [path.with_suffix("") for path in copies] == sorted(STATIC.glob("vendor/*.js"))
+    for path in copies:
+        assert brotli.decompress(path.read_bytes()) == path.with_suffix("").read_bytes()
 
 
 def test_styles_and_scripts_name_no_other_machine() -> None:
