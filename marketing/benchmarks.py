@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -137,7 +138,7 @@ def demo_pages(size: str = "small") -> list[Line]:
         for _round in range(ROUNDS[size] + 2):
             for page in PAGES:
                 began = time.perf_counter()
-                visitor.open(platform.address + page).read()
+                _read(visitor, platform, page)
                 times[page].append(1000 * (time.perf_counter() - began))
         # Each web process loads a page's templates once; those two visits are not counted.
         p95 = {page: statistics.quantiles(taken[2:], n=20)[-1] for page, taken in times.items()}
@@ -179,6 +180,14 @@ def _sign_in(platform: _Platform) -> urllib.request.OpenerDirector:
     if "/login/" in answer.url:
         raise RuntimeError("the login was refused")
     return visitor
+
+
+def _read(visitor: urllib.request.OpenerDirector, platform: _Platform, page: str) -> None:
+    try:
+        visitor.open(platform.address + page).read()
+    except urllib.error.HTTPError as error:
+        log = (platform.var / "log" / "web.log").read_text()[-2000:]
+        raise RuntimeError(f"{page} answered {error.code}:\n{log}") from error
 
 
 def _web_megabytes(platform: _Platform) -> list[float]:
