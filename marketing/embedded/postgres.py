@@ -7,6 +7,8 @@ import pwd
 import secrets
 import shutil
 import subprocess
+import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,7 @@ from marketing.embedded import processes
 from marketing.embedded.processes import DATABASE, USER, Record, ServerError
 
 MIB = 1024 * 1024
+LAUNCHES = 20
 
 
 def programs() -> Path:
@@ -50,12 +53,26 @@ def start(folder: Path | str, port: int | None = None, *, throwaway: bool = Fals
         command = [str(programs() / "postgres"), "-D", str(data)]
         for name, value in {**_settings(throwaway), "port": chosen}.items():
             command += ["-c", f"{name}={value}"]
-        process = _run_as_account(command, log)
-        started = dataclasses.replace(record, port=chosen, pid=process.pid)
-        processes.wait_until(lambda: _answers(started), process, log, "PostgreSQL")
+        started = _launch(command, log, dataclasses.replace(record, port=chosen))
         _ensure_database(started)
         started.write(folder)
         return started.url
+
+
+def _launch(command: list[str], log: Path, record: Record) -> Record:
+    """Start the server; after a crash its old sessions may hold its memory a little longer."""
+    for tries_left in range(LAUNCHES - 1, -1, -1):
+        process = _run_as_account(command, log)
+        started = dataclasses.replace(record, pid=process.pid)
+        try:
+            processes.wait_until(partial(_answers, started), process, log, "PostgreSQL")
+        except ServerError as error:
+            if "is still in use" not in str(error) or not tries_left:
+                raise
+            time.sleep(0.5)
+        else:
+            break
+    return started
 
 
 def stop(folder: Path) -> bool:
