@@ -295,6 +295,7 @@ def release(*, host: str | None = None, now: datetime | None = None) -> list[int
                 job.state, job.finished_at = Job.State.STOPPED, now
             else:
                 job.state, job.attempt = Job.State.QUEUED, max(job.attempt - 1, 0)
+                transaction.on_commit(partial(_nudge, job.id, job.queue))
             job.fence += 1
             job.lease_until = None
             job.save(update_fields=["state", "finished_at", "attempt", "fence", "lease_until"])

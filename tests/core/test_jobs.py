@@ -218,11 +218,17 @@ class TestSweeping:
 
         assert (job.state, job.done, job.result) == ("queued", 0, {})
 
-    def test_a_stop_on_purpose_gives_the_jobs_back_without_counting_a_try(self):
+    def test_a_stop_on_purpose_gives_the_jobs_back_without_counting_a_try(
+        self, monkeypatch, django_capture_on_commit_callbacks
+    ):
         ours = self.abandoned(owner="here:7")
         theirs = self.abandoned(owner="there:7")
+        nudged = []
+        monkeypatch.setattr(jobs, "_nudge", lambda job_id, queue: nudged.append((job_id, queue)))
 
-        assert jobs.release(host="here") == [ours.id]
+        with django_capture_on_commit_callbacks(execute=True):
+            assert jobs.release(host="here") == [ours.id]
+        assert nudged == [(ours.id, "bulk")]
         ours.refresh_from_db()
         theirs.refresh_from_db()
         assert (ours.state, ours.attempt) == ("queued", 0)
