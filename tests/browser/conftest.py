@@ -78,9 +78,10 @@ class Visitor:
         return self.page.evaluate("window.refusals")
 
     def overflow(self) -> int:
-        """By how many pixels the page is wider than the window."""
+        """By how many pixels the page is wider than the window, once it was drawn."""
         return self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done("
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth))))"
         )
 
     def axe(self) -> list[str]:
