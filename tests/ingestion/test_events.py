@@ -127,5 +127,3 @@ def test_ten_senders_at_once_store_each_event_once() -> None:
         200,
         7,
     )
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE ingestion_event")
