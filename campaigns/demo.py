@@ -1,4 +1,4 @@
-"""The demo's campaign: the tree's best group gets a mail with what the recommender picked."""
+"""The demo's campaign: the best group gets a mail with what the recommender picked."""
 
 from datetime import datetime
 
@@ -6,26 +6,19 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns import content, drafts
-from campaigns.models import Campaign, Template
-from campaigns.segments import leaves
-from marketing.core.errors import Conflict
+from campaigns.models import Campaign, Segment, Template
+from campaigns.segments import definitions, leaves
 from marketing.core.models import User
 from models_ml import queries
 
 HOLDOUT_PERCENT = 10
+RECENT = {"field": "traits.recency_days", "op": "<=", "value": 30}
 
 
-def draft_from_leaf(*, user: User | None, now: datetime) -> Campaign:
-    """A draft to the live tree's best leaf, 10% held out; Conflict while there is no tree."""
-    version = queries.live()
-    if version is None:
-        raise Conflict(
-            _("There is no decision tree yet, so there is no group to write to."),
-            code="no_tree",
-            remedy=_("Train the tree, then draft the campaign."),
-        )
+def draft(*, user: User | None, now: datetime) -> Campaign:
+    """A draft to the best group that is known, 10% held out."""
     with transaction.atomic():
-        segment = leaves.save(version=version, leaf_id=leaves.best(version), actor=user)
+        segment = group(user=user, now=now)
         campaign = drafts.save(
             values={
                 "name": _("Picked for you"),
@@ -39,6 +32,16 @@ def draft_from_leaf(*, user: User | None, now: datetime) -> Campaign:
         Campaign.objects.filter(pk=campaign.pk).update(is_demo=True)
         campaign.is_demo = True
     return campaign
+
+
+def group(*, user: User | None, now: datetime) -> Segment:
+    """The live tree's best leaf. Where no tree was published, the rule that it could not beat."""
+    version = queries.live()
+    if version is not None:
+        return leaves.save(version=version, leaf_id=leaves.best(version), actor=user)
+    name = _("Ordered in the last 30 days")
+    kept = Segment.objects.filter(name=name, state=Segment.State.LIVE).first()
+    return kept or definitions.save(name=name, rule=RECENT, actor=user, now=now)
 
 
 def starter(*, user: User | None, now: datetime) -> Template:

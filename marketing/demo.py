@@ -124,7 +124,7 @@ def send_campaign(job: jobs.Running) -> dict[str, Any]:
     job.step(1, _("Writing the campaign"), unit="mails")
     campaign = Campaign.objects.filter(is_demo=True).order_by("id").first()
     if campaign is None:
-        campaign = campaigns_demo.draft_from_leaf(user=_demo_user(), now=timezone.now())
+        campaign = campaigns_demo.draft(user=_demo_user(), now=timezone.now())
     job.set_url(reverse("campaigns:campaign-detail", args=[campaign.pk]))
     if campaign.state == Campaign.State.DRAFT:
         runs.start(campaign_id=campaign.pk, user=_demo_user(), now=timezone.now())

@@ -93,17 +93,21 @@ def leaf(number: int, low: float, people: int) -> dict:
 
 def test_the_demo_writes_to_the_surest_leaf_with_a_tenth_held_out():
     factories.model_version(details={"leaves": [leaf(1, 1.1, 50), leaf(2, 1.9, 80)]})
-    made = demo.draft_from_leaf(user=factories.user(), now=factories.now())
+    made = demo.draft(user=factories.user(), now=factories.now())
     made.refresh_from_db()
     assert made.is_demo
     assert made.holdout_percent == 10
     assert made.segment.origin["leaf"] == 2
     assert "products" in made.template.html
     runs.check(made)
-    again = demo.draft_from_leaf(user=None, now=factories.now())
+    again = demo.draft(user=None, now=factories.now())
     assert (again.segment_id, again.template_id) == (made.segment_id, made.template_id)
 
 
-def test_without_a_tree_there_is_nobody_to_write_to():
-    with pytest.raises(Conflict, match="no decision tree"):
-        demo.draft_from_leaf(user=None, now=factories.now())
+def test_without_a_published_tree_the_demo_writes_to_whoever_ordered_lately():
+    factories.model_version(state="refused", reason="no better than recency")
+    made = demo.draft(user=None, now=factories.now())
+    assert made.segment.rule == {"field": "traits.recency_days", "op": "<=", "value": 30}
+    assert made.segment.origin == {}
+    again = demo.draft(user=None, now=factories.now())
+    assert again.segment_id == made.segment_id
