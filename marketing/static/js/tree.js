@@ -1,7 +1,7 @@
 /* The decision tree as HTML cards joined by SVG lines; width is people, colour is the rate. */
 document.addEventListener("alpine:init", () => {
   const { $, el } = ui, nf = n => Math.round(n).toLocaleString(), pct = (r, d = 0) => (r * 100).toFixed(d) + "%";
-  const GAP = 10, LEAF = 88, ROOMY = 122, WIDE = 176, STEP = 108, CARD = 56, FOOT = 192;
+  const GAP = 10, LEAF = 88, ROOMY = 136, WIDE = 176, STEP = 108, CARD = 56, FOOT = 192;
 
   Alpine.data("tree", () => ({
     view: innerWidth < 1024 ? "list" : "tree", data: null, nodes: null,
