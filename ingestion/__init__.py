@@ -1,6 +1,7 @@
-"""Facts: people, consent, products, orders and events, and every way they come in.
+"""Facts: people, consent, products, orders and events, and every door they come in by.
 
-Owns Source, ImportJob, Reject, Customer, CustomerRollup, Identity, Consent, Suppression, Product,
-Order, OrderLine, Event and EventKey. Read first: `imports.py`, `events.py`, `queries.py`. It must
-not know what anybody computes from the facts.
+Doors: `api` (/api/v1/), `tracking` (/v1/, spoken by published client libraries), `imports` (files),
+`connectors` (pulled on a schedule), `webhooks` (pushed by shops). Ground: `models`, `preprocess`
+(pure), `identity`, `events`, `recipes`, `registry`, `quality`, `privacy`. Read first: `imports`,
+`events`, `identity`. It must not know what anybody computes from the facts.
 """

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 from django.db import connection, transaction
 
-from ingestion import identify
+from ingestion.identity import identify
 from marketing.core import bus
 from marketing.core.db import copy_rows
 

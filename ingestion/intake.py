@@ -13,7 +13,8 @@ import orjson
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from ingestion import catalogue, consent, events, identify, orders
+from ingestion import catalogue, consent, events, orders
+from ingestion.identity import identify
 from ingestion.preprocess import codes, countries, titles, values
 from marketing.core.errors import Invalid
 

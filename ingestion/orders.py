@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 
-from ingestion import identify, rollups
+from ingestion import rollups
+from ingestion.identity import identify
 from ingestion.models import Source
 from ingestion.preprocess import codes, titles
 

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from ingestion import consent, identify
+from ingestion import consent
+from ingestion.identity import identify
 from ingestion.intake import CustomerItem
 from ingestion.models import Customer
 

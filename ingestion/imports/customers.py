@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ingestion import consent, identify
+from ingestion import consent
+from ingestion.identity import identify
 from ingestion.imports.outcome import Stored
 from ingestion.models import Customer, ImportJob
 from ingestion.preprocess import customers

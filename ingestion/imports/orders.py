@@ -14,7 +14,7 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from ingestion import identify
+from ingestion.identity import identify
 from ingestion.imports.outcome import Stored
 from ingestion.models import ImportJob, Source
 from ingestion.preprocess import orders, titles

@@ -49,6 +49,9 @@ NOUNS = (
     "orders",
     "events",
     "imports",
+    "consents",
+    "mentions",
+    "sources",
     "segments",
     "recommendations",
     "models",
@@ -180,7 +183,7 @@ class HasScope(BasePermission):
         reading = request.method in SAFE_METHODS or getattr(view, "reads_only", False)
         if isinstance(request.auth, ApiKey):
             return f"{noun}:{'read' if reading else 'write'}" in request.auth.scopes
-        right = "view" if reading else ("data" if noun in NOUNS[:5] else "edit")
+        right = "view" if reading else ("data" if noun in NOUNS[:8] else "edit")
         return may(request.user, right)
 
 

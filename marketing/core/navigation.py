@@ -61,6 +61,18 @@ GROUPS = (
         ),
     ),
 )
+# The tabs under Data, in order of a day's work; `key` is the name a page gives as its tab.
+DATA_TABS = (
+    Link(_("Sources"), "plug-connected", "ingestion:source-list", "sources"),
+    Link(_("Imports"), "table-import", "ingestion:import-list", "imports"),
+    Link(_("Events"), "activity", "ingestion:event-stream", "events"),
+    Link(_("Schema"), "list-details", "ingestion:schema-list", "schema"),
+    Link(_("Quality"), "heartbeat", "ingestion:quality-home", "quality"),
+    Link(_("Duplicates"), "users", "ingestion:duplicate-list", "duplicates"),
+    Link(_("Products"), "package", "ingestion:product-list", "products"),
+    Link(_("Health"), "heart-rate-monitor", "ingestion:data-health", "health"),
+    Link(_("Privacy"), "shield", "ingestion:privacy-home", "privacy"),
+)
 CREATIONS = (
     Link(_("New campaign"), "send", "campaigns:campaign-new", "c", right="edit"),
     Link(_("New segment"), "chart-pie-2", "campaigns:segment-new", "s", right="edit"),
@@ -93,6 +105,11 @@ def groups(*, path: str) -> list[Group]:
         for group in found
         if group.links
     ]
+
+
+def data_tabs() -> list[Link]:
+    """The tabs under Data, with addresses."""
+    return [replace(link, url=url) for link in DATA_TABS if (url := _address(link.name))]
 
 
 def creations(*, rights: Mapping[str, bool]) -> list[Link]:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from ingestion import identify
-from ingestion.identify import Person
+from ingestion.identity import identify
+from ingestion.identity.identify import Person
 from ingestion.models import Customer, Identity
 from tests.ingestion.conftest import NOW
 

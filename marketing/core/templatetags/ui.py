@@ -52,6 +52,12 @@ def _sprite() -> str:
 
 
 @register.simple_tag
+def data_tabs() -> list[navigation.Link]:
+    """The tabs under Data."""
+    return navigation.data_tabs()
+
+
+@register.simple_tag
 def icon_sprite() -> str:
     """The address of the icon file, for scripts that draw icons."""
     return _sprite()
