@@ -16,6 +16,9 @@ class Source(models.Model):
     kind = models.CharField(max_length=20, default="file")
     mapping = models.JSONField(default=dict)
     options = models.JSONField(default=dict)
+    enabled = models.BooleanField(default=True)
+    # Not a secret: it stands in the shop's pages and only lets events in.
+    write_key = models.CharField(max_length=40, unique=True, null=True, blank=True, editable=False)
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=now)
 
