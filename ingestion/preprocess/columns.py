@@ -4,44 +4,19 @@ An order file repeats itself: half a million lines hold four thousand codes and 
 """
 
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
-from numpy.typing import NDArray
 
 from ingestion.preprocess.faults import Fault
 from ingestion.preprocess.records import Batch
+from ingestion.preprocess.texts import Column, Flags, Ints
 
-T = TypeVar("T")
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Column:
-    """`texts[codes[i]]` is the text of row i."""
-
-    codes: Ints
-    texts: list[str]
-
-    def text(self, row: int) -> str:
-        return self.texts[self.codes[row]]
-
-    def read(self, reader: Callable[[str], tuple[T, str]]) -> tuple[list[T], list[str]]:
-        """The reader's values and fault codes, one per distinct text."""
-        pairs = [reader(text) for text in self.texts]
-        return [value for value, _ in pairs], [fault for _, fault in pairs]
-
-    def spread(self, per_text: Sequence[Any] | NDArray[Any], dtype: Any = object) -> NDArray[Any]:
-        """Values per distinct text → values per row."""
-        array = np.empty(len(per_text), dtype=dtype)
-        array[:] = per_text
-        return array[self.codes]
+__all__ = ["Column", "Flags", "Ints", "Refusals", "escape", "from_texts", "read", "regroup"]
 
 
 def read(
