@@ -50,6 +50,8 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+# Keys used before; they open what they sealed and signed until everything was renewed.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # The address people type, e.g. https://marketing.example.org; it decides whether cookies need TLS.
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{env.str('PORT', default='8000')}")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
@@ -88,6 +90,13 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# What the platform may call: public addresses on these ports. OUTBOUND_ALLOW names what else, as
+# host, host:port, address or network, e.g. "shop-db.internal:5432,10.20.0.0/16".
+OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
+OUTBOUND_PORTS = [int(port) for port in env.list("OUTBOUND_PORTS", default=["80", "443", "8443"])]
+# Folders of this machine that a folder or file source may read.
+CONNECTOR_FOLDERS = env.list("CONNECTOR_FOLDERS", default=[str(VAR_DIR / "inbox")])
 
 # --- applications ------------------------------------------------------------------------------
 INSTALLED_APPS = [

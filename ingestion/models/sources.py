@@ -12,8 +12,16 @@ from marketing.core.models import Job, User
 class Source(models.Model):
     """Where rows come from; order numbers and message ids are unique within one."""
 
+    class Kind(models.TextChoices):
+        UPLOAD = "upload", _("Files")
+        API = "api", _("API")
+        TRACKING = "tracking", _("Website or app")
+        CONNECTOR = "connector", _("Connector")
+        WEBHOOK = "webhook", _("Webhook")
+        DEMO = "demo", _("Demo")
+
     name = models.CharField(max_length=100, unique=True)
-    kind = models.CharField(max_length=20, default="file")
+    kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.UPLOAD)
     mapping = models.JSONField(default=dict)
     options = models.JSONField(default=dict)
     enabled = models.BooleanField(default=True)
@@ -60,6 +68,15 @@ class ImportJob(models.Model):
     quarantined = models.BigIntegerField(default=0)
     offset = models.BigIntegerField(default=0)
     report = models.JSONField(default=dict)
+    signature = models.CharField(max_length=64, blank=True, db_index=True)  # of the column names
+    trial = models.JSONField(default=dict)  # what a dry run came to
+    trial_job = models.ForeignKey(
+        Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    mends = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="menders"
+    )
+    packed_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -84,6 +101,9 @@ class Reject(models.Model):
     field = models.CharField(max_length=60, blank=True)
     message = models.CharField(max_length=300)
     remedy = models.CharField(max_length=300, blank=True)
+    mended_by = models.ForeignKey(
+        ImportJob, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
 
     class Meta:
         ordering = ["line"]

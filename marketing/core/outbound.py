@@ -1,0 +1,305 @@
+"""The one client for whatever this platform calls: checked addresses, no detours, bounded answers.
+
+A host is looked up once, every address it has is checked, and the connection goes to one of those
+checked addresses, so a name that answers differently a moment later leads nowhere. Certificates are
+checked against the name. Only public addresses are called; OUTBOUND_ALLOW names the exceptions.
+Redirects are followed within one origin alone, so credentials never reach another one. No proxy,
+cookie or netrc of the environment is used.
+"""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+import orjson
+import urllib3
+from django.utils.translation import gettext as _
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.util import Url, parse_url
+
+from marketing.core import reach
+from marketing.core.errors import Refused, Unavailable
+from marketing.core.reach import Blocked
+
+__all__ = ["Answer", "Blocked", "Limits", "Stream", "TooMuch", "Unreachable", "fetch", "stream"]
+
+AGENT = "Perennial/1"
+_PIECE = 65_536
+
+
+class Unreachable(Unavailable):
+    """Nobody answered, or not in time, or not in HTTP: trying again later may help."""
+
+
+class TooMuch(Refused):
+    """The answer is larger than the caller takes."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds to connect, between two pieces and in all; bytes after unpacking; redirects."""
+
+    connect: float = 5.0
+    read: float = 15.0
+    total: float = 30.0
+    body: int = 10_000_000
+    redirects: int = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON; ValueError if it is none."""
+        return orjson.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An answer whose body is still coming."""
+
+    status: int
+    headers: Mapping[str, str]
+    url: str
+    pieces: Iterator[bytes]
+
+
+def shown(url: str) -> str:
+    """An address without its query and credentials, fit for messages and logs."""
+    try:
+        parts = parse_url(url)
+    except LocationParseError:
+        return "…"
+    return Url(scheme=parts.scheme, host=parts.host, port=parts.port, path=parts.path).url[:200]
+
+
+def parse(url: str) -> Url:
+    """The parts of an address that may be called; Blocked says what is wrong with another."""
+    try:
+        if any(ord(ch) <= 32 or ch in "\\\x7f" for ch in url):
+            raise LocationParseError(url)
+        parts = parse_url(url)
+    except LocationParseError:
+        raise Blocked(
+            _("This is not a web address."), code="bad_address", field="url"
+        ) from None
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise Blocked(
+            _("Only addresses that begin with http:// or https:// can be called."),
+            code="scheme_refused",
+            field="url",
+        )
+    if parts.auth:
+        raise Blocked(
+            _("An address may not carry a user name or password."),
+            code="credentials_in_address",
+            field="url",
+            remedy=_("Enter them in the fields for signing in."),
+        )
+    return parts
+
+
+def _port(parts: Url) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _origin(parts: Url) -> tuple[str, str, int]:
+    return parts.scheme or "", (parts.host or "").lower(), _port(parts)
+
+
+def check(url: str) -> None:
+    """Refuse an address that may not be called as things are now. It is checked again when used."""
+    parts = parse(url)
+    reach.resolve(host=parts.host or "", port=_port(parts))
+
+
+class _Pinned:
+    """Connects to the address that was checked; the name stays for the certificate and Host."""
+
+    deadline: float
+
+    def _new_conn(self) -> socket.socket:
+        return reach.connect(
+            host=self.host,  # type: ignore[attr-defined]
+            port=self.port,  # type: ignore[attr-defined]
+            timeout=float(self.timeout),  # type: ignore[attr-defined]
+            deadline=self.deadline,
+        )
+
+
+class _Plain(_Pinned, HTTPConnection):
+    pass
+
+
+class _Secure(_Pinned, HTTPSConnection):
+    pass
+
+
+class _Guillotine:
+    """Ends a connection at its deadline, however slowly the other side drips."""
+
+    def __init__(self, connection: Any, deadline: float) -> None:
+        self.fell = False
+        self._connection = connection
+        self._timer = threading.Timer(max(deadline - time.monotonic(), 0.01), self._fall)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _fall(self) -> None:
+        self.fell = True
+        sock = self._connection.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def lift(self) -> None:
+        self._timer.cancel()
+
+
+@contextlib.contextmanager
+def stream(
+    *,
+    url: str,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    limits: Limits = Limits(),
+) -> Iterator[Stream]:
+    """Call an address and read its answer piece by piece, unpacked.
+
+    Raises Blocked (may not be called), Unreachable (no or no timely answer), TooMuch (body).
+    """
+    deadline = time.monotonic() + limits.total
+    parts = parse(url)
+    for _hop in range(limits.redirects + 1):
+        with _call(parts, method, headers or {}, body, limits, deadline) as answer:
+            target = answer.headers.get("location", "")
+            if answer.status not in (301, 302, 303, 307, 308) or not target:
+                yield answer
+                return
+            parts = _follow(parts, target, method)
+    raise Blocked(
+        _("%(url)s redirects again and again; nothing was fetched.") % {"url": shown(url)},
+        code="too_many_redirects",
+        field="url",
+    )
+
+
+def _follow(parts: Url, target: str, method: str) -> Url:
+    there = parse(urljoin(parts.url, target))
+    if _origin(there) != _origin(parts) or method not in ("GET", "HEAD"):
+        raise Blocked(
+            _("%(url)s redirects to %(there)s. Redirects to another place are not followed.")
+            % {"url": shown(parts.url), "there": f"{there.scheme}://{there.host}"},
+            code="redirect_refused",
+            field="url",
+            remedy=_("If the new address is right, enter it instead."),
+        )
+    return there
+
+
+@contextlib.contextmanager
+def _call(
+    parts: Url,
+    method: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    limits: Limits,
+    deadline: float,
+) -> Iterator[Stream]:
+    made = _Secure if parts.scheme == "https" else _Plain
+    connection = made((parts.host or "").strip("[]"), _port(parts), timeout=limits.connect)
+    connection.deadline = deadline
+    where = shown(parts.url)
+    guillotine = _Guillotine(connection, deadline)
+    try:
+        connection.connect()
+        connection.sock.settimeout(limits.read)
+        connection.request(
+            method,
+            parts.request_uri,
+            body=body,
+            headers={
+                "User-Agent": AGENT,
+                "Accept-Encoding": "gzip, deflate",
+                "Connection": "close",
+                **headers,
+            },
+            preload_content=False,
+            decode_content=True,
+        )
+        answer = connection.getresponse()
+        # Names in small letters: a header is found however a server writes it.
+        found = {name.lower(): value for name, value in answer.headers.items()}
+        pieces = _pieces(answer, limits, where, guillotine)
+        yield Stream(answer.status, found, parts.url, pieces)
+    except (HTTPError, OSError, ValueError) as error:
+        if isinstance(error, Refused):
+            raise
+        raise _unreachable(where, guillotine.fell, error) from None
+    finally:
+        guillotine.lift()
+        connection.close()
+
+
+def _unreachable(where: str, late: bool, error: Exception) -> Unreachable:
+    if late or isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
+        message, code = _("%(url)s did not answer in time."), "timeout"
+    elif "CERTIFICATE" in str(error).upper():
+        message, code = _("The certificate of %(url)s is not valid."), "certificate"
+    else:
+        message, code = _("%(url)s could not be reached, or broke off."), "unreachable"
+    return Unreachable(
+        message % {"url": where}, code=code, field="url", remedy=_("Try again later.")
+    )
+
+
+def _pieces(
+    answer: Any, limits: Limits, where: str, guillotine: _Guillotine
+) -> Iterator[bytes]:
+    size = 0
+    try:
+        while piece := answer.read(_PIECE):
+            size += len(piece)
+            if size > limits.body:
+                raise TooMuch(
+                    _("%(url)s answered with more than %(limit)s MB; the rest was not read.")
+                    % {"url": where, "limit": f"{limits.body / 1e6:g}"},
+                    code="answer_too_large",
+                    field="url",
+                )
+            yield piece
+    except (HTTPError, OSError, ValueError) as error:
+        raise _unreachable(where, guillotine.fell, error) from None
+    if guillotine.fell:
+        raise _unreachable(where, True, TimeoutError())
+
+
+def fetch(
+    *,
+    url: str,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    limits: Limits = Limits(),
+) -> Answer:
+    """Call an address and take the whole answer, whatever its status. Raises as `stream`."""
+    with stream(url=url, method=method, headers=headers, body=body, limits=limits) as found:
+        whole = b"".join(found.pieces)
+        return Answer(found.status, found.headers, whole, found.url)
