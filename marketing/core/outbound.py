@@ -11,6 +11,7 @@ import contextlib
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -96,9 +97,7 @@ def parse(url: str) -> Url:
             raise LocationParseError(url)
         parts = parse_url(url)
     except LocationParseError:
-        raise Blocked(
-            _("This is not a web address."), code="bad_address", field="url"
-        ) from None
+        raise Blocked(_("This is not a web address."), code="bad_address", field="url") from None
     if parts.scheme not in ("http", "https") or not parts.host:
         raise Blocked(
             _("Only addresses that begin with http:// or https:// can be called."),
@@ -156,6 +155,7 @@ class _Guillotine:
 
     def __init__(self, connection: Any, deadline: float) -> None:
         self.fell = False
+        self.sock: socket.socket | None = None  # the connection forgets it once it answered
         self._connection = connection
         self._timer = threading.Timer(max(deadline - time.monotonic(), 0.01), self._fall)
         self._timer.daemon = True
@@ -163,7 +163,7 @@ class _Guillotine:
 
     def _fall(self) -> None:
         self.fell = True
-        sock = self._connection.sock
+        sock = self.sock or self._connection.sock
         if sock is not None:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
@@ -230,6 +230,7 @@ def _call(
     guillotine = _Guillotine(connection, deadline)
     try:
         connection.connect()
+        guillotine.sock = connection.sock
         connection.sock.settimeout(limits.read)
         connection.request(
             method,
@@ -237,12 +238,12 @@ def _call(
             body=body,
             headers={
                 "User-Agent": AGENT,
-                "Accept-Encoding": "gzip, deflate",
+                "Accept-Encoding": "gzip",
                 "Connection": "close",
                 **headers,
             },
             preload_content=False,
-            decode_content=True,
+            decode_content=False,
         )
         answer = connection.getresponse()
         # Names in small letters: a header is found however a server writes it.
@@ -270,12 +271,10 @@ def _unreachable(where: str, late: bool, error: Exception) -> Unreachable:
     )
 
 
-def _pieces(
-    answer: Any, limits: Limits, where: str, guillotine: _Guillotine
-) -> Iterator[bytes]:
+def _pieces(answer: Any, limits: Limits, where: str, guillotine: _Guillotine) -> Iterator[bytes]:
     size = 0
     try:
-        while piece := answer.read(_PIECE):
+        for piece in _unpacked(answer):
             size += len(piece)
             if size > limits.body:
                 raise TooMuch(
@@ -289,6 +288,28 @@ def _pieces(
         raise _unreachable(where, guillotine.fell, error) from None
     if guillotine.fell:
         raise _unreachable(where, True, TimeoutError())
+
+
+def _unpacked(answer: Any) -> Iterator[bytes]:
+    """The body in pieces, unpacked here: a packed body that ends early must not pass for whole."""
+    packing = answer.headers.get("Content-Encoding", "").strip().lower()
+    if packing not in ("", "identity", "gzip", "x-gzip"):
+        raise ValueError(f"unasked packing {packing[:20]}")
+    unpacker = zlib.decompressobj(wbits=31) if "gzip" in packing else None
+    while raw := answer.read(_PIECE):
+        if unpacker is None:
+            yield raw
+            continue
+        while raw:
+            if unpacker.eof:  # one packed piece after another is one body
+                unpacker = zlib.decompressobj(wbits=31)
+            try:
+                yield unpacker.decompress(raw, _PIECE)
+            except zlib.error as error:
+                raise ValueError(str(error)) from None
+            raw = unpacker.unconsumed_tail or unpacker.unused_data
+    if unpacker is not None and not unpacker.eof:
+        raise ValueError("the packed body ends early")
 
 
 def fetch(
