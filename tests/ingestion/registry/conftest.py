@@ -1,0 +1,14 @@
+"""The compiled plan lives as long as the process; a test leaves none behind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ingestion.registry import plans
+
+
+@pytest.fixture(autouse=True)
+def no_plan_is_remembered() -> Iterator[None]:
+    plans.forget()
+    yield
+    plans.forget()
