@@ -1,36 +1,89 @@
 """The only answer to 'may we?': consent that people gave or took back, and suppressed addresses.
 
-Consent rows are only added; the newest has `current`. A suppression outlives the person and any
-later consent, until somebody lifts it by hand.
+Answers are only added. Which one counts depends on the answers alone, never on the order in which
+they came: the firmest kind of knowledge first (see `Consent.weight`), then the latest moment, and
+at the same moment a no. A suppression outlives the person and any later consent, until somebody
+lifts it by hand or the person confirms by mail that they want to hear from us again.
 """
 
+import hashlib
+import hmac
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
+from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    BinaryField,
+    Case,
+    CharField,
+    Exists,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from ingestion.models import Consent, Customer, Suppression
+from ingestion.models import Consent, Customer, Purpose, SuppressedDigest, Suppression
 from marketing.core.errors import Invalid
 
 CHANNELS = ("email", "sms", "push")
+# The purposes that are always there; the shop adds its own.
 PURPOSES = ("marketing", "profiling")
-REASONS = ("unsubscribed", "bounced", "complained", "manual")
+REASONS = ("unsubscribed", "bounced", "complained", "manual", "erased")
+METHODS: dict[str, Any] = {
+    "form": gettext_lazy("Form"),
+    "double_opt_in": gettext_lazy("Confirmed by mail"),
+    "preferences": gettext_lazy("Preference page"),
+    "unsubscribe": gettext_lazy("Unsubscribe link"),
+    "import": gettext_lazy("Imported file"),
+    "api": gettext_lazy("API"),
+    "verbal": gettext_lazy("Said in person"),
+    "paper": gettext_lazy("On paper"),
+    "implied": gettext_lazy("Implied by what they did"),
+    "demo": gettext_lazy("Demo data"),
+}
+SAID, UNDATED, IMPLIED = 2, 1, 0
 # Why somebody may not be written to, in the order in which the reasons are told.
 NO_ADDRESS, SUPPRESSED, NO_CONSENT = "no_address", "suppressed", "no_consent"
+_PURPOSES_FOR_SECONDS = 5.0
+_purposes: tuple[float, frozenset[str]] = (0.0, frozenset())
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one person said, when, and how we know."""
+    """What one person said, when, and how we know.
+
+    `dated` is false for a yes whose moment nobody knows: it never undoes a no. `expires_at` ends a
+    yes by itself; a yes by the method "implied" yields to anything the person said.
+    """
 
     customer_id: int
     granted: bool
     at: datetime
     proof: dict[str, Any] = field(default_factory=dict)
+    method: str = ""
+    dated: bool = True
+    expires_at: datetime | None = None
+    text_id: int | None = None
+
+    @property
+    def weight(self) -> int:
+        if not self.granted:
+            return SAID
+        if self.method == "implied":
+            return IMPLIED
+        return SAID if self.dated else UNDATED
 
 
 def grant(
@@ -40,6 +93,9 @@ def grant(
     purpose: str = "marketing",
     source: str,
     proof: dict[str, Any],
+    method: str = "",
+    expires_at: datetime | None = None,
+    text_id: int | None = None,
     now: datetime,
 ) -> int:
     """Record that these people agreed; how many answers changed. Proof says how and where."""
@@ -47,8 +103,11 @@ def grant(
         raise Invalid(
             _("Consent needs proof: when and how the person agreed."), code="proof_missing"
         )
-    answers = [Answer(customer_id, True, now, proof) for customer_id in customer_ids]
-    return len(record(answers=answers, channel=channel, purpose=purpose, source=source))
+    answers = [
+        Answer(i, True, now, proof, method, expires_at=expires_at, text_id=text_id)
+        for i in customer_ids
+    ]
+    return len(record(answers=answers, channel=channel, purpose=purpose, source=source, now=now))
 
 
 def revoke(
@@ -58,54 +117,132 @@ def revoke(
     purpose: str = "marketing",
     source: str,
     proof: dict[str, Any] | None = None,
+    method: str = "",
     now: datetime,
 ) -> int:
     """Record that these people said no; how many answers changed."""
-    answers = [Answer(customer_id, False, now, proof or {}) for customer_id in customer_ids]
-    return len(record(answers=answers, channel=channel, purpose=purpose, source=source))
+    answers = [Answer(i, False, now, proof or {}, method) for i in customer_ids]
+    return len(record(answers=answers, channel=channel, purpose=purpose, source=source, now=now))
+
+
+def is_purpose(slug: str) -> bool:
+    """Whether people can be asked for this purpose. Own purposes are read every few seconds."""
+    global _purposes
+    if slug in PURPOSES:
+        return True
+    if time.monotonic() - _purposes[0] > _PURPOSES_FOR_SECONDS or slug not in _purposes[1]:
+        known = frozenset(Purpose.objects.values_list("slug", flat=True))
+        _purposes = (time.monotonic(), known)
+    return slug in _purposes[1]
+
+
+_INSERT = """
+    INSERT INTO ingestion_consent (customer_id, channel, purpose, granted, at, received_at,
+        expires_at, method, weight, text_id, source, proof, current)
+    SELECT DISTINCT ON (n.customer_id, n.granted, n.weight, n.at, n.expires_at)
+        n.customer_id, %(channel)s, %(purpose)s, n.granted, n.at, %(now)s, n.expires_at, n.method,
+        n.weight, n.text_id, %(source)s, n.proof, false
+    FROM unnest(%(ids)s::bigint[], %(granted)s::bool[], %(at)s::timestamptz[],
+            %(expires)s::timestamptz[], %(method)s::text[], %(weight)s::int[],
+            %(text)s::bigint[], %(proof)s::jsonb[])
+        AS n (customer_id, granted, at, expires_at, method, weight, text_id, proof)
+    WHERE n.customer_id = ANY(%(known)s) AND NOT EXISTS (
+        SELECT 1 FROM ingestion_consent c
+        WHERE c.customer_id = n.customer_id AND c.channel = %(channel)s
+          AND c.purpose = %(purpose)s AND c.granted = n.granted AND c.weight = n.weight
+          AND c.expires_at IS NOT DISTINCT FROM n.expires_at
+          AND (c.at = n.at OR n.weight = 1))"""
+# A light answer with the earlier end counts, so that nothing lasts longer than the least we know.
+_COUNT = """
+    WITH best AS (
+        SELECT DISTINCT ON (customer_id) id, customer_id, granted, current
+        FROM ingestion_consent
+        WHERE customer_id = ANY(%(known)s) AND channel = %(channel)s AND purpose = %(purpose)s
+        ORDER BY customer_id, weight DESC, at DESC, granted, expires_at NULLS LAST, id),
+    retired AS (
+        UPDATE ingestion_consent c SET current = false FROM best
+        WHERE c.customer_id = best.customer_id AND c.channel = %(channel)s
+          AND c.purpose = %(purpose)s AND c.current AND c.id <> best.id
+        RETURNING c.customer_id, c.granted)
+    SELECT best.id, best.customer_id, retired.granted IS DISTINCT FROM best.granted
+    FROM best LEFT JOIN retired USING (customer_id) WHERE NOT best.current"""
 
 
 def record(
-    *, answers: Sequence[Answer], channel: str = "email", purpose: str = "marketing", source: str
+    *,
+    answers: Sequence[Answer],
+    channel: str = "email",
+    purpose: str = "marketing",
+    source: str,
+    now: datetime | None = None,
 ) -> set[int]:
-    """Add answers; whose changed what counts. An answer older than the current one is ignored."""
-    if channel not in CHANNELS or purpose not in PURPOSES:
+    """Keep these answers; whose answer that counts became another.
+
+    A moment that has not come yet is taken as now: nobody can agree in the future. Answers that
+    were stored before are not stored again.
+    """
+    if channel not in CHANNELS or not is_purpose(purpose):
         raise Invalid(_("There is no such channel or purpose."), code="unknown_channel")
-    latest: dict[int, Answer] = {}
-    for answer in sorted(answers, key=lambda a: a.at):
-        latest[int(answer.customer_id)] = answer
-    with transaction.atomic():
-        now_current = {
-            consent.customer_id: consent
-            for consent in Consent.objects.select_for_update().filter(
-                customer_id__in=list(latest), channel=channel, purpose=purpose, current=True
-            )
-        }
-        new = [
-            answer
-            for customer_id, answer in latest.items()
-            if (so_far := now_current.get(customer_id)) is None
-            or (so_far.granted != answer.granted and answer.at >= so_far.at)
-        ]
-        Consent.objects.filter(
-            pk__in=[now_current[a.customer_id].pk for a in new if a.customer_id in now_current]
-        ).update(current=False)
-        Consent.objects.bulk_create(
-            [
-                Consent(
-                    customer_id=answer.customer_id,
-                    channel=channel,
-                    purpose=purpose,
-                    granted=answer.granted,
-                    at=answer.at,
-                    source=source[:100],
-                    proof=answer.proof,
-                )
-                for answer in sorted(new, key=lambda a: a.customer_id)
-            ],
-            batch_size=2000,
+    if not answers:
+        return set()
+    now = now or timezone.now()
+    told = [_not_ahead(answer, now) for answer in answers]
+    values: dict[str, Any] = {
+        "channel": channel,
+        "purpose": purpose,
+        "source": source[:100],
+        "now": now,
+        "ids": [answer.customer_id for answer in told],
+        "granted": [answer.granted for answer in told],
+        "at": [answer.at for answer in told],
+        "expires": [answer.expires_at for answer in told],
+        "method": [answer.method[:20] for answer in told],
+        "weight": [answer.weight for answer in told],
+        "text": [answer.text_id for answer in told],
+        "proof": [orjson.dumps(answer.proof, default=str).decode() for answer in told],
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Whoever answers for the same person waits here, so that one row counts at any time.
+        cursor.execute(
+            "SELECT id FROM ingestion_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [sorted({answer.customer_id for answer in told})],
         )
-    return {answer.customer_id for answer in new}
+        values["known"] = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_INSERT, values)
+        cursor.execute(_COUNT, values)
+        counting = cursor.fetchall()
+        if counting:
+            cursor.execute(
+                "UPDATE ingestion_consent SET current = true WHERE id = ANY(%s)",
+                [[row[0] for row in counting]],
+            )
+    return {customer_id for _id, customer_id, differs in counting if differs}
+
+
+def _not_ahead(answer: Answer, now: datetime) -> Answer:
+    if answer.at <= now:
+        return answer
+    proof = {**answer.proof, "claimed_at": answer.at.isoformat()}
+    return Answer(
+        answer.customer_id,
+        answer.granted,
+        now,
+        proof,
+        answer.method,
+        answer.dated,
+        answer.expires_at,
+        answer.text_id,
+    )
+
+
+def normalise(address: str) -> str:
+    """An address as people and suppressions keep it."""
+    return address.strip().lower()
+
+
+def digest_of(text: str) -> bytes:
+    """The keyed hash under which an erased name is remembered; PostgreSQL computes the same."""
+    return hmac.new(settings.SUPPRESSION_KEY, text.encode(), hashlib.sha256).digest()
 
 
 def suppress(
@@ -114,7 +251,7 @@ def suppress(
     """Never send to these addresses again; how many were new. Addresses are normalised."""
     if reason not in REASONS:
         raise Invalid(_("There is no such reason."), code="unknown_reason")
-    wanted = sorted({address.strip().lower() for address in addresses if address.strip()})
+    wanted = sorted({normalise(address) for address in addresses if address.strip()})
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ingestion_suppression (channel, address, reason, at)"
@@ -124,10 +261,73 @@ def suppress(
         return int(cursor.rowcount)
 
 
-def lift(*, address: str, channel: str = "email") -> bool:
-    """Take an address off the list, by hand; whether it was on it."""
-    found = Suppression.objects.filter(channel=channel, address=address.strip().lower())
-    return found.delete()[0] > 0
+def veil(*, addresses: Iterable[str], channel: str, now: datetime) -> int:
+    """Keep these addresses suppressed as keyed hashes alone; the plain ones go from the list."""
+    wanted = sorted({normalise(address) for address in addresses if address.strip()})
+    known = dict(
+        Suppression.objects.filter(channel=channel, address__in=wanted).values_list(
+            "address", "reason"
+        )
+    )
+    SuppressedDigest.objects.bulk_create(
+        [
+            SuppressedDigest(
+                channel=channel,
+                digest=digest_of(address),
+                reason=known.get(address, "erased"),
+                at=now,
+            )
+            for address in wanted
+        ],
+        ignore_conflicts=True,
+    )
+    return Suppression.objects.filter(channel=channel, address__in=wanted).delete()[0]
+
+
+def lift(*, address: str, channel: str = "email", reasons: Sequence[str] = REASONS) -> bool:
+    """Take an address off the list; whether it was on it for one of these reasons."""
+    address = normalise(address)
+    plain = Suppression.objects.filter(channel=channel, address=address, reason__in=reasons)
+    veiled = SuppressedDigest.objects.filter(
+        channel=channel, digest=digest_of(address), reason__in=reasons
+    )
+    return plain.delete()[0] + veiled.delete()[0] > 0
+
+
+def is_suppressed(*, address: str, channel: str = "email") -> bool:
+    """Whether nothing may be sent to this address."""
+    address = normalise(address)
+    return (
+        Suppression.objects.filter(channel=channel, address=address).exists()
+        or SuppressedDigest.objects.filter(channel=channel, digest=digest_of(address)).exists()
+    )
+
+
+def agreed(*, channel: str = "email", purpose: str = "marketing") -> Exists:
+    """Of a customer in SQL: their answer that counts is a yes which has not run out."""
+    return Exists(
+        Consent.objects.filter(
+            Q(expires_at=None) | Q(expires_at__gt=Now()),
+            customer=OuterRef("pk"),
+            channel=channel,
+            purpose=purpose,
+            current=True,
+            granted=True,
+        )
+    )
+
+
+def barred(*, channel: str = "email") -> Q:
+    """Of a customer in SQL: their address is suppressed.
+
+    Hashes are computed only where somebody on the list was erased.
+    """
+    column = "email" if channel == "email" else "phone"
+    hashed = Func(OuterRef(column), function="ingestion_digest", output_field=BinaryField())
+    veiled = SuppressedDigest.objects.filter(channel=channel)
+    return Q(Exists(Suppression.objects.filter(channel=channel, address=OuterRef(column)))) | (
+        Q(Exists(veiled)) & Q(Exists(veiled.filter(digest=hashed)))
+    )
 
 
 def mailable(
@@ -144,15 +344,11 @@ def mailable(
         people if isinstance(people, QuerySet) else Customer.objects.filter(pk__in=list(people))
     )
     column = "email" if channel == "email" else "phone"
-    agreed = Consent.objects.filter(
-        customer=OuterRef("pk"), channel=channel, purpose=purpose, current=True, granted=True
-    )
-    barred = Suppression.objects.filter(channel=channel, address=OuterRef(column))
     return chosen.annotate(
         reason=Case(
             When(Q(**{f"{column}__isnull": True}) | Q(**{column: ""}), then=Value(NO_ADDRESS)),
-            When(Exists(barred), then=Value(SUPPRESSED)),
-            When(~Exists(agreed), then=Value(NO_CONSENT)),
+            When(barred(channel=channel), then=Value(SUPPRESSED)),
+            When(~Q(agreed(channel=channel, purpose=purpose)), then=Value(NO_CONSENT)),
             default=Value(""),
             output_field=CharField(),
         )

@@ -166,7 +166,7 @@ class CustomerItem:
     """A person and, per channel, what they answered."""
 
     person: identify.Person
-    answers: tuple[tuple[str, str, bool, datetime, dict[str, Any]], ...]
+    answers: tuple[tuple[str, str, bool, datetime | None, dict[str, Any]], ...]
 
 
 CUSTOMER_FIELDS = (
@@ -209,7 +209,9 @@ def customer(body: Any, *, now: datetime) -> CustomerItem:
     return CustomerItem(person, tuple(_answers(body, now)))
 
 
-def _answers(body: Body, now: datetime) -> list[tuple[str, str, bool, datetime, dict[str, Any]]]:
+def _answers(
+    body: Body, now: datetime
+) -> list[tuple[str, str, bool, datetime | None, dict[str, Any]]]:
     given = body.get("consent")
     if given is None:
         return []
@@ -226,9 +228,10 @@ def _answers(body: Body, now: datetime) -> list[tuple[str, str, bool, datetime, 
                 field, _("Consent needs proof: when and how the person agreed."), "proof_missing"
             )
         purpose = answer.get("purpose", "marketing")
-        if purpose not in consent.PURPOSES:
-            raise _wrong(field, _("The purpose is marketing or profiling."), "bad_consent")
-        at = _moment(answer, "at", now=now) or now
+        if not isinstance(purpose, str) or not consent.is_purpose(purpose):
+            raise _wrong(field, _("There is no such purpose."), "bad_consent")
+        at = _moment(answer, "at", now=now)
+        # Without its own moment a yes tells nothing about a no that may have come since.
         found.append((channel, purpose, answer["granted"], at, proof))
     return found
 

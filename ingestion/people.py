@@ -35,18 +35,18 @@ def upsert(*, items: Sequence[CustomerItem], source: str, now: datetime) -> list
         before = {row.pk: row for row in Customer.objects.filter(pk__in={i for i, _ in known})}
         identify.enrich(people=known, now=now, overwrite=True)
         answered: set[int] = set()
-        for channel in consent.CHANNELS:
-            for purpose in consent.PURPOSES:
-                answers = [
-                    consent.Answer(customer_id, granted, at, proof)
-                    for (customer_id, _), item in zip(known, items, strict=True)
-                    for answer_channel, answer_purpose, granted, at, proof in item.answers
-                    if (answer_channel, answer_purpose) == (channel, purpose)
-                ]
-                if answers:
-                    answered |= consent.record(
-                        answers=answers, channel=channel, purpose=purpose, source=source
+        told: dict[tuple[str, str], list[consent.Answer]] = {}
+        for (customer_id, _), item in zip(known, items, strict=True):
+            for channel, purpose, granted, at, proof in item.answers:
+                told.setdefault((channel, purpose), []).append(
+                    consent.Answer(
+                        customer_id, granted, at or now, proof, "api", dated=at is not None
                     )
+                )
+        for (channel, purpose), answers in told.items():
+            answered |= consent.record(
+                answers=answers, channel=channel, purpose=purpose, source=source, now=now
+            )
     outcomes: list[tuple[int, str]] = []
     made: set[int] = set()
     for customer_id, person in known:

@@ -1,6 +1,7 @@
 """One settings file, read top to bottom. Every value that may differ comes from the environment."""
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 from types import ModuleType
@@ -52,6 +53,13 @@ def _secret_key() -> str:
 SECRET_KEY = _secret_key()
 # Keys used before; they open what they sealed and signed until everything was renewed.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Erased people stay suppressed by a keyed hash of their address. To change SECRET_KEY and keep that
+# list working, name the old hash key here (`manage.py suppression_key` prints it).
+SUPPRESSION_KEY = (
+    bytes.fromhex(key)
+    if (key := env.str("SUPPRESSION_KEY", default=""))
+    else hashlib.blake2b(SECRET_KEY.encode(), digest_size=32, person=b"suppression").digest()
+)
 # The address people type, e.g. https://marketing.example.org; it decides whether cookies need TLS.
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{env.str('PORT', default='8000')}")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
@@ -178,6 +186,10 @@ _POSTGRES_OPTIONS = " ".join(
         "statement_timeout": env.int("STATEMENT_TIMEOUT_MS", default=30_000),
         "lock_timeout": 5_000,
         "idle_in_transaction_session_timeout": 60_000,
+        # HMAC's two padded keys, for the SQL function ingestion_digest: known to sessions alone,
+        # so that neither a query's text nor a dump of the database holds the key.
+        "perennial.inner": bytes(b ^ 0x36 for b in SUPPRESSION_KEY.ljust(64, b"\0")).hex(),
+        "perennial.outer": bytes(b ^ 0x5C for b in SUPPRESSION_KEY.ljust(64, b"\0")).hex(),
     }.items()
 )
 DATABASES["default"].update(
@@ -233,6 +245,7 @@ UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", default=4_294_967_296)
 
 # --- API ---------------------------------------------------------------------------------------
 API_BODY_LIMIT_BYTES = 2_000_000
+TRACKING_RATE = env.int("TRACKING_RATE", default=1_000)  # requests a second, source and process
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "marketing.core.auth.KeyAuthentication",

@@ -7,12 +7,12 @@ every value becomes a bound parameter.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.segments.rules import CHOICE, DATE, FLAG, NUMBER, TEXT
-from ingestion.models import Consent, Suppression
+from ingestion import consent
 from models_ml.queries import TRAITS
 
 
@@ -76,8 +76,4 @@ def kinds() -> dict[str, str]:
 
 def can_email() -> Q:
     """Has an address, agreed to marketing e-mail, and the address is not suppressed."""
-    agreed = Consent.objects.filter(
-        customer=OuterRef("pk"), channel="email", purpose="marketing", current=True, granted=True
-    )
-    barred = Suppression.objects.filter(channel="email", address=OuterRef("email"))
-    return Q(email__isnull=False) & Q(Exists(agreed)) & ~Q(Exists(barred))
+    return Q(email__isnull=False) & Q(consent.agreed()) & ~consent.barred()

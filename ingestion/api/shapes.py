@@ -5,8 +5,14 @@ from rest_framework import serializers
 
 class ConsentAnswer(serializers.Serializer):
     granted = serializers.BooleanField()
-    purpose = serializers.ChoiceField(choices=["marketing", "profiling"], default="marketing")
-    at = serializers.DateTimeField(required=False)
+    purpose = serializers.SlugField(
+        max_length=20,
+        default="marketing",
+        help_text="marketing, profiling, or a purpose of your own.",
+    )
+    at = serializers.DateTimeField(
+        required=False, help_text="When they said so. A yes without it never undoes a no."
+    )
     proof = serializers.DictField(required=False)
 
 

@@ -68,7 +68,8 @@ def _answers(
 ) -> tuple[set[int], dict[str, dict[str, Any]]]:
     """Record what the file says about marketing; whose answer changed, and the findings.
 
-    A yes counts with proof only, and never against a later no.
+    A yes counts with proof only, and never against a later no; a yes without its own day against
+    no no at all.
     """
     rules: dict[str, dict[str, Any]] = {}
 
@@ -84,6 +85,15 @@ def _answers(
             continue
         count("consent_granted" if row.subscribed else "consent_refused")
         proof = {"file": source, "line": row.line, "where": row.proof}
-        answers.append(consent.Answer(customer_id, row.subscribed, row.consent_at or now, proof))
-    changed = consent.record(answers=answers, source=source) if answers else set()
+        answers.append(
+            consent.Answer(
+                customer_id,
+                row.subscribed,
+                row.consent_at or now,
+                proof,
+                "import",
+                dated=row.consent_at is not None,
+            )
+        )
+    changed = consent.record(answers=answers, source=source, now=now) if answers else set()
     return changed, rules

@@ -1,20 +1,73 @@
-"""What people agreed to, and addresses nothing may be sent to."""
+"""What people agreed to and in which words, and addresses nothing may be sent to."""
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from ingestion.models.people import Customer
+from marketing.core.models import User
+
+
+class Purpose(models.Model):
+    """A purpose that the shop added to the built-in ones."""
+
+    slug = models.SlugField(max_length=20, unique=True)
+    name = models.CharField(max_length=80)
+    description = models.CharField(max_length=300, blank=True)
+    archived = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ConsentText(models.Model):
+    """The words that people agree to. A version is never changed; new words are a new version."""
+
+    purpose = models.CharField(max_length=20)
+    language = models.CharField(max_length=10, default="en")
+    version = models.IntegerField()
+    text = models.TextField()
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["purpose", "language", "-version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["purpose", "language", "version"], name="consent_text_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.language} v{self.version}"
 
 
 class Consent(models.Model):
-    """One answer to one question. Rows are only added; `current` marks the latest answer."""
+    """One answer to one question. Rows are only added; `current` marks the one that counts.
+
+    `weight` is how firmly the answer is known: 2 said at a known moment, 1 said at some time
+    unknown, 0 implied by what the person did. A heavier answer beats a lighter one of any date.
+    """
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="consents")
     channel = models.CharField(max_length=10, default="email")
     purpose = models.CharField(max_length=20, default="marketing")
     granted = models.BooleanField()
     at = models.DateTimeField(default=now)
+    received_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    method = models.CharField(max_length=20, blank=True, default="", db_default="")
+    weight = models.SmallIntegerField(default=2, db_default=2)
+    text = models.ForeignKey(
+        ConsentText, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     source = models.CharField(max_length=100)
     proof = models.JSONField(default=dict)
     current = models.BooleanField(default=True)
@@ -47,3 +100,20 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} ({self.reason})"
+
+
+class SuppressedDigest(models.Model):
+    """The same for somebody who was erased: a keyed hash of the address, and nothing else."""
+
+    channel = models.CharField(max_length=10, default="email")
+    digest = models.BinaryField(max_length=32)
+    reason = models.CharField(max_length=20)
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "digest"], name="suppressed_digest_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {bytes(self.digest).hex()[:12]} ({self.reason})"
