@@ -8,14 +8,15 @@ somebody else stays where it is.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection, transaction
 
 from marketing.core.db import advisory_lock
 
-EXTERNAL, EMAIL, PHONE, ANONYMOUS = "external", "email", "phone", "anonymous"
+EXTERNAL, EMAIL, PHONE = "external", "email", "phone"
+DEVICE, ANONYMOUS = "device", "anonymous"
 Name = tuple[str, str]
 
 
@@ -33,6 +34,9 @@ class Person:
     language: str = ""
     timezone: str = ""
     attributes: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
+    device_id: str = ""
+    previous_id: str = ""
+    at: datetime | None = None
 
     @property
     def names(self) -> list[Name]:
@@ -41,9 +45,43 @@ class Person:
             (EXTERNAL, self.external_id),
             (EMAIL, self.email),
             (PHONE, self.phone),
+            (DEVICE, self.device_id),
             (ANONYMOUS, self.anonymous_id),
         ]
         return [name for name in all_names if name[1]]
+
+
+class Found(NamedTuple):
+    """Whose something is: our customer id, and the name (Identity id) that says so."""
+
+    customer_id: int | None
+    identity_id: int | None
+
+
+def locate(
+    *, people: Sequence[Person], source: str, now: datetime, is_demo: bool = False
+) -> list[Found]:
+    """The person of each, made where there was none, and the name by which they were found.
+
+    (None, None) for somebody with no name, or with an anonymous id alone that belongs to nobody
+    yet. Runs inside the caller's transaction if there is one.
+    """
+    ids = resolve(people=people, source=source, now=now, is_demo=is_demo)
+    names = {name for person in people for name in person.names}
+    by_name: dict[Name, int] = {}
+    if names:
+        kinds, values = zip(*names, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT i.kind, i.value, i.id FROM ingestion_identity i"
+                " JOIN unnest(%s::text[], %s::text[]) AS n (kind, value) USING (kind, value)",
+                [list(kinds), list(values)],
+            )
+            by_name = {(kind, value): pk for kind, value, pk in cursor.fetchall()}
+    return [
+        Found(found, next((by_name[n] for n in person.names if n in by_name), None))
+        for found, person in zip(ids, people, strict=True)
+    ]
 
 
 def resolve(
@@ -66,7 +104,9 @@ def resolve(
 
 def _is_new(person: Person, known: dict[Name, int]) -> bool:
     names = person.names
-    return any(name not in known for name in names) and any(n[0] != ANONYMOUS for n in names)
+    return any(name not in known for name in names) and any(
+        n[0] not in (DEVICE, ANONYMOUS) for n in names
+    )
 
 
 def _known(names: Iterable[Name]) -> dict[Name, int]:
@@ -91,7 +131,7 @@ def _settle(
     for person in people:
         names = person.names
         found = next((known[name] for name in names if name in known), None)
-        if found is None and any(kind != ANONYMOUS for kind, _ in names):
+        if found is None and any(kind not in (DEVICE, ANONYMOUS) for kind, _ in names):
             found = next(spare)
             fresh[found] = person
         ids.append(found)

@@ -48,6 +48,7 @@ class Order(models.Model):
         related_name="orders",
         db_index=False,
     )
+    identity_id = models.BigIntegerField(null=True, editable=False)  # the name that found them
     placed_at = models.DateTimeField()
     currency = models.CharField(max_length=3)
     total = models.DecimalField(max_digits=14, decimal_places=2, default=0)
