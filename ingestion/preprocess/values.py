@@ -83,6 +83,10 @@ _DATE = {
 }
 
 
+# A full stamp reads the same in every style: cleaned moments are written like this.
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})")
+
+
 def moment(
     text: str, style: str, zone: tzinfo, now: datetime | None = None
 ) -> tuple[datetime | None, str]:
@@ -95,7 +99,7 @@ def moment(
     if not text:
         return None, "missing"
     try:
-        if style == "iso":
+        if style == "iso" or _STAMP.fullmatch(text):
             found = _iso(text, zone)
         else:
             found = _epoch(text) if style == "epoch" else _calendar(text, style, zone)
