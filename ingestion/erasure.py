@@ -6,7 +6,8 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from ingestion.models import Customer, Reject
+from ingestion.events import claims
+from ingestion.models import Customer, Refusal, Reject
 from marketing.core import audit
 from marketing.core.errors import NotFound
 from marketing.core.models import ApiKey, User
@@ -37,16 +38,11 @@ def forget(*, customer_id: int, actor: User | ApiKey | None) -> Forgotten:
                 [customer_id],
             )
             gone = cursor.fetchall()
-            cursor.execute(
-                "DELETE FROM ingestion_eventkey k USING unnest(%s::text[], %s::text[])"
-                " AS n (source, message_id)"
-                " WHERE k.source = n.source AND k.message_id = n.message_id",
-                [[source for source, _id in gone], [message_id for _source, message_id in gone]],
-            )
+        claims.release(named=gone)
         about = Q(pk__in=[])
         for name in names:
             about |= Q(raw__icontains=name)
-        rejects, _details = Reject.objects.filter(about).delete()
+        rejects = sum(kind.objects.filter(about).delete()[0] for kind in (Reject, Refusal))
         orders = person.orders.count()
         person.delete()
         audit.record(

@@ -41,6 +41,8 @@ FOLLOWS: dict[str, list[str]] = {
 
 # dotted Celery task -> (seconds, queue)
 EVERY: dict[str, tuple[float, str]] = {
+    "ingestion.tasks.drain_inbox": (2.0, "fast"),
+    "ingestion.tasks.tidy_events": (600.0, "fast"),
     "marketing.core.tasks.sweep": (10.0, "fast"),
     "marketing.tasks.advance_demo": (5.0, "fast"),
     "campaigns.tasks.sweep": (15.0, "fast"),

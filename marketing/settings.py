@@ -241,6 +241,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 # Half-received files stay inside the installation too.
 FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT
 MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
+# How long a message id is remembered; at least 35 days whatever is asked for.
+EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=60)
 UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", default=4_294_967_296)
 
 # --- API ---------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""The event table, split by month on `at`. Partitions are made when the first event needs one."""
+"""The event table, split by month on `at`. Partitions are made when the first event needs one.
+
+The inbox is written once, read once and emptied: its payloads are kept as they are, since packing
+them costs more than their short life, and it is vacuumed by count, as its size says nothing.
+"""
 
 from django.db import migrations
 
@@ -8,17 +12,24 @@ CREATE TABLE ingestion_event (
     at timestamptz NOT NULL,
     received_at timestamptz NOT NULL,
     customer_id bigint,
+    identity_id bigint,
     anonymous_id varchar(100) NOT NULL DEFAULT '',
     type varchar(100) NOT NULL,
     properties jsonb NOT NULL DEFAULT '{}',
+    context jsonb,
     source varchar(100) NOT NULL,
     message_id varchar(100) NOT NULL,
+    flags varchar(40) NOT NULL DEFAULT '',
     PRIMARY KEY (id, at)
 ) PARTITION BY RANGE (at);
 CREATE INDEX event_customer_type_at ON ingestion_event (customer_id, type, at);
 CREATE INDEX event_at ON ingestion_event USING brin (at);
 CREATE INDEX event_anonymous ON ingestion_event (anonymous_id)
     WHERE customer_id IS NULL AND anonymous_id <> '';
+ALTER TABLE ingestion_inbox ALTER payload SET STORAGE EXTERNAL,
+    SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+         autovacuum_vacuum_insert_threshold = -1, autovacuum_analyze_threshold = 20000,
+         toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 20000);
 """
 
 

@@ -8,7 +8,7 @@ from ingestion.models.consent import (
     SuppressedDigest,
     Suppression,
 )
-from ingestion.models.events import Event, EventKey
+from ingestion.models.events import Door, Event, EventKey, EventTally, Inbox, Refusal
 from ingestion.models.goods import Order, OrderLine, Product
 from ingestion.models.mentions import Mention
 from ingestion.models.people import (
@@ -64,8 +64,10 @@ __all__ = [
     "CustomerRollup",
     "Drift",
     "Erasure",
+    "Door",
     "Event",
     "EventKey",
+    "EventTally",
     "EventPlan",
     "EventProperty",
     "EventPropertyDay",
@@ -73,6 +75,7 @@ __all__ = [
     "EventVolume",
     "Expectation",
     "Identity",
+    "Inbox",
     "IdentityLink",
     "ImportJob",
     "ImportTouch",
@@ -93,6 +96,7 @@ __all__ = [
     "PulledFile",
     "Purpose",
     "RefusedName",
+    "Refusal",
     "Reject",
     "RetentionRule",
     "RetentionRun",

@@ -1,0 +1,134 @@
+"""Claimed events → people → the months of the event table, inside the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import orjson
+from django.db import DatabaseError, connection, transaction
+
+from ingestion.events import partitions
+from ingestion.events.incoming import Incoming
+from ingestion.identity import identify
+from marketing.core import bus
+from marketing.core.db import copy_rows
+
+NULL = "\\N"
+_KEYS = orjson.OPT_NON_STR_KEYS
+COLUMNS = (
+    "at",
+    "received_at",
+    "customer_id",
+    "identity_id",
+    "anonymous_id",
+    "type",
+    "properties",
+    "context",
+    "source",
+    "message_id",
+    "flags",
+)
+REMEMBERED = 100_000
+_adopted: set[tuple[str, int]] = set()
+Found = tuple[int | None, int | None]  # customer, and the identity by which it was found
+
+
+def store(
+    *, batch: Sequence[Incoming], source: str, received: Sequence[str], now: datetime
+) -> list[int | None]:
+    """Find everybody's person and COPY the events; the customer of each.
+
+    `received` holds each event's moment of receipt as ISO text. What the events say of their
+    people is for the caller to apply.
+    """
+    if not batch:
+        return []
+    found = people(batch=batch, source=source, now=now)
+    moments = (e.at if e.at.tzinfo is UTC else e.at.astimezone(UTC) for e in batch)
+    partitions.ensure({(moment.year, moment.month) for moment in moments})
+    try:
+        with connection.cursor() as cursor:
+            copy_rows(cursor, "ingestion_event", COLUMNS, [_lines(batch, found, source, received)])
+    except DatabaseError:
+        partitions.forget()  # a month that we remember may have been dropped
+        raise
+    _adopt((e.anonymous_id, customer) for e, (customer, _) in zip(batch, found, strict=True))
+    bus.announce("events.stored")
+    return [customer for customer, _ in found]
+
+
+def people(*, batch: Sequence[Incoming], source: str, now: datetime) -> list[Found]:
+    """The person of each event; people are looked up once however many events they have."""
+    places: dict[tuple[str, ...], int] = {}
+    order: list[int] = []
+    for e in batch:
+        if e.customer_id is not None:
+            order.append(-1)
+            continue
+        names = (e.external_id, e.email, e.phone, e.anonymous_id, e.device_id, e.previous_id)
+        order.append(places.setdefault(names, len(places)))
+    found = _locate(list(places), source, now) if places else []
+    return [
+        (event.customer_id, None) if place < 0 else found[place]
+        for event, place in zip(batch, order, strict=True)
+    ]
+
+
+def _locate(names: list[tuple[str, ...]], source: str, now: datetime) -> list[Found]:
+    named = [
+        identify.Person(external_id=n[0], email=n[1], phone=n[2], anonymous_id=n[3] or n[5])
+        for n in names
+    ]
+    return [(found, None) for found in identify.resolve(people=named, source=source, now=now)]
+
+
+def _lines(
+    batch: Sequence[Incoming], found: Sequence[Found], source: str, received: Sequence[str]
+) -> bytes:
+    source_text = escape(source)
+    dumps, rows = orjson.dumps, []
+    for e, (customer, identity), came in zip(batch, found, received, strict=True):
+        said = e.traits if e.traits and not e.properties else e.properties
+        body = (e.properties_json or dumps(said, dict, _KEYS)).decode()
+        if "\\" in body:
+            body = body.replace("\\", "\\\\")
+        context = escape(dumps(e.context, dict, _KEYS).decode()) if e.context else NULL
+        rows.append(
+            f"{e.at.isoformat()}\t{came}\t{NULL if customer is None else customer}"
+            f"\t{NULL if identity is None else identity}\t{escape(e.anonymous_id)}"
+            f"\t{escape(e.type)}\t{body}\t{context}\t{source_text}\t{escape(e.message_id)}"
+            f"\t{e.flags}\n"
+        )
+    return "".join(rows).encode()
+
+
+def escape(text: str) -> str:
+    """A text as a field of COPY."""
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        return (
+            text.replace("\\", "\\\\")
+            .replace("\t", "\\t")
+            .replace("\n", "\\n")
+            .replace("\r", "\\r")
+        )
+    return text
+
+
+def _adopt(pairs: Iterable[tuple[str, int | None]]) -> None:
+    """Events of a visitor who has now said who they are become that person's."""
+    known = {pair for pair in pairs if pair[0] and pair[1] is not None and pair not in _adopted}
+    if not known:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ingestion_event e SET customer_id = n.customer_id"
+            " FROM unnest(%s::text[], %s::bigint[]) AS n (anonymous_id, customer_id)"
+            " WHERE e.anonymous_id = n.anonymous_id AND e.customer_id IS NULL",
+            [[pair[0] for pair in known], [pair[1] for pair in known]],
+        )
+
+    def remember() -> None:
+        if len(_adopted) > REMEMBERED:
+            _adopted.clear()
+        _adopted.update(known)  # type: ignore[arg-type]
+
+    transaction.on_commit(remember)
