@@ -39,6 +39,7 @@ from ingestion.models.quality import (
     Score,
     Severity,
 )
+from ingestion.models.recipes import ExchangeRate, Recipe, RecipeRun, RecipeVersion
 from ingestion.models.registry import (
     Drift,
     EventPlan,
@@ -52,6 +53,7 @@ from ingestion.models.registry import (
     Policy,
 )
 from ingestion.models.sources import ImportJob, ImportTouch, Reject, Source
+from ingestion.models.webhooks import WebhookEndpoint, WebhookReceipt, WebhookThing
 
 __all__ = [
     "Alert",
@@ -62,23 +64,24 @@ __all__ = [
     "ConsentText",
     "Customer",
     "CustomerRollup",
+    "Door",
     "Drift",
     "Erasure",
-    "Door",
     "Event",
     "EventKey",
-    "EventTally",
     "EventPlan",
     "EventProperty",
     "EventPropertyDay",
+    "EventTally",
     "EventType",
     "EventVolume",
+    "ExchangeRate",
     "Expectation",
     "Identity",
-    "Inbox",
     "IdentityLink",
     "ImportJob",
     "ImportTouch",
+    "Inbox",
     "Measure",
     "Mention",
     "Merge",
@@ -95,8 +98,11 @@ __all__ = [
     "Pull",
     "PulledFile",
     "Purpose",
-    "RefusedName",
+    "Recipe",
+    "RecipeRun",
+    "RecipeVersion",
     "Refusal",
+    "RefusedName",
     "Reject",
     "RetentionRule",
     "RetentionRun",
@@ -108,4 +114,7 @@ __all__ = [
     "Suppression",
     "TableSize",
     "Twins",
+    "WebhookEndpoint",
+    "WebhookReceipt",
+    "WebhookThing",
 ]

@@ -35,7 +35,7 @@ class Source(models.Model):
 
 
 class ImportJob(models.Model):
-    """One file on its way in. received = stored + duplicate + quarantined, to the row."""
+    """One file on its way in. received = stored + duplicate + quarantined + left out."""
 
     class Kind(models.TextChoices):
         ORDERS = "orders", _("Orders")
@@ -66,6 +66,10 @@ class ImportJob(models.Model):
     stored = models.BigIntegerField(default=0)
     duplicate = models.BigIntegerField(default=0)
     quarantined = models.BigIntegerField(default=0)
+    left_out = models.BigIntegerField(default=0)  # by a rule of the recipe
+    recipe_version = models.ForeignKey(
+        "RecipeVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     offset = models.BigIntegerField(default=0)
     report = models.JSONField(default=dict)
     signature = models.CharField(max_length=64, blank=True, db_index=True)  # of the column names
