@@ -21,8 +21,10 @@ from django.utils.translation import gettext as _
 
 from ingestion import registry
 from ingestion.events import claims, inbox, refusals, storing, tallies
-from ingestion.events.incoming import CONFLICT, Incoming, key_of
+from ingestion.events.incoming import CONFLICT, GROUP, IDENTIFY, Incoming, key_of
 from ingestion.events.refusals import Rejected
+from ingestion.identity import profile
+from ingestion.identity.identify import Found
 from ingestion.registry.discovery import observe_refused
 from marketing.core.db import advisory_lock
 
@@ -182,8 +184,24 @@ def _store(
         moved = {old: new for new, old in enumerate(places)}
         verdicts = {moved[i]: verdict for i, verdict in verdicts.items() if i in moved}
     registry.observe(batch=events, source=source, now=now, verdicts=verdicts)
-    storing.store(batch=events, source=source, received=received, now=now)
+    found = storing.store(batch=events, source=source, received=received, now=now)
+    _apply(events, found, now)
     return len(events), rejected
+
+
+def _apply(events: list[Incoming], found: list[Found], now: datetime) -> None:
+    """What the calls say of their people becomes part of the profiles."""
+    changes = []
+    for event, (customer, identity) in zip(events, found, strict=True):
+        if customer is None:
+            continue
+        said = dict(event.traits) if event.call == IDENTIFY else {}
+        if event.call == GROUP and event.group_id:
+            said = {"group": event.group_id}
+        if said:
+            changes.append(profile.Change(customer, event.at, event.message_id, said, identity))
+    if changes:
+        profile.apply(changes=changes, now=now)
 
 
 def _by_plan(event: Incoming, verdict: registry.Verdict) -> Rejected:

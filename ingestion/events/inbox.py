@@ -33,6 +33,7 @@ from marketing.core.errors import Invalid
 GROUPED = 50  # events; a larger request gains nothing from waiting for others
 GROUP_ITEMS = 2_000
 TRIES = 4
+_KEYS = orjson.OPT_NON_STR_KEYS
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 
 
@@ -106,7 +107,7 @@ def _ticket(
         digests.append(digest_of(core))
         at = event.at.isoformat()
         if event.context or event.flags or not event.message_id:
-            more = dumps((at, name, event.flags, event.context and dict(event.context)))
+            more = dumps((at, name, event.flags, event.context), dict, _KEYS)
             parts.append(b"[%b,%b" % (core, more[1:]))
         else:
             parts.append(b'[%b,"%b"]' % (core, at.encode()))

@@ -8,7 +8,8 @@ from django.db import DatabaseError, connection, transaction
 
 from ingestion.events import partitions
 from ingestion.events.incoming import Incoming
-from ingestion.identity import identify
+from ingestion.identity import history, identify
+from ingestion.identity.identify import Found
 from marketing.core import bus
 from marketing.core.db import copy_rows
 
@@ -29,13 +30,12 @@ COLUMNS = (
 )
 REMEMBERED = 100_000
 _adopted: set[tuple[str, int]] = set()
-Found = tuple[int | None, int | None]  # customer, and the identity by which it was found
 
 
 def store(
     *, batch: Sequence[Incoming], source: str, received: Sequence[str], now: datetime
-) -> list[int | None]:
-    """Find everybody's person and COPY the events; the customer of each.
+) -> list[Found]:
+    """Find everybody's person and COPY the events; the person of each.
 
     `received` holds each event's moment of receipt as ISO text. What the events say of their
     people is for the caller to apply.
@@ -46,39 +46,45 @@ def store(
     moments = (e.at if e.at.tzinfo is UTC else e.at.astimezone(UTC) for e in batch)
     partitions.ensure({(moment.year, moment.month) for moment in moments})
     try:
-        with connection.cursor() as cursor:
+        with connection.wrap_database_errors, connection.cursor() as cursor:
             copy_rows(cursor, "ingestion_event", COLUMNS, [_lines(batch, found, source, received)])
     except DatabaseError:
         partitions.forget()  # a month that we remember may have been dropped
         raise
     _adopt((e.anonymous_id, customer) for e, (customer, _) in zip(batch, found, strict=True))
     bus.announce("events.stored")
-    return [customer for customer, _ in found]
+    return found
 
 
 def people(*, batch: Sequence[Incoming], source: str, now: datetime) -> list[Found]:
     """The person of each event; people are looked up once however many events they have."""
     places: dict[tuple[str, ...], int] = {}
     order: list[int] = []
+    named: list[identify.Person] = []
     for e in batch:
         if e.customer_id is not None:
             order.append(-1)
             continue
         names = (e.external_id, e.email, e.phone, e.anonymous_id, e.device_id, e.previous_id)
-        order.append(places.setdefault(names, len(places)))
-    found = _locate(list(places), source, now) if places else []
+        place = places.setdefault(names, len(named))
+        order.append(place)
+        if place == len(named):
+            named.append(
+                identify.Person(
+                    external_id=e.external_id,
+                    email=e.email,
+                    phone=e.phone,
+                    anonymous_id=e.anonymous_id,
+                    device_id=e.device_id,
+                    previous_id=e.previous_id,
+                    at=e.at,
+                )
+            )
+    found = identify.locate(people=named, source=source, now=now) if named else []
     return [
-        (event.customer_id, None) if place < 0 else found[place]
+        Found(event.customer_id, None) if place < 0 else found[place]
         for event, place in zip(batch, order, strict=True)
     ]
-
-
-def _locate(names: list[tuple[str, ...]], source: str, now: datetime) -> list[Found]:
-    named = [
-        identify.Person(external_id=n[0], email=n[1], phone=n[2], anonymous_id=n[3] or n[5])
-        for n in names
-    ]
-    return [(found, None) for found in identify.resolve(people=named, source=source, now=now)]
 
 
 def _lines(
@@ -118,13 +124,7 @@ def _adopt(pairs: Iterable[tuple[str, int | None]]) -> None:
     known = {pair for pair in pairs if pair[0] and pair[1] is not None and pair not in _adopted}
     if not known:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE ingestion_event e SET customer_id = n.customer_id"
-            " FROM unnest(%s::text[], %s::bigint[]) AS n (anonymous_id, customer_id)"
-            " WHERE e.anonymous_id = n.anonymous_id AND e.customer_id IS NULL",
-            [[pair[0] for pair in known], [pair[1] for pair in known]],
-        )
+    history.adopt(known)
 
     def remember() -> None:
         if len(_adopted) > REMEMBERED:

@@ -1,0 +1,107 @@
+"""An accepted event is durable, stored once, and accounted for to the last one."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+
+from ingestion import events
+from ingestion.events import Incoming, Rejected
+from ingestion.models import Customer, Event, EventKey, Inbox, Refusal
+from tests.ingestion.conftest import NOW
+
+
+def view(name: str, **more) -> Incoming:
+    return Incoming(type="view", at=NOW, message_id=name, external_id="7", **more)
+
+
+def accept(*batch, source="web", rejected=()) -> list[str]:
+    return events.accept(batch=batch, source=source, now=NOW, rejected=rejected)
+
+
+@pytest.mark.django_db
+def test_what_is_accepted_waits_in_the_inbox_and_is_stored_by_the_drain() -> None:
+    assert accept(view("m1"), view("m2")) == ["stored", "stored"]
+    assert (Event.objects.count(), Inbox.objects.count(), events.waiting()) == (0, 1, 2)
+    assert events.drain(now=NOW) == 2
+    assert (Event.objects.count(), Inbox.objects.count()) == (2, 0)
+    assert set(Event.objects.values_list("customer__external_id", flat=True)) == {"7"}
+    assert events.drain(now=NOW) == 0
+
+
+@pytest.mark.django_db
+def test_the_answer_tells_duplicates_from_conflicts_and_the_drain_counts_them_alike() -> None:
+    other = view("m1", properties={"sku": "B"})
+    assert accept(view("m1"), view("m1"), other) == ["stored", "duplicate", "conflict"]
+    assert accept(view("m1"), other, view("m3")) == ["duplicate", "conflict", "stored"]
+    assert accept(view("m1"), source="till") == ["stored"]
+    events.drain(now=NOW)
+    found = events.ledger("web")
+    assert (found.received, found.stored, found.duplicate, found.quarantined) == (6, 2, 2, 2)
+    assert found.adds_up
+    assert Event.objects.filter(source="web").count() == 2
+    refusal = Refusal.objects.first()
+    assert (refusal.code, refusal.message_id, refusal.door) == ("conflict", "m1", "api")
+    assert '"sku":"B"' in refusal.raw
+
+
+@pytest.mark.django_db
+def test_a_repeat_says_the_same_whatever_the_order_of_its_keys_and_whenever_it_comes() -> None:
+    first = Incoming("view", NOW, "m1", external_id="7", stamp="", properties={"a": 1, "b": 2})
+    later = first._replace(at=NOW + timedelta(hours=1), properties={"b": 2, "a": 1})
+    assert accept(first) == ["stored"]
+    assert accept(later) == ["duplicate"]
+
+
+@pytest.mark.django_db
+def test_an_event_without_an_id_is_known_by_its_content() -> None:
+    assert accept(view(""), view("")) == ["stored", "duplicate"]
+    events.drain(now=NOW)
+    assert len(Event.objects.get().message_id) == 32
+
+
+@pytest.mark.django_db
+def test_calls_that_could_not_be_read_are_kept_and_counted() -> None:
+    broken = Rejected(code="missing", message="This may not be empty.", field="type", raw="{}")
+    assert accept(view("m1"), rejected=[broken]) == ["stored"]
+    assert accept(rejected=[broken]) == []
+    events.drain(now=NOW)
+    assert events.ledger("web") == events.Ledger("web", 3, 1, 0, 2, 0)
+    assert set(Refusal.objects.values_list("code", "field", "raw")) == {("missing", "type", "{}")}
+
+
+@pytest.mark.django_db
+def test_one_event_that_the_database_refuses_stops_no_other() -> None:
+    batch = [view(f"m{n}") for n in range(9)]
+    batch[4] = view("m4", properties={"text": "a\0b"})
+    accept(*batch[:3])
+    accept(*batch[3:])
+    events.drain(now=NOW)
+    assert Event.objects.count() == 8
+    refusal = Refusal.objects.get()
+    assert (refusal.code, refusal.message_id) == ("cannot_store", "m4")
+    assert events.ledger("web") == events.Ledger("web", 9, 8, 0, 1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_posts_of_one_id_at_once_store_it_once() -> None:
+    outcomes: list[str] = []
+
+    def send() -> None:
+        try:
+            for _ in range(100):
+                outcomes.extend(accept(view("same"), view("m")))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=send) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    events.drain(now=NOW)
+    assert (outcomes.count("stored"), outcomes.count("duplicate")) == (2, 3998)
+    assert (Event.objects.count(), EventKey.objects.count()) == (2, 2)
+    assert events.ledger("web") == events.Ledger("web", 4000, 2, 3998, 0, 0)
+    assert Customer.objects.count() == 1
