@@ -7,6 +7,8 @@ from ingestion.api.events import EventList
 from ingestion.api.imports import ImportDetail, ImportList, ImportRejects
 from ingestion.api.orders import OrderDetail, OrderList
 from ingestion.api.products import ProductDetail, ProductList
+from ingestion.tracking import door, serving
+from ingestion.tracking import pages as tracking
 from ingestion.views import imports, people, products
 
 app_name = "ingestion"
@@ -16,6 +18,12 @@ pages: list = [
     path("data/", imports.import_list, name="import-list"),
     path("data/new/", imports.import_new, name="import-new"),
     path("data/health/", imports.data_health, name="data-health"),
+    path("data/tracking/new/", tracking.new, name="tracking-new"),
+    path("data/tracking/<int:source_id>/", tracking.detail, name="tracking"),
+    path("data/tracking/<int:source_id>/live/", tracking.live, name="tracking-live"),
+    path("data/tracking/<int:source_id>/key/", tracking.rotate, name="tracking-rotate"),
+    path("data/tracking/<int:source_id>/switch/", tracking.switch, name="tracking-switch"),
+    path("data/tracking/<int:source_id>/orders/", tracking.orders, name="tracking-orders"),
     path("data/products/", products.product_list, name="product-list"),
     path("data/<uuid:public_id>/", imports.import_detail, name="import-detail"),
     path("data/<uuid:public_id>/map/", imports.import_map, name="import-map"),
@@ -34,4 +42,10 @@ api: list = [
     path("imports/", ImportList.as_view(), name="import-list"),
     path("imports/<uuid:public_id>/", ImportDetail.as_view(), name="import-detail"),
     path("imports/<uuid:public_id>/rejects/", ImportRejects.as_view(), name="import-rejects"),
+]
+# What other people's pages and programs speak to, without an API key: outside /api/.
+doors: list = [
+    path("v1/<str:call>", door.receive, name="tracking-call"),
+    path("t.js", serving.script, name="tracker"),
+    path("t/<str:version>.js", serving.script, name="tracker-version"),
 ]
