@@ -26,6 +26,15 @@ MODEL_DIR = Path(env.str("MODEL_DIR", default=str(VAR_DIR / "models")))
 MAIL_DIR = VAR_DIR / "mail"
 BUSINESS_NAME = env.str("BUSINESS_NAME", default="My shop")
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", default="GBP")
+# Names that stand for nobody, beside the well-known ones such as "null"; and how many people may
+# claim one name, how many anonymous ids one person, and how many customer numbers one alias joins,
+# before a name joins nobody any more.
+IDENTITY_PLACEHOLDERS = frozenset(
+    text.casefold() for text in env.list("IDENTITY_PLACEHOLDERS", default=[])
+)
+IDENTITY_MAX_OWNERS = env.int("IDENTITY_MAX_OWNERS", default=25)
+IDENTITY_MAX_NAMES = env.int("IDENTITY_MAX_NAMES", default=50_000)
+IDENTITY_MAX_ALIASES = env.int("IDENTITY_MAX_ALIASES", default=50)
 
 # --- security ----------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
@@ -244,6 +253,8 @@ MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
 # How long a message id is remembered; at least 35 days whatever is asked for.
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=60)
 UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", default=4_294_967_296)
+# How long an imported file is kept, so that cleaning can run on it again.
+IMPORT_RAW_DAYS = env.int("IMPORT_RAW_DAYS", default=90)
 
 # --- API ---------------------------------------------------------------------------------------
 API_BODY_LIMIT_BYTES = 2_000_000

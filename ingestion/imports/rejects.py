@@ -2,16 +2,22 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from ingestion.imports import wording
 from ingestion.models import ImportJob, Reject
+from ingestion.preprocess import jsonlines
 from ingestion.preprocess.faults import Fault
 from marketing.core.db import copy_rows
 
 COLUMNS = ("import_job_id", "line", "raw", "code", "field", "message", "remedy")
+LEAD = ("import", "line", "field", "reason", "remedy", "raw")  # columns before those of the file
+LINE = LEAD.index("line")
+RAW_MARK = "import_raw"  # heads the first column where no cell was made harmless
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -44,7 +50,7 @@ def _escaped(text: str) -> str:
 
 def safe_cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula. Plain numbers stay numbers."""
-    if text.lstrip(" ").startswith(_RISKY) and not _is_number(text):
+    if text.startswith("'") or (text.lstrip(" ").startswith(_RISKY) and not _is_number(text)):
         return "'" + text
     return text
 
@@ -54,17 +60,86 @@ def _is_number(text: str) -> bool:
     return body.isascii() and body.replace(".", "", 1).isdigit()
 
 
-def as_csv(*, import_job: ImportJob) -> Iterator[bytes]:
-    """The quarantined lines as CSV: line, reason, remedy, and the line as it came."""
-    yield "\ufeff".encode() + _line(["line", "field", "reason", "remedy", "raw"])
-    rows = Reject.objects.filter(import_job=import_job).order_by("line")
+def plain_cell(text: str) -> str:
+    """What safe_cell was given."""
+    bare = text[1:]
+    return bare if text.startswith("'") and safe_cell(bare) == text else text
+
+
+def as_csv(*, import_job: ImportJob, spreadsheet: bool = True) -> Iterator[bytes]:
+    """The quarantined lines as CSV: what is wrong with each, and its columns, to be mended.
+
+    `spreadsheet`: cells that a spreadsheet would run are made harmless; else all is as it came.
+    """
+    lead = [LEAD[0] if spreadsheet else RAW_MARK, *LEAD[1:]]
+    header = list(import_job.options.get("header", []))
+    own = len(LEAD) if import_job.mends_id else 0
+    shown = safe_cell if spreadsheet else str
+    yield "\ufeff".encode() + _line([*lead, *map(shown, header[own:])])
+    rows = Reject.objects.filter(import_job=import_job, mended_by=None).order_by("line")
     for reject in rows.iterator(chunk_size=2000):
-        yield _line(
-            [str(reject.line), reject.field, reject.message, reject.remedy, safe_cell(reject.raw)]
-        )
+        cells = _cells(reject.raw, import_job.options)[own : len(header)]
+        about = [str(import_job.public_id), str(reject.line), reject.field, reject.message]
+        yield _line([*about, reject.remedy, *map(shown, [reject.raw, *cells])])
+
+
+def _cells(raw: str, options: Mapping[str, Any]) -> list[str]:
+    """The columns of a line as well as they can be told apart."""
+    header = options.get("header", [])
+    if options.get("format") == "jsonl":
+        try:
+            value = jsonlines.parse(raw.encode())
+        except jsonlines.Broken:
+            return [""] * len(header)
+        return [jsonlines.pick(value, name) for name in header]
+    delimiter = options.get("delimiter", ",")
+    is_text = options.get("format", "csv") == "csv"
+    try:
+        lines = io.StringIO(raw, newline="")
+        cells = next(csv.reader(lines, delimiter=delimiter if is_text else ","), [])
+    except csv.Error:
+        cells = raw.split(delimiter)
+    return cells + [""] * (len(header) - len(cells))
 
 
 def _line(cells: list[str]) -> bytes:
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(cells)
-    return out.getvalue().encode()
+    return out.getvalue().encode("utf-8", "replace")
+
+
+def first_import(*, header: Sequence[str], rows: Sequence[Sequence[str]]) -> ImportJob | None:
+    """The import whose mended lines these are; None for every other file."""
+    own = len(LEAD)
+    if len(header) <= own or header[0] not in (LEAD[0], RAW_MARK) or not rows:
+        return None
+    if list(header[1:own]) != list(LEAD[1:]):
+        return None
+    try:
+        public_id = UUID(rows[0][0].strip())
+    except ValueError:
+        return None
+    found = ImportJob.objects.select_related("source", "mends").filter(public_id=public_id).first()
+    if found is None or found.source.is_demo:
+        return None
+    theirs = found.options.get("header", [])
+    same = [plain_cell(name) for name in header[own:]] == theirs[own if found.mends_id else 0 :]
+    return found if same else None
+
+
+def shifted(mapping: Mapping[str, int], *, again: bool = False) -> dict[str, int]:
+    """The columns of the first file, where they stand in the file of mended lines."""
+    return {name: index + (0 if again else len(LEAD)) for name, index in mapping.items()}
+
+
+def is_safe(header: Sequence[str]) -> bool:
+    """Whether the cells of a file of mended lines had been made harmless."""
+    return bool(header) and header[0] == LEAD[0]
+
+
+def mend(*, import_job: ImportJob, lines: Sequence[int]) -> int:
+    """These lines of the first import are in now; how many are newly so."""
+    found = Reject.objects.filter(
+        import_job_id=import_job.mends_id, line__in=list(lines), mended_by=None
+    )
+    return found.update(mended_by=import_job)

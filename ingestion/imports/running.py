@@ -6,11 +6,12 @@ read and cleaned in a thread while PostgreSQL stores this one. Memory stays flat
 """
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -24,14 +25,19 @@ from ingestion.imports import finishing, rejects, uploads
 from ingestion.imports import orders as order_rows
 from ingestion.imports import products as product_rows
 from ingestion.models import ImportJob
-from ingestion.preprocess import columns, findings, reading, records
+from ingestion.preprocess import files, findings
 from ingestion.preprocess.faults import Unreadable
+from ingestion.preprocess.records import Batch
+from ingestion.preprocess.texts import Column
 from marketing.core import bus, jobs
 from marketing.core.errors import Conflict, NotFound
 
 _QUEUED_CHUNKS = 1
 _LARGE = 10_000  # rows after which the planner is told
 _TRIES = 5
+_HOPELESS = ("too_much_unpacked", "damaged_archive", "nested_archive")
+_LINE_THERE = "\0line"  # asked for beside the mapped fields where lines are mended
+_LINE = re.compile(r"[0-9]{1,15}")
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 
 
@@ -52,7 +58,9 @@ def run(*, import_job_id: int, job: jobs.Running, now: datetime) -> dict[str, An
         return summary(record)
     record.started_at = record.started_at or now
     record.state, record.finished_at = ImportJob.State.RUNNING, None
-    record.save(update_fields=["started_at", "state", "finished_at"])
+    # From here the rate is measured: a continued import has not done the first part just now.
+    record.report["since"] = {"at": timezone.now().isoformat(), "received": record.received}
+    record.save(update_fields=["started_at", "state", "finished_at", "report"])
     try:
         job.step(1, _("Storing rows"), total=_count_lines(record), unit="rows")
         _store_all(record, job, now)
@@ -60,10 +68,14 @@ def run(*, import_job_id: int, job: jobs.Running, now: datetime) -> dict[str, An
         _finish(record, job, now)
     except jobs.Cancelled:
         if not job.lost:
+            if record.kind == ImportJob.Kind.ORDERS:
+                rollups.refresh(customer_ids=finishing.touched(import_job_id=record.pk))
             _end(record, ImportJob.State.CANCELLED)
         raise
     except Unreadable as error:
         _end(record, ImportJob.State.FAILED)
+        if error.code in _HOPELESS:
+            uploads.discard(record)
         raise uploads.refusal(error) from error
     except Exception:
         if not connection.connection or not connection.connection.closed:
@@ -87,46 +99,79 @@ def _end(record: ImportJob, state: str) -> None:
     ImportJob.objects.filter(pk=record.pk).update(state=state, finished_at=timezone.now())
 
 
-def _count_lines(record: ImportJob) -> int:
-    """Lines of the file, counted once, as the total that progress is measured against."""
+@dataclass
+class Chunk:
+    """Clean rows of one batch, and which lines of a first import they mend."""
+
+    received: int
+    clean: Any
+    mends: list[tuple[int, int]] = field(default_factory=list)  # line here, line there
+
+
+def _count_lines(record: ImportJob) -> int | None:
+    """Rows of the file, counted once, as the total that progress is measured against."""
     if "lines" not in record.options:
         path = uploads.path_of(record)
-        lines = sum(piece.count(b"\n") for piece in reading.pieces(path))
-        record.options["lines"] = max(lines - bool(record.options["has_header"]), 1)
+        record.options["lines"] = files.count(path, uploads.shape_of(record))
         record.save(update_fields=["options"])
-    return int(record.options["lines"])
+    lines = record.options["lines"]
+    return None if lines is None else int(lines)
 
 
 def _store_all(record: ImportJob, job: jobs.Running, now: datetime) -> None:
     handler = HANDLERS[record.kind]
     stop = threading.Event()
-    chunks = _ahead(lambda: _clean_chunks(record, handler, now), stop)
+    lines = record.options["lines"]
+    chunks = _ahead(lambda: clean_chunks(record, handler, now), stop)
     try:
-        for received, clean in chunks:
+        for chunk in chunks:
             job.check()
-            _store_patiently(record, handler, received, clean, now)
-            job.progress(record.received, max(int(record.options["lines"]), record.received))
+            _store_patiently(record, handler, chunk, now)
+            total = None if lines is None else max(int(lines), record.received)
+            job.progress(record.received, total)
     finally:
         stop.set()
 
 
-def _clean_chunks(record: ImportJob, handler: Any, now: datetime) -> Iterator[tuple[int, Any]]:
-    """(rows received, clean rows) by chunk, from where the ledger stands. Touches no database."""
-    options = record.options
-    width = int(options["columns"])
-    batches = records.scan(
-        uploads.path_of(record),
-        encoding=options["encoding"],
-        delimiter=options["delimiter"],
-        columns=width,
-        header=bool(options["has_header"]),
+def clean_chunks(
+    record: ImportJob, handler: Any, now: datetime, *, first: int | None = None
+) -> Iterator[Chunk]:
+    """Clean rows by chunk, from where the ledger stands. Touches no database.
+
+    `first`: no more than so many rows.
+    """
+    shape = uploads.shape_of(record)
+    wanted = dict(record.mapping)
+    if record.mends_id:
+        wanted[_LINE_THERE] = rejects.LINE
+    reading_options = handler.options(record.options, now)
+    batches = files.batches(
+        uploads.path_of(record), shape, wanted=list(wanted.values()), after=record.offset
     )
-    reading_options = handler.options(options, now)
-    for batch in records.skip(batches, record.offset):
-        texts = columns.read(
-            batch, delimiter=options["delimiter"], columns=width, mapping=record.mapping
-        )
-        yield batch.received, handler.clean(batch, texts, reading_options)
+    left = first
+    for batch in batches:
+        if left is not None:
+            batch = batch.part(0, left) if batch.received > left else batch
+            left -= batch.received
+        texts = files.read(batch, shape, wanted)
+        there = texts.pop(_LINE_THERE, None)
+        if record.mends_id and rejects.is_safe(shape.header):
+            texts = {name: _plain(column) for name, column in texts.items()}
+        clean = handler.clean(batch, texts, reading_options)
+        yield Chunk(batch.received, clean, [] if there is None else _pairs(batch, there))
+        if left is not None and left <= 0:
+            return
+
+
+def _plain(column: Column) -> Column:
+    return Column(column.codes, [rejects.plain_cell(text) for text in column.texts])
+
+
+def _pairs(batch: Batch, there: Column) -> list[tuple[int, int]]:
+    """(line in this file, line in the first one) of the rows that name one."""
+    numbers = [int(text) if _LINE.fullmatch(text.strip()) else 0 for text in there.texts]
+    lines = zip(batch.line.tolist(), there.codes.tolist(), strict=True)
+    return [(here, numbers[code]) for here, code in lines if numbers[code]]
 
 
 def _ahead(make: Callable[[], Iterator[Any]], stop: threading.Event) -> Iterator[Any]:
@@ -161,13 +206,11 @@ def _ahead(make: Callable[[], Iterator[Any]], stop: threading.Event) -> Iterator
         yield item
 
 
-def _store_patiently(
-    record: ImportJob, handler: Any, received: int, clean: Any, now: datetime
-) -> None:
+def _store_patiently(record: ImportJob, handler: Any, chunk: Chunk, now: datetime) -> None:
     """Store one chunk; try again when PostgreSQL chose it to resolve a deadlock."""
     for attempt in range(_TRIES):
         try:
-            return _store_chunk(record, handler, received, clean, now)
+            return store_chunk(record, handler, chunk, now)
         except OperationalError as error:
             if getattr(error.__cause__, "pgcode", "") not in _RETRIED or attempt == _TRIES - 1:
                 raise
@@ -176,8 +219,9 @@ def _store_patiently(
     return None
 
 
-def _store_chunk(record: ImportJob, handler: Any, received: int, clean: Any, now: datetime) -> None:
+def store_chunk(record: ImportJob, handler: Any, chunk: Chunk, now: datetime) -> None:
     """Store one chunk and move the ledger, or do neither."""
+    received, clean = chunk.received, chunk.clean
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
@@ -191,6 +235,10 @@ def _store_chunk(record: ImportJob, handler: Any, received: int, clean: Any, now
         done = handler.store_chunk(clean=clean, record=record, now=now)
         faults = [*clean.faults, *done.faults]
         rejects.store(import_job_id=record.pk, faults=faults)
+        if chunk.mends:
+            refused = {fault.line for fault in faults}
+            mended = [there for here, there in chunk.mends if here not in refused]
+            rejects.mend(import_job=record, lines=mended)
         if done.customer_ids:
             finishing.touch(import_job_id=record.pk, customer_ids=done.customer_ids)
         rules = findings.merge(record.report.get("rules", {}), clean.findings.rules)
@@ -233,4 +281,3 @@ def _finish(record: ImportJob, job: jobs.Running, now: datetime) -> None:
         record.save(update_fields=["report", "state", "finished_at"])
         finishing.forget_touched(import_job_id=record.pk)
         bus.announce("import.finished", import_id=record.pk)
-        transaction.on_commit(partial(uploads.discard, record))

@@ -19,9 +19,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ingestion import schemas
-from ingestion.imports import wording
+from ingestion.imports import matching, rejects, wording
 from ingestion.models import ImportJob, Source
-from ingestion.preprocess import detect, reading, values
+from ingestion.preprocess import detect, shape, values
 from ingestion.preprocess.faults import Unreadable
 from marketing.core import audit, jobs
 from marketing.core.errors import Conflict, Invalid, NotFound, Refused, TooLarge, Unavailable
@@ -29,6 +29,7 @@ from marketing.core.models import Job, User
 
 DEFAULT_SOURCE = "Uploads"
 FOLDER = "imports"
+_READ_ALIKE = ("timezone", "date_style", "decimal", "currency")
 BLOCKING = ("duplicate_header", "empty_header", "header_only")
 
 
@@ -41,6 +42,7 @@ class Look:
     mapping: dict[str, int]
     options: dict[str, Any]
     date_styles: list[str]
+    suggested: dict[str, tuple[int, str]] = field(default_factory=dict)
     problems: list[tuple[str, str, str]] = field(default_factory=list)  # code, what, what to do
 
     @property
@@ -131,11 +133,20 @@ def register(
     chosen = dict(options or {})
     try:
         detected = detect.inspect(
-            path, encoding=chosen.get("encoding", ""), delimiter=chosen.get("delimiter", "")
+            path,
+            encoding=chosen.get("encoding", ""),
+            delimiter=chosen.get("delimiter", ""),
+            member=chosen.get("member", ""),
+            sheet=chosen.get("sheet", ""),
         )
     except Unreadable as error:
         raise refusal(error) from error
-    kind = kind or schemas.guess_kind(detected.header)
+    mended = rejects.first_import(header=detected.header, rows=detected.rows)
+    if mended is not None:
+        kind, source_name = mended.kind, mended.source.name
+    named = Source.objects.filter(name=source_name.strip()[:100]).first() if source_name else None
+    before = matching.remembered(header=detected.header, source=named)
+    kind = kind or before.kind or schemas.guess_kind(detected.header)
     if kind not in schemas.KINDS:
         raise Invalid(
             _("There is no import of this kind."),
@@ -143,11 +154,22 @@ def register(
             field="kind",
             remedy=", ".join(schemas.KINDS),
         )
-    source, _made = Source.objects.get_or_create(
-        name=(source_name.strip() or DEFAULT_SOURCE)[:100],
-        defaults={"is_demo": is_demo, "created_at": now},
-    )
-    mapping = _suggest(kind, detected.header, source)
+    source = before.source if before.source and not source_name.strip() else None
+    if source is None:
+        source, _made = Source.objects.get_or_create(
+            name=(source_name.strip() or DEFAULT_SOURCE)[:100],
+            defaults={"is_demo": is_demo, "created_at": now},
+        )
+    if mended is not None:
+        mapping = rejects.shifted(mended.mapping, again=mended.mends_id is not None)
+        kept = {name: mended.options[name] for name in _READ_ALIKE if name in mended.options}
+    else:
+        mapping = matching.plain(
+            matching.suggest(
+                kind=kind, header=detected.header, rows=detected.rows, source=source, before=before
+            )
+        )
+        kept = before.options
     record = ImportJob(
         source=source,
         kind=kind,
@@ -156,9 +178,11 @@ def register(
         bytes=path.stat().st_size,
         sha256=digest,
         mapping=mapping,
+        mends=mended,
+        signature=matching.signature(detected.header),
         created_by=user,
         created_at=now,
-        options=_options(detected, mapping, chosen),
+        options=_options(detected, mapping, {**kept, **chosen}),
     )
     record.save()
     return record
@@ -169,15 +193,6 @@ def shown_name(name: str) -> str:
     text = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     text = "".join(ch for ch in text if unicodedata.category(ch)[0] != "C").strip(" .")
     return (text or "file.csv")[-200:]
-
-
-def _suggest(kind: str, header: list[str], source: Source) -> dict[str, int]:
-    """Last time's columns of this source where they still exist, else by name."""
-    found = schemas.suggest(kind, header)
-    for name, column in source.mapping.get(kind, {}).items():
-        if column in header and header.index(column) not in found.values():
-            found[name] = header.index(column)
-    return found
 
 
 def _options(
@@ -191,6 +206,10 @@ def _options(
     styles = detect.date_styles(dates)
     numbers = samples("unit_price") or samples("price")
     return {
+        "format": detected.format,
+        "compression": detected.compression,
+        "member": detected.member,
+        "sheet": detected.sheet,
         "encoding": detected.encoding,
         "delimiter": detected.delimiter,
         "has_header": detected.has_header,
@@ -203,8 +222,21 @@ def _options(
     }
 
 
+def shape_of(record: ImportJob) -> shape.Shape:
+    """How the file of an import is to be read."""
+    trusted = record.packed_at is not None or bool(record.options.get("packed"))
+    return shape.shape_of(record.options, trusted=trusted)
+
+
+def is_kept(record: ImportJob) -> bool:
+    """Whether the raw file is still there."""
+    return bool(record.path) and (Path(settings.MEDIA_ROOT) / record.path).exists()
+
+
 def path_of(record: ImportJob) -> Path:
     """Where the file lies. Refused when it is gone."""
+    if not record.path:
+        raise refusal(Unreadable("raw_pruned"))
     path = (
         Path(record.path)
         if record.path.startswith("/")
@@ -216,7 +248,7 @@ def path_of(record: ImportJob) -> Path:
 
 
 def discard(record: ImportJob) -> None:
-    """Delete the uploaded copy of a file whose rows are all stored; shipped data stays."""
+    """Delete the uploaded copy of a file that cannot be read; shipped data stays."""
     if record.path.startswith(f"{FOLDER}/"):
         (Path(settings.MEDIA_ROOT) / record.path).unlink(missing_ok=True)
 
@@ -232,19 +264,33 @@ def look(record: ImportJob, *, again: Mapping[str, Any] | None = None, kind: str
             encoding=trial["encoding"],
             delimiter=trial["delimiter"],
             has_header=bool(trial["has_header"]),
+            member=trial.get("member", ""),
+            sheet=trial.get("sheet", ""),
+            trusted=record.packed_at is not None,
         )
     except Unreadable as error:
         raise refusal(error) from error
     mapping = record.mapping
+    before = matching.remembered(header=detected.header, source=record.source)
+    suggested = matching.suggest(
+        kind=kind, header=detected.header, rows=detected.rows, source=record.source, before=before
+    )
     if kind != record.kind or (reread and detected.header != record.options["header"]):
-        mapping = _suggest(kind, detected.header, record.source)
-    options = {**trial, "header": detected.header, "columns": len(detected.header)}
+        mapping = matching.plain(suggested)
+    options = {
+        **trial,
+        "format": detected.format,
+        "member": detected.member,
+        "sheet": detected.sheet,
+        "header": detected.header,
+        "columns": len(detected.header),
+    }
     date_column = mapping.get("placed_at", mapping.get("at", -1))
     dates = [row[date_column] for row in detected.rows if 0 <= date_column < len(row)]
     problems = [
         (code, *wording.problem(code, {"detail": detail})) for code, detail in detected.problems
     ]
-    return Look(detected, kind, mapping, options, detect.date_styles(dates), problems)
+    return Look(detected, kind, mapping, options, detect.date_styles(dates), suggested, problems)
 
 
 def choose(
@@ -269,6 +315,8 @@ def choose(
         "date_style",
         "decimal",
         "currency",
+        "member",
+        "sheet",
     )
     seen = look(record, again={k: options[k] for k in allowed if k in options}, kind=kind)
     for code, message, remedy in seen.problems:
@@ -282,6 +330,7 @@ def choose(
         raise Invalid(message, code=code, field=name)
     record.kind, record.mapping, record.options = kind, dict(mapping), seen.options
     record.options.pop("lines", None)
+    record.signature = matching.signature(seen.detected.header)
     record.state = ImportJob.State.MAPPED
     if source_name.strip() and source_name.strip() != record.source.name:
         record.source, _made = Source.objects.get_or_create(
@@ -335,15 +384,10 @@ def start(*, record: ImportJob, user: User | None = None, now: datetime) -> Job:
         locked.job = record.job = job
         locked.save(update_fields=["job"])
         header = locked.options["header"]
-        locked.source.mapping[locked.kind] = {
-            name: header[index] for name, index in locked.mapping.items()
-        }
-        locked.source.save(update_fields=["mapping"])
+        if locked.mends_id is None:
+            locked.source.mapping[locked.kind] = {
+                name: header[index] for name, index in locked.mapping.items()
+            }
+            locked.source.save(update_fields=["mapping"])
         audit.record(actor=user, action="import.started", obj=locked, detail={"kind": locked.kind})
     return job
-
-
-def compression(record: ImportJob) -> str:
-    """How the file is packed: gz, xz or an empty text."""
-    with path_of(record).open("rb") as file:
-        return reading.compression_of(file.read(6))

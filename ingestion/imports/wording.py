@@ -219,6 +219,14 @@ def _faults(language: str) -> dict[str, tuple[str, str]]:
             _("The line is over 1 MB long (%(megabytes)s MB)."),
             _("Shorten the field, or check for a missing line break."),
         ),
+        "not_json_line": (
+            _("The line is no JSON object."),
+            _("Write one object a line, in curly brackets; NaN is not allowed."),
+        ),
+        "twice_in_object": (
+            _("A name stands twice in one object of the line."),
+            _("Keep one of the two, so that it is clear which is meant."),
+        ),
         "undecodable": (
             _("Byte %(byte)s of the line (%(value)s) is not valid %(encoding)s."),
             _("Save the file as UTF-8, or choose the right encoding."),
@@ -233,6 +241,59 @@ def problem(code: str, facts: Mapping[str, Any]) -> tuple[str, str]:
         "not_a_table": (
             _("The content is %(what)s, not a table in text form."),
             _("Save it as CSV (UTF-8) and upload that."),
+        ),
+        "json_array": (
+            _("The file is one JSON list."),
+            _("Save it as JSON Lines: one object a line, without the brackets around them."),
+        ),
+        "nested_archive": (
+            _("There is another archive inside of the archive."),
+            _("Unpack it and upload the table itself."),
+        ),
+        "empty_archive": (_("The archive holds no file."), _("Put the table into it.")),
+        "no_such_member": (
+            _("The archive holds no file named “%(member)s”."),
+            _("Choose one of its files."),
+        ),
+        "unsafe_archive": (
+            _("The archive holds links or names that lead out of it, or parts that overlap."),
+            _("Pack the table alone, or upload it as it is."),
+        ),
+        "encrypted_archive": (
+            _("The archive is locked with a password."),
+            _("Pack it again without one."),
+        ),
+        "too_many_members": (
+            _("The archive holds more than %(limit)s files."),
+            _("Pack only the table."),
+        ),
+        "damaged_parquet": (
+            _("The Parquet file is damaged or of a form that cannot be read."),
+            _("Write it again, or save it as CSV."),
+        ),
+        "damaged_spreadsheet": (
+            _("The spreadsheet is damaged or not of the form .xlsx."),
+            _("Save it again as .xlsx or CSV."),
+        ),
+        "unsafe_spreadsheet": (
+            _("The spreadsheet defines entities of its own, which no spreadsheet needs."),
+            _("Save it again with a spreadsheet program, or as CSV."),
+        ),
+        "spreadsheet_too_large": (
+            _("The spreadsheet holds more text than can be read at once."),
+            _("Save it as CSV and upload that."),
+        ),
+        "too_many_rows": (
+            _("The sheet has more than %(limit)s rows."),
+            _("Save it as CSV and upload that."),
+        ),
+        "no_such_sheet": (
+            _("There is no sheet named “%(sheet)s” with rows."),
+            _("Choose one of its sheets."),
+        ),
+        "raw_pruned": (
+            _("The file was deleted: files are kept for a while only."),
+            _("Upload it again."),
         ),
         "utf32": (_("The file is in UTF-32."), _("Save it as UTF-8.")),
         "unknown_encoding": (

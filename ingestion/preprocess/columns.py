@@ -27,6 +27,9 @@ def read(
     if not len(batch.line):
         empty = np.zeros(0, np.int64)
         return {name: Column(empty, []) for name in mapping}
+    if batch.cells is not None:
+        made = {index: _column(batch.cells[index]) for index in wanted}
+        return {name: made[index] for name, index in mapping.items()}
     text = pa.dictionary(pa.int32(), pa.string())
     table = pacsv.read_csv(
         io.BytesIO(batch.data),
@@ -50,13 +53,18 @@ def read(
     )
     if table.num_rows != len(batch.line):
         raise ValueError(f"{len(batch.line)} records were read as {table.num_rows} rows")
-    by_index: dict[int, Column] = {}
-    for index in wanted:
-        array = table.column(str(index)).combine_chunks()
-        by_index[index] = Column(
-            array.indices.to_numpy().astype(np.int64), array.dictionary.to_pylist()
-        )
+    by_index = {index: _coded(table.column(str(index)).combine_chunks()) for index in wanted}
     return {name: by_index[index] for name, index in mapping.items()}
+
+
+def _column(cells: Any) -> Column:
+    """Texts in a list or an array as a column."""
+    array = cells if isinstance(cells, pa.Array) else pa.array(cells, pa.string())
+    return _coded(array.dictionary_encode())
+
+
+def _coded(array: Any) -> Column:
+    return Column(array.indices.to_numpy().astype(np.int64), array.dictionary.to_pylist())
 
 
 def from_texts(rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> dict[str, Column]:

@@ -8,17 +8,21 @@ import codecs
 import csv
 import itertools
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 
 import charset_normalizer
+import orjson
 
-from ingestion.preprocess import reading, values
+from ingestion.preprocess import jsonlines, packing, reading, spreadsheet, values
 from ingestion.preprocess.faults import Unreadable
 
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = 1 << 20
 CHECKED = 64 << 20  # bytes that are checked to be UTF-8
 ROWS = 200
@@ -45,7 +49,6 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _KINDS = {
-    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"GIF8": "a picture",
@@ -55,7 +58,6 @@ _KINDS = {
     b"\xd0\xcf\x11\xe0": "an old spreadsheet",
     b"Rar!": "a RAR archive",
     b"7z\xbc\xaf": "a 7z archive",
-    b"PAR1": "a Parquet file",
     b"SQLite format 3": "a database",
     b"{\\rtf": "a text document",
 }
@@ -73,50 +75,169 @@ class Detected:
     header: list[str]
     rows: list[list[str]]
     problems: list[tuple[str, str]] = field(default_factory=list)
+    format: str = "csv"  # csv, jsonl, parquet or xlsx
+    members: list[str] = field(default_factory=list)  # tables in a zip archive
+    member: str = ""
+    sheets: list[str] = field(default_factory=list)
+    sheet: str = ""
+    lines: list[str] = field(default_factory=list)  # the first lines as they came
 
 
 def inspect(
-    path: Path, *, encoding: str = "", delimiter: str = "", has_header: bool | None = None
+    path: Path,
+    *,
+    encoding: str = "",
+    delimiter: str = "",
+    has_header: bool | None = None,
+    member: str = "",
+    sheet: str = "",
+    trusted: bool = False,
 ) -> Detected:
     """Look at a file; what is given is used instead of guessed. Raises Unreadable."""
     with path.open("rb") as file:
         packed = file.read(16)
     if not packed:
         raise Unreadable("empty_file")
-    head = next(reading.pieces(path, SAMPLE), b"")
-    if not head.strip():
+    compression = packing.kind_of(packed)
+    members = packing.members(path)
+    member = member or next(iter(members), "")
+    is_workbook = compression == "zip" and not members
+    head = b"" if is_workbook else next(packing.pieces(path, SAMPLE, member=member), b"")
+    if head.startswith(b"PAR1"):
+        found = _parquet(path, member)
+    elif is_workbook or head.startswith(packing.ZIP):
+        found = _workbook(path, member, sheet, has_header)
+    else:
+        if not head.strip():
+            raise Unreadable("empty_file")
+        _refuse_binary(head, encoding)
+        if compression and not trusted:
+            packing.probe(path, member=member)
+        found = _text(path, head, encoding, delimiter, has_header, member)
+    if len(found.header) > COLUMNS:
+        raise Unreadable("too_many_columns", columns=len(found.header), limit=COLUMNS)
+    return replace(
+        found,
+        compression="" if is_workbook else compression,
+        members=members,
+        member=member,
+        rows=[[cell[:500] for cell in row] for row in found.rows[:ROWS]],
+    )
+
+
+def _parquet(path: Path, member: str) -> Detected:
+    """Looked into by another process: the library for it is large, and the file a stranger's."""
+    with packing.unpacked(path, member=member) as bare:
+        command = [sys.executable, "-m", "ingestion.preprocess.parquet", str(bare), str(ROWS)]
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, capture_output=True, timeout=60, check=False, close_fds=True
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Unreadable("damaged_parquet") from error
+    if done.returncode or not done.stdout:
+        raise Unreadable("damaged_parquet")
+    answer = orjson.loads(done.stdout)
+    if "code" in answer:
+        raise Unreadable(answer["code"])
+    header = [" ".join(name.split()) for name in answer["header"]]
+    problems = _problems(header, answer["rows"], True, False)
+    return _table("parquet", header, answer["rows"], problems)
+
+
+def _workbook(path: Path, member: str, sheet: str, has_header: bool | None) -> Detected:
+    with packing.unpacked(path, member=member) as bare:
+        with packing.open_archive(bare) as archive:
+            if not packing.is_workbook(archive):
+                code = "nested_archive" if member else "not_a_table"
+                raise Unreadable(code, what="an archive")
+        sheets = spreadsheet.sheets(bare)
+        stream = spreadsheet.rows(bare, sheet=sheet)
+        rows = [row for _, row in itertools.islice(stream, ROWS + 1)]
+    if not rows:
         raise Unreadable("empty_file")
-    _refuse_binary(head, encoding)
-    found, sure = (encoding, True) if encoding else _encoding(path, head)
+    header_row = _looks_like_header(rows) if has_header is None else has_header
+    width = len(rows[0]) if header_row else max(map(len, rows))
+    rows = [row + [""] * (width - len(row)) for row in rows]
+    header, body = _split_header(rows, header_row)
+    problems = _problems(header, body, header_row, False)
+    found = _table("xlsx", header, body, problems)
+    return replace(
+        found, has_header=header_row, sheets=sheets, sheet=sheet or next(iter(sheets), "")
+    )
+
+
+def _table(
+    form: str, header: list[str], rows: list[list[str]], problems: list[tuple[str, str]]
+) -> Detected:
+    problems = [problem for problem in problems if problem[0] != "one_column"]
+    return Detected("", "utf-8", True, ",", True, header, rows, problems, form)
+
+
+def _split_header(rows: list[list[str]], header_row: bool) -> tuple[list[str], list[list[str]]]:
+    if header_row:
+        return [" ".join(name.split()) for name in rows[0]], rows[1:]
+    return [f"Column {i}" for i in range(1, len(rows[0]) + 1)], rows
+
+
+def _objects(lines: list[str]) -> tuple[list[str], list[list[str]]] | None:
+    """Columns and rows of JSON Lines; None when the first line is no object."""
+    values_: list[dict[str, object]] = []
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            values_.append(jsonlines.parse(line.encode()))
+        except (jsonlines.Broken, UnicodeEncodeError):
+            if not values_:
+                return None
+    header = jsonlines.names(values_)
+    return header, [[jsonlines.pick(v, name) for name in header] for v in values_[: ROWS + 1]]
+
+
+def _text(
+    path: Path,
+    head: bytes,
+    encoding: str,
+    delimiter: str,
+    has_header: bool | None,
+    member: str,
+) -> Detected:
+    found, sure = (encoding, True) if encoding else _encoding(path, head, member)
     text = _decode(head, found)
     sample = text.splitlines(keepends=True)
     cut_off = len(head) == SAMPLE
     if cut_off and len(sample) > 1:
         sample.pop()
+    start = text.lstrip()[:2_000]
+    if start.startswith("{") and (objects := _objects(sample)):
+        header, rows = objects
+        problems = _problems(header, rows, False, False)
+        table = _table("jsonl", header, rows, problems)
+        return replace(table, encoding=found, encoding_sure=sure, lines=_shown(sample))
+    if re.match(r"\[\s*\{", start):
+        raise Unreadable("json_array")
     delimiter = delimiter or _delimiter(sample)
     rows = _rows(sample, delimiter)
     if not rows:
         raise Unreadable("empty_file")
     header_row = _looks_like_header(rows) if has_header is None else has_header
-    width = len(rows[0])
-    if width > COLUMNS:
-        raise Unreadable("too_many_columns", columns=width, limit=COLUMNS)
-    header = (
-        [" ".join(name.split()) for name in rows[0]]
-        if header_row
-        else [f"Column {i}" for i in range(1, width + 1)]
-    )
-    body = rows[1:] if header_row else rows
+    header, body = _split_header(rows, header_row)
     return Detected(
-        reading.compression_of(packed),
+        "",
         found,
         sure,
         delimiter,
         header_row,
         header,
-        body[:ROWS],
+        body,
         _problems(header, body, header_row, cut_off),
+        lines=_shown(sample[1:] if header_row else sample),
     )
+
+
+def _shown(lines: list[str]) -> list[str]:
+    return [line.rstrip("\r\n")[:500] for line in lines[:ROWS]]
 
 
 def _refuse_binary(head: bytes, encoding: str) -> None:
@@ -146,7 +267,7 @@ def _wide(piece: bytes) -> str:
     return ""
 
 
-def _encoding(path: Path, head: bytes) -> tuple[str, bool]:
+def _encoding(path: Path, head: bytes, member: str) -> tuple[str, bool]:
     for mark, name in _BOMS:
         if head.startswith(mark):
             if not name:
@@ -154,7 +275,7 @@ def _encoding(path: Path, head: bytes) -> tuple[str, bool]:
             return name, True
     if name := _wide(head[:65_536]):
         return name, True
-    if bad := _first_not_utf8(path):
+    if bad := _first_not_utf8(path, member):
         guess = charset_normalizer.from_bytes(
             bad, cp_isolation=[name for name in ENCODINGS if not name.startswith("utf")]
         ).best()
@@ -162,14 +283,15 @@ def _encoding(path: Path, head: bytes) -> tuple[str, bool]:
     return "utf-8", True
 
 
-def _first_not_utf8(path: Path) -> bytes:
+def _first_not_utf8(path: Path, member: str) -> bytes:
     """Lines which are not ASCII, when the checked part is mostly not UTF-8; else nothing.
 
     A file that is UTF-8 but for a few broken lines stays UTF-8: those lines are quarantined.
     """
     other: list[bytes] = []
     broken = fine = 0
-    for part in itertools.islice(reading.pieces(path, reading.BLOCK), CHECKED // reading.BLOCK):
+    stream = packing.pieces(path, reading.BLOCK, member=member, trusted=True)
+    for part in itertools.islice(stream, CHECKED // reading.BLOCK):
         if part.isascii():
             continue
         for line in part.splitlines()[:-1] or [part]:

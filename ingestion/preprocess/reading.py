@@ -5,23 +5,17 @@ of 50 MB costs no more memory than a short one. A line that does not decode is a
 offset of the byte, never a question mark.
 """
 
-import gzip
-import lzma
-import zlib
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from ingestion.preprocess.faults import Fault, Unreadable, show
+from ingestion.preprocess import packing
+from ingestion.preprocess.faults import Fault, show
 
 BLOCK = 4 << 20
 LINE_LIMIT = 1 << 20
-UNPACKED_LIMIT = 16 << 30
-RATIO_LIMIT = 2000  # unpacked bytes per packed byte once past 64 MiB: no real table is that dull
 WIDE = ("utf-16", "utf-16-le", "utf-16-be")
-_MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ\x00": "xz"}
 
 
 @dataclass
@@ -34,42 +28,20 @@ class Block:
     last: bool = False
 
 
-def compression_of(head: bytes) -> str:
-    """`gz`, `xz` or an empty text, by the first bytes, whatever the file is called."""
-    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
-
-
-def open_unpacked(path: Path) -> BinaryIO:
-    """The file's content as bytes, unpacked while it is read."""
-    with path.open("rb") as file:
-        kind = compression_of(file.read(6))
-    if kind == "gz":
-        return cast(BinaryIO, gzip.open(path, "rb"))
-    if kind == "xz":
-        return cast(BinaryIO, lzma.open(path, "rb"))
-    return path.open("rb")
-
-
-def pieces(path: Path, size: int = BLOCK, limit: int = UNPACKED_LIMIT) -> Iterator[bytes]:
-    """Unpacked bytes in pieces of `size`. Raises Unreadable for a bomb or a damaged archive."""
-    packed, total = path.stat().st_size, 0
-    try:
-        with open_unpacked(path) as stream:
-            while piece := stream.read(size):
-                total += len(piece)
-                if total > limit or (total > 64 << 20 and total > packed * RATIO_LIMIT):
-                    raise Unreadable("too_much_unpacked", gigabytes=round(limit / (1 << 30)))
-                yield piece
-    except (gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error) as error:
-        raise Unreadable("damaged_archive") from error
-
-
-def blocks(path: Path, *, encoding: str = "utf-8", size: int | None = None) -> Iterator[Block]:
+def blocks(
+    path: Path,
+    *,
+    encoding: str = "utf-8",
+    size: int | None = None,
+    member: str = "",
+    trusted: bool = False,
+) -> Iterator[Block]:
     """The file as blocks of whole lines; the same file gives the same blocks every time."""
     size = size or BLOCK
     line, skipped, carry, dropped = 1, 0, b"", b""
     faults: list[Fault] = []
-    for text, final in _unix_lines(path, encoding, size):
+    stream = packing.pieces(path, size, member=member, trusted=trusted)
+    for text, final in _unix_lines(stream, encoding):
         data = carry + text
         if dropped:
             cut = data.find(b"\n")
@@ -99,11 +71,11 @@ def blocks(path: Path, *, encoding: str = "utf-8", size: int | None = None) -> I
             yield block
 
 
-def _unix_lines(path: Path, encoding: str, size: int) -> Iterator[tuple[bytes, bool]]:
+def _unix_lines(stream: Iterator[bytes], encoding: str) -> Iterator[tuple[bytes, bool]]:
     """Pieces with CRLF and CR turned into LF, and whether this is the last one."""
     decoder = getincrementaldecoder(encoding)("replace") if encoding in WIDE else None
     held, first = b"", True
-    for piece in pieces(path, size):
+    for piece in stream:
         text = decoder.decode(piece).encode() if decoder else piece
         if first:
             text, first = text.removeprefix(b"\xef\xbb\xbf"), False

@@ -6,9 +6,10 @@ given up and reading begins again at the next one: an unterminated quote swallow
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,9 @@ class Batch:
         Ints  # offset of each good record in `data`, and the end: one more than there are records
     )
     faults: list[Fault]
+    # What comes from other formats: texts by column instead of `data`, and how each row looked.
+    cells: Mapping[int, Any] | None = None
+    raws: Sequence[str] | None = None
 
     @property
     def received(self) -> int:
@@ -39,7 +43,29 @@ class Batch:
 
     def raw(self, index: int) -> str:
         """The text of one good record."""
+        if self.raws is not None:
+            return self.raws[index]
         return show(self.data[self.start[index] : self.start[index + 1]])
+
+    def part(self, first: int, last: int) -> "Batch":
+        """The records `first` to before `last`, counting good and broken ones in file order."""
+        lines = np.sort(np.concatenate([self.line, [fault.line for fault in self.faults]]))
+        low = int(lines[first]) if first < len(lines) else None
+        high = int(lines[last]) if last < len(lines) else None
+        a = len(self.line) if low is None else int(np.searchsorted(self.line, low))
+        b = len(self.line) if high is None else int(np.searchsorted(self.line, high))
+        faults = [
+            fault
+            for fault in self.faults
+            if low is not None and fault.line >= low and (high is None or fault.line < high)
+        ]
+        if self.cells is not None:
+            cells = {index: cell[a:b] for index, cell in self.cells.items()}
+            raws = None if self.raws is None else self.raws[a:b]
+            return Batch(b"", self.line[a:b], self.start, faults, cells, raws)
+        start = self.start[a : b + 1]
+        data = self.data[int(start[0]) : int(start[-1])]
+        return Batch(data, self.line[a:b], start - start[0], faults)
 
 
 class Grammar:
@@ -67,11 +93,14 @@ def scan(
     columns: int,
     header: bool,
     block: int | None = None,
+    member: str = "",
+    trusted: bool = False,
 ) -> Iterator[Batch]:
     """Batches of one block each; the same file gives the same batches every time."""
     grammar, skip_first, left = Grammar(delimiter), header, b""
     left_line = 1
-    for part in reading.blocks(path, encoding=encoding, size=block):
+    parts = reading.blocks(path, encoding=encoding, size=block, member=member, trusted=trusted)
+    for part in parts:
         data = left + part.data
         first_line = left_line if left else part.first_line
         batch, left, left_line = split(
@@ -95,17 +124,8 @@ def skip(batches: Iterator[Batch], records: int) -> Iterator[Batch]:
         if records >= batch.received:
             records -= batch.received
             continue
-        if records:
-            lines = np.sort(np.concatenate([batch.line, [f.line for f in batch.faults]]))
-            border = lines[records]
-            keep = int(np.searchsorted(batch.line, border))
-            batch.start = batch.start[keep:]
-            batch.line = batch.line[keep:]
-            batch.faults = [fault for fault in batch.faults if fault.line >= border]
-            records = 0
-            batch.data = batch.data[int(batch.start[0]) :]
-            batch.start = batch.start - batch.start[0]
-        yield batch
+        yield batch.part(records, batch.received) if records else batch
+        records = 0
 
 
 def split(

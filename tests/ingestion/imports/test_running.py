@@ -335,13 +335,10 @@ def test_a_worker_that_fell_behind_another_writes_nothing(bring, monkeypatch) ->
     assert OrderLine.objects.count() == 0
 
 
-def test_the_uploaded_copy_goes_once_its_rows_are_stored(
-    bring, django_capture_on_commit_callbacks
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        record = bring(SMALL)
+def test_the_uploaded_copy_is_kept_so_that_cleaning_can_run_on_it_again(bring) -> None:
+    record = bring(SMALL)
     assert record.state == "done"
-    assert not (Path(settings.MEDIA_ROOT) / record.path).exists()
+    assert (Path(settings.MEDIA_ROOT) / record.path).read_bytes() == SMALL
 
 
 def test_a_vanished_file_is_told(bring) -> None:

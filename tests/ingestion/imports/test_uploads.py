@@ -33,7 +33,7 @@ def kept_files() -> list[Path]:
         (b"", "empty_file", "The file is empty"),
         (b"\n\n", "empty_file", "The file is empty"),
         (b"\x89PNG\r\n\x1a\n...", "not_a_table", "a picture"),
-        (b"PK\x03\x04...", "not_a_table", "spreadsheet"),
+        (b"PK\x03\x04...", "damaged_archive", "damaged"),
         (bytes(range(1, 256)) * 40, "not_a_table", "not text"),
         (b"<html><body>", "not_a_table", "web page"),
         (b"\x1f\x8b\x08broken", "damaged_archive", "damaged"),
@@ -169,12 +169,13 @@ def test_refused_lines_come_back_as_a_csv_that_no_spreadsheet_runs(bring) -> Non
     )
     text = b"".join(rejects.as_csv(import_job=record)).decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text)))
-    assert rows[0] == ["line", "field", "reason", "remedy", "raw"]
-    assert [row[4] for row in rows[1:]] == [
-        "'=cmd|'/c calc'!A1,A,x,2011-01-05,3",
-        "'@SUM(1),A,x,2011-01-05,3",
-        "'-5+cmd,A,x,2011-01-05,3",
-        "7,A,x,2011-01-05,3",
+    lead = ["import", "line", "field", "reason", "remedy", "raw"]
+    assert rows[0] == [*lead, "order", "sku", "qty", "date", "price"]
+    assert [row[5:] for row in rows[1:]] == [
+        ["'=cmd|'/c calc'!A1,A,x,2011-01-05,3", "'=cmd|'/c calc'!A1", "A", "x", "2011-01-05", "3"],
+        ["'@SUM(1),A,x,2011-01-05,3", "'@SUM(1)", "A", "x", "2011-01-05", "3"],
+        ["'-5+cmd,A,x,2011-01-05,3", "'-5+cmd", "A", "x", "2011-01-05", "3"],
+        ["7,A,x,2011-01-05,3", "7", "A", "x", "2011-01-05", "3"],
     ]
     assert OrderLine.objects.count() == 0
 

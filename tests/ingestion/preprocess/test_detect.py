@@ -26,7 +26,7 @@ def inspect(tmp_path: Path):
         (b"", "empty_file"),
         (b"  \n\n", "empty_file"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "not_a_table"),
-        (b"PK\x03\x04 spreadsheet", "not_a_table"),
+        (b"PK\x03\x04 spreadsheet", "damaged_archive"),
         (b"<!DOCTYPE html><html></html>", "not_a_table"),
         (b"MZ\x90\x00", "not_a_table"),
         (bytes(range(1, 256)) * 40, "not_a_table"),

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.preprocess import reading, records
+from ingestion.preprocess import packing, records
+from ingestion.preprocess.faults import Unreadable
 
 ROWS = b"a,b,c\n" + b"".join(b"%d,x,%d\n" % (n, n * 2) for n in range(2, 9))
 BLOCKS = [None, 16, 7, 1]
@@ -123,8 +124,8 @@ def test_the_same_records_can_be_left_out_again(tmp_path: Path) -> None:
 def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.gz"
     path.write_bytes(b"\x1f\x8b\x08\x00" + b"nonsense" * 20)
-    with pytest.raises(reading.Unreadable) as refused:
-        list(reading.pieces(path))
+    with pytest.raises(Unreadable) as refused:
+        list(packing.pieces(path))
     assert refused.value.code == "damaged_archive"
 
 
@@ -160,8 +161,8 @@ def test_whatever_a_csv_writer_writes_is_read_back_row_for_row(
 def test_an_archive_that_unpacks_to_far_more_than_a_table_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xz"
     path.write_bytes(lzma.compress(b"1,2\n" * 20_000_000, preset=0))
-    with pytest.raises(reading.Unreadable) as refused:
-        sum(len(piece) for piece in reading.pieces(path))
+    with pytest.raises(Unreadable) as refused:
+        sum(len(piece) for piece in packing.pieces(path))
     assert refused.value.code == "too_much_unpacked"
 
 
@@ -169,6 +170,6 @@ def test_no_more_than_the_limit_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "long.gz"
     path.write_bytes(gzip.compress(b"1,2\n" * 1_000_000))
     seen: list[int] = []
-    with pytest.raises(reading.Unreadable):
-        seen.extend(len(p) for p in reading.pieces(path, size=65_536, limit=1_000_000))
+    with pytest.raises(Unreadable):
+        seen.extend(len(p) for p in packing.pieces(path, size=65_536, limit=1_000_000))
     assert sum(seen) <= 1_000_000
