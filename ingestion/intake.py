@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from ingestion import catalogue, consent, events, orders
+from ingestion.events import clock
 from ingestion.identity import identify
 from ingestion.preprocess import codes, countries, titles, values
 from marketing.core.errors import Invalid
@@ -330,25 +332,115 @@ def _line(body: Any, number: int) -> orders.Line:
     return line
 
 
-EVENT_FIELDS = ("type", "at", "message_id", "external_id", "email", "anonymous_id", "properties")
+EVENT_FIELDS = (
+    "type",
+    "at",
+    "sent_at",
+    "message_id",
+    "external_id",
+    "email",
+    "phone",
+    "anonymous_id",
+    "device_id",
+    "properties",
+    "context",
+)
+_EVENT_NAMES = frozenset(EVENT_FIELDS)
 
 
-def event(body: Any, *, now: datetime) -> events.Incoming:
-    """An event. Without `at` it happened now; without `message_id` its content is its name."""
-    body = _object(body, EVENT_FIELDS)
-    made = events.Incoming(
-        type=_text(body, "type", 100, required=True),
-        at=_moment(body, "at", now=now) or now,
-        message_id=_text(body, "message_id", 100),
-        external_id=_text(body, "external_id", 100),
-        email=_email(body),
-        anonymous_id=_text(body, "anonymous_id", 100),
-        properties=_dict(body, "properties"),
-    )
-    if not (made.external_id or made.email or made.anonymous_id):
+def event(body: Any, *, now: datetime, small: bool = False) -> events.Incoming:
+    """An event. Without `at` it happened now; without `message_id` its content is its name.
+
+    `small` says that the whole body it came in holds no more than one event may, and no zero byte,
+    so that nothing in it has to be measured.
+    """
+    if body.__class__ is not dict or not body.keys() <= _EVENT_NAMES:
+        body = _object(body, EVENT_FIELDS)
+    stamp = _stamp(body, "at")
+    at, flags = now, ""
+    if stamp:
+        at, flags = clock.correct(
+            timestamp=_when(body, "at"),
+            sent_at=_when(body, "sent_at") if "sent_at" in body else None,
+            received_at=now,
+        )
+    external, anonymous = _plain(body, "external_id"), _plain(body, "anonymous_id")
+    email = _address(body["email"]) if body.get("email").__class__ is str else _email(body)
+    phone = _phone(body) if "phone" in body else ""
+    device = _plain(body, "device_id") if "device_id" in body else ""
+    if not (external or email or phone or anonymous or device):
         raise _wrong(
             "external_id",
-            _("Give an external_id, an e-mail address or an anonymous_id."),
+            _("Give an external_id, an e-mail address, a phone number or an anonymous_id."),
             "no_person",
         )
+    kind = _plain(body, "type")
+    if not kind:
+        raise _wrong("type", _("This may not be empty."), "missing")
+    made = events.Incoming(
+        kind,
+        at,
+        _plain(body, "message_id"),
+        None,
+        external,
+        email,
+        anonymous,
+        _inner(body, "properties", small),
+        phone=phone,
+        device_id=device,
+        context=_inner(body, "context", small) if "context" in body else events.NOTHING,
+        stamp=stamp,
+        flags=flags,
+    )
+    if not small and len(orjson.dumps(body)) > events.EVENT_LIMIT:
+        raise _wrong("", _("This event is larger than 32 KB."), "too_large")
     return made
+
+
+def _plain(body: Body, name: str) -> str:
+    value = body.get(name)
+    if value.__class__ is str and len(value) <= 100 and "\0" not in value:
+        return value.strip()
+    return _text(body, name, 100)
+
+
+def _stamp(body: Body, name: str) -> str:
+    value = body.get(name)
+    return value.strip() if value.__class__ is str else _text(body, name, 60)
+
+
+def _when(body: Body, name: str) -> datetime | None:
+    """A moment as the sender's clock has it."""
+    try:
+        found = datetime.fromisoformat(body[name].strip())
+    except (ValueError, AttributeError, KeyError):
+        found = None
+    if found is not None and found.tzinfo is UTC:
+        return found
+    text = _text(body, name, 60)
+    if not text:
+        return None
+    if found is None:
+        raise _wrong(name, _("Write the time as 2026-01-31T09:30:00Z."), "not_a_date")
+    if found.tzinfo is None:
+        raise _wrong(name, _("The time needs its zone: end it with Z or +02:00."), "no_zone")
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        raise _wrong(name, _("The time lies before 1970."), "date_too_old") from None
+
+
+@lru_cache(maxsize=20_000)
+def _known_address(text: str) -> tuple[str, str]:
+    return values.email(text)
+
+
+def _address(text: str) -> str:
+    if len(text) > 254 or "\0" in text:
+        return _email({"email": text})
+    return _checked("email", _known_address(text), _("This is not an e-mail address."))
+
+
+def _inner(body: Body, name: str, small: bool) -> Mapping[str, Any]:
+    value = body.get(name)
+    return value if small and value.__class__ is dict else _dict(body, name)

@@ -1,6 +1,6 @@
 """One object or many: reading a body item by item, and answering the same way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
@@ -59,7 +59,7 @@ def error_of(fault: Invalid) -> dict[str, Any]:
     }
 
 
-def refuse_single(result: dict[str, Any]) -> None:
+def refuse_single(result: Mapping[str, Any]) -> None:
     """Turn the result of a lone object into a refusal, if it is one."""
     error = result.get("error")
     if not error:
@@ -68,9 +68,14 @@ def refuse_single(result: dict[str, Any]) -> None:
     raise kind(error["message"], code=error["code"], field=error["field"], remedy=error["remedy"])
 
 
-def answer(results: list[dict[str, Any]]) -> Response:
+def answer(results: Sequence[Mapping[str, Any]]) -> Response:
     """Results item by item, with counts by status."""
+    return Response(counted(results))
+
+
+def counted(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The body of such an answer."""
     counts: dict[str, int] = {}
     for result in results:
         counts[result["status"]] = counts.get(result["status"], 0) + 1
-    return Response({"received": len(results), "counts": counts, "results": results})
+    return {"received": len(results), "counts": counts, "results": results}

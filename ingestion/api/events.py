@@ -1,17 +1,33 @@
-"""Events for integrators."""
+"""Events for integrators: read by the REST framework's views, written past it.
 
+Programs send events all day, so a POST with an API key is answered by a plain function: it knows
+the key for seconds, reads the body once, and writes one statement. The framework's view describes
+both to the API document, and serves people who are signed in.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
+import orjson
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion import events, intake
 from ingestion.api import batches, shapes
+from ingestion.events import bodies, refusals
 from ingestion.models import Event
-from marketing.core.api import View
+from marketing.core import passing
+from marketing.core.api import View, answer_error
+from marketing.core.errors import Invalid, Refused
+
+_NUL = b"\\u0000"
 
 
 def body_of(row: Event) -> dict[str, Any]:
@@ -23,13 +39,28 @@ def body_of(row: Event) -> dict[str, Any]:
         "anonymous_id": row.anonymous_id,
         "type": row.type,
         "properties": row.properties,
+        "context": row.context or {},
         "source": row.source,
         "message_id": row.message_id,
+        "flags": row.flags.split(",") if row.flags else [],
     }
 
 
 class EventList(View):
     scope_noun = "events"
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
+        framed = super().as_view(**initkwargs)
+
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            plain = request.method == "POST" and "HTTP_IDEMPOTENCY_KEY" not in request.META
+            if plain and "HTTP_AUTHORIZATION" in request.META:
+                return receive(request)
+            return framed(request, *args, **kwargs)
+
+        answer.__dict__.update(framed.__dict__)  # the API document is read from these
+        return csrf_exempt(answer)
 
     @extend_schema(
         operation_id="events_list",
@@ -53,25 +84,89 @@ class EventList(View):
         operation_id="events_write", request=shapes.EventIn(many=True), responses=shapes.BatchOut
     )
     def post(self, request: Request) -> Response:
-        """Store one event or up to 1,000, each once by its message_id, before the answer."""
-        now = timezone.now()
-        items, many = batches.items_of(request.data)
-        good, results = batches.read_all(items, lambda item: intake.event(item, now=now))
-        if not many:
-            batches.refuse_single(results[0])
-        outcomes = events.record(batch=list(good.values()), source=batches.SOURCE, now=now)
-        for index, outcome in zip(good, outcomes, strict=True):
-            results[index]["status"] = outcome
-            if good[index].message_id:
-                results[index]["message_id"] = good[index].message_id
-            if outcome == events.CONFLICT:
-                results[index]["error"] = {
-                    "code": "conflict",
-                    "message": _("This message_id was used for another event; nothing was stored."),
-                    "field": "message_id",
-                    "remedy": _("Give every event a message_id of its own."),
-                }
-        if many:
-            return batches.answer(results)
-        batches.refuse_single(results[0])
-        return Response(results[0], status=201 if results[0]["status"] == events.STORED else 200)
+        """Take one event or up to 1,000, each once by its message_id.
+
+        What is answered as stored is durable; it stands on the person's page within seconds. A
+        body is at most 500 KB, plain or gzipped, and an event 32 KB.
+        """
+        status, answer = take(request.data, now=timezone.now())
+        return Response(answer, status=status)
+
+
+def receive(request: HttpRequest) -> HttpResponse:
+    """A POST with an API key."""
+    try:
+        passing.admit(request.META["HTTP_AUTHORIZATION"], scope="events:write")
+        bodies.require_json(request)
+        body = bodies.read(request)
+        status, answer = take(
+            bodies.parse(body),
+            now=timezone.now(),
+            small=len(body) <= events.EVENT_LIMIT and _NUL not in body,
+        )
+    except (Refused, APIException, OperationalError, InterfaceError) as error:
+        return _refused(error)
+    return HttpResponse(orjson.dumps(answer), content_type="application/json", status=status)
+
+
+def _refused(error: Exception) -> HttpResponse:
+    if isinstance(error, InterfaceError):
+        error = OperationalError(str(error))
+    if getattr(error, "status_code", 0) == 401:
+        error.auth_header = 'Bearer realm="api"'  # type: ignore[attr-defined]
+    found = answer_error(error, {})
+    assert found is not None
+    headers = {name: value for name, value in found.headers.items() if name != "Content-Type"}
+    return HttpResponse(
+        orjson.dumps(found.data, default=str),
+        content_type="application/json",
+        status=found.status_code,
+        headers=headers,
+    )
+
+
+def take(body: Any, *, now: datetime, small: bool = False) -> tuple[int, dict[str, Any]]:
+    """The status and the answer for a parsed body. A lone event that is not taken raises."""
+    items, many = batches.items_of(body)
+    good: dict[int, events.Incoming] = {}
+    faults: dict[int, Invalid] = {}
+    read = intake.event
+    for index, item in enumerate(items):
+        try:
+            good[index] = read(item, now=now, small=small)
+        except Invalid as fault:
+            faults[index] = fault
+    told = events.accept(
+        batch=list(good.values()),
+        source=batches.SOURCE,
+        door="api",
+        now=now,
+        rejected=[refusals.reject(items[index], fault) for index, fault in faults.items()],
+    )
+    outcomes = dict(zip(good, told, strict=True))
+    results = [
+        _result(index, outcomes.get(index), good.get(index), faults.get(index))
+        for index in range(len(items))
+    ]
+    if many:
+        return 200, batches.counted(results)
+    batches.refuse_single(results[0])
+    return (201 if results[0]["status"] == events.STORED else 200), results[0]
+
+
+def _result(
+    index: int, outcome: str | None, event: events.Incoming | None, fault: Invalid | None
+) -> Mapping[str, Any]:
+    if fault is not None:
+        return {"index": index, "status": "invalid", "error": batches.error_of(fault)}
+    result: dict[str, Any] = {"index": index, "status": outcome}
+    if event is not None and event.message_id:
+        result["message_id"] = event.message_id
+    if outcome == events.CONFLICT:
+        result["error"] = {
+            "code": "conflict",
+            "message": refusals.conflict_message(),
+            "field": "message_id",
+            "remedy": refusals.conflict_remedy(),
+        }
+    return result

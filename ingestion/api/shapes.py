@@ -118,11 +118,17 @@ class OrderOut(serializers.Serializer):
 class EventIn(serializers.Serializer):
     type = serializers.CharField(max_length=100)
     at = serializers.DateTimeField(required=False)
+    sent_at = serializers.DateTimeField(
+        required=False, help_text="When the sender's clock sent it; its error is taken off `at`."
+    )
     message_id = serializers.CharField(max_length=100, required=False)
     external_id = serializers.CharField(max_length=100, required=False)
     email = serializers.EmailField(required=False)
+    phone = serializers.CharField(max_length=30, required=False)
     anonymous_id = serializers.CharField(max_length=100, required=False)
+    device_id = serializers.CharField(max_length=100, required=False)
     properties = serializers.DictField(required=False)
+    context = serializers.DictField(required=False)
 
 
 class EventOut(serializers.Serializer):
@@ -133,8 +139,10 @@ class EventOut(serializers.Serializer):
     anonymous_id = serializers.CharField()
     type = serializers.CharField()
     properties = serializers.DictField()
+    context = serializers.DictField()  # type: ignore[assignment]
     source = serializers.CharField()  # type: ignore[assignment]
     message_id = serializers.CharField()
+    flags = serializers.ListField(child=serializers.CharField())
 
 
 class ItemError(serializers.Serializer):

@@ -20,7 +20,14 @@ by its content.
 
 from ingestion.events.draining import drain
 from ingestion.events.inbox import accept, waiting
-from ingestion.events.incoming import CONFLICT, DUPLICATE, STORED, Incoming
+from ingestion.events.incoming import (
+    CONFLICT,
+    DUPLICATE,
+    EVENT_LIMIT,
+    NOTHING,
+    STORED,
+    Incoming,
+)
 from ingestion.events.partitions import ensure_months
 from ingestion.events.recording import record
 from ingestion.events.refusals import Rejected
@@ -31,6 +38,8 @@ __all__ = [
     "COLUMNS",
     "CONFLICT",
     "DUPLICATE",
+    "EVENT_LIMIT",
+    "NOTHING",
     "STORED",
     "Incoming",
     "Ledger",

@@ -144,6 +144,25 @@ def create_key(
     return key, secret
 
 
+def find_key(*, secret: str, now: datetime) -> ApiKey | None:
+    """The key with this secret text, if it may be used now."""
+    pieces = secret.split("_", 2)
+    if len(pieces) != 3 or pieces[0] != "pk":
+        return None
+    key = ApiKey.objects.select_related("created_by").filter(prefix=pieces[1]).first()
+    if (
+        key is None
+        or not hmac.compare_digest(key.digest, _digest(secret))
+        or key.revoked_at is not None
+        or (key.expires_at is not None and key.expires_at <= now)
+        or (key.created_by is not None and not key.created_by.is_active)
+    ):
+        return None
+    if key.last_used_at is None or now - key.last_used_at > USED_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    return key
+
+
 class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer pk_…`. `request.auth` is the ApiKey, `request.user` its maker."""
 
@@ -154,21 +173,9 @@ class KeyAuthentication(BaseAuthentication):
         if not parts or parts[0].lower() != self.keyword:
             return None
         secret = parts[1].decode("ascii", "replace") if len(parts) == 2 else ""
-        pieces = secret.split("_", 2)
-        key = None
-        if len(pieces) == 3 and pieces[0] == "pk":
-            key = ApiKey.objects.select_related("created_by").filter(prefix=pieces[1]).first()
-        now = timezone.now()
-        if (
-            key is None
-            or not hmac.compare_digest(key.digest, _digest(secret))
-            or key.revoked_at is not None
-            or (key.expires_at is not None and key.expires_at <= now)
-            or (key.created_by is not None and not key.created_by.is_active)
-        ):
+        key = find_key(secret=secret, now=timezone.now())
+        if key is None:
             raise AuthenticationFailed(_("This API key is not valid or was revoked."))
-        if key.last_used_at is None or now - key.last_used_at > USED_EVERY:
-            ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
         return key.created_by, key
 
     def authenticate_header(self, request: Request) -> str:

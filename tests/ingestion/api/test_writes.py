@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from ingestion import events
 from ingestion.models import (
     Consent,
     Customer,
@@ -216,6 +217,7 @@ def test_events_are_answered_one_by_one(api) -> None:
     ]
     answer = api.post("/api/v1/events/", batch)
     assert statuses(answer) == ["duplicate", "conflict", "stored", "invalid", "invalid"]
+    events.drain()
     assert Event.objects.count() == 2
     found = api.get("/api/v1/events/?customer=7&type=view&limit=1").json()
     assert (found["data"][0]["message_id"], found["next"] is None) == ("m2", False)
@@ -234,6 +236,8 @@ def test_a_thousand_events_take_a_handful_of_questions(api, django_assert_max_nu
     with django_assert_max_num_queries(30):
         answer = api.post("/api/v1/events/", batch)
     assert answer.json()["counts"] == {"stored": 1000}
+    with django_assert_max_num_queries(40):
+        assert events.drain() == 1000
     assert Customer.objects.count() == 50
 
 

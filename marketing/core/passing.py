@@ -1,0 +1,88 @@
+"""Letting programs in where they come often: keys remembered for seconds, requests counted here.
+
+Both are held by each web process for itself, so that a request costs no question to the database
+or the cache and goes on while the cache is down. A revoked key is refused within four seconds; a
+limit holds for each process.
+"""
+
+import hashlib
+import time
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
+
+from marketing.core import auth
+from marketing.core.models import ApiKey
+
+REMEMBERED = 4.0  # seconds
+KEPT = 10_000
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_keys: dict[bytes, tuple[float, ApiKey]] = {}
+_buckets: dict[str, tuple[float, float]] = {}
+_rate: tuple[str, float, float] = ("", 1.0, 1.0)
+
+
+def admit(header: str, *, scope: str) -> ApiKey:
+    """The key named in an Authorization header; it must hold the scope and be within its rate.
+
+    Raises AuthenticationFailed, PermissionDenied or Throttled.
+    """
+    word, _space, secret = header.strip().partition(" ")
+    key = _known(secret.strip()) if word.lower() == "bearer" else None
+    if key is None:
+        raise AuthenticationFailed(_("This API key is not valid or was revoked."))
+    if scope not in key.scopes:
+        raise PermissionDenied
+    seconds = wait(key.prefix)
+    if seconds:
+        raise Throttled(wait=seconds)
+    return key
+
+
+def forget() -> None:
+    """Know no key and no count any more."""
+    _keys.clear()
+    _buckets.clear()
+
+
+def _known(secret: str) -> ApiKey | None:
+    mark = hashlib.sha256(secret.encode()).digest()
+    clock = time.monotonic()
+    kept = _keys.get(mark)
+    if kept is not None and kept[0] > clock:
+        return kept[1]
+    key = auth.find_key(secret=secret, now=timezone.now())
+    if key is None:
+        _keys.pop(mark, None)
+        return None
+    if len(_keys) >= KEPT:
+        _keys.clear()
+    _keys[mark] = (clock + REMEMBERED, key)
+    return key
+
+
+def wait(name: str) -> float:
+    """0 and one request counted, or in how many seconds to come again."""
+    size, rate = _limits()
+    clock = time.monotonic()
+    tokens, at = _buckets.get(name, (size, clock))
+    tokens = min(size, tokens + (clock - at) * rate)
+    if tokens < 1:
+        _buckets[name] = (tokens, clock)
+        return (1 - tokens) / rate
+    if len(_buckets) >= KEPT:
+        _buckets.clear()
+    _buckets[name] = (tokens - 1, clock)
+    return 0.0
+
+
+def _limits() -> tuple[float, float]:
+    """How many requests may come at once, and how many a second after that."""
+    global _rate
+    text = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]["key"]
+    if text != _rate[0]:
+        number, _slash, period = text.partition("/")
+        _rate = (text, float(number), float(number) / _SECONDS[period[0]])
+    return _rate[1], _rate[2]
