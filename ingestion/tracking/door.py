@@ -17,14 +17,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from ingestion.tracking import bodies, keys, limits, storing
+from ingestion.events import bodies
+from ingestion.tracking import keys, limits, storing
 from marketing.core.api import error_body
 from marketing.core.errors import Invalid, Refused, TooLarge
 
 logger = logging.getLogger(__name__)
 
-BATCH_BYTES = 500 * 1024
-BATCH_LIMIT = 2_500
 # The long names of the protocol and the short ones that browsers' libraries use.
 CALLS = {
     **{name: name for name in ("identify", "track", "page", "screen", "group", "alias", "batch")},
@@ -105,7 +104,7 @@ def _take(request: HttpRequest, call: str) -> dict[str, Any]:
         raise _NotHere(_("There is no such call."), code="not_found")
     if request.method != "POST":
         raise _NotSo(_("Send calls by POST."), code="method_not_allowed")
-    body = bodies.read(request, limit=BATCH_BYTES)
+    body = _body(request)
     if not isinstance(body, dict):
         raise Refused(_("Send a JSON object."), code="not_an_object")
     source = _source(request, body)
@@ -126,6 +125,13 @@ def _take(request: HttpRequest, call: str) -> dict[str, Any]:
     )
 
 
+def _body(request: HttpRequest) -> Any:
+    # Beacons send text and some clients a form's type, so what a body says it is does not count.
+    if not request.META.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in request.META:
+        return bodies.parse(b"")
+    return bodies.parse(bodies.read(request))
+
+
 def _messages(body: Mapping[str, Any], kind: str) -> list[Any]:
     if kind != "batch":
         return [{name: value for name, value in body.items() if name != "writeKey"}]
@@ -134,10 +140,10 @@ def _messages(body: Mapping[str, Any], kind: str) -> list[Any]:
         raise Invalid(
             _("A batch is a list of calls under the name batch."), code="bad_batch", field="batch"
         )
-    if len(found) > BATCH_LIMIT:
+    if len(found) > bodies.ITEMS_LIMIT:
         raise TooLarge(
             _("%(n)d calls came; one batch takes at most %(max)d. Nothing was stored.")
-            % {"n": len(found), "max": BATCH_LIMIT},
+            % {"n": len(found), "max": bodies.ITEMS_LIMIT},
             code="too_many_items",
             field="batch",
             remedy=_("Send them in several batches."),
