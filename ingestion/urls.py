@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from ingestion.api.consents import ConsentList
 from ingestion.api.customers import CustomerDetail, CustomerList
 from ingestion.api.events import EventList
 from ingestion.api.imports import ImportDetail, ImportList, ImportRejects
@@ -38,6 +39,7 @@ api: list = [
     path("products/<path:sku>/", ProductDetail.as_view(), name="product-detail"),
     path("orders/", OrderList.as_view(), name="order-list"),
     path("orders/<path:external_id>/", OrderDetail.as_view(), name="order-detail"),
+    path("consents/", ConsentList.as_view(), name="consent-list"),
     path("events/", EventList.as_view(), name="event-list"),
     path("imports/", ImportList.as_view(), name="import-list"),
     path("imports/<uuid:public_id>/", ImportDetail.as_view(), name="import-detail"),

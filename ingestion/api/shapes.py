@@ -145,6 +145,37 @@ class EventOut(serializers.Serializer):
     flags = serializers.ListField(child=serializers.CharField())
 
 
+class ConsentIn(serializers.Serializer):
+    external_id = serializers.CharField(max_length=100, required=False)
+    email = serializers.EmailField(max_length=254, required=False)
+    phone = serializers.CharField(max_length=30, required=False)
+    channel = serializers.ChoiceField(choices=["email", "sms", "push"], default="email")
+    purpose = serializers.CharField(max_length=20, default="marketing")
+    granted = serializers.BooleanField()
+    at = serializers.DateTimeField(required=False)
+    expires_at = serializers.DateTimeField(required=False)
+    method = serializers.CharField(max_length=20, default="api")
+    text_version = serializers.IntegerField(required=False)
+    text_language = serializers.CharField(max_length=10, required=False)
+    source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]
+    proof = serializers.DictField(required=False)
+
+
+class ConsentOut(serializers.Serializer):
+    id = serializers.IntegerField()
+    customer = serializers.CharField(allow_null=True)
+    channel = serializers.CharField()
+    purpose = serializers.CharField()
+    granted = serializers.BooleanField()
+    at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    method = serializers.CharField()
+    text_version = serializers.IntegerField(allow_null=True)
+    source = serializers.CharField()  # type: ignore[assignment]
+    proof = serializers.DictField()
+    current = serializers.BooleanField()
+
+
 class ItemError(serializers.Serializer):
     code = serializers.CharField()
     message = serializers.CharField()

@@ -6,6 +6,7 @@ A plain view without the REST framework: it is asked more often than anything el
 import base64
 import binascii
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
 from ingestion.events import bodies
-from ingestion.tracking import keys, limits, storing
+from ingestion.tracking import keys, storing
+from marketing.core import passing
 from marketing.core.api import error_body
 from marketing.core.errors import Invalid, Refused, TooLarge
 
@@ -108,12 +110,12 @@ def _take(request: HttpRequest, call: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refused(_("Send a JSON object."), code="not_an_object")
     source = _source(request, body)
-    seconds = limits.wait(source.source_id)
-    if seconds:
+    rate = float(settings.TRACKING_RATE)
+    if seconds := passing.wait(f"source:{source.source_id}", limits=(rate, rate)):
         raise TooOften(
             _("Too many requests from this source; nothing was stored."),
             code="too_many_requests",
-            remedy=str(seconds),
+            remedy=str(math.ceil(seconds)),
         )
     return storing.store(
         messages=_messages(body, kind),

@@ -63,9 +63,12 @@ def _known(secret: str) -> ApiKey | None:
     return key
 
 
-def wait(name: str) -> float:
-    """0 and one request counted, or in how many seconds to come again."""
-    size, rate = _limits()
+def wait(name: str, *, limits: tuple[float, float] | None = None) -> float:
+    """0 and one request counted, or in how many seconds to come again.
+
+    `limits`: how many may come at once and how many a second after that; else those of API keys.
+    """
+    size, rate = limits or _limits()
     clock = time.monotonic()
     tokens, at = _buckets.get(name, (size, clock))
     tokens = min(size, tokens + (clock - at) * rate)

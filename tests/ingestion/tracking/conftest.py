@@ -12,14 +12,15 @@ from django.utils import timezone
 
 from ingestion import events
 from ingestion.models import Event, Source
-from ingestion.tracking import keys, limits
+from ingestion.tracking import keys
+from marketing.core import passing
 
 Post = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
 def empty_buckets() -> None:
-    limits._buckets.clear()
+    passing.forget()
 
 
 @pytest.fixture
