@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from marketing import embedded
 
 MODULES = (
-    "ingestion.benchmarks",
+    "ingestion.benchmarks.workloads",
     "models_ml.bench_features",
     "models_ml.benchmarks",
     "recommendations.benchmarks",

@@ -1,0 +1,124 @@
+"""Files by their whole path, against bare COPY of the rows that came of them."""
+
+import itertools
+import json
+import lzma
+import random
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from ingestion.benchmarks import measuring
+from ingestion.benchmarks.measuring import FACTS, STREAM, Line
+from ingestion.imports import demo, uploads
+from ingestion.models import ImportJob
+from marketing.core import jobs
+from marketing.core.errors import Refused
+
+RUNS = 3
+ORDERS_SMALL = 120_000
+EVENTS = {"small": 100_000, "full": 1_000_000}
+
+
+def import_orders(*, size: str = "small") -> Line:
+    """Order lines from CSV to customers, products, orders, lines, rollups; against bare COPY."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = demo.FILE
+        if size != "full":
+            path = Path(folder) / "orders.csv"
+            with lzma.open(demo.FILE, "rb") as whole, path.open("wb") as part:
+                part.writelines(itertools.islice(whole, ORDERS_SMALL + 1))
+        options = {**demo.OPTIONS}
+        return _import("import.orders", path, "orders", FACTS, options)
+
+
+def import_events(*, size: str = "small") -> Line:
+    """An event file parsed, cleaned, identified and deduplicated; against bare COPY."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.csv"
+        _write_events(path, EVENTS[size])
+        return _import("import.events", path, "events", STREAM, {})
+
+
+def _import(name: str, path: Path, kind: str, tables: tuple[str, ...], options: Line) -> Line:
+    measuring.refuse_if_filled()
+    ours: list[float] = []
+    bare: list[float] = []
+    rows = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(RUNS):
+            measuring.empty()
+            seconds, record = _run_import(path, kind, options)
+            ours.append(seconds)
+            rows = record.received
+            files = _dump(Path(folder), tables)
+            measuring.empty(keep_sources=True)
+            bare.append(_load(files))
+    measuring.empty()
+    return measuring.line(
+        name, rows, ours, bare, "bare COPY into the same tables with their indexes", "rows/s"
+    )
+
+
+def _run_import(path: Path, kind: str, options: Line) -> tuple[float, ImportJob]:
+    now = timezone.now()
+    record = uploads.register(
+        path=path, name=path.name, kind=kind, source_name="bench", is_demo=kind == "orders",
+        now=now, options=options,
+    )  # fmt: skip
+    uploads.choose(
+        record=record, kind=kind, mapping=record.mapping, options=record.options, now=now
+    )
+    job = uploads.start(record=record, now=now)
+    began = time.perf_counter()
+    jobs.run(job_id=job.pk)
+    seconds = time.perf_counter() - began
+    record.refresh_from_db()
+    if record.state != ImportJob.State.DONE:
+        raise Refused(f"the import ended as {record.state}: {record.job and record.job.error}")
+    return seconds, record
+
+
+def _dump(folder: Path, tables: tuple[str, ...]) -> list[tuple[str, Path]]:
+    """The rows that the import made, as COPY text, table by table in the order of their keys.
+
+    The ledger's keys are hashes: its rows keep the order in which they came.
+    """
+    files = []
+    with connection.cursor() as cursor:
+        for table in tables:
+            path = folder / table
+            with path.open("wb") as file:
+                order = "ctid" if table == "eventkey" else "1"
+                cursor.copy_expert(
+                    f"COPY (SELECT * FROM ingestion_{table} ORDER BY {order}) TO STDOUT", file
+                )
+            files.append((table, path))
+    return files
+
+
+def _load(files: list[tuple[str, Path]]) -> float:
+    began = time.perf_counter()
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table, path in files:
+            with path.open("rb") as file:
+                cursor.copy_expert(f"COPY ingestion_{table} FROM STDIN", file, 1 << 18)
+    return time.perf_counter() - began
+
+
+def _write_events(path: Path, count: int) -> None:
+    chance = random.Random(7)
+    start = datetime(2026, 9, 1, tzinfo=UTC)
+    with path.open("w") as file:
+        file.write("type,at,message_id,customer_id,properties\n")
+        for number in range(count):
+            at = start + timedelta(seconds=number * 5)
+            properties = json.dumps({"sku": str(chance.randrange(4000)), "price": 12.5})
+            quoted = properties.replace('"', '""')
+            file.write(
+                f'view,{at:%Y-%m-%dT%H:%M:%SZ},m{number},{chance.randrange(20_000)},"{quoted}"\n'
+            )

@@ -1,0 +1,86 @@
+"""The web server and the worker that the workloads need, as processes of their own."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from marketing.core.errors import Refused
+
+PLATFORM = "marketing.wsgi:application"
+BARE = "ingestion.benchmarks.bare_server:application"
+HOST = "127.0.0.1"
+
+
+@contextlib.contextmanager
+def web(application: str) -> Iterator[int]:
+    """Serve an application as `manage.py up` does; its port."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = int(probe.getsockname()[1])
+    command = [
+        *(sys.executable, "-m", "granian", application, "--interface", "wsgi", "--host", HOST),
+        *("--port", str(port), "--workers", "2", "--blocking-threads", "4"),
+        *("--blocking-threads-idle-timeout", "600", "--backlog", "512", "--no-ws"),
+        *("--workers-kill-timeout", "4", "--log-level", "warning"),
+    ]
+    with _process(command, "web") as log:
+        until = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+                break
+            if time.monotonic() > until:
+                raise Refused(f"the web server did not start: {log.read_text()[-1000:]}")
+            time.sleep(0.1)
+        time.sleep(1.0)  # both of its processes
+        yield port
+
+
+@contextlib.contextmanager
+def worker(queue: str = "fast") -> Iterator[None]:
+    """A Celery worker of one queue, and the clock that starts what is due."""
+    celery = [
+        *(sys.executable, "-m", "celery", "-A", "marketing", "worker", "-Q", queue, "-c", "1"),
+        *("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
+    beat = [sys.executable, str(settings.BASE_DIR / "manage.py"), "beat"]
+    with _process(celery, "worker"), _process(beat, "beat"):
+        time.sleep(4.0)
+        yield
+
+
+@contextlib.contextmanager
+def _process(command: list[str], name: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / f"{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=settings.BASE_DIR,
+                env={
+                    **os.environ,
+                    "DATABASE_URL": settings.DATABASE_URL,
+                    "API_RATE": "100000000/min",
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield log
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

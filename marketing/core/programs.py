@@ -1,0 +1,31 @@
+"""Django for programs: the same views without sessions, cookies and page headers.
+
+It serves the addresses to which events are sent; they are asked more often than all pages.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.handlers.exception import convert_exception_to_response
+from django.core.handlers.wsgi import WSGIHandler
+from django.middleware.security import SecurityMiddleware
+from django.utils import translation
+
+
+class ProgramDoor(WSGIHandler):
+    """A WSGI application whose only middleware is the one that insists on TLS."""
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        view = convert_exception_to_response(self._get_response)
+        self._middleware_chain = convert_exception_to_response(SecurityMiddleware(view))
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        # What an earlier request of this thread chose for a person must not speak to a program.
+        translation.activate(settings.LANGUAGE_CODE)
+        return super().__call__(environ, start_response)
