@@ -328,6 +328,8 @@ def choose(
         code, name = faults[0]
         message, _remedy = wording.problem(code, {"field": wording.field(name), "detail": name})
         raise Invalid(message, code=code, field=name)
+    if (kind, dict(mapping), seen.options) != (record.kind, record.mapping, record.options):
+        record.trial = {}
     record.kind, record.mapping, record.options = kind, dict(mapping), seen.options
     record.options.pop("lines", None)
     record.signature = matching.signature(seen.detected.header)
@@ -359,6 +361,33 @@ def _check_options(options: Mapping[str, Any]) -> None:
             )
 
 
+def try_out(
+    *, record: ImportJob, rows: int | None = None, user: User | None = None, now: datetime
+) -> Job:
+    """Queue a dry run of the first `rows` rows, or of all. One at a time: the newest counts."""
+    with transaction.atomic():
+        locked = ImportJob.objects.select_for_update(of=("self",)).get(pk=record.pk)
+        if locked.job_id is not None:
+            raise Conflict(_("This import has already been started."), code="import_started")
+        _stop_trial(locked, now)
+        job = jobs.start(
+            kind="import.try",
+            title=_("Dry run of %(name)s") % {"name": locked.original_name},
+            params={"import_id": locked.pk, "rows": rows},
+            user=user,
+            result_url=reverse("ingestion:import-map", args=[locked.public_id]),
+        )
+        locked.trial, locked.trial_job = {}, job
+        locked.save(update_fields=["trial", "trial_job"])
+    record.trial, record.trial_job = {}, job
+    return job
+
+
+def _stop_trial(record: ImportJob, now: datetime) -> None:
+    if record.trial_job is not None and record.trial_job.is_open:
+        jobs.cancel(job_id=record.trial_job.pk, now=now)
+
+
 def start(*, record: ImportJob, user: User | None = None, now: datetime) -> Job:
     """Queue the import. A second start gives back the job of the first."""
     with transaction.atomic():
@@ -373,6 +402,7 @@ def start(*, record: ImportJob, user: User | None = None, now: datetime) -> Job:
                 options=locked.options,
                 now=now,
             )
+        _stop_trial(locked, now)
         job = jobs.start(
             kind="import.run",
             title=_("Import %(name)s") % {"name": locked.original_name},
