@@ -19,7 +19,14 @@ class JobKind(NamedTuple):
 
 
 JOBS: dict[str, JobKind] = {
+    "source.pull": JobKind("ingestion.tasks.pull_source", "bulk", 5),
     "import.run": JobKind("ingestion.tasks.run_import", "bulk", 5),
+    "recipe.repeat": JobKind("ingestion.tasks.repeat_recipe", "bulk", 5),
+    "import.try": JobKind("ingestion.tasks.try_import", "bulk"),
+    "privacy.sweep": JobKind("ingestion.tasks.sweep_erased", "bulk", 5),
+    "privacy.export": JobKind("ingestion.tasks.export_person", "bulk"),
+    "privacy.retention": JobKind("ingestion.tasks.let_go", "bulk"),
+    "quality.measure": JobKind("ingestion.tasks.run_quality", "bulk"),
     "features.build": JobKind("models_ml.tasks.build_features", "bulk"),
     "tree.train": JobKind("models_ml.tasks.train_tree", "train"),
     "recommenders.train": JobKind("models_ml.tasks.train_recommenders", "train"),
@@ -30,23 +37,48 @@ JOBS: dict[str, JobKind] = {
 # topic -> dotted Celery tasks, called with the ids that were announced
 FOLLOWS: dict[str, list[str]] = {
     "job.finished": ["marketing.tasks.advance_demo"],
-    "import.finished": ["models_ml.tasks.renew_features"],
+    "import.finished": ["models_ml.tasks.renew_features", "ingestion.tasks.measure_quality"],
+    "quality.changed": ["campaigns.tasks.settle_holds"],
+    "alerts.waiting": ["ingestion.tasks.deliver_alerts"],
+    "people.moved": [],
     "events.stored": [],
     "features.built": ["campaigns.tasks.count_segments"],
     "model.promoted": [],
     "recommenders.trained": ["recommendations.tasks.refresh_after_training"],
     "recommendations.refreshed": [],
     "run.started": ["campaigns.tasks.deliver"],
+    "consent.asked": ["campaigns.tasks.send_confirmations"],
 }
+
+# Who tells where personal data lies, in the order in which rows may go (marketing.core.personal).
+PERSONAL: tuple[str, ...] = (
+    "campaigns.personal",
+    "recommendations.personal",
+    "models_ml.personal",
+    "ingestion.privacy.holdings",
+    "marketing.core.personal_data",
+    "marketing.remains",
+)
 
 # dotted Celery task -> (seconds, queue)
 EVERY: dict[str, tuple[float, str]] = {
     "ingestion.tasks.drain_inbox": (2.0, "fast"),
     "ingestion.tasks.tidy_events": (600.0, "fast"),
+    "ingestion.tasks.keep_files": (600.0, "bulk"),
+    "ingestion.tasks.fold_observations": (5.0, "fast"),
+    "ingestion.tasks.measure_quality": (900.0, "bulk"),
+    "ingestion.tasks.deliver_alerts": (60.0, "fast"),
+    "campaigns.tasks.settle_holds": (60.0, "fast"),
     "marketing.core.tasks.sweep": (10.0, "fast"),
+    "ingestion.tasks.look_after_privacy": (1800.0, "bulk"),
+    "campaigns.tasks.send_confirmations": (30.0, "fast"),
     "marketing.tasks.advance_demo": (5.0, "fast"),
+    "ingestion.tasks.begin_fetches": (30.0, "fast"),
     "campaigns.tasks.sweep": (15.0, "fast"),
     "campaigns.tasks.start_due_runs": (30.0, "fast"),
     "campaigns.tasks.count_segments": (3600.0, "bulk"),
     "models_ml.tasks.renew_features": (300.0, "bulk"),
 }
+
+# dotted functions that say which segments, models and campaigns read which fields of the facts
+FIELD_USERS: tuple[str, ...] = ("models_ml.uses.everything", "campaigns.uses.everything")

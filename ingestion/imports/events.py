@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from ingestion import events as stream
+from ingestion.events.incoming import made_id
 from ingestion.imports.outcome import Stored
 from ingestion.models import ImportJob
 from ingestion.preprocess import events
-from ingestion.preprocess.events import Clean
+from ingestion.preprocess.events import Clean, Row
 from ingestion.preprocess.faults import Fault
 
 clean = events.clean
@@ -17,6 +18,27 @@ clean = events.clean
 def options(chosen: Mapping[str, Any], now: datetime) -> events.Options:
     """The reading options of an import as the pure side takes them."""
     return events.Options(chosen["timezone"], chosen["date_style"], now)
+
+
+def incoming_of(row: Row) -> stream.Incoming:
+    """A clean row as the event stream takes it."""
+    none: dict[str, Any] = {}
+    return stream.Incoming(
+        row.type,
+        row.at,
+        row.message_id,
+        None,
+        row.external_id,
+        row.email,
+        row.anonymous_id,
+        none,
+        row.properties,
+    )
+
+
+def message_id_of(row: Row) -> str:
+    """The number under which the stream knows a row: its own, or one made of its content."""
+    return row.message_id or made_id(incoming_of(row).core())
 
 
 def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:

@@ -29,6 +29,7 @@ from ingestion.preprocess import files, findings
 from ingestion.preprocess.faults import Unreadable
 from ingestion.preprocess.records import Batch
 from ingestion.preprocess.texts import Column
+from ingestion.recipes import using
 from marketing.core import bus, jobs
 from marketing.core.errors import Conflict, NotFound
 
@@ -92,6 +93,7 @@ def summary(record: ImportJob) -> dict[str, Any]:
         "stored": record.stored,
         "duplicate": record.duplicate,
         "quarantined": record.quarantined,
+        "left_out": record.left_out,
     }
 
 
@@ -105,7 +107,9 @@ class Chunk:
 
     received: int
     clean: Any
+    columns: dict[str, Column]
     mends: list[tuple[int, int]] = field(default_factory=list)  # line here, line there
+    recipe: using.Outcome = field(default_factory=using.Outcome)
 
 
 def _count_lines(record: ImportJob) -> int | None:
@@ -122,7 +126,8 @@ def _store_all(record: ImportJob, job: jobs.Running, now: datetime) -> None:
     handler = HANDLERS[record.kind]
     stop = threading.Event()
     lines = record.options["lines"]
-    chunks = _ahead(lambda: clean_chunks(record, handler, now), stop)
+    recipe = using.prepare(record, check=job.check)
+    chunks = _ahead(lambda: clean_chunks(record, handler, now, recipe=recipe), stop)
     try:
         for chunk in chunks:
             job.check()
@@ -134,14 +139,19 @@ def _store_all(record: ImportJob, job: jobs.Running, now: datetime) -> None:
 
 
 def clean_chunks(
-    record: ImportJob, handler: Any, now: datetime, *, first: int | None = None
+    record: ImportJob,
+    handler: Any,
+    now: datetime,
+    *,
+    recipe: using.Prepared,
+    first: int | None = None,
 ) -> Iterator[Chunk]:
     """Clean rows by chunk, from where the ledger stands. Touches no database.
 
     `first`: no more than so many rows.
     """
     shape = uploads.shape_of(record)
-    wanted = dict(record.mapping)
+    wanted = recipe.wanted(record.mapping)
     if record.mends_id:
         wanted[_LINE_THERE] = rejects.LINE
     reading_options = handler.options(record.options, now)
@@ -157,8 +167,11 @@ def clean_chunks(
         there = texts.pop(_LINE_THERE, None)
         if record.mends_id and rejects.is_safe(shape.header):
             texts = {name: _plain(column) for name, column in texts.items()}
-        clean = handler.clean(batch, texts, reading_options)
-        yield Chunk(batch.received, clean, [] if there is None else _pairs(batch, there))
+        rows, texts, outcome = recipe.apply(batch, texts)
+        clean = handler.clean(rows, texts, reading_options)
+        outcome.add_to(clean)
+        pairs = [] if there is None else _pairs(batch, there)
+        yield Chunk(batch.received, clean, texts, pairs, outcome)
         if left is not None and left <= 0:
             return
 
@@ -233,6 +246,7 @@ def store_chunk(record: ImportJob, handler: Any, chunk: Chunk, now: datetime) ->
         if offset != record.offset:
             raise Conflict(_("Another worker went on with this import."), code="import_taken")
         done = handler.store_chunk(clean=clean, record=record, now=now)
+        using.keep_originals(source_id=record.source_id, originals=chunk.recipe.originals)
         faults = [*clean.faults, *done.faults]
         rejects.store(import_job_id=record.pk, faults=faults)
         if chunk.mends:
@@ -247,13 +261,23 @@ def store_chunk(record: ImportJob, handler: Any, chunk: Chunk, now: datetime) ->
         record.stored += done.stored
         record.duplicate += clean.duplicates + done.duplicate
         record.quarantined += len(faults)
+        record.left_out += chunk.recipe.left_out
         record.offset += received
-        if record.received != record.stored + record.duplicate + record.quarantined:
+        told = record.stored + record.duplicate + record.quarantined + record.left_out
+        if record.received != told:
             raise ValueError(
                 f"ledger of import {record.pk} does not add up at line {record.received}"
             )
         record.save(
-            update_fields=["report", "received", "stored", "duplicate", "quarantined", "offset"]
+            update_fields=[
+                "report",
+                "received",
+                "stored",
+                "duplicate",
+                "quarantined",
+                "left_out",
+                "offset",
+            ]
         )
 
 

@@ -183,6 +183,26 @@ def _faults(language: str) -> dict[str, tuple[str, str]]:
             _("The price %(value)s is negative."),
             _("Write money given back as a negative quantity."),
         ),
+        "no_rate": (
+            _("There is no rate for “%(value)s” on that day."),
+            _("Add the rate to the recipe, then run the file again."),
+        ),
+        "unknown_unit": (
+            _("%(field)s: “%(value)s” has no unit that can be converted."),
+            _("Write a number and a unit such as 500 g."),
+        ),
+        "unknown_country": (
+            _("%(field)s: “%(value)s” is no country."),
+            _("Use a two-letter code such as GB."),
+        ),
+        "not_in_table": (
+            _("%(field)s: “%(value)s” is not in the table of this rule."),
+            _("Add it to the recipe, then run the file again."),
+        ),
+        "outlier": (
+            _("%(field)s: “%(value)s” is far outside of everything else."),
+            _("Check the number; if it is right, let the recipe flag it instead."),
+        ),
         "bad_currency": (
             _("“%(value)s” is no currency."),
             _("Use a three-letter code such as GBP."),

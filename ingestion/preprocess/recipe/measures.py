@@ -82,7 +82,7 @@ def convert(rule: nodes.Currency, frame: Frame, reading: Reading, rates: Rates) 
     report = Report()
     names = (rule.amount, rule.currency, *((rule.date,) if rule.date else ()))
     codes, combinations = frame.combine(names)
-    amounts, currencies, unknown = [], [], []
+    amounts, currencies, unknown, used = [], [], [], []
     for amount, currency, *day in combinations:
         code, fault = values.currency(currency)
         number = reading.number(amount)
@@ -95,26 +95,24 @@ def convert(rule: nodes.Currency, frame: Frame, reading: Reading, rates: Rates) 
                 rate = rates.find(code, rule.to, moment.date() if moment else None)
         unknown.append(rate is None and bool(currency.strip()) and number is not None)
         known = rate is not None and number is not None
+        used.append(reading.write(rate) if known and code not in ("", rule.to) else "")
         made = rounded(number * rate, Decimal(4)) if known else None  # type: ignore[operator]
         amounts.append(amount if made is None or rate == 1 else reading.write(made))
         currencies.append(rule.to if known else currency)
     missing = np.array(unknown, bool)[codes] if unknown else np.zeros(frame.rows, bool)
     if rule.otherwise == nodes.QUARANTINE and missing.any():
         frame.quarantine(missing, "no_rate", rule.currency, report)
-    for name, position in ((rule.amount, 0), (rule.currency, 1)):
-        frame.make(
-            f"original_{name}",
-            codes,
-            [combination[position] for combination in combinations],
-            Report(),
-        )
+    for position, name in enumerate((rule.amount, rule.currency)):
+        originals = [combination[position] for combination in combinations]
+        frame.make(f"original_{name}", codes, originals, Report())
+    frame.make(f"rate_{rule.amount}", codes, used, Report())
     frame.replace(rule.amount, codes, amounts, report)
     told = Report()
     frame.replace(rule.currency, codes, currencies, told)
     report.rows = max(report.rows, told.rows)
     for shown in report.examples:
         row = int(np.searchsorted(frame.lines, shown["line"]))
-        if row < frame.rows and int(frame.lines[row]) == shown["line"]:
+        if shown["after"]:
             shown["before"][rule.currency] = frame.column(f"original_{rule.currency}").text(row)
             shown["after"][rule.currency] = frame.column(rule.currency).text(row)
     return report

@@ -262,7 +262,7 @@ def makes(rule: Rule) -> tuple[str, ...]:
     if isinstance(rule, Outliers) and rule.action == "flag":
         return (f"{rule.column}_outlier",)
     if isinstance(rule, Currency):
-        return (f"original_{rule.amount}", f"original_{rule.currency}")
+        return (f"original_{rule.amount}", f"original_{rule.currency}", f"rate_{rule.amount}")
     return ()
 
 

@@ -100,7 +100,7 @@ def _read(value: Any, part: Part, path: str) -> Any:
         case "pairs":
             return _pairs(value, path)
         case "country":
-            return _listed(value, path, "bad_country", value in _countries())
+            return _listed(value, path, "bad_country", str(value) in _countries())
         case "currency":
             right = isinstance(value, str) and bool(re.fullmatch(r"[A-Z]{3}", value))
             return _listed(value, path, "bad_currency", right)

@@ -187,4 +187,3 @@ def limits_of(
         mean = sum((number * times for number, times in away.items()), Decimal(0)) / total
         spread = mean * Decimal("1.2533") * width
     return (centre - spread, centre + spread) if spread else None
-

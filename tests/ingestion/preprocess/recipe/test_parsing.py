@@ -30,6 +30,7 @@ def one(**rule):
         (one(rule="trim", columns=["a"], on=1), "rules[1].on", "not_yes_or_no"),
         (one(rule="case", columns=["a"], to="camel"), "rules[1].to", "not_a_choice"),
         (one(rule="phone", columns=["a"], country="XX"), "rules[1].country", "bad_country"),
+        (one(rule="phone", columns=["a"], country=[]), "rules[1].country", "bad_country"),
         (one(rule="date", columns=["a"], zone="Mars/Base"), "rules[1].zone", "bad_zone"),
         (one(rule="currency", amount="a", currency="b", to="eur"), "rules[1].to", "bad_currency"),
         (one(rule="units", column="a", to="kg", usual="ml"), "rules[1].usual", "units_differ"),
