@@ -21,7 +21,6 @@ from ingestion.preprocess import findings
 from ingestion.preprocess.faults import Fault, Unreadable
 from ingestion.preprocess.texts import Column
 from ingestion.recipes import using
-from ingestion.recipes import using
 from marketing.core import jobs
 from marketing.core.errors import NotFound
 

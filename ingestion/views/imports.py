@@ -1,42 +1,31 @@
 """Imports: upload, map columns, watch, read the report, download what was refused."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from ingestion import health, queries, schemas
+from ingestion import health, queries
 from ingestion.imports import rejects, uploads, wording
 from ingestion.models import ImportJob, Source
-from ingestion.preprocess import detect, values
+from ingestion.views import mapping
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
 PER_PAGE = 25
 SHOWN_REJECTS = 20
-PREVIEW = 8
 # rules in the order in which a person reads a report
 RULE_ORDER = tuple(wording.RULES)
-ENCODINGS = {
-    "utf-8": "UTF-8",
-    "cp1252": "Windows-1252",
-    "utf-16-le": "UTF-16 LE",
-    "utf-16-be": "UTF-16 BE",
-    "gb18030": "GB 18030",
-    "shift_jis": "Shift JIS",
-    "euc_kr": "EUC-KR",
-    "big5": "Big5",
-    "iso8859_2": "ISO 8859-2",
-    "cp1250": "Windows-1250",
-    "cp1251": "Windows-1251",
-}
 
 
 @page("view")
@@ -56,15 +45,13 @@ def data_health(request: HttpRequest) -> HttpResponse:
         "ledgers": health.ledgers(),
         "shares": [{"row": row, **_SHARES[row.key]} for row in health.shares()],
         "reasons": [
-            {**row, "title": wording.fault(row["code"], row["field"], _ANY)[0]}
+            {**row, "title": wording.fault(row["code"], row["field"], mapping.ANY)[0]}
             for row in health.reject_reasons()
         ],
     }
     return render(request, "ingestion/data_health.html", context)
 
 
-# Stands in for the facts of a fault where only its kind is told.
-_ANY = dict.fromkeys(("value", "found", "expected", "megabytes", "byte", "encoding"), "…")
 _SHARES: dict[str, dict[str, Any]] = {
     "people_without_email": {
         "label": gettext_lazy("People without an e-mail address"),
@@ -106,9 +93,7 @@ def import_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         file = request.FILES.get("file")
         if file is None:
-            context["refused"] = Refused(
-                _("No file was chosen."), remedy=_("Choose a CSV file first.")
-            )
+            context["refused"] = Refused(_("No file was chosen."), remedy=_("Choose a file first."))
             return render(request, "ingestion/import_new.html", context, status=422)
         try:
             record = uploads.receive(
@@ -127,7 +112,8 @@ def import_new(request: HttpRequest) -> HttpResponse:
 
 def _record(public_id: UUID) -> ImportJob:
     return get_object_or_404(
-        ImportJob.objects.select_related("source", "job", "created_by"), public_id=public_id
+        ImportJob.objects.select_related("source", "job", "trial_job", "mends", "created_by"),
+        public_id=public_id,
     )
 
 
@@ -141,16 +127,24 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
     status = 200
     if request.method == "POST":
         now = timezone.now()
-        options, mapping = _chosen(request, record)
+        options, columns = mapping.chosen(request, record)
         try:
             uploads.choose(
                 record=record,
                 kind=request.POST.get("kind", record.kind),
-                mapping=mapping,
+                mapping=columns,
                 options=options,
                 source_name=request.POST.get("source", ""),
                 now=now,
             )
+            if rows := request.POST.get("try"):
+                uploads.try_out(
+                    record=record,
+                    rows=int(rows) if rows.isdecimal() else None,
+                    user=request.user,  # type: ignore[arg-type]
+                    now=now,
+                )
+                return redirect(reverse("ingestion:import-map", args=[public_id]) + "#trial")
             uploads.start(record=record, user=request.user, now=now)  # type: ignore[arg-type]
         except Refused as refusal:
             context["refused"], status = refusal, 422
@@ -158,7 +152,7 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
             messages.success(request, _("The import has started."))
             return redirect("ingestion:import-detail", record.public_id)
     try:
-        context |= _mapping_context(request, record)
+        context |= mapping.context(request, record) | mapping.trial(record)
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("ingestion:import-list")
@@ -171,93 +165,22 @@ def import_preview(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The mapping again, with other reading choices. Stores nothing."""
     record = _record(public_id)
     try:
-        context = {"record": record, **_mapping_context(request, record)}
+        context = {
+            **mapping.trial(record),
+            **mapping.context(request, record),
+            "changed": request.method == "POST",
+        }
     except Refused as refusal:
         context = {"record": record, "refused": refusal}
     template = "_import_mapping.html" if request.headers.get("HX-Request") else "import_map.html"
     return render(request, f"ingestion/{template}", context)
 
 
-def _chosen(request: HttpRequest, record: ImportJob) -> tuple[dict[str, Any], dict[str, int]]:
-    """Reading choices and mapping from a posted form."""
-    post = request.POST
-    options: dict[str, Any] = {
-        name: post[name]
-        for name in ("encoding", "delimiter", "timezone", "date_style", "decimal", "currency")
-        if post.get(name)
-    }
-    if options.get("delimiter") == "tab":
-        options["delimiter"] = "\t"
-    if "currency" in options:
-        options["currency"] = options["currency"].strip().upper()
-    options["has_header"] = "has_header" in post
-    mapping = {
-        field.name: int(column)
-        for field in schemas.KINDS.get(post.get("kind", record.kind), ())
-        if (column := post.get(f"column-{field.name}", "")).isdigit()
-    }
-    return options, mapping
-
-
-def _mapping_context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
-    """What the mapping page shows: fields with their columns and samples, choices, first rows."""
-    again: dict[str, Any] = {}
-    mapping: dict[str, int] = {}
-    kind = record.kind
-    if request.method == "POST":
-        again, mapping = _chosen(request, record)
-        kind = request.POST.get("kind", kind)
-        kind = kind if kind in schemas.KINDS else record.kind
-    seen = uploads.look(record, again=again, kind=kind)
-    same = seen.detected.header == record.options["header"] and kind == request.POST.get(
-        "was", kind
-    )
-    mapping = mapping if mapping and same else seen.mapping
-    rows = seen.detected.rows
-    columns = [
-        {
-            "index": i,
-            "name": name,
-            "sample": next((r[i] for r in rows if i < len(r) and r[i].strip()), ""),
-        }
-        for i, name in enumerate(seen.detected.header)
-    ]
-    named = {index: wording.field(name) for name, index in mapping.items()}
-    return {
-        "look": seen,
-        "kind": kind,
-        "kinds": ImportJob.Kind.choices,
-        "fields": [
-            {
-                "field": field,
-                "label": wording.field(field.name),
-                "column": mapping.get(field.name, -1),
-                "needed": field.required,
-                "sample": columns[mapping[field.name]]["sample"]
-                if mapping.get(field.name, -1) in range(len(columns))
-                else "",
-            }
-            for field in schemas.KINDS[kind]
-        ],
-        "columns": columns,
-        "preview_head": [
-            (name, named.get(index, "")) for index, name in enumerate(seen.detected.header)
-        ],
-        "preview": [row[: len(columns)] for row in rows[:PREVIEW]],
-        "encodings": [(name, ENCODINGS[name]) for name in detect.ENCODINGS],
-        "delimiters": [
-            (",", _("Comma ,")),
-            (";", _("Semicolon ;")),
-            ("tab", _("Tab")),
-            ("|", _("Bar |")),
-        ],
-        "delimiter": "tab" if seen.options["delimiter"] == "\t" else seen.options["delimiter"],
-        "styles": list(values.FORMATS.items()),
-        "unclear_date": len(seen.date_styles) > 1,
-        "decimals": [(".", _("Point: 1,234.56")), (",", _("Comma: 1.234,56"))],
-        "source_name": request.POST.get("source", record.source.name),
-        "sources": Source.objects.filter(is_demo=False).order_by("name"),
-    }
+@require_GET
+@page("data")
+def import_trial(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """The panel of the dry run, which renews itself while it runs."""
+    return render(request, "ingestion/_import_trial.html", mapping.trial(_record(public_id)))
 
 
 @page("view")
@@ -300,6 +223,7 @@ def report_context(record: ImportJob) -> dict[str, Any]:
                 ],
             }
         )
+    mended = record.rejects.filter(mended_by__isnull=False).count() if record.quarantined else 0
     seconds = None
     if record.started_at and record.finished_at:
         seconds = (record.finished_at - record.started_at).total_seconds()
@@ -309,9 +233,36 @@ def report_context(record: ImportJob) -> dict[str, Any]:
         "open": record.job is not None and record.job.is_open,
         "rules": shown,
         "seconds": seconds,
-        "rejects": list(record.rejects.all()[:SHOWN_REJECTS]) if record.quarantined else [],
+        **_pace(record),
+        "rejects": list(record.rejects.filter(mended_by=None)[:SHOWN_REJECTS])
+        if record.quarantined
+        else [],
+        "mended": mended,
+        "unmended": record.quarantined - mended,
+        "menders": list(record.menders.order_by("id")) if record.quarantined else [],
+        "kept_until": _kept_until(record),
         "adds_up": record.received == record.stored + record.duplicate + record.quarantined,
     }
+
+
+def _pace(record: ImportJob) -> dict[str, Any]:
+    """Rows a second and seconds left of a running import, since it last began to store."""
+    job, since = record.job, record.report.get("since")
+    if job is None or not job.is_open or not since or record.state != ImportJob.State.RUNNING:
+        return {"rate": None, "left": None}
+    passed = (timezone.now() - datetime.fromisoformat(since["at"])).total_seconds()
+    done = record.received - since["received"]
+    rate = done / passed if passed > 0.5 and done else None
+    lines = record.options.get("lines")
+    left = (lines - record.received) / rate if rate and lines and lines > record.received else None
+    return {"rate": rate and round(rate), "left": left and round(left)}
+
+
+def _kept_until(record: ImportJob) -> datetime | None:
+    """When the raw file of an ended import goes."""
+    if record.finished_at is None or not uploads.is_kept(record) or record.source.is_demo:
+        return None
+    return record.finished_at + timedelta(days=settings.IMPORT_RAW_DAYS)
 
 
 def _pairs(values_: dict[str, Any]) -> list[tuple[str, str]]:
@@ -321,11 +272,17 @@ def _pairs(values_: dict[str, Any]) -> list[tuple[str, str]]:
 @require_GET
 @page("view")
 def import_rejects(request: HttpRequest, public_id: UUID) -> Any:
-    """The quarantined lines as a CSV; cells that a spreadsheet would run are made harmless."""
+    """The quarantined lines as a CSV that can be mended and imported again.
+
+    Cells that a spreadsheet would run are made harmless, unless `raw` asks for them as they came.
+    """
     record = _record(public_id)
+    raw = "raw" in request.GET
     response = StreamingHttpResponse(
-        rejects.as_csv(import_job=record), content_type="text/csv; charset=utf-8"
+        rejects.as_csv(import_job=record, spreadsheet=not raw),
+        content_type="text/csv; charset=utf-8",
     )
-    response["Content-Disposition"] = f'attachment; filename="rejects-{record.public_id}.csv"'
+    name = f"rejects-{'raw-' if raw else ''}{record.public_id}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response
