@@ -20,7 +20,7 @@ _ = get_resolver().url_patterns
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Hand a request to the door that fits it."""
     path: str = environ["PATH_INFO"]
-    if path.startswith("/v1/") or (
+    if path.startswith(("/v1/", "/t/", "/t.js")) or (
         path == "/api/v1/events/"
         and environ["REQUEST_METHOD"] == "POST"
         and "HTTP_AUTHORIZATION" in environ

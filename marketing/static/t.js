@@ -147,6 +147,8 @@
     };
     for (var name in fields) if (fields[name] !== undefined) message[name] = fields[name];
     if (objects()) return;
+    // A copy: the page may change what it gave, and what JSON cannot say must not be queued.
+    message = JSON.parse(JSON.stringify(message));
     if (may()) enqueue(message);
     else if (waiting.length < WAITING) waiting.push(message);
   }
