@@ -10,7 +10,7 @@ from ingestion.api.orders import OrderDetail, OrderList
 from ingestion.api.products import ProductDetail, ProductList
 from ingestion.tracking import door, serving
 from ingestion.tracking import pages as tracking
-from ingestion.views import imports, people, products
+from ingestion.views import imports, people, products, sources
 
 app_name = "ingestion"
 
@@ -25,10 +25,20 @@ pages: list = [
     path("data/tracking/<int:source_id>/key/", tracking.rotate, name="tracking-rotate"),
     path("data/tracking/<int:source_id>/switch/", tracking.switch, name="tracking-switch"),
     path("data/tracking/<int:source_id>/orders/", tracking.orders, name="tracking-orders"),
+    path("data/sources/", sources.source_list, name="source-list"),
+    path("data/sources/new/", sources.source_new, name="source-new"),
+    path("data/sources/new/<slug:kind>/", sources.connector_new, name="connector-new"),
+    path("data/sources/<int:source_id>/", sources.source_detail, name="source-detail"),
+    path("data/sources/<int:source_id>/edit/", sources.connector_edit, name="connector-edit"),
+    path("data/sources/<int:source_id>/test/", sources.connector_test, name="connector-test"),
+    path("data/sources/<int:source_id>/run/", sources.connector_run, name="connector-run"),
+    path("data/sources/<int:source_id>/switch/", sources.connector_switch, name="connector-switch"),
+    path("data/sources/<int:source_id>/remove/", sources.source_remove, name="source-remove"),
     path("data/products/", products.product_list, name="product-list"),
     path("data/<uuid:public_id>/", imports.import_detail, name="import-detail"),
     path("data/<uuid:public_id>/map/", imports.import_map, name="import-map"),
     path("data/<uuid:public_id>/preview/", imports.import_preview, name="import-preview"),
+    path("data/<uuid:public_id>/trial/", imports.import_trial, name="import-trial"),
     path("data/<uuid:public_id>/live/", imports.import_live, name="import-live"),
     path("data/<uuid:public_id>/rejects.csv", imports.import_rejects, name="import-rejects"),
 ]

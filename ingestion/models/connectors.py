@@ -33,8 +33,6 @@ class Connector(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices)
     config = models.JSONField(default=dict)
     secrets = models.JSONField(default=dict, editable=False)
-    rows_kind = models.CharField(max_length=20, blank=True, default="")
-    reading = models.JSONField(default=dict)  # currency, time zone, date style, decimal mark
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     every_minutes = models.PositiveIntegerField(null=True, blank=True)
     daily_at = models.TimeField(null=True, blank=True)

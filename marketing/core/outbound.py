@@ -122,6 +122,11 @@ def _origin(parts: Url) -> tuple[str, str, int]:
     return parts.scheme or "", (parts.host or "").lower(), _port(parts)
 
 
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of an address."""
+    return _origin(parse(url))
+
+
 def check(url: str) -> None:
     """Refuse an address that may not be called as things are now. It is checked again when used."""
     parts = parse(url)

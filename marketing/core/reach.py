@@ -124,6 +124,27 @@ def _look_up(host: str, port: int, deadline: float) -> list[Address]:
     return found
 
 
+def permit(*, host: str, address: Address, port: int, ports: Collection[int] | None = None) -> None:
+    """Blocked if this address of a host, or the port, may not be called."""
+    if is_allowed(host=host, address=address, port=port):
+        return
+    if not is_public(address):
+        raise Blocked(
+            _("%(host)s is an address of this machine or network, which is not called.")
+            % {"host": host[:100]},
+            code="address_refused",
+            field="host",
+            remedy=_("If it is meant, name it in OUTBOUND_ALLOW on the server."),
+        )
+    if port not in (settings.OUTBOUND_PORTS if ports is None else ports):
+        raise Blocked(
+            _("Port %(port)d of %(host)s is not called.") % {"port": port, "host": host[:100]},
+            code="port_refused",
+            field="port",
+            remedy=_("If it is meant, name it in OUTBOUND_ALLOW or OUTBOUND_PORTS."),
+        )
+
+
 def resolve(
     *, host: str, port: int, ports: Collection[int] | None = None, deadline: float | None = None
 ) -> list[Address]:
@@ -133,26 +154,9 @@ def resolve(
     Raises OSError when the host is not known.
     """
     name = normal_host(host)
-    usual = settings.OUTBOUND_PORTS if ports is None else ports
     addresses = _look_up(name, port, deadline or time.monotonic() + _LOOKUP_SECONDS)
     for address in addresses:
-        if is_allowed(host=name, address=address, port=port):
-            continue
-        if not is_public(address):
-            raise Blocked(
-                _("%(host)s is an address of this machine or network, which is not called.")
-                % {"host": name[:100]},
-                code="address_refused",
-                field="host",
-                remedy=_("If it is meant, name it in OUTBOUND_ALLOW on the server."),
-            )
-        if port not in usual:
-            raise Blocked(
-                _("Port %(port)d of %(host)s is not called.") % {"port": port, "host": name[:100]},
-                code="port_refused",
-                field="port",
-                remedy=_("If it is meant, name it in OUTBOUND_ALLOW or OUTBOUND_PORTS."),
-            )
+        permit(host=name, address=address, port=port, ports=ports)
     return addresses
 
 

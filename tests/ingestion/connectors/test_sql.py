@@ -1,0 +1,329 @@
+"""A database is read from where the last fetch ended: nothing is lost, nothing comes twice."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+from django.conf import settings as platform
+
+from ingestion.connectors import sql
+from ingestion.models import Connector, Customer, Order, Product, Pull
+from marketing.core.errors import Invalid, Refused, Unavailable
+from tests.ingestion.connectors.conftest import NOW, fetch, run_import, settle_columns
+
+ORDERS = {
+    "order_id": "order_no",
+    "customer_id": "person",
+    "placed_at": "ordered_at",
+    "sku": "sku",
+    "quantity": "qty",
+    "unit_price": "price",
+}
+
+
+@pytest.fixture
+def shop(settings) -> Iterator["Shop"]:  # type: ignore[no-untyped-def]
+    """A second database on this run's PostgreSQL server, as somebody else's shop."""
+    settings.OUTBOUND_ALLOW = ["127.0.0.1", "localhost"]
+    made = Shop()
+    yield made
+    made.drop()
+
+
+class Shop:
+    def __init__(self) -> None:
+        self.parts = urlsplit(platform.DATABASE_URL)
+        self.name = "somebody_elses_shop"
+        self._admin("DROP DATABASE IF EXISTS somebody_elses_shop")
+        self._admin("CREATE DATABASE somebody_elses_shop")
+        self.run(
+            "CREATE TABLE lines (id serial PRIMARY KEY, order_no text, person text,"
+            " ordered_at timestamptz, sku text, qty int, price numeric(10,2),"
+            " changed_at timestamptz)"
+        )
+
+    def _connect(self, name: str) -> "psycopg2.extensions.connection":
+        connection = psycopg2.connect(
+            host=self.parts.hostname,
+            port=self.parts.port,
+            user=self.parts.username,
+            password=self.parts.password,
+            dbname=name,
+        )
+        connection.autocommit = True
+        return connection
+
+    def _admin(self, statement: str) -> None:
+        connection = self._connect("postgres")
+        connection.cursor().execute(statement)
+        connection.close()
+
+    def run(self, statement: str, *values: object) -> None:
+        connection = self._connect(self.name)
+        connection.cursor().execute(statement, values or None)
+        connection.close()
+
+    def add(self, first: int, last: int, changed: datetime, sku: str = "MUG") -> None:
+        self.run(
+            "INSERT INTO lines (order_no, person, ordered_at, sku, qty, price, changed_at)"
+            " SELECT 'o' || n, 'p' || n % 50, '2026-10-01T10:00:00Z', %s, 1 + n %% 3, 2.50, %s"
+            " FROM generate_series(%s, %s) n".replace("n % 50", "n %% 50"),
+            sku,
+            changed,
+            first,
+            last,
+        )
+
+    def given(self, **changes: object) -> dict[str, object]:
+        return {
+            "variant": "postgresql",
+            "host": self.parts.hostname,
+            "port": str(self.parts.port),
+            "database": self.name,
+            "user": self.parts.username,
+            "password": self.parts.password,
+            "tls": "off",
+            "query": "lines",
+            "cursor_column": "id",
+            **changes,
+        }
+
+    def drop(self) -> None:
+        self._admin("DROP DATABASE somebody_elses_shop WITH (FORCE)")
+
+
+def test_a_table_is_looked_at_before_anything_is_fetched(shop: Shop) -> None:
+    shop.add(1, 7, NOW)
+    seen = sql.Database(shop.given(), now=NOW).test()
+    assert seen.columns[:3] == ["id", "order_no", "person"]
+    assert [row[1] for row in seen.rows] == ["o1", "o2", "o3", "o4", "o5"]
+    assert seen.message.startswith("Connected.")
+
+
+def test_orders_come_in_once_and_new_ones_follow(
+    shop: Shop, connect: Callable[..., Connector]
+) -> None:
+    shop.add(1, 12_000, NOW)
+    connector = connect("sql", **shop.given())
+    first = fetch(connector)
+    assert (first.state, first.rows) == (Pull.State.DONE, 12_000)
+    assert Order.objects.count() == 0  # nobody has said yet which column is which
+    record = settle_columns(first, "orders", ORDERS)
+    assert (record.received, record.stored, record.quarantined) == (12_000, 12_000, 0)
+    assert Order.objects.count() == 12_000
+
+    shop.add(12_001, 12_003, NOW)
+    second = fetch(connector)
+    record = run_import(second.imports.get())
+    assert (second.rows, record.received, record.stored) == (3, 3, 3)
+    assert fetch(connector).imports.count() == 0  # nothing new: no import of nothing
+    assert Order.objects.count() == 12_003
+    connector.refresh_from_db()
+    assert connector.state == Connector.State.ACTIVE
+
+
+def test_rows_written_later_with_the_very_last_value_are_found_and_none_comes_twice(
+    shop: Shop, connect: Callable[..., Connector]
+) -> None:
+    moment = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+    shop.add(1, 30, moment)
+    connector = connect("sql", **shop.given(cursor_column="changed_at"))
+    assert fetch(connector).rows == 30
+    shop.add(31, 34, moment)
+    shop.add(35, 35, moment + timedelta(seconds=1))
+    assert fetch(connector).rows == 5
+    assert fetch(connector).rows == 0
+
+
+def test_rows_without_a_value_in_the_cursor_column_wait(
+    shop: Shop, connect: Callable[..., Connector]
+) -> None:
+    shop.add(1, 5, NOW)
+    shop.run("UPDATE lines SET changed_at = NULL WHERE id > 3")
+    assert fetch(connect("sql", **shop.given(cursor_column="changed_at"))).rows == 3
+
+
+def test_without_a_cursor_column_the_same_rows_are_not_imported_again(
+    shop: Shop, connect: Callable[..., Connector]
+) -> None:
+    shop.add(1, 5, NOW)
+    connector = connect("sql", **shop.given(cursor_column="", query="SELECT * FROM lines"))
+    assert fetch(connector).imports.count() == 1
+    assert fetch(connector).imports.count() == 0
+    shop.add(6, 6, NOW)
+    assert fetch(connector).imports.count() == 1
+
+
+def test_a_query_of_ones_own_may_hold_colons_percents_and_comments(shop: Shop) -> None:
+    shop.add(1, 5, datetime(2026, 11, 1, 12, 30, tzinfo=UTC))
+    query = """
+        SELECT id, order_no::text AS code, '50% :off; now' AS label,
+            to_char(changed_at AT TIME ZONE 'UTC', 'HH24:MI') AS at
+        FROM lines WHERE order_no LIKE 'o%' AND ordered_at > '2026-01-01 00:00:00' -- all;
+    """
+    seen = sql.Database(shop.given(query=query), now=NOW).test()
+    assert seen.rows[0] == ["1", "o1", "50% :off; now", "12:30"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM lines",
+        "SELECT 1; DROP TABLE lines",
+        "SELECT 1) x; COMMIT; DROP TABLE lines; SELECT * FROM (SELECT 1",
+        "lines; DROP TABLE lines",
+        "WITH x AS (SELECT 1) SELECT 1; --",
+        "EXPLAIN ANALYZE DELETE FROM lines",
+        "",
+    ],
+)
+def test_only_one_reading_statement_is_taken(shop: Shop, query: str) -> None:
+    with pytest.raises(Invalid):
+        sql.Database(shop.given(query=query), now=NOW).test()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH gone AS (DELETE FROM lines RETURNING *) SELECT * FROM gone",
+        "SELECT setval('lines_id_seq', 999)",
+        "SELECT lo_create(0)",
+    ],
+)
+def test_a_statement_that_writes_all_the_same_is_refused_by_the_database(
+    shop: Shop, query: str
+) -> None:
+    shop.add(1, 3, NOW)
+    with pytest.raises(Refused, match="The database answered"):
+        list(sql.Database(shop.given(query=query, cursor_column=""), now=NOW).pull({}))
+    assert sql.Database(shop.given(), now=NOW).test().rows[2][0] == "3"
+
+
+def test_a_wrong_password_is_said_without_the_password(shop: Shop) -> None:
+    with pytest.raises(Unavailable) as refused:
+        sql.Database(shop.given(password="canary-31337-secret"), now=NOW).test()
+    assert "canary-31337-secret" not in str(refused.value)
+    assert "password" in str(refused.value).lower()
+
+
+def test_a_database_inside_the_network_is_not_called_unless_the_server_allows_it(
+    shop: Shop,
+    settings,  # type: ignore[no-untyped-def]
+) -> None:
+    settings.OUTBOUND_ALLOW = []
+    with pytest.raises(Refused, match="OUTBOUND_ALLOW"):
+        sql.Database(shop.given(), now=NOW).test()
+    with pytest.raises(Refused, match="OUTBOUND_ALLOW"):
+        sql.Database(shop.given(variant="mysql", user="x", query="t"), now=NOW).test()
+
+
+def test_encryption_that_the_server_has_not_is_never_left_out_silently(shop: Shop) -> None:
+    for tls in ("require", "verify"):
+        with pytest.raises(Unavailable):
+            sql.Database(shop.given(tls=tls), now=NOW).test()
+
+
+@pytest.mark.parametrize(
+    ("variant", "package"), [("mssql", "pymssql"), ("oracle", "oracledb")]
+)
+def test_a_driver_that_is_not_installed_is_named(
+    settings,  # type: ignore[no-untyped-def]
+    variant: str,
+    package: str,
+) -> None:
+    settings.OUTBOUND_ALLOW = ["127.0.0.1"]
+    given = {"variant": variant, "host": "127.0.0.1", "database": "x", "user": "x", "query": "t"}
+    with pytest.raises(Invalid, match=package):
+        sql.Database(given, now=NOW).test()
+
+
+def test_mysql_that_does_not_answer_is_said_to_be_out_of_reach(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.OUTBOUND_ALLOW = ["127.0.0.1"]
+    given = {"variant": "mysql", "host": "127.0.0.1", "port": "1", "database": "x", "user": "x"}
+    with pytest.raises(Unavailable, match="could not be reached"):
+        sql.Database({**given, "query": "t", "tls": "off"}, now=NOW).test()
+
+
+def test_a_column_that_is_not_there_is_named(shop: Shop) -> None:
+    shop.add(1, 1, NOW)
+    with pytest.raises(Refused, match="changed"):
+        sql.Database(shop.given(cursor_column="changed"), now=NOW).test()
+
+
+# --- SQLite ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(settings, tmp_path: Path) -> Path:  # type: ignore[no-untyped-def]
+    settings.CONNECTOR_FOLDERS = [str(tmp_path / "inbox")]
+    (tmp_path / "inbox").mkdir()
+    path = tmp_path / "inbox" / "shop.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE people (id INTEGER, email TEXT, joined TEXT)")
+        connection.executemany(
+            "INSERT INTO people VALUES (?, ?, ?)",
+            [(n, f"p{n}@example.com", "2026-10-01") for n in range(1, 8)],
+        )
+    connection.close()
+    return path
+
+
+def test_a_file_of_sqlite_is_read_and_only_read(
+    file: Path, connect: Callable[..., Connector]
+) -> None:
+    connector = connect(
+        "sql", variant="sqlite", file="shop.db", query="people", cursor_column="id"
+    )
+    before = file.read_bytes()
+    pull = fetch(connector)
+    record = settle_columns(pull, "customers", {"customer_id": "id", "email": "email"})
+    assert (record.stored, Customer.objects.count()) == (7, 7)
+    assert file.read_bytes() == before
+    with pytest.raises(Refused):
+        list(
+            sql.Database(
+                {"variant": "sqlite", "file": "shop.db", "query": "SELECT load_extension('x')"},
+                now=NOW,
+            ).pull({})
+        )
+
+
+@pytest.mark.parametrize("path", ["../secret.db", "/etc/passwd", "link.db", ""])
+def test_files_outside_the_allowed_folders_are_not_opened(file: Path, path: str) -> None:
+    (file.parent.parent / "secret.db").write_bytes(file.read_bytes())
+    (file.parent / "link.db").symlink_to(file.parent.parent / "secret.db")
+    with pytest.raises(Invalid):
+        sql.Database({"variant": "sqlite", "file": path, "query": "people"}, now=NOW).test()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        7, 2**70, 1.5, "2026-11-01", Decimal("10.20"),
+        datetime(2026, 11, 1, 12, 0, 0, 1, tzinfo=UTC), datetime(2026, 11, 1).date(),
+    ],
+)  # fmt: skip
+def test_a_cursor_survives_being_written_down(value: object) -> None:
+    assert sql.unpack(sql.pack(value)) == value
+    assert type(sql.unpack(sql.pack(value))) is type(value)
+
+
+def test_products_of_another_shop_come_with_their_prices_to_the_penny(
+    shop: Shop, connect: Callable[..., Connector]
+) -> None:
+    shop.run("CREATE TABLE goods (code text, title text, price numeric(12,2))")
+    shop.run("INSERT INTO goods VALUES ('A1', 'Mug', 4.10), ('A2', 'Lamp', 1234567.89)")
+    connector = connect("sql", **shop.given(query="goods", cursor_column=""))
+    settle_columns(
+        fetch(connector), "products", {"sku": "code", "name": "title", "price": "price"}
+    )
+    assert dict(Product.objects.values_list("sku", "price")) == {
+        "A1": Decimal("4.10"),
+        "A2": Decimal("1234567.89"),
+    }
+
