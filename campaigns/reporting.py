@@ -51,11 +51,17 @@ def figures(*, run_ids: Collection[int]) -> dict[int, Figures]:
         )
         .order_by()
     )
+    counted = {row["run_id"]: row for row in rows}
+    erased = Run.objects.filter(pk__in=run_ids).exclude(erased={}).values_list("pk", "erased")
+    gone = dict(erased)
     return {
-        row["run_id"]: Figures(
-            row["people"], row["sent"], row["ended"], row["opened"], row["clicked"]
+        run_id: Figures(
+            *(
+                counted.get(run_id, {}).get(name, 0) + gone.get(run_id, {}).get(name, 0)
+                for name in ("people", "sent", "ended", "opened", "clicked")
+            )
         )
-        for row in rows
+        for run_id in {*counted, *gone}
     }
 
 
@@ -91,10 +97,13 @@ def effect(*, run: Run) -> Effect | None:
             [run.started_at, until, run.pk],
         )
         sides = {held: (people, ordered) for held, people, ordered in cursor.fetchall()}
+    gone = run.erased.get
     held, held_ordered = sides.get(True, (0, 0))
+    held, held_ordered = held + gone("held", 0), held_ordered + gone("held_ordered", 0)
     if not held:
         return None
     mailed, mailed_ordered = sides.get(False, (0, 0))
+    mailed, mailed_ordered = mailed + gone("mailed", 0), mailed_ordered + gone("mailed_ordered", 0)
     lift = difference(
         treated=mailed,
         treated_converted=mailed_ordered,

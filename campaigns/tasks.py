@@ -5,8 +5,8 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import runs
-from campaigns.messaging import claims, delivery
+from campaigns import holds, runs
+from campaigns.messaging import claims, delivery, transactional
 from campaigns.segments import definitions
 
 LINES = 4
@@ -35,7 +35,19 @@ def start_due_runs(**_: Any) -> None:
     runs.start_due(now=timezone.now())
 
 
+@shared_task(name="campaigns.tasks.settle_holds")
+def settle_holds(**_: Any) -> None:
+    """Pause campaigns whose data is not as expected, and go on with those whose data is again."""
+    holds.settle(now=timezone.now())
+
+
 @shared_task(name="campaigns.tasks.count_segments")
 def count_segments(**_: Any) -> None:
     """Count every segment again: the numbers its rule asks about were renewed."""
     definitions.recount_all(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.send_confirmations")
+def send_confirmations(**_: Any) -> None:
+    """Send the mails that ask people to confirm a sign-up."""
+    transactional.send_confirmations(now=timezone.now())

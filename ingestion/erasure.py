@@ -1,65 +1,131 @@
-"""Forget a person: everything that names them goes, what they bought stays as a guest's order."""
+"""Forget a person: at once in every table that is about them, then in every file and text.
+
+What each table does is told by its app (see `marketing.core.personal`). The rows go in one
+transaction; `ingestion.privacy.sweeping` then looks through files, caches, models and the texts of
+others, and completes the receipt. Addresses stay suppressed, as keyed hashes.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ingestion.events import claims
-from ingestion.models import Customer, Refusal, Reject
-from marketing.core import audit
+from ingestion import consent
+from ingestion.models import Erasure, PrivacyRequest
+from ingestion.privacy import ledger, subjects
+from marketing.core import audit, jobs, personal, vault
 from marketing.core.errors import NotFound
 from marketing.core.models import ApiKey, User
+from marketing.core.personal import Subject
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """How much was removed, and how many orders now belong to nobody."""
+    """How much was removed at once, how many orders now belong to nobody, and the receipt."""
 
     events: int
     orders: int
-    rejects: int
+    receipt: Erasure
 
 
-def forget(*, customer_id: int, actor: User | ApiKey | None) -> Forgotten:
-    """Erase one person in one transaction. The audit trail keeps the fact, not the name.
+def forget(
+    *,
+    customer_id: int,
+    actor: User | ApiKey | None,
+    keep_orders: bool = True,
+    request: PrivacyRequest | None = None,
+    replayed: bool = False,
+    now: datetime | None = None,
+) -> Forgotten:
+    """Erase one person. With `keep_orders` their orders stay, as a guest's.
 
-    Addresses on the suppression list stay there, so that nobody writes to them again.
+    The audit trail and the receipt keep the fact, not the name.
     """
+    now = now or timezone.now()
     with transaction.atomic():
-        person = Customer.objects.select_for_update().filter(pk=customer_id).first()
-        if person is None:
-            raise NotFound(_("There is no such person."), code="customer_unknown")
-        names = [name for name in (person.email, person.phone) if name]
         with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute(
-                "DELETE FROM ingestion_event WHERE customer_id = %s RETURNING source, message_id",
-                [customer_id],
+                "SELECT 1 FROM ingestion_customer WHERE id = %s FOR UPDATE", [customer_id]
             )
-            gone = cursor.fetchall()
-        claims.release(named=gone)
-        about = Q(pk__in=[])
-        for name in names:
-            about |= Q(raw__icontains=name)
-        rejects = sum(kind.objects.filter(about).delete()[0] for kind in (Reject, Refusal))
-        orders = person.orders.count()
-        person.delete()
+        subject = subjects.of_customer(customer_id)
+        if subject is None:
+            raise NotFound(_("There is no such person."), code="customer_unknown")
+        orders = _orders_of(subject)
+        counts = remove_rows(subject=subject, keep_orders=keep_orders)
+        consent.veil(addresses=subject.emails, channel="email", now=now)
+        consent.veil(addresses=subject.phones, channel="sms", now=now)
+        label = actor.name if isinstance(actor, ApiKey) else getattr(actor, "display_name", "")
+        receipt = Erasure.objects.create(
+            customer_number=customer_id,
+            mode=Erasure.Mode.ANONYMISE if keep_orders else Erasure.Mode.ERASE,
+            digests=ledger.digests_of(subject),
+            counts=counts,
+            request=request,
+            actor=actor if isinstance(actor, User) else None,
+            actor_label=label[:200],
+            replayed=replayed,
+            at=now,
+        )
+        receipt.sealed = vault.seal(text=subject.as_text(), row=ledger.row_of(receipt))
+        receipt.save(update_fields=["sealed"])
         audit.record(
             actor=actor,
             action="customer.erased",
-            detail={"customer": customer_id, "events": len(gone), "orders": orders},
+            obj=receipt,
+            detail={
+                "customer": customer_id,
+                "events": counts.get("ingestion_event", 0),
+                "orders": orders,
+            },
         )
-    return Forgotten(len(gone), orders, rejects)
+        jobs.start(
+            kind="privacy.sweep",
+            title=_("Erase a person from files and texts"),
+            params={"erasure_id": receipt.pk},
+            user=receipt.actor,
+            steps=4,
+        )
+        transaction.on_commit(partial(ledger.append, receipt))
+    return Forgotten(counts.get("ingestion_event", 0), orders, receipt)
+
+
+def remove_rows(*, subject: Subject, keep_orders: bool) -> dict[str, int]:
+    """Remove the rows that are about a person, table by table; how many of each."""
+    counts: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        for holding in personal.registry().holdings:
+            statement = holding.statement(keeps_orders=keep_orders)
+            if holding.reads_texts or not statement or holding.rows == "false":
+                continue
+            cursor.execute(statement, subject.params)
+            if cursor.rowcount:
+                counts[holding.table] = cursor.rowcount
+    return counts
+
+
+def _orders_of(subject: Subject) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM ingestion_order WHERE customer_id = ANY(%(ids)s)", subject.params
+        )
+        return int(cursor.fetchone()[0])
 
 
 def remembered(*, customer_id: int) -> bool:
-    """Whether any row still points at this person."""
+    """Whether any row is still about this person."""
+    subject = Subject(numbers=(customer_id,))
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM ingestion_event WHERE customer_id = %(id)s)"
-            " OR EXISTS (SELECT 1 FROM ingestion_orderline WHERE customer_id = %(id)s)"
-            " OR EXISTS (SELECT 1 FROM ingestion_identity WHERE customer_id = %(id)s)",
-            {"id": customer_id},
-        )
-        return bool(cursor.fetchone()[0])
+        for holding in personal.registry().holdings:
+            if holding.reads_texts or holding.rows == "false":
+                continue
+            cursor.execute(
+                f"SELECT EXISTS (SELECT 1 FROM {holding.table} WHERE {holding.rows})",
+                subject.params,
+            )
+            if cursor.fetchone()[0]:
+                return True
+    return False

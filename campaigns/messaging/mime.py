@@ -160,11 +160,20 @@ class Writer:
         unsubscribe_url: str,
         at: datetime,
     ) -> bytes:
-        """The whole mail. `key` is the message's own id; the address must answer a POST."""
+        """The whole mail. `key` is the message's own id; the address must answer a POST.
+
+        An empty address leaves the header out, for mails that somebody has just asked for.
+        """
         if not key.isalnum() or not key.isascii():
             raise HeaderRefused("the message id is not plain")
         if not unsubscribe_url.isascii() or re.search(r"[\s<>,\x00-\x1f]", unsubscribe_url):
             raise HeaderRefused("the unsubscribe address is not plain")
+        leave = (
+            f"List-Unsubscribe: <{unsubscribe_url}>\r\n"
+            "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+            if unsubscribe_url
+            else ""
+        )
         boundary = f"=_{key}"
         head = (
             f"{self._head}\r\n"
@@ -172,8 +181,7 @@ class Writer:
             f"{text_header('Subject', mail.subject)}\r\n"
             f"Date: {date_line(at)}\r\n"
             f"Message-ID: {self.message_id(key)}\r\n"
-            f"List-Unsubscribe: <{unsubscribe_url}>\r\n"
-            "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+            f"{leave}"
             "MIME-Version: 1.0\r\n"
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
             f"\r\n--{boundary}\r\n"

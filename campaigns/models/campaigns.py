@@ -58,6 +58,10 @@ class Run(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
     audience = models.BigIntegerField(default=0)
     snapshot = models.JSONField(default=dict)
+    # Sums over people who were erased since, so that the report goes on counting them.
+    erased = models.JSONField(
+        default=dict, db_default=models.Value({}, output_field=models.JSONField())
+    )
     error = models.TextField(blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)

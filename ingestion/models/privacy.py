@@ -148,6 +148,8 @@ class Erasure(models.Model):
     )
     actor_label = models.CharField(max_length=200, blank=True)
     replayed = models.BooleanField(default=False)
+    # The names, sealed, for as long as files and texts are still looked through for them.
+    sealed = models.TextField(blank=True, default="")
     at = models.DateTimeField(default=now)
     finished_at = models.DateTimeField(null=True, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)

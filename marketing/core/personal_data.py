@@ -1,0 +1,106 @@
+"""What this app's tables, its cache and Django's own tables hold about people."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+from redis import Redis
+
+from marketing.core.personal import Holding, Place, Retained, Subject
+
+_ABOUT = "object_type = 'ingestion.customer' AND object_id = ANY(%(numbers)s)"
+HOLDINGS = [
+    Holding(
+        "core_auditentry",
+        _("What the team did with this person's data"),
+        rows=f"({_ABOUT}) OR object_label ~* %(text)s OR detail::text ~* %(text)s",
+        erase=f"UPDATE core_auditentry SET object_label = '' WHERE {_ABOUT}",
+        scrub=("object_label", "detail"),
+    ),
+    Holding(
+        "core_job",
+        _("Long work that names this person"),
+        rows="concat_ws(' ', title, params, log, result, error) ~* %(text)s",
+        erase="",
+        scrub=("title", "params", "log", "result", "error", "step_label"),
+        exported=False,
+    ),
+    Holding(
+        "core_idempotencykey",
+        _("Answers kept for repeated API requests"),
+        rows="body::text ~* %(text)s OR body->>'id' = ANY(%(numbers)s)",
+        exported=False,
+    ),
+    Holding(
+        "django_admin_log",
+        _("Changes made in the admin"),
+        rows="object_repr ~* %(text)s OR change_message ~* %(text)s",
+        erase="",
+        scrub=("object_repr", "change_message"),
+        exported=False,
+    ),
+]
+IMPERSONAL = {
+    "core_user": "people of the team, not of the shop",
+    "core_user_groups": "roles of the team",
+    "core_user_user_permissions": "rights of the team",
+    "core_apikey": "keys of integrators",
+    "core_slot": "the clock's own slots",
+    "core_workerbeat": "signs of life of workers",
+    "auth_group": "names of roles",
+    "auth_group_permissions": "rights of roles",
+    "auth_permission": "names of rights",
+    "django_content_type": "names of tables",
+    "django_migrations": "names of migrations",
+    "django_session": "sessions of the team",
+}
+
+
+def _cached(subject: Subject) -> int:
+    """Forget cache entries whose key or content names the person."""
+    if subject.pattern is None:
+        return 0
+    client: Redis = Redis.from_url(settings.REDIS_URL)
+    gone = 0
+    for key in _keys(client):
+        value: Any = client.get(key) if client.type(key) == b"string" else b""
+        text = f"{key.decode('utf-8', 'replace')}\n{(value or b'').decode('utf-8', 'replace')}"
+        if subject.is_named_in(text):
+            gone += int(client.delete(key))
+    return gone
+
+
+def _keys(client: Redis) -> Iterator[bytes]:
+    prefix = settings.CACHES["default"]["KEY_PREFIX"]
+    yield from client.scan_iter(match=f"{prefix}:*", count=1000)
+
+
+RETAINED = [
+    Retained(
+        "audit",
+        _("Audit trail"),
+        "core_auditentry",
+        "at < %(before)s",
+        "t.at",
+        least=365,
+    ),
+    Retained(
+        "jobs",
+        _("Ended jobs and their logs"),
+        "core_job",
+        "state IN ('done', 'failed', 'stopped') AND finished_at < %(before)s",
+        "t.finished_at",
+        days=365,
+        least=30,
+    ),
+    Retained(
+        "idempotency",
+        _("Answers kept for repeated API requests"),
+        "core_idempotencykey",
+        "created_at < %(before)s",
+        "t.created_at",
+        days=30,
+    ),
+]
+PLACES = [Place("cache", _("Cached answers"), erase=_cached)]
