@@ -41,3 +41,15 @@ def refresh(*, customer_ids: list[int]) -> None:
             part = customer_ids[start : start + PART]
             cursor.execute(_ROLLUP, [part])
             cursor.execute(_FIRST_SEEN, [part])
+
+
+def renew(*, customer_ids: list[int]) -> None:
+    """The same after orders changed hands: who has none left has no totals."""
+    refresh(customer_ids=customer_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM ingestion_customerrollup r WHERE r.customer_id = ANY(%s) AND NOT EXISTS"
+            " (SELECT FROM ingestion_orderline l WHERE l.customer_id = r.customer_id"
+            "  AND l.kind IN ('product', 'return'))",
+            [customer_ids],
+        )

@@ -1,28 +1,40 @@
 """Many names for a person → one customer. The only place that makes customers.
 
-Names are tried in the order external id, e-mail, phone, anonymous id; the first that is known
-decides. Names that are new are added to the person they came with; a name that already belongs to
-somebody else stays where it is.
+Names are external id, e-mail, phone, device and anonymous id, strongest first. What is given
+together is a claim of the strongest on the others, dated by its moment. Whatever order claims
+arrive in, the same people result: a name belongs to whoever claimed it first (see `claims`), and a
+late claim from an earlier moment moves the name together with what was found by it.
+
+A batch whose names are known and whose claims say nothing new costs one SELECT. New names are
+added under a shared lock, so batches do not wait for each other; only a batch that gives a stored
+name to somebody else has the tables of names to itself.
 """
 
-from collections.abc import Iterable, Sequence
+import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
 from django.db import connection, transaction
 
-from marketing.core.db import advisory_lock
+from ingestion.identity import clusters, growth, guard, names, profile
+from ingestion.identity.claims import Claim, Plan, collect, draw_up
+from ingestion.identity.names import ANONYMOUS, DEVICE, EMAIL, EXTERNAL, PHONE, Name, Node
+from ingestion.identity.profile import Change
 
-EXTERNAL, EMAIL, PHONE = "external", "email", "phone"
-DEVICE, ANONYMOUS = "device", "anonymous"
-Name = tuple[str, str]
+LOCK = 1_229_866_836  # one number for all of identity, the same in every process
+TRIES = 3  # times that another batch may add the same names first before this one waits for all
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who something is about, as a file or a caller names them. Texts are normalised already."""
+    """Who something is about, as a file or a caller names them. Texts are normalised already.
+
+    `at` is the moment at which the names were given together, now if not told. `previous_id` is
+    another name of the same person by an alias: a customer number or an anonymous id.
+    """
 
     external_id: str = ""
     email: str = ""
@@ -41,13 +53,13 @@ class Person:
     @property
     def names(self) -> list[Name]:
         """The person's names, strongest first."""
-        all_names = [
+        all_names = (
             (EXTERNAL, self.external_id),
             (EMAIL, self.email),
             (PHONE, self.phone),
             (DEVICE, self.device_id),
             (ANONYMOUS, self.anonymous_id),
-        ]
+        )
         return [name for name in all_names if name[1]]
 
 
@@ -58,157 +70,208 @@ class Found(NamedTuple):
     identity_id: int | None
 
 
-def locate(
-    *, people: Sequence[Person], source: str, now: datetime, is_demo: bool = False
-) -> list[Found]:
-    """The person of each, made where there was none, and the name by which they were found.
+NOBODY = Found(None, None)
 
-    (None, None) for somebody with no name, or with an anonymous id alone that belongs to nobody
-    yet. Runs inside the caller's transaction if there is one.
-    """
-    ids = resolve(people=people, source=source, now=now, is_demo=is_demo)
-    names = {name for person in people for name in person.names}
-    by_name: dict[Name, int] = {}
-    if names:
-        kinds, values = zip(*names, strict=True)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT i.kind, i.value, i.id FROM ingestion_identity i"
-                " JOIN unnest(%s::text[], %s::text[]) AS n (kind, value) USING (kind, value)",
-                [list(kinds), list(values)],
-            )
-            by_name = {(kind, value): pk for kind, value, pk in cursor.fetchall()}
-    return [
-        Found(found, next((by_name[n] for n in person.names if n in by_name), None))
-        for found, person in zip(ids, people, strict=True)
-    ]
+
+class _Overtaken(Exception):
+    """Another batch stored one of our names first, or names have to move: look again."""
 
 
 def resolve(
     *, people: Sequence[Person], source: str, now: datetime, is_demo: bool = False
 ) -> list[int | None]:
-    """The customer id of each person, made where there was none.
+    """The customer id of each person, made where there was none; else as `locate`."""
+    found = locate(people=people, source=source, now=now, is_demo=is_demo)
+    return [one.customer_id for one in found]
 
-    None for somebody with no name, or with an anonymous id alone that belongs to nobody yet. Runs
-    inside the caller's transaction if there is one.
+
+def locate(
+    *, people: Sequence[Person], source: str, now: datetime, is_demo: bool = False
+) -> list[Found]:
+    """The person of each, made where there was none, and the name by which they were found.
+
+    (None, None) for somebody without a usable name, or with device and anonymous ids alone that
+    belong to nobody yet. What visitors did before is given to them as soon as they are known.
+    Runs inside the caller's transaction if there is one.
     """
-    with transaction.atomic(savepoint=False):
-        names = {name for person in people for name in person.names}
-        known = _known(names)
-        if any(_is_new(person, known) for person in people):
-            with advisory_lock("ingestion.identify"):
-                known = _known(names)
-                return _settle(people, known, source, now, is_demo)
-        return _settle(people, known, source, now, is_demo)
-
-
-def _is_new(person: Person, known: dict[Name, int]) -> bool:
-    names = person.names
-    return any(name not in known for name in names) and any(
-        n[0] not in (DEVICE, ANONYMOUS) for n in names
-    )
-
-
-def _known(names: Iterable[Name]) -> dict[Name, int]:
-    kinds, values = zip(*names, strict=True) if names else ((), ())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT i.kind, i.value, i.customer_id FROM ingestion_identity i"
-            " JOIN unnest(%s::text[], %s::text[]) AS n (kind, value) USING (kind, value)",
-            [list(kinds), list(values)],
-        )
-        return {(kind, value): customer_id for kind, value, customer_id in cursor.fetchall()}
-
-
-def _settle(
-    people: Sequence[Person], known: dict[Name, int], source: str, now: datetime, is_demo: bool
-) -> list[int | None]:
-    """Give everybody an id, insert the new ones, and add names that were not known."""
-    ids: list[int | None] = []
-    fresh: dict[int, Person] = {}
-    added: dict[Name, int] = {}
-    spare = _spare_ids(sum(_is_new(person, known) for person in people))
-    for person in people:
-        names = person.names
-        found = next((known[name] for name in names if name in known), None)
-        if found is None and any(kind not in (DEVICE, ANONYMOUS) for kind, _ in names):
-            found = next(spare)
-            fresh[found] = person
-        ids.append(found)
-        if found is None:
-            continue
-        for name in names:
-            if name not in known:
-                known[name] = added[name] = found
-    if fresh:
-        _insert(fresh, added, now, is_demo)
-    if added:
-        _add_names(added, set(fresh), source, now)
-    return ids
-
-
-def _spare_ids(count: int) -> Any:
-    if not count:
-        return iter(())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('ingestion_customer', 'id'))"
-            " FROM generate_series(1, %s)",
-            [count],
-        )
-        return iter([row[0] for row in cursor.fetchall()])
-
-
-def _insert(fresh: dict[int, Person], added: dict[Name, int], now: datetime, is_demo: bool) -> None:
-    """New customers. A name goes on the row only if this person is the one who owns it."""
-
-    def own(kind: str, value: str, owner: int) -> str | None:
-        return value if value and added.get((kind, value)) == owner else None
-
-    rows = list(fresh.items())
-    columns: list[Any] = [
-        [i for i, _ in rows],
-        [own(EXTERNAL, p.external_id, i) for i, p in rows],
-        [own(EMAIL, p.email, i) for i, p in rows],
-        *(
-            [getattr(p, name) for _, p in rows]
-            for name in ("phone", "first_name", "last_name", "country", "language", "timezone")
-        ),
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO ingestion_customer (id, external_id, email, phone, first_name, last_name,"
-            " country, language, timezone, attributes, is_demo, first_seen_at, created_at,"
-            " updated_at) SELECT *, '{}', %s, NULL, %s, %s FROM unnest(%s::bigint[], %s::text[],"
-            " %s::text[],"
-            " %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])",
-            [is_demo, now, now, *columns],
-        )
-
-
-def _add_names(added: dict[Name, int], fresh: set[int], source: str, now: datetime) -> None:
-    rows = [(kind, value, owner) for (kind, value), owner in added.items()]
-    kinds, values, owners = (list(column) for column in zip(*rows, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO ingestion_identity (kind, value, customer_id, source, at)"
-            " SELECT *, %s, %s FROM unnest(%s::text[], %s::text[], %s::bigint[])"
-            " ON CONFLICT DO NOTHING",
-            [source[:100], now, kinds, values, owners],
-        )
-        late = [(kind, value, owner) for kind, value, owner in rows if owner not in fresh]
-        for kind, column in ((EXTERNAL, "external_id"), (EMAIL, "email"), (PHONE, "phone")):
-            mine = [(owner, value) for k, value, owner in late if k == kind]
-            if not mine:
+    named = [person.names for person in people]
+    batch = _Batch(people, named, source, now, is_demo)
+    if not any(named):
+        return [NOBODY] * len(people)
+    with transaction.atomic():
+        for _try in range(TRIES):
+            try:
+                with transaction.atomic():
+                    _lock("pg_advisory_xact_lock_shared")
+                    batch.look(alone=False)
+                    return batch.found()
+            except _Overtaken:
                 continue
-            empty = "c.phone = ''" if kind == PHONE else f"c.{column} IS NULL"
-            cursor.execute(
-                f"UPDATE ingestion_customer c SET {column} = n.value, updated_at = %s"
-                " FROM (SELECT DISTINCT ON (id) id, value FROM"
-                "       unnest(%s::bigint[], %s::text[]) AS u (id, value)) n"
-                f" WHERE c.id = n.id AND {empty}",
-                [now, [owner for owner, _ in mine], [value for _, value in mine]],
+            except clusters.Structural:
+                break
+        lock_alone()
+        batch.look(alone=True)
+        return batch.found()
+
+
+def lock_alone() -> None:
+    """Have the tables of names to oneself until the transaction ends."""
+    _lock("pg_advisory_xact_lock")
+
+
+def _lock(function: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s)", [LOCK])
+
+
+class _Batch:
+    """One call's people, and what is stored of their names."""
+
+    def __init__(
+        self,
+        people: Sequence[Person],
+        named: list[list[Name]],
+        source: str,
+        now: datetime,
+        is_demo: bool,
+    ) -> None:
+        self.people = people
+        self.named = named
+        self.source = source
+        self.now = now
+        self.is_demo = is_demo
+        self.nodes: dict[Name, Node] = {}
+        self.barred: frozenset[Name] = frozenset()
+        self.screened = False
+
+    def look(self, *, alone: bool) -> None:
+        """Read what is known and store what is news. `alone`: names may change hands."""
+        self.nodes = names.known({name for given in self.named for name in given})
+        unsettled = [
+            (person, given)
+            for person, given in zip(self.people, self.named, strict=True)
+            if given and not self._settled(person, given)
+        ]
+        if not unsettled:
+            return
+        told = self._claims(self._screen(unsettled))
+        plan = self._plan(told, unsettled)
+        if plan.empty:
+            return
+        if plan.structural and not alone:
+            raise clusters.Structural
+        growth.check_room(plan, self.nodes, self.source, self.now)
+        if plan.structural:
+            clusters.regroup(
+                plan, self.nodes, source=self.source, now=self.now, is_demo=self.is_demo
             )
+        if not growth.store(plan, self.nodes, self._firsts(), self.source, self.now, self.is_demo):
+            raise _Overtaken
+
+    def _settled(self, person: Person, given: list[Name]) -> bool:
+        """Whether every name is known and was claimed by the first one before."""
+        nodes = self.nodes
+        first = nodes.get(given[0])
+        if first is None or person.previous_id or first.refused:
+            return False
+        at = person.at or self.now
+        for name in given[1:]:
+            node = nodes.get(name)
+            if node is None or node.parent != first.id or node.linked_at > at:  # type: ignore[operator]
+                return False
+        return True
+
+    def _screen(
+        self, unsettled: list[tuple[Person, list[Name]]]
+    ) -> list[tuple[Person, list[Name]]]:
+        """The same without names that stand for nobody; those are counted once a batch."""
+        strange = Counter(
+            name for _person, given in unsettled for name in given if name not in self.nodes
+        )
+        if not self.screened:
+            self.barred = guard.placeholders(strange, source=self.source, now=self.now)
+            self.screened = True
+        refused = {name for name, node in self.nodes.items() if node.refused}
+        barred = self.barred | refused
+        for name in refused:
+            del self.nodes[name]
+        if not barred:
+            return unsettled
+        kept = [
+            (person, [name for name in given if name not in barred]) for person, given in unsettled
+        ]
+        return [(person, given) for person, given in kept if given]
+
+    def _claims(self, unsettled: list[tuple[Person, list[Name]]]) -> list[Claim]:
+        """What the people of the batch say of their names. Machines alone stand for nobody."""
+        told: list[Claim] = []
+        for person, given in unsettled:
+            at = person.at or self.now
+            first = given[0]
+            told += [Claim(first, name, at) for name in given[1:]]
+            if person.previous_id and first[0] == EXTERNAL:
+                told += _aliases(first, person.previous_id, at)
+        return told
+
+    def _plan(self, told: list[Claim], unsettled: list[tuple[Person, list[Name]]]) -> Plan:
+        claims = collect(told)
+        wanted = {name for pair in claims for name in pair}
+        wanted |= {g[0] for _p, g in unsettled if g[0][0] in names.PEOPLE}
+        unread = {name for name in wanted if name not in self.nodes}
+        if any(claim.joins for claim in claims.values()):
+            self.nodes |= names.known(unread)
+            unread = {name for name in wanted if name not in self.nodes}
+        ids = names.new_ids("ingestion_identity", len(unread))
+        fresh = [
+            Node(pk, *name, source=self.source)
+            for pk, name in zip(ids, sorted(unread), strict=True)
+        ]
+        self.nodes |= {node.name: node for node in fresh}
+        new = {node.id for node in fresh}
+        pairs, holders = [], set()
+        for claim in claims.values():
+            stronger, weaker = self.nodes[claim.stronger], self.nodes[claim.weaker]
+            if weaker.parent is not None:
+                holders.add(weaker.parent)
+            if weaker.parent != stronger.id and stronger.id not in new and weaker.id not in new:
+                pairs.append((stronger.id, weaker.id))
+        links = growth.links(pairs)
+        known = {node.id: node for node in self.nodes.values()}
+        parents = {i: known[i] for i in holders if i in known}
+        parents |= names.by_id(holders - parents.keys())
+        return draw_up(claims.values(), self.nodes, fresh, parents, links)
+
+    def _firsts(self) -> dict[Name, Person]:
+        """Who first came with a name as their strongest one."""
+        found: dict[Name, Person] = {}
+        for person, given in zip(self.people, self.named, strict=True):
+            usable = [name for name in given if name in self.nodes]
+            if usable:
+                found.setdefault(usable[0], person)
+        return found
+
+    def found(self) -> list[Found]:
+        answers = []
+        for given in self.named:
+            answer = NOBODY
+            for name in given:
+                node = self.nodes.get(name)
+                if node is not None and node.customer is not None and not node.refused:
+                    answer = Found(node.customer, node.id)
+                    break
+            answers.append(answer)
+        return answers
+
+
+def _aliases(first: Name, previous: str, at: datetime) -> list[Claim]:
+    """A previous id may be a customer number or a visitor's; it is taken as both."""
+    if previous == first[1]:
+        return []
+    told = [Claim(first, (ANONYMOUS, previous), at)]
+    if not guard.is_placeholder((EXTERNAL, previous)):
+        told.append(Claim(first, (EXTERNAL, previous), at, joins=True))
+        return told
+    return []
 
 
 def enrich(*, people: Sequence[tuple[int, Person]], now: datetime, overwrite: bool) -> int:
@@ -218,44 +281,32 @@ def enrich(*, people: Sequence[tuple[int, Person]], now: datetime, overwrite: bo
     several rows for one person the last that says something counts. An e-mail address replaces the
     one on the row only if it is known to be this person's.
     """
-    columns = ("first_name", "last_name", "country", "language", "timezone", "phone")
-    merged: dict[int, dict[str, Any]] = {}
-    for customer_id, person in people:
-        row = merged.setdefault(customer_id, {"attributes": {}})
-        row.update(
-            {name: value for name in (*columns, "email") if (value := getattr(person, name))}
-        )
-        row["attributes"] = {**row["attributes"], **person.attributes}
-    merged = {key: row for key, row in merged.items() if len(row) > 1 or row["attributes"]}
-    if not merged:
-        return 0
-    wins = "n.{0} <> ''" if overwrite else "n.{0} <> '' AND c.{0} = ''"
-    sets = [f"{c} = CASE WHEN {wins.format(c)} THEN n.{c} ELSE c.{c} END" for c in columns]
-    differs = [f"({wins.format(c)} AND n.{c} <> c.{c})" for c in columns]
     if overwrite:
-        sets += [
-            "email = coalesce(own.value, c.email)",
-            "attributes = c.attributes || n.attributes",
-        ]
-        differs += ["own.value IS DISTINCT FROM coalesce(c.email, own.value)"]
-        differs += [
-            "(own.value IS NOT NULL AND c.email IS NULL)",
-            "NOT c.attributes @> n.attributes",
-        ]
-    names = (*columns, "email")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE ingestion_customer c SET {', '.join(sets)}, updated_at = %s FROM"
-            f" unnest(%s::bigint[], {', '.join(['%s::text[]'] * len(names))}, %s::jsonb[])"
-            f" AS n (id, {', '.join(names)}, attributes)"
-            " LEFT JOIN ingestion_identity own ON own.kind = 'email' AND own.value = n.email"
-            " AND own.customer_id = n.id"
-            f" WHERE c.id = n.id AND ({' OR '.join(differs)})",
-            [
-                now,
-                list(merged),
-                *([row.get(name, "") for row in merged.values()] for name in names),
-                [orjson.dumps(row["attributes"]).decode() for row in merged.values()],
-            ],
+        order = f"~{time.time_ns():020d}"  # later calls of the same moment count as later
+        return len(
+            profile.apply(
+                changes=[
+                    Change(key, person.at or now, f"{order}{i:09d}", told)
+                    for i, (key, person) in enumerate(people)
+                    if (told := _told(person))
+                ],
+                now=now,
+            )
         )
-        return int(cursor.rowcount)
+    merged: dict[int, dict[str, str]] = {}
+    for customer_id, person in people:
+        row = merged.setdefault(customer_id, {})
+        row.update({name: value for name in FILLED if (value := getattr(person, name))})
+    merged = {key: row for key, row in merged.items() if row}
+    return profile.fill(merged, now) if merged else 0
+
+
+FILLED = ("first_name", "last_name", "country", "language", "timezone")
+
+
+def _told(person: Person) -> dict[str, Any]:
+    told = dict(person.attributes)
+    told.update(
+        {name: value for name in (*FILLED, "email", "phone") if (value := getattr(person, name))}
+    )
+    return told

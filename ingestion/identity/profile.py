@@ -34,7 +34,7 @@ class Change(NamedTuple):
 class Row:
     """One person's columns, attributes and times, as stored."""
 
-    __slots__ = ("attributes", "columns", "customer_id", "times")
+    __slots__ = ("attributes", "columns", "customer_id", "later", "times")
 
     def __init__(self, customer_id: int, values: Sequence[Any]) -> None:
         self.customer_id = customer_id
@@ -43,22 +43,25 @@ class Row:
         }
         self.attributes: dict[str, Any] = values[len(COLUMNS)]
         self.times: dict[str, list[Any]] = values[len(COLUMNS) + 1]
+        self.later = False  # whether a later moment was learned, be it for the same value
 
     def take(self, news: Said) -> bool:
-        """Take over what is later than what is known; whether anything changed."""
+        """Take over what is later than what is known; whether a value changed."""
         changed = False
         for name, (at, tie, value) in news.items():
             before = self.times.get(name)
             if before is not None and (before[0], before[1]) >= (at, tie):
                 continue
             self.times[name] = [at, tie, value] if name in ("email", "phone") else [at, tie]
+            self.later = True
             if name in self.columns:
+                changed = changed or self.columns[name] != (value or "")
                 self.columns[name] = value or ""
             elif value is None:
-                self.attributes.pop(name, None)
+                changed = self.attributes.pop(name, None) is not None or changed
             else:
+                changed = changed or self.attributes.get(name) != value
                 self.attributes[name] = value
-            changed = True
         return changed
 
 
@@ -92,9 +95,9 @@ def apply(*, changes: Sequence[Change], now: datetime) -> set[int]:
         rows = lock(by_person)
         for kind in ("customer", "identity"):
             _store(kind, {key: said for (k, key), said in by_name.items() if k == kind})
-        changed = [rows[key] for key in sorted(rows) if rows[key].take(by_person[key])]
-        write(changed, now)
-    return {row.customer_id for row in changed}
+        changed = {key for key in sorted(rows) if rows[key].take(by_person[key])}
+        write([row for row in rows.values() if row.later], now)
+    return changed
 
 
 def _current(ids: Iterable[int]) -> dict[int, int]:
@@ -171,3 +174,143 @@ def write(rows: Sequence[Row], now: datetime) -> None:
                 ["email" in row.times for row in rows],
             ],
         )
+
+
+def fill(rows: Mapping[int, Mapping[str, str]], now: datetime) -> int:
+    """Fill empty columns and nothing else; how many people changed.
+
+    Filled columns have no date, so that whatever is said with one counts more.
+    """
+    names = COLUMNS[:5]
+    wins = "n.{0} <> '' AND c.{0} = '' AND NOT c.attribute_times ? '{0}'"
+    sets = [f"{c} = CASE WHEN {wins.format(c)} THEN n.{c} ELSE c.{c} END" for c in names]
+    differs = [f"({wins.format(c)})" for c in names]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE ingestion_customer c SET {', '.join(sets)}, updated_at = %s"
+            f" FROM unnest(%s::bigint[], {', '.join(['%s::text[]'] * len(names))})"
+            f" AS n (id, {', '.join(names)}) WHERE c.id = n.id AND ({' OR '.join(differs)})",
+            [now, list(rows), *([row.get(name, "") for row in rows.values()] for name in names)],
+        )
+        return int(cursor.rowcount)
+
+
+_NAMES = """
+SELECT c.id, c.external_id, c.email, c.phone,
+    CASE WHEN c.merged_into_id IS NULL THEN coalesce(
+        (SELECT i.value FROM ingestion_identity i
+         WHERE i.customer_id = c.id AND i.kind = 'external'
+         ORDER BY EXISTS (SELECT FROM ingestion_identitylink l
+                          WHERE l.weaker_id = i.id AND l.state = 'joined'), i.value LIMIT 1),
+        CASE WHEN NOT EXISTS (SELECT FROM ingestion_identity o WHERE o.kind = 'external'
+                              AND o.value = c.external_id) THEN c.external_id END) END,
+    CASE WHEN c.merged_into_id IS NOT NULL
+           OR c.attribute_times #>> '{email,0}' IS NOT NULL
+              AND c.attribute_times #>> '{email,2}' IS NULL THEN NULL
+    ELSE coalesce(
+        (SELECT i.value FROM ingestion_identity i WHERE i.customer_id = c.id AND i.kind = 'email'
+         AND i.value = c.attribute_times #>> '{email,2}'),
+        (SELECT i.value FROM ingestion_identity i WHERE i.customer_id = c.id AND i.kind = 'email'
+         ORDER BY i.linked_at NULLS FIRST, i.value LIMIT 1),
+        CASE WHEN NOT EXISTS (SELECT FROM ingestion_identity o WHERE o.kind = 'email'
+                              AND o.value = c.email) THEN c.email END) END,
+    CASE WHEN c.attribute_times ? 'phone' THEN coalesce(c.attribute_times #>> '{phone,2}', '')
+    ELSE coalesce(
+        (SELECT i.value FROM ingestion_identity i WHERE i.customer_id = c.id AND i.kind = 'phone'
+         ORDER BY i.linked_at NULLS FIRST, i.value LIMIT 1),
+        CASE WHEN NOT EXISTS (SELECT FROM ingestion_identity o WHERE o.kind = 'phone'
+                              AND o.value = c.phone) THEN c.phone END, '') END
+FROM ingestion_customer c WHERE c.id = ANY(%s) ORDER BY c.id
+"""
+
+
+def name_columns(ids: Sequence[int], now: datetime) -> None:
+    """Write the names people have now into their rows: the number, an address and a phone.
+
+    Of several numbers one that is nobody's previous one; of several addresses the one said last,
+    else the one claimed first.
+    """
+    if not ids:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMES, [list(ids)])
+        rows = [(pk, *new) for pk, a, b, c, *new in cursor.fetchall() if [a, b, c] != new]
+        if not rows:
+            return
+        keys, external, email, phone = (list(column) for column in zip(*rows, strict=True))
+        for column, values in (("external_id", external), ("email", email)):
+            # Unique values change places: nobody has them for a moment.
+            cursor.execute(
+                f"UPDATE ingestion_customer SET {column} = NULL"
+                f" WHERE {column} IS NOT NULL AND (id = ANY(%s) OR {column} = ANY(%s))",
+                [keys, [value for value in values if value]],
+            )
+        cursor.execute(
+            "UPDATE ingestion_customer c SET external_id = n.external_id, email = n.email,"
+            " phone = n.phone, updated_at = %s"
+            " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[])"
+            " AS n (id, external_id, email, phone) WHERE c.id = n.id",
+            [now, keys, external, email, phone],
+        )
+
+
+_SAID = """
+SELECT i.customer_id, NULL, s.said::text FROM ingestion_statement s
+JOIN ingestion_identity i ON i.id = s.identity_id WHERE i.customer_id = ANY(%(ids)s)
+UNION ALL
+SELECT coalesce(c.merged_into_id, c.id), c.id, s.said::text FROM ingestion_statement s
+JOIN ingestion_customer c ON c.id = s.customer_id
+WHERE c.id = ANY(%(ids)s) OR c.merged_into_id = ANY(%(ids)s)
+"""
+
+
+def derive(ids: Sequence[int], now: datetime) -> None:
+    """Make these profiles again from what their names, and the rows merged into them, say.
+
+    What a row held without a date is noted as said before anything else, so that it comes back
+    when the merge is undone.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, merged_into_id FROM ingestion_customer"
+            " WHERE id = ANY(%(ids)s) OR merged_into_id = ANY(%(ids)s)",
+            {"ids": list(ids)},
+        )
+        into = dict(cursor.fetchall())
+        rows = lock(into)
+        undated = {pk: _undated(row) for pk, row in rows.items()}
+        _store("customer", {pk: said for pk, said in undated.items() if said})
+        cursor.execute(_SAID, {"ids": list(ids)})
+        said: dict[int, list[tuple[int | None, Said]]] = {}
+        for owner, row_id, text in cursor.fetchall():
+            said.setdefault(owner, []).append((row_id, orjson.loads(text)))
+    changed = []
+    for pk in ids:
+        if pk not in rows or into[pk] is not None:
+            continue
+        row, sayings = rows[pk], said.get(pk, [])
+        own: Said = next((news for row_id, news in sayings if row_id == pk), {})
+        row.columns = {
+            name: row.columns[name] if name in ("email", "phone") else "" for name in COLUMNS
+        }
+        row.attributes, row.times = {}, {}
+        row.take(own)
+        for row_id, news in sorted(sayings, key=lambda one: one[0] or 0):
+            row.take(news if row_id is None else _without(news, own))
+        changed.append(row)
+    write(changed, now)
+
+
+def _undated(row: Row) -> Said:
+    """What a row holds of which nobody said when, but for names."""
+    held = {name: value for name, value in row.columns.items() if name not in ("email", "phone")}
+    return {
+        name: [0, "", value]
+        for name, value in (held | row.attributes).items()
+        if name not in row.times and value not in ("", None)
+    }
+
+
+def _without(news: Said, own: Said) -> Said:
+    """Undated sayings of a merged row never replace those of the row that stays."""
+    return {name: one for name, one in news.items() if one[0] or name not in own}

@@ -114,7 +114,8 @@ class Identity(models.Model):
 
     `parent` is the stronger name that claimed this one first, at `linked_at`. A name without a
     parent stands for a person of its own, or for a device nobody has signed in on. `anchored`
-    names are joined to others of their rank by somebody's word, so no claim moves them.
+    names are joined to others of their rank by somebody's word, so no claim moves them. A refused
+    name finds and joins nobody any more (see RefusedName).
     """
 
     customer = models.ForeignKey(
@@ -132,6 +133,7 @@ class Identity(models.Model):
     )
     linked_at = models.DateTimeField(null=True)
     anchored = models.BooleanField(default=False, db_default=False)
+    refused = models.BooleanField(default=False, db_default=False)
     source = models.CharField(max_length=100, blank=True)
     at = models.DateTimeField(default=now)
     joined_at = models.DateTimeField(default=now, db_default=Now())
