@@ -60,26 +60,32 @@ def people(*, batch: Sequence[Incoming], source: str, now: datetime) -> list[Fou
     """The person of each event; people are looked up once however many events they have."""
     places: dict[tuple[str, ...], int] = {}
     order: list[int] = []
-    named: list[identify.Person] = []
+    earliest: list[datetime] = []
     for e in batch:
         if e.customer_id is not None:
             order.append(-1)
             continue
         names = (e.external_id, e.email, e.phone, e.anonymous_id, e.device_id, e.previous_id)
-        place = places.setdefault(names, len(named))
+        place = places.setdefault(names, len(earliest))
         order.append(place)
-        if place == len(named):
-            named.append(
-                identify.Person(
-                    external_id=e.external_id,
-                    email=e.email,
-                    phone=e.phone,
-                    anonymous_id=e.anonymous_id,
-                    device_id=e.device_id,
-                    previous_id=e.previous_id,
-                    at=e.at,
-                )
-            )
+        if place == len(earliest):
+            earliest.append(e.at)
+        elif e.at < earliest[place]:
+            earliest[place] = e.at
+    named = [
+        identify.Person(
+            external_id=external_id,
+            email=email,
+            phone=phone,
+            anonymous_id=anonymous_id,
+            device_id=device_id,
+            previous_id=previous_id,
+            at=at,
+        )
+        for (external_id, email, phone, anonymous_id, device_id, previous_id), at in zip(
+            places, earliest, strict=True
+        )
+    ]
     found = identify.locate(people=named, source=source, now=now) if named else []
     return [
         Found(event.customer_id, None) if place < 0 else found[place]
