@@ -53,7 +53,7 @@ class Look:
 def refusal(error: Unreadable) -> Refused:
     """An unreadable file in words."""
     message, remedy = wording.problem(error.code, error.facts)
-    kind = NotFound if error.code == "missing_file" else Invalid
+    kind = NotFound if error.code in ("missing_file", "raw_pruned") else Invalid
     return kind(
         _("%(problem)s Nothing was stored.") % {"problem": message},
         code=error.code,
