@@ -365,7 +365,7 @@ def event(body: Any, *, now: datetime, small: bool = False) -> events.Incoming:
             received_at=now,
         )
     external, anonymous = _plain(body, "external_id"), _plain(body, "anonymous_id")
-    email = _address(body["email"]) if body.get("email").__class__ is str else _email(body)
+    email = "" if body.get("email") is None else _address(body["email"])
     phone = _phone(body) if "phone" in body else ""
     device = _plain(body, "device_id") if "device_id" in body else ""
     if not (external or email or phone or anonymous or device):
@@ -399,6 +399,8 @@ def event(body: Any, *, now: datetime, small: bool = False) -> events.Incoming:
 
 def _plain(body: Body, name: str) -> str:
     value = body.get(name)
+    if value is None:
+        return ""
     if value.__class__ is str and len(value) <= 100 and "\0" not in value:
         return value.strip()
     return _text(body, name, 100)
@@ -435,10 +437,11 @@ def _known_address(text: str) -> tuple[str, str]:
     return values.email(text)
 
 
-def _address(text: str) -> str:
-    if len(text) > 254 or "\0" in text:
+def _address(text: Any) -> str:
+    if text.__class__ is not str or len(text) > 254 or "\0" in text:
         return _email({"email": text})
-    return _checked("email", _known_address(text), _("This is not an e-mail address."))
+    value, fault = _known_address(text)
+    return _email({"email": text}) if fault else value
 
 
 def _inner(body: Body, name: str, small: bool) -> Mapping[str, Any]:

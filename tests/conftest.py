@@ -98,6 +98,9 @@ def no_events_left(request: pytest.FixtureRequest) -> Iterator[None]:
         blocker = request.getfixturevalue("django_db_blocker")
         with blocker.unblock(), connection.cursor() as cursor:
             cursor.execute("TRUNCATE ingestion_event")
+        from ingestion.events import writing
+
+        writing.hang_up()  # the test database cannot be dropped while it is in use
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def web(application: str) -> Iterator[int]:
         port = int(probe.getsockname()[1])
     command = [
         *(sys.executable, "-m", "granian", application, "--interface", "wsgi", "--host", HOST),
-        *("--port", str(port), "--workers", "2", "--blocking-threads", "4"),
+        *("--port", str(port), "--workers", "2", "--blocking-threads", "16"),
         *("--blocking-threads-idle-timeout", "600", "--backlog", "512", "--no-ws"),
         *("--workers-kill-timeout", "4", "--log-level", "warning"),
     ]

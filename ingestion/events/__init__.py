@@ -5,6 +5,7 @@
     clock        what a device says about time, on our clock
     claims       the ledger of message ids: stored, duplicate or conflict
     inbox        accept: the door for live events, durable before the answer
+    writing      requests that arrive together share a statement and a flush of the disk
     nudging      tell a worker that the inbox holds something
     draining     drain: from the inbox to the event table, exactly once
     storing      claimed events → people → COPY into the months

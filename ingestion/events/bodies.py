@@ -23,7 +23,8 @@ from marketing.core.errors import Refused, TooLarge
 BODY_LIMIT = 500 << 10
 ITEMS_LIMIT = 2_500
 _PACKED = zlib.MAX_WBITS | 32  # either header
-# A key's end that the counting below would not see.
+# A key's end that the counting below would not see, and what has to be there for one.
+_UNSURE = (b'" ', b'"\t', b'"\n', b'"\r', b"\\u0022", b"\\u003")
 _ODD_KEYS = re.compile(rb'"[ \t\r\n]+:|\\u00(?:22|3[aA])')
 _JSON_TYPES = ("", "application/json", "text/plain", "text/json")
 
@@ -114,7 +115,8 @@ def parse(body: bytes) -> Any:
             remedy=_("Send at most 250 levels of lists and objects."),
         ) from error
     # The reader keeps the last of two equal keys; then what it holds names fewer keys than came.
-    if body.count(b'":') != plain.count(b'":') or _ODD_KEYS.search(body):
+    unsure = any(sign in body for sign in _UNSURE) and _ODD_KEYS.search(body)
+    if unsure or body.count(b'":') != plain.count(b'":'):
         _refuse_repeated_keys(body)
     return value
 

@@ -1,23 +1,17 @@
 """The door for live events: claimed and durable in one statement, before the answer.
 
-Threads of one process that arrive together share a transaction: the first writes for all who wait,
-so a disk's flush is paid once for many small requests. What the ledger held already is marked in
-the row; the drain tells duplicates from conflicts in the same way as the answer did.
+What the ledger held already is marked in the inbox row; the drain tells duplicates from conflicts
+in the same way as the answer did.
 """
 
-import threading
-import time
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import orjson
-from django.db import OperationalError, connection
+from django.db import connection
 from django.utils.translation import gettext as _
 
-from ingestion.events import claims
+from ingestion.events import claims, writing
 from ingestion.events.incoming import (
     ID_LIMIT,
     STORED,
@@ -28,35 +22,11 @@ from ingestion.events.incoming import (
 )
 from ingestion.events.nudging import nudge
 from ingestion.events.refusals import Rejected
+from ingestion.events.writing import Ticket
 from marketing.core.errors import Invalid
 
 GROUPED = 50  # events; a larger request gains nothing from waiting for others
-GROUP_ITEMS = 2_000
-TRIES = 4
 _KEYS = orjson.OPT_NON_STR_KEYS
-_RETRIED = ("40001", "40P01")  # serialization failure, deadlock
-
-
-@dataclass
-class _Ticket:
-    """One request's events on their way into the ledger and the inbox."""
-
-    source: str
-    door: str
-    now: datetime
-    keys: list[str]
-    digests: list[int]
-    payload: str
-    refused: str
-    items: int
-    repeated: list[int] = field(default_factory=list)  # places whose key came earlier in here
-    skipped: set[int] = field(default_factory=set)
-    done: bool = False
-    error: BaseException | None = None
-
-
-_waiting: deque[_Ticket] = deque()
-_pen = threading.Lock()
 
 
 def accept(
@@ -78,9 +48,9 @@ def accept(
         return []
     ticket = _ticket(batch, source, door, now, rejected)
     if connection.in_atomic_block or len(batch) > GROUPED:
-        _write_patiently([ticket])
+        writing.write([ticket])
     else:
-        _submit(ticket)
+        writing.submit(ticket)
     nudge()
     if not ticket.skipped:
         return [STORED] * len(batch)
@@ -93,7 +63,7 @@ def accept(
 
 def _ticket(
     batch: Sequence[Incoming], source: str, door: str, now: datetime, rejected: Sequence[Rejected]
-) -> _Ticket:
+) -> Ticket:
     keys, digests, parts = [], [], []
     dumps = orjson.dumps
     for event in batch:
@@ -111,7 +81,7 @@ def _ticket(
             parts.append(b"[%b,%b" % (core, more[1:]))
         else:
             parts.append(b'[%b,"%b"]' % (core, at.encode()))
-    ticket = _Ticket(
+    ticket = Ticket(
         source=source,
         door=door,
         now=now,
@@ -164,96 +134,6 @@ def digests_of(payload: str, places: Sequence[int]) -> list[int]:
     """The digests of some events of an inbox row."""
     rows = orjson.loads(payload)
     return [digest_of(orjson.dumps(rows[place][0])) for place in places]
-
-
-# --- writing -----------------------------------------------------------------------------------
-
-
-def _submit(ticket: _Ticket) -> None:
-    """Have the ticket written, by this thread for all who wait or by one that did so for us."""
-    _waiting.append(ticket)
-    with _pen:
-        while not ticket.done:
-            group, items = [], 0
-            while _waiting and items < GROUP_ITEMS:
-                group.append(_waiting.popleft())
-                items += len(group[-1].keys)
-            try:
-                _write_patiently(group)
-            except BaseException as error:
-                for one in group:
-                    one.error = error
-            for one in group:
-                one.done = True
-    if ticket.error is not None:
-        raise ticket.error
-
-
-def _write_patiently(group: list[_Ticket]) -> None:
-    for attempt in range(TRIES):
-        try:
-            return _write(group)
-        except OperationalError as error:
-            again = getattr(error.__cause__, "pgcode", "") in _RETRIED
-            if not again or connection.in_atomic_block or attempt == TRIES - 1:
-                raise
-            time.sleep(0.02 * 2**attempt)
-    return None
-
-
-_STATEMENT = """
-WITH given (key, digest, box, place) AS (
-    SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::int[], %s::int[])
-), fresh AS (
-    INSERT INTO ingestion_eventkey (key, digest, at) SELECT key, digest, %s FROM given ORDER BY key
-    ON CONFLICT (key) DO NOTHING RETURNING key
-), late AS (
-    SELECT box, array_agg(place) AS places FROM given
-    WHERE (SELECT count(*) FROM fresh) < %s AND key NOT IN (SELECT key FROM fresh) GROUP BY box
-)
-INSERT INTO ingestion_inbox (source, door, received_at, items, skipped, payload, refused)
-SELECT source, door, received_at, items, late.places || repeated, payload, refused
-FROM (VALUES {}) AS b (box, source, door, received_at, items, repeated, payload, refused)
-LEFT JOIN late USING (box) ORDER BY box
-RETURNING skipped
-"""
-_ROW = "(%s::int, %s, %s, %s::timestamptz, %s::int, %s::int[], %s, %s)"
-
-
-def _write(group: list[_Ticket]) -> None:
-    """Claim and keep everything of these requests in one statement, which is one transaction."""
-    keys: dict[str, tuple[int, int, int]] = {}
-    values: list[Any] = []
-    for box, ticket in enumerate(group):
-        again = set(ticket.repeated)
-        for place, key in enumerate(ticket.keys):
-            if place not in again and keys.setdefault(key, (ticket.digests[place], box, place)) != (
-                ticket.digests[place],
-                box,
-                place,
-            ):
-                again.add(place)
-        ticket.skipped = again
-        repeated = claims.array(sorted(again)) if again else None
-        values += [box, ticket.source, ticket.door, ticket.now, ticket.items, repeated]
-        values += [ticket.payload, ticket.refused]
-    digests, boxes, places = zip(*keys.values(), strict=True) if keys else ((), (), ())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _STATEMENT.format(", ".join([_ROW] * len(group))),
-            [
-                claims.array(keys),
-                claims.array(digests),
-                claims.array(boxes),
-                claims.array(places),
-                group[0].now,
-                len(keys),
-                *values,
-            ],
-        )
-        rows = cursor.fetchall()
-    for ticket, (skipped,) in zip(group, rows, strict=True):
-        ticket.skipped = set(skipped or ())
 
 
 def waiting() -> int:

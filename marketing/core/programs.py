@@ -9,6 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.security import SecurityMiddleware
 from django.utils import translation
 
@@ -21,7 +23,15 @@ class ProgramDoor(WSGIHandler):
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
         view = convert_exception_to_response(self._get_response)
-        self._middleware_chain = convert_exception_to_response(SecurityMiddleware(view))
+        secure = convert_exception_to_response(SecurityMiddleware(view))
+
+        def answer(request: HttpRequest) -> HttpResponseBase:
+            response = secure(request)
+            if isinstance(response, HttpResponse):
+                response.headers.setdefault("Content-Length", str(len(response.content)))
+            return response
+
+        self._middleware_chain = answer
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]

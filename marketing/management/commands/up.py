@@ -189,7 +189,7 @@ def _web(port: int) -> Program:
         *(sys.executable, "-m", "granian", "marketing.wsgi:application", "--interface", "wsgi"),
         *("--host", "127.0.0.1", "--port", str(port), "--workers", workers),
         # An idle thread that ends takes its database connection with it.
-        *("--blocking-threads", "4", "--blocking-threads-idle-timeout", "600"),
+        *("--blocking-threads", "16", "--blocking-threads-idle-timeout", "600"),
         *("--backlog", "512", "--workers-kill-timeout", "4", "--respawn-failed-workers"),
         *("--no-ws", "--log-level", "warning", "--process-name", "perennial-web"),
     ]
