@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
-from campaigns import audience
+from campaigns import audience, uses
 from campaigns.messaging import mime, rendering
 from campaigns.models import Campaign, Message, Run, Segment, Template
 from marketing.core import audit, bus
@@ -32,6 +32,7 @@ MOVES: dict[str, frozenset[str]] = {
     State.FINISHED: frozenset(),
     State.CANCELLED: frozenset(),
 }
+HELD = "held"
 _FILL_LIMIT = "900s"
 _FILL = """
     INSERT INTO campaigns_message (run_id, customer_id, channel, address, state, reason,
@@ -156,6 +157,7 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 remedy=_("Make a copy to send it again."),
             )
         segment, template = check(campaign)
+        uses.refuse_held(campaign)
         run = Run.objects.create(
             campaign=campaign,
             started_at=now,
@@ -222,14 +224,20 @@ def _skip_waiting(run: Run) -> None:
     )
 
 
-def pause(*, campaign_id: int, user: Actor, now: datetime, reason: str = "") -> Campaign:
-    """Stop after the mails that are on their way this moment."""
+def pause(
+    *, campaign_id: int, user: Actor, now: datetime, reason: str = "", held: bool = False
+) -> Campaign:
+    """Stop after the mails that are on their way this moment.
+
+    `held` says that a problem with the data did it, so that its end may undo it.
+    """
     with transaction.atomic():
         campaign = _locked(campaign_id)
         _move(campaign, State.PAUSED, now)
-        campaign.runs.filter(state=Run.State.RUNNING).update(
-            state=Run.State.PAUSED, error=reason[:1000]
-        )
+        for run in campaign.runs.select_for_update().filter(state=Run.State.RUNNING):
+            run.state, run.error = Run.State.PAUSED, reason[:1000]
+            run.snapshot[HELD] = held
+            run.save(update_fields=["state", "error", "snapshot"])
         audit.record(
             actor=user, action="campaign.paused", obj=campaign, detail={"reason": reason[:300]}
         )
@@ -244,6 +252,7 @@ def resume(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
             raise Conflict(
                 _("Only a paused campaign can be resumed. Nothing was changed."), code="not_paused"
             )
+        uses.refuse_held(campaign)
         _move(campaign, State.RUNNING, now)
         run = campaign.runs.select_for_update().filter(state=Run.State.PAUSED).get()
         run.state, run.error = Run.State.RUNNING, ""

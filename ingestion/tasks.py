@@ -14,6 +14,7 @@ from ingestion.privacy import exports, retention, storage, sweeping
 from ingestion.quality import alerts, fields, problems
 from ingestion.recipes import repeating
 from ingestion.registry import discovery
+from ingestion.webhooks import processing
 from marketing.core import jobs
 
 
@@ -116,3 +117,17 @@ def deliver_alerts(**_: Any) -> None:
 def repeat_recipe(job: jobs.Running) -> dict[str, Any]:
     """Do or continue the run named in the job's params."""
     return repeating.run(run_id=job.params["run_id"], job=job, now=timezone.now())
+
+
+@shared_task(name="ingestion.tasks.store_webhook")
+def store_webhook(receipt_id: int, **_: Any) -> None:
+    """Store one delivery of a webhook."""
+    processing.process(receipt_id=receipt_id, now=timezone.now())
+
+
+@shared_task(name="ingestion.tasks.sweep_webhooks")
+def sweep_webhooks(**_: Any) -> None:
+    """Store deliveries whose nudge was lost, and forget old ones."""
+    now = timezone.now()
+    processing.sweep(now=now)
+    processing.prune(now=now)

@@ -10,7 +10,19 @@ from ingestion.api.orders import OrderDetail, OrderList
 from ingestion.api.products import ProductDetail, ProductList
 from ingestion.tracking import door, serving
 from ingestion.tracking import pages as tracking
-from ingestion.views import imports, people, products, sources
+from ingestion.views import events as stream
+from ingestion.views import (
+    hooks,
+    imports,
+    people,
+    privacy,
+    products,
+    public,
+    quality,
+    schema,
+    sources,
+)
+from ingestion.views import person_privacy as own
 
 app_name = "ingestion"
 
@@ -18,7 +30,36 @@ pages: list = [
     path("people/", people.customer_list, name="customer-list"),
     path("data/", imports.import_list, name="import-list"),
     path("data/new/", imports.import_new, name="import-new"),
-    path("data/health/", imports.data_health, name="data-health"),
+    path("data/events/", stream.event_stream, name="event-stream"),
+    path("data/events/rows/", stream.event_rows, name="event-rows"),
+    path("data/events/refused/", stream.event_refused, name="event-refused"),
+    path("data/events/refused/change/", stream.refused_change, name="refused-change"),
+    path("data/events/<int:event_id>/", stream.event_detail, name="event-detail"),
+    path("data/schema/", schema.schema_list, name="schema-list"),
+    path("data/schema/unknown/", schema.schema_unknown, name="schema-unknown"),
+    path("data/schema/<int:type_id>/", schema.event_type, name="event-type"),
+    path("data/schema/<int:type_id>/plan/", schema.plan_save, name="plan-save"),
+    path("data/quality/", quality.quality_home, name="quality-home"),
+    path("data/quality/measure/", quality.quality_measure, name="quality-measure"),
+    path(
+        "data/quality/problems/<int:problem_id>/", quality.quality_problem, name="quality-problem"
+    ),
+    path("data/quality/problems/<int:problem_id>/mute/", quality.problem_mute, name="problem-mute"),
+    path("data/quality/expectations/", quality.expectation_list, name="expectations"),
+    path("data/quality/expectations/new/", quality.expectation_edit, name="expectation-new"),
+    path("data/quality/expectations/keep/", quality.expectation_keep, name="expectation-keep"),
+    path(
+        "data/quality/expectations/<int:expectation_id>/",
+        quality.expectation_edit,
+        name="expectation-edit",
+    ),
+    path(
+        "data/quality/expectations/<int:expectation_id>/remove/",
+        quality.expectation_remove,
+        name="expectation-remove",
+    ),
+    path("data/quality/alerts/", quality.alert_list, name="alerts"),
+    path("data/quality/alerts/save/", quality.alert_save, name="alert-save"),
     path("data/tracking/new/", tracking.new, name="tracking-new"),
     path("data/tracking/<int:source_id>/", tracking.detail, name="tracking"),
     path("data/tracking/<int:source_id>/live/", tracking.live, name="tracking-live"),
@@ -42,6 +83,37 @@ pages: list = [
     path("data/<uuid:public_id>/live/", imports.import_live, name="import-live"),
     path("data/<uuid:public_id>/rejects.csv", imports.import_rejects, name="import-rejects"),
 ]
+_privacy = [
+    path("data/privacy/", privacy.privacy_home, name="privacy-home"),
+    path("data/privacy/consent/", privacy.consent_home, name="privacy-consent"),
+    path("data/privacy/consent/add/", privacy.purpose_add, name="purpose-add"),
+    path("data/privacy/consent/text/", privacy.text_write, name="consent-text"),
+    path("data/privacy/consent/<slug:slug>/archive/", privacy.purpose_archive, name="purpose-end"),
+    path("data/privacy/suppression/", privacy.suppression_list, name="privacy-suppression"),
+    path("data/privacy/suppression/add/", privacy.suppression_add, name="suppression-add"),
+    path("data/privacy/suppression/lift/", privacy.suppression_lift, name="suppression-lift"),
+    path("data/privacy/retention/", privacy.retention_home, name="privacy-retention"),
+    path("data/privacy/retention/plan/", privacy.retention_plan, name="retention-plan"),
+    path("data/privacy/retention/choose/", privacy.retention_choose, name="retention-choose"),
+    path("data/privacy/requests/<uuid:public_id>/", privacy.request_detail, name="privacy-request"),
+    path(
+        "data/privacy/requests/<uuid:public_id>/close/",
+        privacy.request_close,
+        name="privacy-close",
+    ),
+    path("data/privacy/receipts/<uuid:public_id>/", privacy.receipt_detail, name="erasure-receipt"),
+    path("data/privacy/copies/<uuid:public_id>/", privacy.copy_fetch, name="privacy-copy"),
+    path("people/<int:customer_id>/privacy/", own.person_privacy, name="person-privacy"),
+    path("people/<int:customer_id>/privacy/answer/", own.answer, name="person-answer"),
+    path("people/<int:customer_id>/privacy/confirm/", own.ask_to_confirm, name="person-confirm"),
+    path("people/<int:customer_id>/privacy/request/", own.file_request, name="person-request"),
+    path("people/<int:customer_id>/privacy/copy/", own.copy_start, name="person-copy"),
+    path("subscribe/", public.subscribe, name="subscribe"),
+    path("confirm/<str:token>/", public.confirm, name="confirm"),
+    path("preferences/<str:token>/", public.preference_page, name="preferences"),
+    path("copy/<str:token>/", public.copy_page, name="copy"),
+]
+pages += _privacy
 api: list = [
     path("customers/", CustomerList.as_view(), name="customer-list"),
     path("customers/<str:external_id>/", CustomerDetail.as_view(), name="customer-detail"),
@@ -57,6 +129,7 @@ api: list = [
 ]
 # What other people's pages and programs speak to, without an API key: outside /api/.
 doors: list = [
+    path("hooks/in/<str:token>/", hooks.receive, name="webhook"),
     path("v1/<str:call>", door.receive, name="tracking-call"),
     path("t.js", serving.script, name="tracker"),
     path("t/<str:version>.js", serving.script, name="tracker-version"),

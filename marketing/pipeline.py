@@ -62,6 +62,7 @@ PERSONAL: tuple[str, ...] = (
 
 # dotted Celery task -> (seconds, queue)
 EVERY: dict[str, tuple[float, str]] = {
+    "ingestion.tasks.sweep_webhooks": (15.0, "fast"),
     "ingestion.tasks.drain_inbox": (2.0, "fast"),
     "ingestion.tasks.tidy_events": (600.0, "fast"),
     "ingestion.tasks.keep_files": (600.0, "bulk"),

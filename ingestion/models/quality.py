@@ -45,6 +45,7 @@ class Score(models.Model):
     day = models.DateField()
     dimension = models.CharField(max_length=14, blank=True, default="")
     score = models.FloatField()
+    at = models.DateTimeField(default=now)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["day", "dimension"], name="score_once")]

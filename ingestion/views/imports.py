@@ -12,10 +12,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from ingestion import health, queries
+from ingestion import queries
 from ingestion.imports import rejects, uploads, wording
 from ingestion.models import ImportJob, Source
 from ingestion.views import mapping
@@ -36,54 +35,6 @@ def import_list(request: HttpRequest) -> HttpResponse:
     running = [row.job for row in shown.object_list if row.job is not None and row.job.is_open]
     context = {"page": shown, "running": running, "overview": queries.overview()}
     return render(request, "ingestion/import_list.html", context)
-
-
-@page("view")
-def data_health(request: HttpRequest) -> HttpResponse:
-    """Whether every row is accounted for, and what is missing."""
-    context = {
-        "ledgers": health.ledgers(),
-        "shares": [{"row": row, **_SHARES[row.key]} for row in health.shares()],
-        "reasons": [
-            {**row, "title": wording.fault(row["code"], row["field"], mapping.ANY)[0]}
-            for row in health.reject_reasons()
-        ],
-    }
-    return render(request, "ingestion/data_health.html", context)
-
-
-_SHARES: dict[str, dict[str, Any]] = {
-    "people_without_email": {
-        "label": gettext_lazy("People without an e-mail address"),
-        "means": gettext_lazy("They cannot be mailed. Import a file of people with addresses."),
-    },
-    "people_without_country": {
-        "label": gettext_lazy("People without a country"),
-        "means": gettext_lazy("Segments by country leave them out."),
-    },
-    "guest_orders": {
-        "label": gettext_lazy("Orders of guests"),
-        "means": gettext_lazy("They count as revenue but belong to nobody, so no model sees them."),
-    },
-    "returns_without_order": {
-        "label": gettext_lazy("Returns without an order"),
-        "means": gettext_lazy(
-            "The sale was before the data begins, or the line does not say whose it was."
-        ),
-    },
-    "unusual_lines": {
-        "label": gettext_lazy("Unusual quantities and prices"),
-        "means": gettext_lazy("Flagged, not removed."),
-    },
-    "products_without_name": {
-        "label": gettext_lazy("Products without a name"),
-        "means": gettext_lazy("A mail would show their code. Import a catalogue with names."),
-    },
-    "products_without_price": {
-        "label": gettext_lazy("Products without a price"),
-        "means": gettext_lazy("Price rules leave them out."),
-    },
-}
 
 
 @page("data")

@@ -55,7 +55,7 @@ GROUPS = (
     Group(
         _("Set up"),
         (
-            Link(_("Data"), "database", "ingestion:import-list", "i"),
+            Link(_("Data"), "database", "ingestion:source-list", "i"),
             Link(_("Jobs"), "history", "core:job-list", "j"),
             Link(_("Settings"), "settings", "core:profile", "x"),
         ),
@@ -70,7 +70,6 @@ DATA_TABS = (
     Link(_("Quality"), "heartbeat", "ingestion:quality-home", "quality"),
     Link(_("Duplicates"), "users", "ingestion:duplicate-list", "duplicates"),
     Link(_("Products"), "package", "ingestion:product-list", "products"),
-    Link(_("Health"), "heart-rate-monitor", "ingestion:data-health", "health"),
     Link(_("Privacy"), "shield", "ingestion:privacy-home", "privacy"),
 )
 CREATIONS = (

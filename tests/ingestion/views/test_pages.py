@@ -173,7 +173,16 @@ def test_every_order_pages_to_the_end(marketer, order) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["import-list", "import-new", "data-health", "product-list", "customer-list"]
+    "name",
+    [
+        "import-list",
+        "import-new",
+        "quality-home",
+        "schema-list",
+        "event-stream",
+        "product-list",
+        "customer-list",
+    ],
 )
 def test_each_page_renders_empty_and_filled(marketer, django_assert_max_num_queries, name) -> None:
     marketer.get(reverse("ingestion:import-list"))

@@ -1,0 +1,45 @@
+"""Campaigns wait while the data they need is not as somebody expects it, and go on afterwards."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from campaigns import runs, uses
+from campaigns.models import Campaign, Run
+from ingestion.quality import holds
+from marketing.core.errors import Conflict
+
+
+def settle(*, now: datetime) -> tuple[list[int], list[int]]:
+    """Pause what is being sent and is held back; go on with what was paused here and is free.
+
+    A campaign that a person paused is left alone. Ids of the paused and of the resumed.
+    """
+    found = holds.holding()
+    paused, resumed = [], []
+    if found:
+        for campaign in _in_state(Campaign.State.RUNNING):
+            reasons = uses.held(campaign, found)
+            if reasons and _pause(campaign, holds.sentence(reasons), now):
+                paused.append(campaign.pk)
+    for campaign in _in_state(Campaign.State.PAUSED):
+        run = campaign.runs.filter(state=Run.State.PAUSED).first()
+        if run is None or not run.snapshot.get(runs.HELD) or uses.held(campaign, found):
+            continue
+        try:
+            runs.resume(campaign_id=campaign.pk, user=None, now=now)
+        except Conflict:  # somebody was first
+            continue
+        resumed.append(campaign.pk)
+    return paused, resumed
+
+
+def _in_state(state: str) -> Iterable[Campaign]:
+    return Campaign.objects.filter(state=state).select_related("segment", "template")
+
+
+def _pause(campaign: Campaign, reason: str, now: datetime) -> bool:
+    try:
+        runs.pause(campaign_id=campaign.pk, user=None, now=now, reason=reason, held=True)
+    except Conflict:  # it has ended meanwhile
+        return False
+    return True

@@ -1,0 +1,52 @@
+"""Which fields of the facts the models and the numbers about people are made from."""
+
+from collections.abc import Iterable
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from ingestion.quality.uses import Place, Use
+from models_ml.models import ModelVersion
+
+ORDERS: tuple[Place, ...] = (
+    ("orders", "customer"),
+    ("orders", "placed_at"),
+    ("lines", "quantity"),
+)
+MONEY: tuple[Place, ...] = (*ORDERS, ("lines", "total"), ("lines", "unit_price"))
+PICKS: tuple[Place, ...] = (("orders", "customer"), ("lines", "product"), ("lines", "quantity"))
+_TRAITS: dict[str, tuple[Place, ...]] = {
+    "recency_days": ORDERS,
+    "orders": ORDERS,
+    "units": ORDERS,
+    "revenue": MONEY,
+    "avg_order_value": MONEY,
+    "tenure_days": ORDERS,
+    "interval_days_mean": ORDERS,
+    "interval_days_std": ORDERS,
+    "products": (*ORDERS, ("lines", "product")),
+    "return_rate": (*ORDERS, ("lines", "returns")),
+    "trend": ORDERS,
+    "r_score": ORDERS,
+    "f_score": ORDERS,
+    "m_score": MONEY,
+}
+FEATURES = tuple(sorted({place for places in _TRAITS.values() for place in places}))
+
+
+def of_trait(name: str) -> tuple[Place, ...]:
+    """The places that a number about a person is made from; a prediction uses them all."""
+    return _TRAITS.get(name, FEATURES)
+
+
+def everything() -> Iterable[Use]:
+    """The live models, with the places that they learn from and are fed by."""
+    for row in ModelVersion.objects.filter(state=ModelVersion.State.LIVE):
+        tree = row.name == "repeat_90d"
+        yield Use(
+            "model",
+            f"model:{row.pk}",
+            _("Repeat purchase within 90 days") if tree else row.name.replace("_", " "),
+            reverse("models_ml:model-detail", args=[row.pk]),
+            frozenset(FEATURES if tree else PICKS),
+        )
