@@ -87,8 +87,8 @@ def plant(people: int, lines: int, *, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(
-            "INSERT INTO ingestion_source (name, kind, mapping, options, is_demo, created_at)"
-            " VALUES ('bench', 'file', '{}', '{}', false, now()) RETURNING id"
+            "INSERT INTO ingestion_source (name, kind, mapping, options, enabled, is_demo,"
+            " created_at) VALUES ('bench', 'upload', '{}', '{}', true, false, now()) RETURNING id"
         )
         source = cursor.fetchone()[0]
         cursor.execute(
