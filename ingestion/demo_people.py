@@ -54,8 +54,10 @@ FROM (
 ) n WHERE c.id = n.id
 """
 _IDENTITIES = """
-INSERT INTO ingestion_identity (customer_id, kind, value, source, at)
-SELECT id, 'email', email, %s, %s FROM ingestion_customer WHERE is_demo AND email IS NOT NULL
+INSERT INTO ingestion_identity (customer_id, kind, value, source, at, parent_id, linked_at)
+SELECT c.id, 'email', c.email, %s, %s, i.id, i.at FROM ingestion_customer c
+JOIN ingestion_identity i ON i.kind = 'external' AND i.value = c.external_id
+WHERE c.is_demo AND c.email IS NOT NULL
 ON CONFLICT DO NOTHING
 """
 _CONSENT = f"""

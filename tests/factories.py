@@ -64,9 +64,11 @@ def customer(name: str = "", *, consent: bool | None = True, **values: Any) -> C
         **values,
     }
     made = Customer.objects.create(**values)
-    Identity.objects.create(customer=made, kind="external", value=str(made.external_id))
+    number = Identity.objects.create(customer=made, kind="external", value=str(made.external_id))
     if made.email:
-        Identity.objects.create(customer=made, kind="email", value=made.email)
+        Identity.objects.create(
+            customer=made, kind="email", value=made.email, parent=number, linked_at=number.at
+        )
     if consent is not None:
         Consent.objects.create(
             customer=made, granted=consent, source="sign-up form", at=NOW - timedelta(days=100)

@@ -79,9 +79,12 @@ def draw_up(
     for claim in claims:
         stronger, weaker = nodes[claim.stronger], nodes[claim.weaker]
         pair = (stronger.id, weaker.id)
-        link = links.get(pair) or (links.get(pair[::-1]) if claim.joins else None)
+        link = links.get(pair)
         if claim.joins:
-            if link is None or link.state == "waiting":
+            back = links.get(pair[::-1])
+            if (link is None or link.state == "waiting") and (
+                back is None or back.state != "refused"
+            ):
                 plan.joined[pair] = claim.at
             continue
         if weaker.parent == stronger.id and weaker.linked_at is not None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from ingestion.identity import growth, moves, names
+from ingestion.identity import growth, moves, names, profile
 from ingestion.identity.claims import Plan
 from ingestion.identity.names import PEOPLE, Name, Node
 from marketing.core.models import User
@@ -75,6 +75,7 @@ def gather(customers: Iterable[int], nobody: Iterable[int] = ()) -> Crowd:
         first = beginnings.get(node.customer)
         if first is None or node.key < first.key:
             beginnings[node.customer] = node
+    _mend(crowd, beginnings, roots)
     for pk, anchor, owner in rows:
         if anchor is not None and anchor in graph:
             crowd.anchors[pk] = anchor
@@ -83,6 +84,19 @@ def gather(customers: Iterable[int], nobody: Iterable[int] = ()) -> Crowd:
         else:
             crowd.anchors[pk] = None
     return crowd
+
+
+def _mend(crowd: Crowd, beginnings: Mapping[int, Node], roots: Mapping[int, int]) -> None:
+    """Names that were stored beside a person's first one, with nothing said of how they belong."""
+    for node in crowd.graph.values():
+        first = beginnings.get(node.customer) if node.customer is not None else None
+        if first is None or node is first or node.parent is not None:
+            continue
+        if node.firm:
+            if roots.get(node.id) != roots.get(first.id):
+                crowd.joined.add((first.id, node.id))
+        elif roots.get(node.id) == node.id:
+            node.parent, node.linked_at = first.id, node.at
 
 
 def stored(crowd: Crowd) -> dict[int, tuple[int | None, int | None, datetime | None]]:
@@ -160,6 +174,8 @@ def regroup(
     for key, node in by_id.items():
         if key in crowd.graph:
             node.customer = crowd.graph[key].customer
+    aliased_people = {by_id[key].customer for key in aliased}
+    profile.name_columns([key for key in aliased_people if key is not None], now)
 
 
 def settle(

@@ -53,8 +53,8 @@ def merge(
                 _("These two are one person already; nothing was changed."), code="same_person"
             )
         crowd = clusters.gather([kept, gone])
-        before = clusters.stored(crowd)
         ends = [_end(crowd, customer, now) for customer in (kept, gone)]
+        before = clusters.stored(crowd)
         for node in ends:
             if not node.anchored and node.kind != names.EXTERNAL:
                 node.anchored = True

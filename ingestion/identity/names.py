@@ -19,6 +19,7 @@ class Node:
 
     __slots__ = (
         "anchored",
+        "at",
         "customer",
         "id",
         "kind",
@@ -39,6 +40,7 @@ class Node:
         linked_at: datetime | None = None,
         anchored: bool = False,
         refused: bool = False,
+        at: datetime | None = None,
         source: str = "",
     ) -> None:
         self.id = id
@@ -49,6 +51,7 @@ class Node:
         self.linked_at = linked_at
         self.anchored = anchored
         self.refused = refused
+        self.at = at
         self.source = source
 
     @property
@@ -66,7 +69,9 @@ class Node:
         return self.anchored or RANK[self.kind] == 0
 
 
-_COLUMNS = "i.id, i.kind, i.value, i.customer_id, i.parent_id, i.linked_at, i.anchored, i.refused"
+_COLUMNS = (
+    "i.id, i.kind, i.value, i.customer_id, i.parent_id, i.linked_at, i.anchored, i.refused, i.at"
+)
 
 
 def _read(where: str, values: list[Any]) -> list[Node]:

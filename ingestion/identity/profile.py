@@ -279,7 +279,7 @@ def derive(ids: Sequence[int], now: datetime) -> None:
         into = dict(cursor.fetchall())
         rows = lock(into)
         undated = {pk: _undated(row) for pk, row in rows.items()}
-        _store("customer", {pk: said for pk, said in undated.items() if said})
+        _note_undated({pk: said for pk, said in undated.items() if said})
         cursor.execute(_SAID, {"ids": list(ids)})
         said: dict[int, list[tuple[int | None, Said]]] = {}
         for owner, row_id, text in cursor.fetchall():
@@ -297,8 +297,21 @@ def derive(ids: Sequence[int], now: datetime) -> None:
         row.take(own)
         for row_id, news in sorted(sayings, key=lambda one: one[0] or 0):
             row.take(news if row_id is None else _without(news, own))
+        if not any(owner == pk for owner in into.values()):
+            row.times = {name: one for name, one in row.times.items() if one[0]}
         changed.append(row)
     write(changed, now)
+
+
+def _note_undated(sayings: Mapping[int, Said]) -> None:
+    """What rows hold without a date, as it is now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ingestion_statement (customer_id, said)"
+            " SELECT * FROM unnest(%s::bigint[], %s::jsonb[]) ON CONFLICT (customer_id)"
+            " DO UPDATE SET said = ingestion_statement.said || excluded.said",
+            [list(sayings), [orjson.dumps(said).decode() for said in sayings.values()]],
+        )
 
 
 def _undated(row: Row) -> Said:
