@@ -9,6 +9,43 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+# What the columns are called in exports of other languages: German, French, Spanish.
+_ABROAD: dict[str, tuple[str, ...]] = {
+    "order_id": (
+        "bestellnummer", "bestellnr", "auftragsnummer", "rechnungsnummer", "numerodecommande",
+        "commande", "numerodepedido", "pedido", "factura", "facture",
+    ),
+    "placed_at": (
+        "bestelldatum", "rechnungsdatum", "datum", "datedecommande", "fechadepedido", "fecha",
+    ),
+    "sku": ("artikelnummer", "artikelnr", "artikel", "reference", "referencia", "codigo"),
+    "quantity": ("menge", "anzahl", "stuck", "stück", "quantite", "quantité", "cantidad"),
+    "unit_price": (
+        "einzelpreis", "stuckpreis", "stückpreis", "preis", "prix", "prixunitaire", "precio",
+        "preciounitario",
+    ),
+    "price": ("einzelpreis", "preis", "prix", "precio"),
+    "description": (
+        "artikelname", "bezeichnung", "produktname", "produkt", "designation", "désignation",
+        "produit", "producto", "descripcion", "descripción",
+    ),
+    "customer_id": (
+        "kundennummer", "kundennr", "kunde", "kundenid", "numeroclient", "client", "cliente",
+        "idcliente",
+    ),
+    "email": ("emailadresse", "courriel", "adressemail", "correo", "correoelectronico"),
+    "phone": ("telefon", "telefonnummer", "handy", "mobil", "telefono", "teléfono", "portable"),
+    "first_name": ("vorname", "prenom", "prénom", "nombre"),
+    "last_name": ("nachname", "familienname", "nomdefamille", "apellido", "apellidos"),
+    "country": ("land", "pays", "pais", "país"),
+    "language": ("sprache", "langue", "idioma"),
+    "currency": ("wahrung", "währung", "devise", "moneda"),
+    "category": ("kategorie", "categorie", "catégorie", "categoria", "categoría"),
+    "stock": ("lagerbestand", "bestand", "stocks", "existencias"),
+    "at": ("zeitpunkt", "zeit", "datum", "horodatage", "fecha"),
+    "type": ("ereignis", "evenement", "événement", "evento"),
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Field:
@@ -198,12 +235,16 @@ def suggest(kind: str, header: Sequence[str]) -> dict[str, int]:
         for field in KINDS[kind]:
             if field.name in found:
                 continue
-            names = [fold(a) for a in field.aliases] if by_alias else [fold(field.name)]
+            names = _aliases(field) if by_alias else [fold(field.name)]
             for name in names:
                 if name in folded and folded.index(name) not in found.values():
                     found[field.name] = folded.index(name)
                     break
     return {field.name: found[field.name] for field in KINDS[kind] if field.name in found}
+
+
+def _aliases(field: Field) -> list[str]:
+    return [fold(name) for name in (*field.aliases, *_ABROAD.get(field.name, ()))]
 
 
 def guess_kind(header: Sequence[str]) -> str:

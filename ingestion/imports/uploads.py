@@ -8,7 +8,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -202,15 +202,18 @@ def _options(
         index = mapping.get(name, -1)
         return [row[index] for row in detected.rows if 0 <= index < len(row)]
 
+    width = range(len(detected.header))
+    columns = [[row[i] for row in detected.rows if i < len(row)] for i in width]
     dates = samples("placed_at") or samples("at") or samples("consent_at")
-    styles = detect.date_styles(dates)
-    numbers = samples("unit_price") or samples("price")
+    styles = detect.date_styles(dates) or _any_style(columns)
+    numbers = samples("unit_price") or samples("price") or [t for texts in columns for t in texts]
     return {
         "format": detected.format,
         "compression": detected.compression,
         "member": detected.member,
         "sheet": detected.sheet,
         "encoding": detected.encoding,
+        "encoding_sure": detected.encoding_sure,
         "delimiter": detected.delimiter,
         "has_header": detected.has_header,
         "header": detected.header,
@@ -220,6 +223,15 @@ def _options(
         "decimal": chosen.get("decimal") or detect.decimal_mark(numbers),
         "currency": chosen.get("currency", settings.DEFAULT_CURRENCY),
     }
+
+
+def _any_style(columns: list[list[str]]) -> list[str]:
+    """The date style of the first column that holds dates, whatever it will be taken for."""
+    for texts in columns:
+        found = [style for style in detect.date_styles(texts) if style != "epoch"]
+        if found:
+            return found
+    return []
 
 
 def shape_of(record: ImportJob) -> shape.Shape:
@@ -270,6 +282,8 @@ def look(record: ImportJob, *, again: Mapping[str, Any] | None = None, kind: str
         )
     except Unreadable as error:
         raise refusal(error) from error
+    if not record.options.get("encoding_sure", True) and "encoding" not in (again or {}):
+        detected = replace(detected, encoding_sure=False)
     mapping = record.mapping
     before = matching.remembered(header=detected.header, source=record.source)
     suggested = matching.suggest(

@@ -5,6 +5,7 @@ Only the first megabyte is looked at, except that UTF-8 is checked further in.
 """
 
 import codecs
+import contextlib
 import csv
 import itertools
 import re
@@ -27,6 +28,7 @@ SAMPLE = 1 << 20
 CHECKED = 64 << 20  # bytes that are checked to be UTF-8
 ROWS = 200
 COLUMNS = 1000
+FEW, NEARLY_ALL = 10, 0.9
 DELIMITERS = (",", ";", "\t", "|")
 ENCODINGS = (
     "utf-8",
@@ -279,8 +281,18 @@ def _encoding(path: Path, head: bytes, member: str) -> tuple[str, bool]:
         guess = charset_normalizer.from_bytes(
             bad, cp_isolation=[name for name in ENCODINGS if not name.startswith("utf")]
         ).best()
-        return (guess.encoding if guess else "cp1252"), False
+        name = guess.encoding if guess else "cp1252"
+        return _commoner(bad, name), False
     return "utf-8", True
+
+
+def _commoner(lines: bytes, name: str) -> str:
+    """The commonest of the encodings that read these lines alike."""
+    if name in ("cp1250", "iso8859_2", "cp1251"):
+        with contextlib.suppress(UnicodeDecodeError):
+            if lines.decode("cp1252") == lines.decode(name):
+                return "cp1252"
+    return name
 
 
 def _first_not_utf8(path: Path, member: str) -> bytes:
@@ -388,15 +400,21 @@ def _problems(
 
 
 def date_styles(samples: Sequence[str]) -> list[str]:
-    """The styles which read every sample, likeliest first; several if day and month may swap."""
+    """The styles which read every sample, likeliest first; several if day and month may swap.
+
+    Where none reads them all, those that read nearly all: a table has its odd line.
+    """
     texts = [text for text in samples if text.strip()]
     if not texts:
         return []
-    return [
-        style
+    read = {
+        style: sum(values.moment(text, style, UTC)[0] is not None for text in texts)
         for style in values.FORMATS
-        if all(values.moment(text, style, UTC)[0] is not None for text in texts)
-    ]
+    }
+    best = max(read.values())
+    if best < len(texts) and (len(texts) < FEW or best < len(texts) * NEARLY_ALL):
+        return []
+    return [style for style, hits in read.items() if hits == best]
 
 
 def decimal_mark(samples: Sequence[str]) -> str:
