@@ -90,6 +90,9 @@ WITH parts AS (
     SELECT c.source_id, p.finished_at, p.received, p.stored, p.duplicate, p.quarantined, 0
     FROM ingestion_pull p JOIN ingestion_connector c ON c.id = p.connector_id WHERE p.received > 0
     UNION ALL
+    SELECT m.source_id, m.received_at, 1, 1, 0, 0, 0
+    FROM ingestion_mention m JOIN ingestion_source s ON s.id = m.source_id AND s.kind = 'api'
+    UNION ALL
     SELECT e.source_id, r.received_at, 1, (r.state = 'done')::int, (r.state = 'duplicate')::int,
         (r.state = 'quarantined')::int, 0
     FROM ingestion_webhookreceipt r JOIN ingestion_webhookendpoint e ON e.id = r.endpoint_id

@@ -6,8 +6,10 @@ from ingestion.api.consents import ConsentList
 from ingestion.api.customers import CustomerDetail, CustomerList
 from ingestion.api.events import EventList
 from ingestion.api.imports import ImportDetail, ImportList, ImportRejects
+from ingestion.api.mentions import MentionList
 from ingestion.api.orders import OrderDetail, OrderList
 from ingestion.api.products import ProductDetail, ProductList
+from ingestion.api.sources import PullList, SourceDetail, SourceList
 from ingestion.tracking import door, serving
 from ingestion.tracking import pages as tracking
 from ingestion.views import events as stream
@@ -123,6 +125,10 @@ api: list = [
     path("orders/<path:external_id>/", OrderDetail.as_view(), name="order-detail"),
     path("consents/", ConsentList.as_view(), name="consent-list"),
     path("events/", EventList.as_view(), name="event-list"),
+    path("mentions/", MentionList.as_view(), name="mention-list"),
+    path("sources/", SourceList.as_view(), name="source-list"),
+    path("sources/<int:source_id>/", SourceDetail.as_view(), name="source-detail"),
+    path("sources/<int:source_id>/pulls/", PullList.as_view(), name="pull-list"),
     path("imports/", ImportList.as_view(), name="import-list"),
     path("imports/<uuid:public_id>/", ImportDetail.as_view(), name="import-detail"),
     path("imports/<uuid:public_id>/rejects/", ImportRejects.as_view(), name="import-rejects"),

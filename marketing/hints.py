@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.models import Campaign
-from ingestion.models import ImportJob
+from ingestion.models import Connector, ImportJob
 from marketing.core import wording
 from marketing.core.models import Job
 from models_ml import queries
@@ -41,6 +41,7 @@ def _at(name: str, *args: Any, tail: str = "") -> str:
 def worth_doing(*, models: list[ModelVersion], campaigns: list[Campaign]) -> list[Hint]:
     """At most three hints, the most pressing first; all of them from rows."""
     hints = [
+        *_paused_sources(),
         *_failures(),
         *_quarantined(),
         *_drafts(campaigns),
@@ -61,6 +62,19 @@ def _failures() -> Iterator[Hint]:
             _("%(job)s failed") % {"job": job.title},
             job.error[:140],
             _at("core:job-detail", job.public_id),
+            _("See why"),
+        )
+
+
+def _paused_sources() -> Iterator[Hint]:
+    paused = Connector.objects.filter(state=Connector.State.PAUSED, failures__gt=0)
+    for connector in paused.select_related("source").order_by("-changed_at")[:1]:
+        yield Hint(
+            "plug-connected",
+            "k4",
+            _("%(source)s is paused") % {"source": connector.source.name},
+            connector.paused_reason[:140],
+            _at("ingestion:source-detail", connector.source_id),
             _("See why"),
         )
 

@@ -223,7 +223,7 @@ def private_key(text: str) -> paramiko.PKey | None:
         return None
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         try:
-            return kind.fromprivate_key(io.StringIO(text.strip() + "\n"))
+            return kind.from_private_key(io.StringIO(text.strip() + "\n"))
         except (paramiko.SSHException, ValueError):
             continue
     raise wrong("private_key", _("This is not a private key without a passphrase."))

@@ -50,12 +50,13 @@ class SettingsForm(forms.Form):
         self, *args: Any, kind: type[Kind], connector: Connector | None, variant: str, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.kind, self.variant = kind, variant
+        self.variants, self.variant = kind.variants, variant
         endings = configuring.endings(connector) if connector else {}
         self.names = []
         for one in kind.fields_of(variant):
             self.fields[f"s_{one.name}"] = _control(one, endings.get(one.name))
             self.names.append(one.name)
+        self.long = {f"s_{one.name}" for one in kind.fields if one.kind == "long"}
         for name, field in self.fields.items():
             if field.help_text:
                 field.widget.attrs["aria-describedby"] = f"id_{name}_helptext"

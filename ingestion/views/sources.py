@@ -27,7 +27,7 @@ SHOWN = 12
 # health → (tone of its badge, its word)
 HEALTH = {
     sources.OK: ("good", gettext_lazy("OK")),
-    sources.RUNNING: ("info", gettext_lazy("Running")),
+    sources.RUNNING: ("accent", gettext_lazy("Running")),
     sources.LATE_: ("warn", gettext_lazy("Late")),
     sources.QUIET_: ("warn", gettext_lazy("Quiet")),
     sources.FAILING: ("bad", gettext_lazy("Failing")),

@@ -3,7 +3,8 @@
 from django.urls import reverse
 
 from campaigns.models import Campaign, Message, Segment, Template
-from ingestion.models import ImportJob
+from ingestion.models import ImportJob, Source
+from ingestion.tracking import keys
 from marketing.core.models import Job
 from models_ml.models import ModelVersion
 from tests import factories
@@ -25,9 +26,27 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "person": reverse("customer", args=[people.ada.pk]),
         "person without orders": reverse("customer", args=[people.cleo.pk]),
         "people": reverse("ingestion:customer-list"),
+        "sources": reverse("ingestion:source-list"),
+        "source": reverse("ingestion:source-detail", args=[imported.source_id]),
+        "new source": reverse("ingestion:source-new"),
+        "new database": reverse("ingestion:connector-new", args=["sql"]),
+        "new folder": reverse("ingestion:connector-new", args=["folder"]),
+        "new HTTP API": reverse("ingestion:connector-new", args=["http_json"]),
+        "new feed": reverse("ingestion:connector-new", args=["feed"]),
         "imports": reverse("ingestion:import-list"),
         "new import": reverse("ingestion:import-new"),
         "import": reverse("ingestion:import-detail", args=[imported.public_id]),
+        "new web source": reverse("ingestion:tracking-new"),
+        "web source": reverse("ingestion:tracking", args=[_web_source().pk]),
+        "privacy": reverse("ingestion:privacy-home"),
+        "closed requests": reverse("ingestion:privacy-home") + "?state=closed",
+        "consent": reverse("ingestion:privacy-consent"),
+        "suppression": reverse("ingestion:privacy-suppression"),
+        "retention": reverse("ingestion:privacy-retention"),
+        "person's privacy": reverse("ingestion:person-privacy", args=[people.ada.pk]),
+        "privacy of somebody never asked": reverse(
+            "ingestion:person-privacy", args=[people.cleo.pk]
+        ),
         "segments": reverse("campaigns:segment-list"),
         "new segment": reverse("campaigns:segment-new"),
         "segment": reverse("campaigns:segment-edit", args=[segment.pk]),
@@ -57,7 +76,19 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
     }
 
 
-PUBLIC = {"sign in": "/login/", "a broken unsubscribe link": "/u/none"}
+def _web_source() -> Source:
+    return Source.objects.filter(kind=keys.KIND).first() or keys.create(
+        name="shop.example.com", actor=None, now=factories.now()
+    )
+
+
+PUBLIC = {
+    "sign up": "/subscribe/",
+    "a broken confirmation": "/confirm/none/",
+    "broken preferences": "/preferences/none/",
+    "a broken copy": "/copy/none/",
+    "sign in": "/login/",
+    "a broken unsubscribe link": "/u/none"}
 # Made by others: they must obey the policy and fit the window, but their colours are their own.
 FOREIGN = {
     "API documentation": "/api/docs/",

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -228,9 +228,7 @@ def test_encryption_that_the_server_has_not_is_never_left_out_silently(shop: Sho
             sql.Database(shop.given(tls=tls), now=NOW).test()
 
 
-@pytest.mark.parametrize(
-    ("variant", "package"), [("mssql", "pymssql"), ("oracle", "oracledb")]
-)
+@pytest.mark.parametrize(("variant", "package"), [("mssql", "pymssql"), ("oracle", "oracledb")])
 def test_a_driver_that_is_not_installed_is_named(
     settings,  # type: ignore[no-untyped-def]
     variant: str,
@@ -276,9 +274,7 @@ def file(settings, tmp_path: Path) -> Path:  # type: ignore[no-untyped-def]
 def test_a_file_of_sqlite_is_read_and_only_read(
     file: Path, connect: Callable[..., Connector]
 ) -> None:
-    connector = connect(
-        "sql", variant="sqlite", file="shop.db", query="people", cursor_column="id"
-    )
+    connector = connect("sql", variant="sqlite", file="shop.db", query="people", cursor_column="id")
     before = file.read_bytes()
     pull = fetch(connector)
     record = settle_columns(pull, "customers", {"customer_id": "id", "email": "email"})
@@ -305,7 +301,7 @@ def test_files_outside_the_allowed_folders_are_not_opened(file: Path, path: str)
     "value",
     [
         7, 2**70, 1.5, "2026-11-01", Decimal("10.20"),
-        datetime(2026, 11, 1, 12, 0, 0, 1, tzinfo=UTC), datetime(2026, 11, 1).date(),
+        datetime(2026, 11, 1, 12, 0, 0, 1, tzinfo=UTC), date(2026, 11, 1),
     ],
 )  # fmt: skip
 def test_a_cursor_survives_being_written_down(value: object) -> None:
@@ -319,11 +315,8 @@ def test_products_of_another_shop_come_with_their_prices_to_the_penny(
     shop.run("CREATE TABLE goods (code text, title text, price numeric(12,2))")
     shop.run("INSERT INTO goods VALUES ('A1', 'Mug', 4.10), ('A2', 'Lamp', 1234567.89)")
     connector = connect("sql", **shop.given(query="goods", cursor_column=""))
-    settle_columns(
-        fetch(connector), "products", {"sku": "code", "name": "title", "price": "price"}
-    )
+    settle_columns(fetch(connector), "products", {"sku": "code", "name": "title", "price": "price"})
     assert dict(Product.objects.values_list("sku", "price")) == {
         "A1": Decimal("4.10"),
         "A2": Decimal("1234567.89"),
     }
-
