@@ -82,6 +82,7 @@ pages: list = [
     path("data/<uuid:public_id>/map/", imports.import_map, name="import-map"),
     path("data/<uuid:public_id>/preview/", imports.import_preview, name="import-preview"),
     path("data/<uuid:public_id>/trial/", imports.import_trial, name="import-trial"),
+    path("data/<uuid:public_id>/discard/", imports.import_discard, name="import-discard"),
     path("data/<uuid:public_id>/live/", imports.import_live, name="import-live"),
     path("data/<uuid:public_id>/rejects.csv", imports.import_rejects, name="import-rejects"),
 ]

@@ -252,6 +252,8 @@ FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT
 MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
 # How long a message id is remembered; at least 35 days whatever is asked for.
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=60)
+# Whether proof of consent keeps the network (never the address) and the browser's family.
+CONSENT_PROOF_NETWORK = env.bool("CONSENT_PROOF_NETWORK", default=False)
 UPLOAD_LIMIT_BYTES = env.int("UPLOAD_LIMIT_BYTES", default=4_294_967_296)
 # How long an imported file is kept, so that cleaning can run on it again.
 IMPORT_RAW_DAYS = env.int("IMPORT_RAW_DAYS", default=90)

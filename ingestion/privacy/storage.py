@@ -21,6 +21,10 @@ class Size:
     index_bytes: int
     grown: int | None
 
+    @property
+    def shrunk(self) -> int:
+        return -(self.grown or 0)
+
 
 _SIZES = """
     SELECT root, sum(greatest(reltuples, 0))::bigint, sum(pg_total_relation_size(oid))::bigint,

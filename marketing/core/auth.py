@@ -42,6 +42,8 @@ RIGHTS = {
     "data": {ADMIN, MARKETER, INTEGRATOR},
     "keys": {ADMIN, INTEGRATOR},
     "team": {ADMIN},
+    # Copies of all that is known of a person, and erasing them.
+    "privacy": {ADMIN},
 }
 NOUNS = (
     "customers",

@@ -88,7 +88,8 @@ PUBLIC = {
     "broken preferences": "/preferences/none/",
     "a broken copy": "/copy/none/",
     "sign in": "/login/",
-    "a broken unsubscribe link": "/u/none"}
+    "a broken unsubscribe link": "/u/none",
+}
 # Made by others: they must obey the policy and fit the window, but their colours are their own.
 FOREIGN = {
     "API documentation": "/api/docs/",
