@@ -59,3 +59,13 @@ def upsert(*, items: Sequence[Item], now: datetime) -> dict[str, int]:
             [now, *([row[name] for row in rows] for name in names)],
         )
         return dict(cursor.fetchall())
+
+
+def retire(*, skus: Sequence[str]) -> int:
+    """Take products off sale; how many were on sale before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ingestion_product SET active = false WHERE sku = ANY(%s) AND active",
+            [list(skus)],
+        )
+        return cursor.rowcount
