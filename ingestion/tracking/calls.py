@@ -3,6 +3,7 @@
 A fault raises Invalid with the name of the field as the client wrote it.
 """
 
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -89,6 +90,9 @@ def read(
     _check_size(message)
     message_id = _text(message, "messageId", NAME_LIMIT)
     stamp, at, flag = _when(message, sent_at, now)
+    if not message_id and not stamp:
+        # Nothing tells it from the same deed on another day, so it is one of its own.
+        message_id = uuid.uuid4().hex
     ignored: list[str] = []
     names = {
         name: _identifier(message, name, ignored)

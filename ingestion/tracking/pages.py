@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from ingestion.events import tallies
 from ingestion.models import Refusal, Source
-from ingestion.tracking import keys, serving, snippets
+from ingestion.tracking import commerce, keys, serving, snippets
 from marketing.core.auth import page, person
 from marketing.core.errors import Refused
 
@@ -27,6 +27,22 @@ SELECT e.type, e.at, e.received_at, e.customer_id, e.flags, e.context->>'event' 
 FROM (SELECT * FROM ingestion_event ORDER BY id DESC LIMIT {LOOKED_AT}) e
 WHERE e.source = %s ORDER BY e.id DESC LIMIT {SHOWN}
 """
+
+
+# What the vocabulary calls it, our type, and how the tag tells it.
+_NAMES = [
+    (name, commerce.type_of(name), call)
+    for name, call in (
+        ("Product Viewed", 'perennial("product", …)'),
+        ("Product Added", 'perennial("cart", "add", …)'),
+        ("Product Removed", 'perennial("cart", "remove", …)'),
+        ("Cart Viewed", 'perennial("cart", "view", …)'),
+        ("Products Searched", 'perennial("search", …)'),
+        ("Checkout Started", 'perennial("track", "Checkout Started", …)'),
+        ("Order Completed", 'perennial("order", …)'),
+        ("Order Refunded", 'perennial("track", "Order Refunded", …)'),
+    )
+]
 
 
 class SourceForm(forms.Form):
@@ -70,6 +86,7 @@ def detail(request: HttpRequest, source_id: int) -> HttpResponse:
             version=script.version,
             integrity=script.integrity,
         ),
+        "names": _NAMES,
         **_arrivals(source),
     }
     return render(request, "ingestion/tracking/detail.html", context)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ingestion import events, orders
-from ingestion.events import refusals
+from ingestion.events import agreed, refusals
 from ingestion.tracking import calls
 from ingestion.tracking.keys import Door
 from marketing.core.errors import Conflict, Invalid, Refused
@@ -45,6 +45,9 @@ def store(
             )
         except Invalid as fault:
             rejected[index] = refusals.reject(message, fault)
+    read = {index: call.event for index, call in taken.items()}
+    for index, fault in agreed.faults(good=read, source=source.name, now=now).items():
+        rejected[index] = agreed.rejected(taken.pop(index).event, fault)
     # Without orders there is nothing to hold together, and requests may share a transaction.
     whole = any(call.order for call in taken.values())
     with transaction.atomic() if whole else nullcontext():
