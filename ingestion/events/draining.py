@@ -203,11 +203,11 @@ def _store(
         verdicts = {moved[i]: verdict for i, verdict in verdicts.items() if i in moved}
     registry.observe(batch=events, source=source, now=now, verdicts=verdicts)
     found = storing.store(batch=events, source=source, received=received, now=now)
-    _apply(events, found, now)
+    apply(events, found, now)
     return len(events), rejected
 
 
-def _apply(events: list[Incoming], found: list[Found], now: datetime) -> None:
+def apply(events: list[Incoming], found: list[Found], now: datetime) -> None:
     """What the calls say of their people becomes part of the profiles."""
     changes = []
     for event, (customer, identity) in zip(events, found, strict=True):

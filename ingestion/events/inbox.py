@@ -48,7 +48,7 @@ def accept(
         return []
     ticket = _ticket(batch, source, door, now, rejected)
     if connection.in_atomic_block or len(batch) > GROUPED:
-        writing.write([ticket])
+        writing.write(ticket)
     else:
         writing.submit(ticket)
     nudge()

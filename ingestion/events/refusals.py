@@ -8,7 +8,7 @@ import orjson
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from ingestion.events.incoming import EVENT_LIMIT, Incoming
+from ingestion.events.incoming import EVENT_LIMIT, TRACK, Incoming
 from ingestion.models import Refusal
 from marketing.core.errors import Refused
 
@@ -60,6 +60,12 @@ def raw_event(event: Incoming) -> str:
     )
     if event.traits:
         found["traits"] = dict(event.traits)
+    if event.call != TRACK:
+        found["call"] = event.call
+    if event.context:
+        found["context"] = dict(event.context)
+    if event.flags:
+        found["flags"] = event.flags
     return orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS).decode()
 
 

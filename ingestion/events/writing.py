@@ -1,10 +1,11 @@
 """Requests' events into the ledger and the inbox, in one statement that is one transaction.
 
 Small requests that arrive together at one process share it: whoever is first writes for all who
-wait, so the disk's flush and the planner's time are paid once for many. They share one connection
-too, however many threads the web server has.
+wait, so the disk's flush is paid once for many. All share a few connections on which the statement
+is planned already, however many threads the web server has.
 """
 
+import queue
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from ingestion.events import claims
 
+LINES = 4  # connections of one process
 GROUP_ITEMS = 2_000
 TRIES = 4
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
@@ -67,7 +69,9 @@ class Ticket:
 
 _waiting: deque[Ticket] = deque()
 _pen = threading.Lock()
-_line: Any = None  # the connection of whoever holds the pen
+_lines: "queue.LifoQueue[Any]" = queue.LifoQueue()  # connections that nobody uses, or None
+for _number in range(LINES):
+    _lines.put(None)
 
 
 def submit(ticket: Ticket) -> None:
@@ -87,7 +91,7 @@ def _write_waiting() -> None:
         group.append(_waiting.popleft())
         items += len(group[-1].keys)
     try:
-        _patiently(_through_line, group)
+        _patiently(group)
     except BaseException as error:
         for one in group:
             one.error = error
@@ -95,18 +99,20 @@ def _write_waiting() -> None:
         one.done = True
 
 
-def write(group: Sequence[Ticket]) -> None:
-    """Write tickets on this thread's own connection, in the caller's transaction if any."""
+def write(ticket: Ticket) -> None:
+    """Write one ticket by itself, in the caller's transaction if there is one."""
     if connection.in_atomic_block:
-        _through_django(group)
+        with connection.cursor() as cursor:
+            cursor.execute(_PLAIN, _arguments([ticket]))
+            _read([ticket], cursor.fetchall())
     else:
-        _patiently(_through_django, group)
+        _patiently([ticket])
 
 
-def _patiently(how: Any, group: Sequence[Ticket]) -> None:
+def _patiently(group: Sequence[Ticket]) -> None:
     for attempt in range(TRIES):
         try:
-            return how(group)
+            return _through_line(group)
         except OperationalError as error:
             again = getattr(error.__cause__, "pgcode", "") in _RETRIED
             if not again or attempt == TRIES - 1:
@@ -115,30 +121,25 @@ def _patiently(how: Any, group: Sequence[Ticket]) -> None:
     return None
 
 
-def _through_django(group: Sequence[Ticket]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_PLAIN, _arguments(group))
-        _read(group, cursor.fetchall())
-
-
 def _through_line(group: Sequence[Ticket]) -> None:
-    """Write on the shared connection; one that the server closed meanwhile is opened again."""
-    global _line
+    """Write on one of the kept connections; one that the server closed is opened again."""
     arguments = _arguments(group)
-    for fresh in (_line is None, True):
-        try:
-            with connection.wrap_database_errors:
-                if _line is None:
-                    _line = _open()
-                with _line.cursor() as cursor:
-                    cursor.execute(_EXECUTE, arguments)
-                    return _read(group, cursor.fetchall())
-        except (OperationalError, InterfaceError):
-            gone = _line is None or _line.closed
-            if gone:
-                _line = None
-            if fresh or not gone:
-                raise
+    line = _lines.get()
+    try:
+        for fresh in (line is None, True):
+            try:
+                with connection.wrap_database_errors:
+                    line = line or _open()
+                    with line.cursor() as cursor:
+                        cursor.execute(_EXECUTE, arguments)
+                        return _read(group, cursor.fetchall())
+            except (OperationalError, InterfaceError):
+                gone = line is None or line.closed
+                line = None if gone else line
+                if fresh or not gone:
+                    raise
+    finally:
+        _lines.put(line)
     return None
 
 
@@ -152,12 +153,11 @@ def _open() -> Any:
 
 
 def hang_up() -> None:
-    """Close the shared connection."""
-    global _line
-    with _pen:
-        if _line is not None:
-            _line.close()
-            _line = None
+    """Close the kept connections."""
+    for line in [_lines.get() for _number in range(LINES)]:
+        if line is not None:
+            line.close()
+        _lines.put(None)
 
 
 def _arguments(group: Sequence[Ticket]) -> list[Any]:
