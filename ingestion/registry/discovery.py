@@ -77,14 +77,15 @@ def observe(
     source: str,
     now: datetime,
     verdicts: Mapping[int, Any] = MappingProxyType({}),
+    every: int = 1,
 ) -> None:
     """Note what a batch of events looks like: one row, in the transaction that stores them.
 
-    `verdicts` are those of `judge` by place in the batch; they are counted. The batch may also be
-    one of refused events, of which only the breaches then should count: see `observe_refused`.
+    `verdicts` are those of `judge` by place in the batch; they are counted. Of a large batch only
+    one event in `every` may be looked at for its properties; it then counts for as many.
     """
     if batch:
-        seen = tally.add_up(batch, now=now, verdicts=verdicts)
+        seen = tally.add_up(batch, now=now, verdicts=verdicts, every=every)
         _write(seen, source, now)
 
 

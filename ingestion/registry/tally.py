@@ -18,6 +18,7 @@ from ingestion.registry import shapes
 TYPES = 1_000
 PROPERTIES = 500
 EXAMPLES = 5
+THIN = 2_000
 HOURS_KEPT = timedelta(days=35)
 DAYS_KEPT = timedelta(days=70)
 DAY, HOUR = 86_400, 3_600
@@ -38,16 +39,22 @@ def payload_of(event: Any) -> Mapping[str, Any]:
 
 
 def add_up(
-    batch: Sequence[Any], *, now: datetime, verdicts: Mapping[int, Any]
+    batch: Sequence[Any], *, now: datetime, verdicts: Mapping[int, Any], every: int = 1
 ) -> dict[str, dict[str, Any]]:
     """{type: {n, first, last, hours, days, properties, other, breaches}} of a batch.
 
-    hours and days count events by the epoch second at which their hour or day begins.
+    hours and days count events by the epoch second at which their hour or day begins. Types are
+    counted exactly; with `every` > 1 properties are, in a batch of at least THIN, a sample's.
     """
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     moments: dict[str, list[float]] = defaultdict(list)
     old = (now - DAYS_KEPT).timestamp()
-    for event in batch:
+    if len(batch) < THIN:
+        every = 1
+    if every > 1:
+        for event in batch:
+            moments[event.type].append(event.at.timestamp())
+    for event in batch if every == 1 else batch[::every]:
         moment = event.at.timestamp()
         payload = payload_of(event)
         day = int(moment) // DAY if moment > old else 0
@@ -55,10 +62,11 @@ def add_up(
         groups[
             name, day, tuple(payload), tuple([value.__class__ for value in payload.values()])
         ].append(payload)
-        moments[name].append(moment)
+        if every == 1:
+            moments[name].append(moment)
     out = {_label(name)[:100]: _type(times, now) for name, times in moments.items()}
     for (name, day, names, types), payloads in groups.items():
-        _describe(out[_label(name)[:100]], day, names, types, payloads)
+        _describe(out[_label(name)[:100]], day, names, types, payloads, every)
     for index, verdict in verdicts.items():
         entry = out.get(_label(batch[index].type)[:100])
         if entry is not None:
@@ -95,8 +103,9 @@ def _describe(
     names: tuple[str, ...],
     types: tuple[type, ...],
     payloads: list[Mapping[str, Any]],
+    weight: int,
 ) -> None:
-    count = len(payloads)
+    count = len(payloads) * weight
     found = entry["properties"]
     for raw, kind_type in zip(names, types, strict=True):
         name = _label(str(raw))
@@ -109,7 +118,7 @@ def _describe(
         kind = shapes.BY_TYPE.get(kind_type, shapes.STRING)
         filled = count
         if kind == shapes.STRING:
-            filled = _texts(seen, [str(payload[raw]) for payload in payloads])
+            filled = _texts(seen, [str(payload[raw]) for payload in payloads], weight)
         else:
             _count(seen["kinds"], kind, count)
             if kind in (shapes.INTEGER, shapes.NUMBER):
@@ -125,15 +134,15 @@ def _describe(
             keep(seen["examples"], name, [payload[raw] for payload in payloads[:20]])
 
 
-def _texts(seen: dict[str, Any], column: list[str]) -> int:
+def _texts(seen: dict[str, Any], column: list[str], weight: int) -> int:
     """Count the kinds of a column of texts; how many of them say something."""
     maybe = [text for text in column if len(text) > 9 and text[4] == "-" and text[7] == "-"]
     dates = sum(map(shapes.is_date_time, maybe))
     empty = column.count("")
-    _count(seen["kinds"], shapes.DATE_TIME, dates)
-    _count(seen["kinds"], shapes.NULL, empty)
-    _count(seen["kinds"], shapes.STRING, len(column) - dates - empty)
-    return len(column) - empty
+    _count(seen["kinds"], shapes.DATE_TIME, dates * weight)
+    _count(seen["kinds"], shapes.NULL, empty * weight)
+    _count(seen["kinds"], shapes.STRING, (len(column) - dates - empty) * weight)
+    return (len(column) - empty) * weight
 
 
 def _count(kinds: dict[str, int], kind: str, count: int) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from ingestion.events import refusals, stream
+from ingestion.events import refusals, retrying, stream
 from ingestion.models import Customer, Event, EventType, EventVolume, Refusal
 from ingestion.registry import listing
 from marketing.core import audit
@@ -178,7 +178,7 @@ def refused_change(request: HttpRequest) -> HttpResponse:
     back = reverse("ingestion:event-refused")
     try:
         if retry:
-            _tell_retried(request, refusals.retry(ids=ids, now=timezone.now()), len(ids))
+            _tell_retried(request, retrying.retry(ids=ids, now=timezone.now()), len(ids))
         else:
             done = refusals.discard(ids=ids)
             text = ngettext("%(n)s event was put away.", "%(n)s events were put away.", done)
