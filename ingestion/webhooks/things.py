@@ -24,7 +24,8 @@ ON CONFLICT (source_id, kind, external_id) DO UPDATE SET
                       ELSE excluded.changed_at END,
     rank = excluded.rank, digest = excluded.digest, gone = excluded.gone,
     body = CASE WHEN excluded.gone THEN t.body ELSE excluded.body END,
-    names = (SELECT array_agg(DISTINCT n) FROM unnest(t.names || excluded.names) n)
+    names = coalesce((SELECT array_agg(DISTINCT n)
+        FROM unnest(t.names || excluded.names) n), '{}')
 WHERE NOT t.gone AND (excluded.gone OR CASE WHEN t.kind = 'refund'
     THEN excluded.changed_at < t.changed_at
          OR (excluded.rank, excluded.digest) > (t.rank, t.digest)
@@ -67,8 +68,8 @@ def _lock(source_id: int, said: Said) -> str:
 def _remember_codes(cursor: Any, source_id: int, said: Said) -> None:
     """Codes that a product ever had: those it has no longer are not on sale."""
     cursor.execute(
-        "UPDATE ingestion_webhookthing SET parent = '', names = (SELECT array_agg(DISTINCT n)"
-        " FROM unnest(names || %s::varchar[]) n)"
+        "UPDATE ingestion_webhookthing SET parent = '', names = coalesce((SELECT array_agg(DISTINCT n)"
+        " FROM unnest(names || %s::varchar[]) n), '{}')"
         " WHERE source_id = %s AND kind = %s AND external_id = %s",
         [[item["sku"] for item in said.body["items"]], source_id, PRODUCT, said.external_id],
     )
