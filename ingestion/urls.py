@@ -8,6 +8,14 @@ from ingestion.api.events import EventList
 from ingestion.api.imports import ImportDetail, ImportList, ImportRejects
 from ingestion.api.mentions import MentionList
 from ingestion.api.orders import OrderDetail, OrderList
+from ingestion.api.privacy import (
+    CopyDetail,
+    CopyFile,
+    PrivacyRequestDetail,
+    PrivacyRequestFulfil,
+    PrivacyRequestList,
+    SuppressionList,
+)
 from ingestion.api.products import ProductDetail, ProductList
 from ingestion.api.sources import PullList, SourceDetail, SourceList
 from ingestion.tracking import door, serving
@@ -21,8 +29,10 @@ from ingestion.views import (
     products,
     public,
     quality,
+    recipes,
     schema,
     sources,
+    webhooks,
 )
 from ingestion.views import person_privacy as own
 
@@ -77,6 +87,43 @@ pages: list = [
     path("data/sources/<int:source_id>/run/", sources.connector_run, name="connector-run"),
     path("data/sources/<int:source_id>/switch/", sources.connector_switch, name="connector-switch"),
     path("data/sources/<int:source_id>/remove/", sources.source_remove, name="source-remove"),
+    path(
+        "data/sources/<int:source_id>/recipe/<slug:kind>/",
+        recipes.recipe_edit,
+        name="recipe-edit",
+    ),
+    path(
+        "data/sources/<int:source_id>/recipe/<slug:kind>/try/",
+        recipes.recipe_try,
+        name="recipe-try",
+    ),
+    path(
+        "data/sources/<int:source_id>/recipe/<slug:kind>/save/",
+        recipes.recipe_save,
+        name="recipe-save",
+    ),
+    path(
+        "data/sources/<int:source_id>/recipe/<slug:kind>/rates/",
+        recipes.recipe_rates,
+        name="recipe-rates",
+    ),
+    path(
+        "data/sources/<int:source_id>/recipe/<slug:kind>/repeat/",
+        recipes.recipe_repeat,
+        name="recipe-repeat",
+    ),
+    path("data/webhooks/new/<slug:scheme>/", webhooks.webhook_new, name="webhook-new"),
+    path("data/webhooks/<int:source_id>/", webhooks.webhook_detail, name="webhook"),
+    path("data/webhooks/<int:source_id>/live/", webhooks.webhook_live, name="webhook-live"),
+    path("data/webhooks/<int:source_id>/test/", webhooks.webhook_test, name="webhook-test"),
+    path("data/webhooks/<int:source_id>/switch/", webhooks.webhook_switch, name="webhook-switch"),
+    path("data/webhooks/<int:source_id>/secret/", webhooks.webhook_rotate, name="webhook-rotate"),
+    path("data/webhooks/<int:source_id>/map/", webhooks.webhook_map, name="webhook-map"),
+    path(
+        "data/webhooks/<int:source_id>/again/<int:receipt_id>/",
+        webhooks.webhook_again,
+        name="webhook-again",
+    ),
     path("data/products/", products.product_list, name="product-list"),
     path("data/<uuid:public_id>/", imports.import_detail, name="import-detail"),
     path("data/<uuid:public_id>/map/", imports.import_map, name="import-map"),
@@ -126,6 +173,20 @@ api: list = [
     path("orders/<path:external_id>/", OrderDetail.as_view(), name="order-detail"),
     path("consents/", ConsentList.as_view(), name="consent-list"),
     path("events/", EventList.as_view(), name="event-list"),
+    path("suppressions/", SuppressionList.as_view(), name="suppression-list"),
+    path("privacy/requests/", PrivacyRequestList.as_view(), name="privacy-request-list"),
+    path(
+        "privacy/requests/<uuid:public_id>/",
+        PrivacyRequestDetail.as_view(),
+        name="privacy-request-detail",
+    ),
+    path(
+        "privacy/requests/<uuid:public_id>/fulfil/",
+        PrivacyRequestFulfil.as_view(),
+        name="privacy-request-fulfil",
+    ),
+    path("privacy/copies/<uuid:public_id>/", CopyDetail.as_view(), name="privacy-copy-detail"),
+    path("privacy/copies/<uuid:public_id>/file/", CopyFile.as_view(), name="privacy-copy-file"),
     path("mentions/", MentionList.as_view(), name="mention-list"),
     path("sources/", SourceList.as_view(), name="source-list"),
     path("sources/<int:source_id>/", SourceDetail.as_view(), name="source-detail"),

@@ -3,7 +3,6 @@
 endpoints   addresses and their secrets, on and off
 signatures  who may deliver: Standard Webhooks, Shopify, WooCommerce
 door        one delivery: checked, kept raw, answered
-paths       JSON path and mapping → rows, for deliveries of any shape
 said        one thing that a shop says about an order, refund, person or product
 shopify, woocommerce   their payloads → what they say
 things      the newest that was said about each thing, whatever came first

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from ingestion import schemas
 from ingestion.imports import wording
 from ingestion.models import Source, WebhookEndpoint
-from ingestion.webhooks import paths
+from ingestion.preprocess import paths
 from marketing.core import audit, vault
 from marketing.core.errors import Invalid
 from marketing.core.models import User

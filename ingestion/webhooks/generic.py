@@ -12,13 +12,13 @@ from ingestion import rollups
 from ingestion.imports import running
 from ingestion.imports.wording import fault as fault_words
 from ingestion.models import ImportJob, WebhookEndpoint
+from ingestion.preprocess import paths
 from ingestion.preprocess.faults import RAW_LIMIT, Fault
 from ingestion.preprocess.recipe.applying import Context
 from ingestion.preprocess.recipe.measures import Rates
 from ingestion.preprocess.recipe.statistics import Statistics
 from ingestion.preprocess.texts import Ints, column_of
 from ingestion.recipes import rates, using, versions
-from ingestion.webhooks import paths
 from ingestion.webhooks.said import Unclear
 
 OPTIONS = {"date_style": "iso", "decimal": "."}

@@ -13,7 +13,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from ingestion.models import WebhookEndpoint, WebhookReceipt
-from ingestion.webhooks import generic, paths, said, samples, storing, trying
+from ingestion.preprocess import paths
+from ingestion.webhooks import generic, said, samples, storing, trying
 from marketing.core.errors import Refused
 
 logger = logging.getLogger(__name__)
