@@ -18,6 +18,7 @@ RUNS = 5
 BATCHES = {"small": 200, "full": 1_000}
 SINGLES = {"small": 3_000, "full": 20_000}
 PEOPLE = 20_000
+CLIENTS = 32  # kept connections that send one event at a time
 ADDRESS = "/api/v1/events/"
 
 
@@ -109,10 +110,10 @@ def api_single(*, size: str = "small") -> Line:
         for turn in range(RUNS + 1):
             now = timezone.now()
             bodies = [orjson.dumps(event(n, f"s{turn}-{n}", now)) for n in range(count)]
-            took = run(_make(port, ADDRESS, bodies, secret), port, 16)
+            took = run(_make(port, ADDRESS, bodies, secret), port, CLIENTS)
             events.drain(seconds=600)
-            page = run(_make(other, "/pages/empty/", bodies, secret), other, 16)
-            door = run(_make(other, "/door/empty/", bodies, secret), other, 16)
+            page = run(_make(other, "/pages/empty/", bodies, secret), other, CLIENTS)
+            door = run(_make(other, "/door/empty/", bodies, secret), other, CLIENTS)
             if turn:
                 ours.append(took)
                 empty.append(page)
