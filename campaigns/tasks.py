@@ -6,8 +6,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from campaigns import holds, runs
-from campaigns.messaging import claims, delivery, transactional
+from campaigns.messaging import claims, delivery, former, transactional
 from campaigns.segments import definitions
+from ingestion.identity import merging
 
 LINES = 4
 # Short, so that sweeps and other quick work wait behind a long campaign for moments only.
@@ -51,3 +52,10 @@ def count_segments(**_: Any) -> None:
 def send_confirmations(**_: Any) -> None:
     """Send the mails that ask people to confirm a sign-up."""
     transactional.send_confirmations(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.follow_people")
+def follow_people(customer_ids: list[int] | None = None, **_: Any) -> None:
+    """Messages stand with whoever their person is today."""
+    moved = customer_ids or merging.moved_lately(now=timezone.now())
+    former.follow(customer_ids=moved)

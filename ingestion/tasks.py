@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from ingestion import events
 from ingestion.connectors import pulling, schedule
 from ingestion.events import claims, tallies
+from ingestion.identity import history, suggestions, twins
 from ingestion.imports import archive, running, trial
 from ingestion.privacy import exports, retention, storage, sweeping
 from ingestion.quality import alerts, fields, problems
@@ -131,3 +132,25 @@ def sweep_webhooks(**_: Any) -> None:
     now = timezone.now()
     processing.sweep(now=now)
     processing.prune(now=now)
+
+
+@shared_task(name="ingestion.tasks.settle_people")
+def settle_people(**_: Any) -> None:
+    """Give visitors' events to whoever they turned out to be, where two moments crossed."""
+    history.adopt_lately(now=timezone.now())
+
+
+@shared_task(name="ingestion.tasks.look_for_twins")
+def look_for_twins(**_: Any) -> None:
+    """Compare people every night."""
+    suggestions.start(user=None)
+
+
+def compare_people(job: jobs.Running) -> dict[str, Any]:
+    """Look for people who seem to be one."""
+    return twins.run(job=job, now=timezone.now())
+
+
+def merge_certain(job: jobs.Running) -> dict[str, Any]:
+    """Merge the pairs that are certain."""
+    return suggestions.merge_certain(job=job, now=timezone.now())

@@ -26,6 +26,8 @@ JOBS: dict[str, JobKind] = {
     "privacy.sweep": JobKind("ingestion.tasks.sweep_erased", "bulk", 5),
     "privacy.export": JobKind("ingestion.tasks.export_person", "bulk"),
     "privacy.retention": JobKind("ingestion.tasks.let_go", "bulk"),
+    "people.compare": JobKind("ingestion.tasks.compare_people", "bulk"),
+    "people.merge": JobKind("ingestion.tasks.merge_certain", "bulk"),
     "quality.measure": JobKind("ingestion.tasks.run_quality", "bulk"),
     "features.build": JobKind("models_ml.tasks.build_features", "bulk"),
     "tree.train": JobKind("models_ml.tasks.train_tree", "train"),
@@ -40,7 +42,11 @@ FOLLOWS: dict[str, list[str]] = {
     "import.finished": ["models_ml.tasks.renew_features", "ingestion.tasks.measure_quality"],
     "quality.changed": ["campaigns.tasks.settle_holds"],
     "alerts.waiting": ["ingestion.tasks.deliver_alerts"],
-    "people.moved": [],
+    "people.moved": [
+        "campaigns.tasks.follow_people",
+        "models_ml.tasks.follow_people",
+        "recommendations.tasks.follow_people",
+    ],
     "events.stored": [],
     "features.built": ["campaigns.tasks.count_segments"],
     "model.promoted": [],
@@ -78,6 +84,11 @@ EVERY: dict[str, tuple[float, str]] = {
     "campaigns.tasks.sweep": (15.0, "fast"),
     "campaigns.tasks.start_due_runs": (30.0, "fast"),
     "campaigns.tasks.count_segments": (3600.0, "bulk"),
+    "ingestion.tasks.settle_people": (300.0, "fast"),
+    "ingestion.tasks.look_for_twins": (86400.0, "bulk"),
+    "campaigns.tasks.follow_people": (3600.0, "fast"),
+    "models_ml.tasks.follow_people": (3600.0, "fast"),
+    "recommendations.tasks.follow_people": (3600.0, "fast"),
     "models_ml.tasks.renew_features": (300.0, "bulk"),
 }
 

@@ -119,6 +119,7 @@ def build(*, as_of: datetime) -> int:
         {_FACTS}, numbers AS (
             SELECT c.id AS customer_id, {_select()}
             FROM ingestion_customer AS c LEFT JOIN f ON f.customer_id = c.id
+            WHERE c.merged_into_id IS NULL
         )
         INSERT INTO models_ml_traits ({", ".join(targets)})
         SELECT customer_id, %(as_of)s, {", ".join(names)}, {ranked} FROM numbers

@@ -1,10 +1,11 @@
 """When numbers about people are made again: after an import, and daily while the shop sells."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from ingestion.models import ImportJob
+from ingestion.models import Customer, ImportJob
 from marketing.core import jobs
 from marketing.core.db import advisory_lock
 from marketing.core.models import Job
@@ -35,6 +36,15 @@ def due(*, now: datetime) -> bool:
     if last is None or now - last < DAILY or not Traits.objects.exists():
         return False
     return queries.data_now(now=now) == now
+
+
+def follow(*, customer_ids: Sequence[int]) -> int:
+    """Drop the numbers of people who were merged into others; how many.
+
+    Whoever they were merged into, and whoever was parted again, gets theirs with the next run.
+    """
+    merged = Customer.every.filter(pk__in=customer_ids, merged_into__isnull=False)
+    return Traits.objects.filter(customer__in=merged).delete()[0]
 
 
 def start_if_due(*, now: datetime) -> Job | None:

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ingestion.identity import merging
 from marketing.core import bus, jobs
 from models_ml import catalog, features, queries, renewal, repeat, training
 from models_ml.algorithms.tree import Params
@@ -113,3 +114,10 @@ def train_recommenders(job: jobs.Running) -> dict[str, Any]:
 def renew_features(**_ids: Any) -> None:
     """Make everyone's numbers again if facts have come in since."""
     renewal.start_if_due(now=timezone.now())
+
+
+@shared_task(name="models_ml.tasks.follow_people", queue="fast")
+def follow_people(customer_ids: list[int] | None = None, **_ids: Any) -> None:
+    """Keep numbers to people who stand for themselves."""
+    now = timezone.now()
+    renewal.follow(customer_ids=customer_ids or merging.moved_lately(now=now))

@@ -1,6 +1,6 @@
 """Make everybody's picks anew: candidates, rules, reasons, written, switched; all or nothing."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
+from ingestion.models import Customer
 from marketing.core import bus
 from marketing.core.db import advisory_lock, copy_rows
 from recommendations import candidates, evaluate, likeness, reasons, rules
@@ -203,3 +204,9 @@ def _lines(made: list[Picked], people: np.ndarray) -> Iterator[bytes]:
             out[name] = values[row, rank]
         yield out.tobytes()
     yield b"\xff\xff"
+
+
+def forget_merged(*, customer_ids: Sequence[int]) -> int:
+    """Remove picks made for people who were merged into others; how many."""
+    merged = Customer.every.filter(pk__in=customer_ids, merged_into__isnull=False)
+    return Recommendation.objects.filter(customer_id__in=merged.values("pk")).delete()[0]

@@ -22,6 +22,8 @@ class Message(models.Model):
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="messages", db_index=False)
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="messages")
+    # Whose it was before two people were found to be one; goes back when they are parted.
+    first_customer_id = models.BigIntegerField(null=True, blank=True, editable=False)
     channel = models.CharField(max_length=10, default="email")
     address = models.CharField(max_length=254, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
@@ -48,6 +50,11 @@ class Message(models.Model):
                 fields=["lease_until"], name="message_leased", condition=Q(state="sending")
             ),
             models.Index(fields=["run", "state"], name="message_state"),
+            models.Index(
+                fields=["first_customer_id"],
+                name="message_first_customer",
+                condition=Q(first_customer_id__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -121,7 +121,7 @@ def _insert_people(
             if place not in owned or order < owned[place]:
                 owned[place] = order  # type: ignore[assignment]
     rows = []
-    for root in roots:
+    for root in sorted(roots, key=lambda node: node.name):  # one order, as for names
         first = firsts.get(root.name)
         key = root.customer
         values = {kind: owned.get((key, kind), (None, None, None))[-1] for kind in PEOPLE}  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from ingestion.identity import clusters, growth, guard, names, profile
 from ingestion.identity.claims import Claim, Plan, collect, draw_up
@@ -105,8 +105,8 @@ def locate(
                     _lock("pg_advisory_xact_lock_shared")
                     batch.look(alone=False)
                     return batch.found()
-            except _Overtaken:
-                continue
+            except (_Overtaken, IntegrityError):
+                continue  # another batch stored one of these names or people meanwhile
             except clusters.Structural:
                 break
         lock_alone()
@@ -154,8 +154,8 @@ class _Batch:
         ]
         if not unsettled:
             return
-        told = self._claims(self._screen(unsettled))
-        plan = self._plan(told, unsettled)
+        usable = self._screen(unsettled)
+        plan = self._plan(self._claims(usable), usable)
         if plan.empty:
             return
         if plan.structural and not alone:

@@ -1,10 +1,11 @@
 """Two people made one by somebody's word, and any merge undone."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from ingestion.identity import clusters, identify, names
@@ -14,6 +15,8 @@ from ingestion.models import Customer, Identity, IdentityLink, Merge
 from marketing.core import audit
 from marketing.core.errors import Conflict, NotFound
 from marketing.core.models import ApiKey, User
+
+LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,13 @@ def current(customer_id: int) -> int:
     if not found:
         raise NotFound(_("There is no such person."), code="customer_unknown")
     return found[0] or customer_id
+
+
+def moved_lately(*, now: datetime) -> list[int]:
+    """Rows that were merged or parted within the last day, for whoever keeps rows about them."""
+    since = now - LATELY
+    lately = Merge.objects.filter(Q(at__gte=since) | Q(undone_at__gte=since))
+    return list(lately.order_by("gone_id").values_list("gone_id", flat=True).distinct())
 
 
 def merge(
@@ -108,7 +118,7 @@ def undo(*, merge_id: int, actor: User | ApiKey | None, now: datetime) -> int:
                 ),
                 code="joined_otherwise",
             )
-        Merge.objects.filter(pk=row.pk).update(undone_at=now, undone_by=_label(actor))
+        Merge.objects.filter(pk=row.pk).update(undone_at=now, undone_by=label(actor))
         audit.record(
             actor=actor,
             action="people.parted",
@@ -118,7 +128,7 @@ def undo(*, merge_id: int, actor: User | ApiKey | None, now: datetime) -> int:
     return back.pk
 
 
-def _label(actor: User | ApiKey | None) -> str:
+def label(actor: User | ApiKey | None) -> str:
     if isinstance(actor, User):
         return actor.display_name[:200]
     return _("API key %(name)s") % {"name": actor.name} if actor is not None else ""

@@ -69,14 +69,12 @@ class Node:
         return self.anchored or RANK[self.kind] == 0
 
 
-_COLUMNS = (
-    "i.id, i.kind, i.value, i.customer_id, i.parent_id, i.linked_at, i.anchored, i.refused, i.at"
-)
+_COLUMNS = "i.id, i.kind, i.value, i.customer_id, i.parent_id, i.linked_at, i.anchored, i.refused"
 
 
-def _read(where: str, values: list[Any]) -> list[Node]:
+def _read(where: str, values: list[Any], more: str = "") -> list[Node]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_COLUMNS} FROM ingestion_identity i {where}", values)
+        cursor.execute(f"SELECT {_COLUMNS}{more} FROM ingestion_identity i {where}", values)
         return [Node(*row) for row in cursor.fetchall()]
 
 
@@ -102,7 +100,9 @@ def by_id(ids: Iterable[int]) -> dict[int, Node]:
 def of_customers(ids: Iterable[int]) -> dict[int, Node]:
     """Every name of these people."""
     wanted = list(ids)
-    return {n.id: n for n in _read("WHERE i.customer_id = ANY(%s)", [wanted])} if wanted else {}
+    if not wanted:
+        return {}
+    return {n.id: n for n in _read("WHERE i.customer_id = ANY(%s)", [wanted], ", i.at")}
 
 
 def of_nobody_below(ids: Iterable[int]) -> dict[int, Node]:
