@@ -11,7 +11,7 @@ from typing import Any
 import feedparser
 import nh3
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from ingestion.connectors.base import Cursor, Field, Kind, News, Sample
 from ingestion.connectors.mentions import Found
@@ -49,7 +49,12 @@ class Feed(Kind):
         found = self.news({}).found
         rows = [[f.title[:80], f.author[:40], f.published_at.isoformat()[:16]] for f in found[:5]]
         return Sample(
-            _("Connected. The feed has %(n)d entries.") % {"n": len(found)},
+            ngettext(
+                "Connected. The feed has %(n)d entry.",
+                "Connected. The feed has %(n)d entries.",
+                len(found),
+            )
+            % {"n": len(found)},
             [_("Title"), _("Author"), _("Published")],
             rows,
         )

@@ -7,7 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg2
 import pytest
+from django.conf import settings as platform
 from django.utils import timezone
 
 from ingestion.connectors import configuring, schedule
@@ -68,6 +70,77 @@ def connect(db: None) -> Callable[..., Connector]:
         return configuring.create(kind=kind, name=name, given=given, actor=None, now=NOW)
 
     return make
+
+
+@pytest.fixture
+def shop(settings) -> Iterator["Shop"]:  # type: ignore[no-untyped-def]
+    """A second database on this run's PostgreSQL server, as somebody else's shop."""
+    settings.OUTBOUND_ALLOW = ["127.0.0.1", "localhost"]
+    made = Shop()
+    yield made
+    made.drop()
+
+
+class Shop:
+    def __init__(self) -> None:
+        self.parts = urlsplit(platform.DATABASE_URL)
+        self.name = "somebody_elses_shop"
+        self._admin("DROP DATABASE IF EXISTS somebody_elses_shop")
+        self._admin("CREATE DATABASE somebody_elses_shop")
+        self.run(
+            "CREATE TABLE lines (id serial PRIMARY KEY, order_no text, person text,"
+            " ordered_at timestamptz, sku text, qty int, price numeric(10,2),"
+            " changed_at timestamptz)"
+        )
+
+    def _connect(self, name: str) -> "psycopg2.extensions.connection":
+        connection = psycopg2.connect(
+            host=self.parts.hostname,
+            port=self.parts.port,
+            user=self.parts.username,
+            password=self.parts.password,
+            dbname=name,
+        )
+        connection.autocommit = True
+        return connection
+
+    def _admin(self, statement: str) -> None:
+        connection = self._connect("postgres")
+        connection.cursor().execute(statement)
+        connection.close()
+
+    def run(self, statement: str, *values: object) -> None:
+        connection = self._connect(self.name)
+        connection.cursor().execute(statement, values or None)
+        connection.close()
+
+    def add(self, first: int, last: int, changed: datetime, sku: str = "MUG") -> None:
+        self.run(
+            "INSERT INTO lines (order_no, person, ordered_at, sku, qty, price, changed_at)"
+            " SELECT 'o' || n, 'p' || n % 50, '2026-10-01T10:00:00Z', %s, 1 + n %% 3, 2.50, %s"
+            " FROM generate_series(%s, %s) n".replace("n % 50", "n %% 50"),
+            sku,
+            changed,
+            first,
+            last,
+        )
+
+    def given(self, **changes: object) -> dict[str, object]:
+        return {
+            "variant": "postgresql",
+            "host": self.parts.hostname,
+            "port": str(self.parts.port),
+            "database": self.name,
+            "user": self.parts.username,
+            "password": self.parts.password,
+            "tls": "off",
+            "query": "lines",
+            "cursor_column": "id",
+            **changes,
+        }
+
+    def drop(self) -> None:
+        self._admin("DROP DATABASE somebody_elses_shop WITH (FORCE)")
 
 
 def fetch(connector: Connector, *, now: datetime = NOW) -> Pull:

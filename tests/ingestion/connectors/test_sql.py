@@ -1,20 +1,17 @@
 """A database is read from where the last fetch ended: nothing is lost, nothing comes twice."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg2
 import pytest
-from django.conf import settings as platform
 
 from ingestion.connectors import sql
 from ingestion.models import Connector, Customer, Order, Product, Pull
 from marketing.core.errors import Invalid, Refused, Unavailable
-from tests.ingestion.connectors.conftest import NOW, fetch, run_import, settle_columns
+from tests.ingestion.connectors.conftest import NOW, Shop, fetch, run_import, settle_columns
 
 ORDERS = {
     "order_id": "order_no",
@@ -24,77 +21,6 @@ ORDERS = {
     "quantity": "qty",
     "unit_price": "price",
 }
-
-
-@pytest.fixture
-def shop(settings) -> Iterator["Shop"]:  # type: ignore[no-untyped-def]
-    """A second database on this run's PostgreSQL server, as somebody else's shop."""
-    settings.OUTBOUND_ALLOW = ["127.0.0.1", "localhost"]
-    made = Shop()
-    yield made
-    made.drop()
-
-
-class Shop:
-    def __init__(self) -> None:
-        self.parts = urlsplit(platform.DATABASE_URL)
-        self.name = "somebody_elses_shop"
-        self._admin("DROP DATABASE IF EXISTS somebody_elses_shop")
-        self._admin("CREATE DATABASE somebody_elses_shop")
-        self.run(
-            "CREATE TABLE lines (id serial PRIMARY KEY, order_no text, person text,"
-            " ordered_at timestamptz, sku text, qty int, price numeric(10,2),"
-            " changed_at timestamptz)"
-        )
-
-    def _connect(self, name: str) -> "psycopg2.extensions.connection":
-        connection = psycopg2.connect(
-            host=self.parts.hostname,
-            port=self.parts.port,
-            user=self.parts.username,
-            password=self.parts.password,
-            dbname=name,
-        )
-        connection.autocommit = True
-        return connection
-
-    def _admin(self, statement: str) -> None:
-        connection = self._connect("postgres")
-        connection.cursor().execute(statement)
-        connection.close()
-
-    def run(self, statement: str, *values: object) -> None:
-        connection = self._connect(self.name)
-        connection.cursor().execute(statement, values or None)
-        connection.close()
-
-    def add(self, first: int, last: int, changed: datetime, sku: str = "MUG") -> None:
-        self.run(
-            "INSERT INTO lines (order_no, person, ordered_at, sku, qty, price, changed_at)"
-            " SELECT 'o' || n, 'p' || n % 50, '2026-10-01T10:00:00Z', %s, 1 + n %% 3, 2.50, %s"
-            " FROM generate_series(%s, %s) n".replace("n % 50", "n %% 50"),
-            sku,
-            changed,
-            first,
-            last,
-        )
-
-    def given(self, **changes: object) -> dict[str, object]:
-        return {
-            "variant": "postgresql",
-            "host": self.parts.hostname,
-            "port": str(self.parts.port),
-            "database": self.name,
-            "user": self.parts.username,
-            "password": self.parts.password,
-            "tls": "off",
-            "query": "lines",
-            "cursor_column": "id",
-            **changes,
-        }
-
-    def drop(self) -> None:
-        self._admin("DROP DATABASE somebody_elses_shop WITH (FORCE)")
 
 
 def test_a_table_is_looked_at_before_anything_is_fetched(shop: Shop) -> None:
