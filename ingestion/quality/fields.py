@@ -204,8 +204,8 @@ def subject_label(subject: str) -> str:
     """A subject in words: the table's name, or the event's."""
     if subject.startswith(EVENTS):
         return subject.removeprefix(EVENTS)
-    if subject == IMPORTS:
-        return str(_("Imports"))
+    if subject in (IMPORTS, "events"):
+        return str(_("Imports") if subject == IMPORTS else _("Events"))
     return str(TABLES[subject].label) if subject in TABLES else subject
 
 

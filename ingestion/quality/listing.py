@@ -201,9 +201,9 @@ def source_rows(*, now: datetime) -> list[SourceRow]:
         found = volume.get((subject, source))
         out.append(
             SourceRow(
-                fields.subject_label(subject) if subject in fields.TABLES else subject,
+                fields.subject_label(subject),
                 source,
-                m.value,
+                None if m.value is None else max(m.value, 0.0),
                 bool(m.bad),
                 bool(m.total),
                 [counts.get(day, 0) for day in days],

@@ -77,7 +77,27 @@ def find(
             finding = _share(row)
         if finding is not None:
             found.append(finding)
-    return found
+    return _together(found, rows)
+
+
+def _together(found: list[Finding], rows: list[Measure]) -> list[Finding]:
+    """One finding for the whole where every source of a field has the same trouble."""
+    places: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+    for finding in found:
+        places[finding.dimension, finding.subject, finding.field].append(finding)
+    sources: dict[tuple[str, str, str], list[Measure]] = defaultdict(list)
+    for row in rows:
+        sources[row.dimension, row.subject, row.field].append(row)
+    out = []
+    for place, mine in places.items():
+        parts = [row for row in sources[place] if row.source]
+        whole = next((row for row in sources[place] if not row.source), None)
+        if whole is None or len(mine) < 2 or len(mine) < len(parts):
+            out += mine
+            continue
+        worst = max(mine, key=lambda f: (f.severity == Severity.CRITICAL, f.rows))
+        out.append(worst._replace(key=key_of(whole), source="", rows=whole.bad, total=whole.total))
+    return out
 
 
 def _place(row: Measure) -> tuple[str, str, str]:

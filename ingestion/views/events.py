@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -144,7 +144,12 @@ def event_refused(request: HttpRequest) -> HttpResponse:
     """What was not stored, and why; newest first."""
     wish = _wish(request)
     rows = Refusal.objects.filter(state=Refusal.State.OPEN)
-    reasons = list(rows.order_by().values("code").annotate(n=Count("id")).order_by("-n")[:12])
+    reasons = list(
+        rows.order_by()
+        .values("code")
+        .annotate(n=Count("id"), said=Max("message"))
+        .order_by("-n")[:12]
+    )
     for name in ("source", "type", "code"):
         if wish[name]:
             rows = rows.filter(**{name: wish[name]})

@@ -95,6 +95,8 @@ def quality_problem(request: HttpRequest, problem_id: int) -> HttpResponse:
     chart = None
     if problem.dimension in (fields.VOLUME, fields.FRESH):
         chart = listing.volume_chart(now=now, subject=problem.subject, source=problem.source)
+        if chart is not None:
+            chart["words"] = {"rows": _("rows"), "usual": _("usual")}
     kind = None
     if problem.subject.startswith(fields.EVENTS):
         name = problem.subject.removeprefix(fields.EVENTS)
