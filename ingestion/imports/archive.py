@@ -212,12 +212,14 @@ def _rewrite(record: ImportJob, mentions: Sequence[Mention]) -> None:
     path, shape = uploads.path_of(record), uploads.shape_of(record)
     with _replacing(path) as made, gzip.open(made, "wb", compresslevel=LEVEL) as out:
         if shape.format in ("csv", "jsonl"):
-            gone = {line for m in mentions for line in range(m.first, m.last + 1)}
+            gone = {n for m in mentions for n in range(m.first, m.last + 1)}
+            line = 1
             for block in reading.blocks(
                 path, encoding=shape.encoding, member=shape.member, trusted=True
             ):
-                last = block.first_line + block.data.count(b"\n")
-                if any(block.first_line <= line < last for line in gone):
+                out.write(reading.GONE * (block.first_line - line))  # lines too long to be read
+                line = last = block.first_line + block.data.count(b"\n")
+                if any(block.first_line <= n < last for n in gone):
                     parts = enumerate(block.data.split(b"\n"), block.first_line)
                     block.data = b"\n".join(b"" if n in gone else part for n, part in parts)
                 out.write(block.data)

@@ -375,6 +375,18 @@ def _check_options(options: Mapping[str, Any]) -> None:
             )
 
 
+def forget(*, record: ImportJob, user: User | None = None, now: datetime) -> None:
+    """Delete an upload that was never started, with its file."""
+    with transaction.atomic():
+        locked = ImportJob.objects.select_for_update(of=("self",)).get(pk=record.pk)
+        if locked.job_id is not None:
+            raise Conflict(_("This import has already been started."), code="import_started")
+        _stop_trial(locked, now)
+        audit.record(actor=user, action="import.discarded", obj=locked, detail={})
+        discard(locked)
+        locked.delete()
+
+
 def try_out(
     *, record: ImportJob, rows: int | None = None, user: User | None = None, now: datetime
 ) -> Job:

@@ -4,6 +4,7 @@ An order file repeats itself: half a million lines hold four thousand codes and 
 """
 
 import io
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,12 +32,14 @@ def read(
         made = {index: _column(batch.cells[index]) for index in wanted}
         return {name: made[index] for name, index in mapping.items()}
     text = pa.dictionary(pa.int32(), pa.string())
+    # The reader takes a byte order mark off the start, and here it is a row's own.
+    data = BOM_UTF8 + batch.data if batch.data.startswith(BOM_UTF8) else batch.data
     table = pacsv.read_csv(
-        io.BytesIO(batch.data),
+        io.BytesIO(data),
         read_options=pacsv.ReadOptions(
             column_names=[str(index) for index in range(columns)],
             use_threads=False,
-            block_size=len(batch.data) + 1,
+            block_size=len(data) + 1,
         ),
         parse_options=pacsv.ParseOptions(
             delimiter=delimiter,

@@ -68,8 +68,9 @@ def _objects(path: Path, shape: Shape, wanted: Sequence[int], block: int | None)
         faults, line, raws = list(part.faults), [], []
         cells: list[list[str]] = [[] for _ in wanted]
         names = [shape.header[index] for index in wanted]
+        gone = {fault.line for fault in faults}
         for number, raw in enumerate(part.data.split(b"\n"), part.first_line):
-            if not raw or raw.isspace():
+            if not raw or raw.isspace() or number in gone:
                 continue
             try:
                 value = jsonlines.parse(raw)

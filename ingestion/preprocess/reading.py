@@ -5,7 +5,7 @@ of 50 MB costs no more memory than a short one. A line that does not decode is a
 offset of the byte, never a question mark.
 """
 
-from codecs import getincrementaldecoder
+from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from ingestion.preprocess.faults import Fault, show
 
 BLOCK = 4 << 20
 LINE_LIMIT = 1 << 20
+GONE = b"\0\n"  # stands where a line was given up, so that no record goes on across it
 WIDE = ("utf-16", "utf-16-le", "utf-16-be")
 
 
@@ -76,18 +77,24 @@ def _unix_lines(stream: Iterator[bytes], encoding: str) -> Iterator[tuple[bytes,
     decoder = getincrementaldecoder(encoding)("replace") if encoding in WIDE else None
     held, first = b"", True
     for piece in stream:
-        text = decoder.decode(piece).encode() if decoder else piece
+        text = held + (decoder.decode(piece).encode() if decoder else piece)
+        if first and len(text) < len(BOM_UTF8):
+            held = text
+            continue
         if first:
-            text, first = text.removeprefix(b"\xef\xbb\xbf"), False
-        text = held + text
+            text, first = text.removeprefix(BOM_UTF8), False
         held = b"\r" if text.endswith(b"\r") else b""
         if held:
             text = text[:-1]
-        if b"\r" in text:
-            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        yield text, False
-    rest = decoder.decode(b"", final=True).encode() if decoder else b""
-    yield (held + rest).replace(b"\r", b"\n"), True
+        yield _with_lf(text), False
+    rest = held + (decoder.decode(b"", final=True).encode() if decoder else b"")
+    yield _with_lf(rest.removeprefix(BOM_UTF8) if first else rest), True
+
+
+def _with_lf(text: bytes) -> bytes:
+    if b"\r" in text:
+        return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return text
 
 
 def _drop_long(block: Block) -> None:
@@ -98,11 +105,11 @@ def _drop_long(block: Block) -> None:
         if len(raw) > LINE_LIMIT:
             facts = {"megabytes": max(1, round(len(raw) / 1e6))}
             block.faults.append(Fault(number, show(raw[:2000]), "line_too_long", "", facts))
-            block.data = block.data.replace(raw, b"\n", 1)
+            block.data = block.data.replace(raw, GONE, 1)
 
 
 def _decode(block: Block, encoding: str) -> None:
-    """Make the block UTF-8. Lines that do not decode leave an empty line behind and a fault."""
+    """Make the block UTF-8. Lines that do not decode leave a mark behind and a fault."""
     utf8 = encoding in ("utf-8", "utf-8-sig", "ascii")
     try:
         text = block.data.decode("utf-8" if utf8 else encoding)
@@ -125,7 +132,7 @@ def _decode_by_line(block: Block, encoding: str) -> None:
                 "value": f"0x{raw[error.start]:02x}",
             }
             block.faults.append(Fault(number, show(raw), "undecodable", "", facts))
-            kept.append(b"\n")
+            kept.append(GONE)
     block.data = b"".join(kept)
 
 
@@ -139,5 +146,5 @@ def _drop_marked(block: Block) -> None:
         if mark in raw:
             facts = {"encoding": "utf-16", "byte": raw.index(mark) + 1, "value": "?"}
             block.faults.append(Fault(number, show(raw), "undecodable", "", facts))
-        kept.append(b"\n" if mark in raw else raw)
+        kept.append(GONE if mark in raw else raw)
     block.data = b"".join(kept)

@@ -99,11 +99,12 @@ def scan(
     """Batches of one block each; the same file gives the same batches every time."""
     grammar, skip_first, left = Grammar(delimiter), header, b""
     left_line = 1
+    gone: set[int] = set()  # lines given up before they came here: told already
     parts = reading.blocks(path, encoding=encoding, size=block, member=member, trusted=trusted)
     for part in parts:
         data = left + part.data
         first_line = left_line if left else part.first_line
-        batch, left, left_line = split(
+        batch, left, left_line, skip_first = split(
             data,
             first_line,
             grammar=grammar,
@@ -111,9 +112,10 @@ def scan(
             skip_first=skip_first,
             last=part.last,
         )
-        if skip_first and len(data):
-            skip_first = False
-        batch.faults = sorted([*part.faults, *batch.faults], key=lambda fault: fault.line)
+        gone |= {fault.line for fault in part.faults}
+        fresh = [f for f in batch.faults if f.code != "nul_byte" or f.line not in gone]
+        batch.faults = sorted([*part.faults, *fresh], key=lambda fault: fault.line)
+        gone = gone if left else set()
         if batch.received:
             yield batch
 
@@ -130,8 +132,11 @@ def skip(batches: Iterator[Batch], records: int) -> Iterator[Batch]:
 
 def split(
     data: bytes, first_line: int, *, grammar: Grammar, columns: int, skip_first: bool, last: bool
-) -> tuple[Batch, bytes, int]:
-    """One block → its batch, the bytes of a record that goes on in the next, and their line."""
+) -> tuple[Batch, bytes, int, bool]:
+    """One block → its batch, the bytes of a record that goes on in the next, and their line.
+
+    And whether the header is still to come.
+    """
     a = np.frombuffer(data, dtype=np.uint8)
     ends = np.flatnonzero(a == 10)
     starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else np.zeros(0, np.int64)
@@ -187,11 +192,12 @@ def split(
         elif not (skip_first and index == 0):
             give_up(index, "field_count", expected=columns, found=int(count[index]) + 1)
     good[upto:] = False
-    if skip_first and len(good):
-        head = int(np.flatnonzero(~blank)[0]) if not blank.all() else 0
-        good[head] = False
+    head = int(np.argmin(blank)) if not blank.all() else upto
+    if skip_first and head < upto:
+        skip_first, good[head] = False, False
         faults = [fault for fault in faults if fault.line != head + first_line]
-    return _collect(data, a, starts, ends, good, reach, first_line, faults), left, left_line
+    batch = _collect(data, a, starts, ends, good, reach, first_line, faults)
+    return batch, left, left_line, skip_first
 
 
 def _per_line(a: NDArray[np.uint8], byte: int, ends: Ints) -> Ints:

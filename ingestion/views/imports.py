@@ -127,6 +127,20 @@ def import_preview(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return render(request, f"ingestion/{template}", context)
 
 
+@require_POST
+@page("data")
+def import_discard(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Delete an upload that was never started."""
+    record = _record(public_id)
+    try:
+        uploads.forget(record=record, user=request.user, now=timezone.now())  # type: ignore[arg-type]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("ingestion:import-detail", public_id)
+    messages.success(request, _("The file was deleted; nothing of it was stored."))
+    return redirect("ingestion:import-list")
+
+
 @require_GET
 @page("data")
 def import_trial(request: HttpRequest, public_id: UUID) -> HttpResponse:
