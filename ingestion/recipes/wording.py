@@ -14,19 +14,19 @@ RULES: dict[str, tuple[Any, Any, str, str]] = {
     "trim": (
         gettext_lazy("Cut spaces at the ends"),
         gettext_lazy("Removes spaces before and after a text."),
-        "edit",
+        "columns-2",
         "text",
     ),
     "collapse": (
         gettext_lazy("Single spaces"),
         gettext_lazy("Turns runs of spaces, also invisible ones, into one."),
-        "edit",
+        "separator",
         "text",
     ),
     "case": (
         gettext_lazy("Capitals"),
         gettext_lazy("Writes texts in small letters, capitals, or With A Capital Each."),
-        "edit",
+        "letter-case",
         "text",
     ),
     "map": (
@@ -38,7 +38,7 @@ RULES: dict[str, tuple[Any, Any, str, str]] = {
     "split": (
         gettext_lazy("Split a column"),
         gettext_lazy("Cuts one text into several columns at a sign."),
-        "list-details",
+        "columns-3",
         "text",
     ),
     "fill": (
@@ -74,13 +74,13 @@ RULES: dict[str, tuple[Any, Any, str, str]] = {
     "units": (
         gettext_lazy("Units"),
         gettext_lazy("One unit for all: 0.5 kg becomes 500 (g), 3 dozen becomes 36."),
-        "package",
+        "gauge",
         "numbers",
     ),
     "currency": (
         gettext_lazy("Convert currencies"),
         gettext_lazy("By your rates of the day. What the amount was is kept beside it."),
-        "coin",
+        "arrows-exchange",
         "numbers",
     ),
     "outliers": (
@@ -98,7 +98,7 @@ RULES: dict[str, tuple[Any, Any, str, str]] = {
     "derive": (
         gettext_lazy("Compute a column"),
         gettext_lazy("From others: round(total / quantity, 2)."),
-        "calculator",
+        "numbers",
         "numbers",
     ),
     "deduplicate": (
@@ -110,13 +110,13 @@ RULES: dict[str, tuple[Any, Any, str, str]] = {
     "drop_rows": (
         gettext_lazy("Leave rows out"),
         gettext_lazy("Rows for which a condition holds: test orders, staff, empty lines."),
-        "trash",
+        "filter",
         "rows",
     ),
     "rename": (
         gettext_lazy("Rename a column"),
         gettext_lazy("The old name is gone from here on."),
-        "edit",
+        "pencil",
         "rows",
     ),
     "drop_columns": (

@@ -68,7 +68,7 @@ def _lock(source_id: int, said: Said) -> str:
 def _remember_codes(cursor: Any, source_id: int, said: Said) -> None:
     """Codes that a product ever had: those it has no longer are not on sale."""
     cursor.execute(
-        "UPDATE ingestion_webhookthing SET parent = '', names = coalesce((SELECT array_agg(DISTINCT n)"
+        "UPDATE ingestion_webhookthing SET names = coalesce((SELECT array_agg(DISTINCT n)"
         " FROM unnest(names || %s::varchar[]) n), '{}')"
         " WHERE source_id = %s AND kind = %s AND external_id = %s",
         [[item["sku"] for item in said.body["items"]], source_id, PRODUCT, said.external_id],
