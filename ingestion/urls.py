@@ -23,6 +23,7 @@ from ingestion.tracking import pages as tracking
 from ingestion.views import events as stream
 from ingestion.views import (
     hooks,
+    identity,
     imports,
     people,
     privacy,
@@ -124,6 +125,17 @@ pages: list = [
         webhooks.webhook_again,
         name="webhook-again",
     ),
+    path("data/duplicates/", identity.duplicate_list, name="duplicate-list"),
+    path("data/duplicates/compare/", identity.compare_people, name="people-compare"),
+    path("data/duplicates/certain/", identity.merge_certain, name="merge-certain"),
+    path("data/duplicates/names/<int:name_id>/allow/", identity.name_allow, name="name-allow"),
+    path("data/duplicates/<int:kept>/<int:gone>/", identity.merge_preview, name="merge-preview"),
+    path(
+        "data/duplicates/<int:kept>/<int:gone>/merge/", identity.merge_people, name="people-merge"
+    ),
+    path("data/duplicates/<int:kept>/<int:gone>/apart/", identity.keep_apart, name="people-apart"),
+    path("data/merges/", identity.merge_history, name="merge-history"),
+    path("data/merges/<int:merge_id>/undo/", identity.merge_undo, name="merge-undo"),
     path("data/products/", products.product_list, name="product-list"),
     path("data/<uuid:public_id>/", imports.import_detail, name="import-detail"),
     path("data/<uuid:public_id>/map/", imports.import_map, name="import-map"),

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db.models import Q, Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -86,8 +86,13 @@ def _greeting() -> str:
 
 @page("view")
 def customer(request: HttpRequest, customer_id: int) -> HttpResponse:
-    """One person: consent, numbers with reasons, timeline, orders, segments, picks, mails."""
-    found = get_object_or_404(Customer.objects.select_related("rollup"), pk=customer_id)
+    """One person: consent, numbers with reasons, timeline, orders, segments, picks, mails.
+
+    The address of somebody who was merged leads to whoever they are today.
+    """
+    found = get_object_or_404(Customer.every.select_related("rollup"), pk=customer_id)
+    if found.merged_into_id is not None:
+        return redirect("customer", found.merged_into_id)
     return render(request, "customer.html", person.seen_whole(found))
 
 

@@ -14,6 +14,7 @@ from campaigns import audience
 from campaigns.models import Message, Segment
 from campaigns.segments import membership
 from ingestion import queries as facts
+from ingestion.identity import panel
 from ingestion.models import Consent, Customer, Order, OrderLine, Suppression
 from marketing.core import wording
 from models_ml import queries as numbers
@@ -77,6 +78,7 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
         "timeline": _timeline(customer, messages),
         "picks": _picks(customer),
         "segments": _segments(customer, person),
+        "panel": panel.of(customer),
     }
 
 

@@ -38,6 +38,12 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "import": reverse("ingestion:import-detail", args=[imported.public_id]),
         "new web source": reverse("ingestion:tracking-new"),
         "web source": reverse("ingestion:tracking", args=[_web_source().pk]),
+        "duplicates": reverse("ingestion:duplicate-list"),
+        "pairs kept apart": reverse("ingestion:duplicate-list") + "?show=apart",
+        "compare people": reverse(
+            "ingestion:merge-preview", args=[people.ada.pk, people.ben.pk]
+        ),
+        "merges": reverse("ingestion:merge-history"),
         "privacy": reverse("ingestion:privacy-home"),
         "closed requests": reverse("ingestion:privacy-home") + "?state=closed",
         "consent": reverse("ingestion:privacy-consent"),

@@ -1,0 +1,76 @@
+"""What a person's own page says of their names and merges."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from ingestion.identity import wording
+from ingestion.models import Customer, Identity, Merge, Twins
+
+NAMES, MERGES = 8, 5
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Names with their reasons, how many more there are, merges, and a likely duplicate."""
+
+    names: list[dict[str, Any]]
+    more: int
+    merges: list[dict[str, Any]]
+    twin: Twins | None
+    other: Customer | None
+
+
+def of(customer: Customer) -> Panel:
+    """Names, merges and suggestions of one person, in four questions."""
+    names = list(
+        Identity.objects.filter(customer=customer)
+        .order_by("id")
+        .values("id", "kind", "value", "source", "at", "linked_at", "parent_id")[: NAMES + 1]
+    )
+    total = len(names)
+    if total > NAMES:
+        total = Identity.objects.filter(customer=customer).count()
+    by_id = {name["id"]: name for name in names}
+    merges = (
+        Merge.objects.select_related("gone")
+        .filter(Q(kept=customer) | Q(kept__merged_into=customer), undone_at=None)
+        .order_by("-id")[:MERGES]
+    )
+    twin = (
+        Twins.objects.select_related("left", "right")
+        .filter(Q(left=customer) | Q(right=customer), state=Twins.State.OPEN)
+        .filter(left__merged_into=None, right__merged_into=None)
+        .order_by("-score")
+        .first()
+    )
+    other = None
+    if twin is not None:
+        other = twin.right if twin.left_id == customer.pk else twin.left
+    return Panel(
+        [_told(name, by_id) for name in names[:NAMES]],
+        max(0, total - NAMES),
+        [{"row": row, "because": wording.because(row)} for row in merges],
+        twin,
+        other,
+    )
+
+
+def _told(name: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    above = by_id.get(name["parent_id"])
+    source = name["source"] or _("a source")
+    why = _("first named by %(source)s") % {"source": source}
+    if above is not None:
+        why = _("given with %(name)s by %(source)s") % {
+            "name": wording.name((above["kind"], above["value"])),
+            "source": source,
+        }
+    return {
+        "kind": wording.KINDS.get(name["kind"], name["kind"]),
+        "icon": wording.KIND_ICONS.get(name["kind"], "user"),
+        "value": name["value"],
+        "why": why,
+        "at": name["linked_at"] or name["at"],
+    }
