@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ingestion.imports import wording
-from ingestion.preprocess.recipe import nodes
+from ingestion.models import RecipeVersion
+from ingestion.preprocess.recipe import nodes, parsing
 
 # rule → (name, what it is good for, icon, group)
 RULES: dict[str, tuple[Any, Any, str, str]] = {
@@ -240,6 +241,23 @@ def sentence(rule: nodes.Rule) -> str:
         case nodes.DropRows():
             return rule.where
     return _columns(rule.columns)  # type: ignore[attr-defined]
+
+
+def told(version: RecipeVersion | None) -> dict[str, tuple[str, str]]:
+    """The rules of a version as an import reports them: {code: (name, what it does)}."""
+    rules = parsing.parse(version.body).rules if version is not None else ()
+    return {
+        f"recipe:{rule.id}": (
+            _("Recipe: %(rule)s") % {"rule": title(nodes.NAMES[type(rule)])},
+            sentence(rule),
+        )
+        for rule in rules
+    }
+
+
+def rows_of(entry: Mapping[str, Any]) -> int:
+    """The rows that a rule met, whatever it did to them."""
+    return sum(entry.get(name, 0) for name in ("rows", "left_out", "quarantined", "duplicate"))
 
 
 def fault(code: str, path: str, facts: Mapping[str, Any]) -> tuple[str, str]:

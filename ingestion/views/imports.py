@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from ingestion import queries
 from ingestion.imports import rejects, uploads, wording
 from ingestion.models import ImportJob, Source
+from ingestion.recipes import wording as recipe_words
 from ingestion.views import mapping
 from marketing.core.auth import page
 from marketing.core.errors import Refused
@@ -167,16 +168,17 @@ def import_live(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def report_context(record: ImportJob) -> dict[str, Any]:
     """An import as its page shows it."""
     rules = record.report.get("rules", {})
+    own = recipe_words.told(record.recipe_version)
     shown = []
     for code in sorted(rules, key=lambda c: RULE_ORDER.index(c) if c in RULE_ORDER else 99):
-        title, done = wording.RULES.get(code, (code, ""))
+        title, done = wording.RULES.get(code) or own.get(code, (code, ""))
         entry = rules[code]
         shown.append(
             {
                 "code": code,
                 "title": title,
                 "done": done,
-                "rows": entry["rows"],
+                "rows": recipe_words.rows_of(entry),
                 "limit": entry.get("limit"),
                 "examples": [
                     {
@@ -206,7 +208,8 @@ def report_context(record: ImportJob) -> dict[str, Any]:
         "unmended": record.quarantined - mended,
         "menders": list(record.menders.order_by("id")) if record.quarantined else [],
         "kept_until": _kept_until(record),
-        "adds_up": record.received == record.stored + record.duplicate + record.quarantined,
+        "adds_up": record.received
+        == record.stored + record.duplicate + record.quarantined + record.left_out,
     }
 
 

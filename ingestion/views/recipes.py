@@ -50,7 +50,10 @@ def recipe_try(request: HttpRequest, source_id: int, kind: str) -> HttpResponse:
     opened = forms.change(rules, do, known) if do else request.POST.get("open", "")
     if do.startswith(("up:", "down:", "toggle:", "remove:")):
         opened = request.POST.get("open", "")
-    context = _editor(source, kind, rules, base=_base(request), opened=opened, dirty=True)
+    fresh = opened if do.startswith("add:") else ""
+    context = _editor(
+        source, kind, rules, base=_base(request), opened=opened, dirty=True, fresh=fresh
+    )
     if request.headers.get("HX-Request"):
         return render(request, "ingestion/recipe/_body.html", context)
     return render(request, "ingestion/recipe/edit.html", context | _aside(source, kind))
@@ -145,6 +148,7 @@ def _editor(
     opened: str = "",
     dirty: bool = False,
     refused: Refused | None = None,
+    fresh: str = "",
 ) -> dict[str, Any]:
     """Everything about the rules: each with its settings, counts and examples."""
     sample = samples.take(source=source, kind=kind)
@@ -172,7 +176,8 @@ def _editor(
                 "first": place == 0,
                 "last": place == len(rules) - 1,
                 "fault": fault,
-                "inputs": list(forms.inputs(rule, known, fault)),
+                "bad": bool(fault) and rule["id"] != fresh,
+                "inputs": list(forms.inputs(rule, known, {} if rule["id"] == fresh else fault)),
                 "report": report,
                 "touched": touched or 0,
                 "share": round(100 * (touched or 0) / sample.rows) if sample.rows else 0,

@@ -172,12 +172,21 @@ def _mapping(
             for f in schemas.KINDS[kind]
         ],
         "last": last,
-        "payload": json.dumps(body, indent=2, ensure_ascii=False)[:6_000] if body else "",
+        "payload": _pretty(raw),
         "fault": fault,
         "head": [field_name(name) for name in fields],
         "preview": [list(row.values()) for row in rows[:PREVIEWED]],
         "row_count": len(rows),
     }
+
+
+def _pretty(raw: bytes) -> str:
+    """A delivery as people read it; what is no JSON as it came."""
+    try:
+        text = json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = raw.decode("utf-8", "replace")
+    return text[:6_000]
 
 
 @page("view")
