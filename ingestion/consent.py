@@ -355,6 +355,24 @@ def mailable(
     )
 
 
+def objects_to_profiling(person: str) -> Exists:
+    """In SQL, of a row whose column `person` holds a customer: they said no to predictions."""
+    return Exists(
+        Consent.objects.filter(
+            customer=OuterRef(person), purpose="profiling", current=True, granted=False
+        )
+    )
+
+
+def unprofiled(ids: Iterable[int]) -> set[int]:
+    """Those of these people who said no to predictions and personal picks."""
+    return set(
+        Consent.objects.filter(
+            customer_id__in=list(ids), purpose="profiling", current=True, granted=False
+        ).values_list("customer_id", flat=True)
+    )
+
+
 def may_mail(customer_id: int, *, channel: str = "email", purpose: str = "marketing") -> bool:
     """Whether one person may be written to now."""
     person = mailable([customer_id], channel=channel, purpose=purpose).first()

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from ingestion import consent
 from ingestion.models import OrderLine
 from models_ml.models import ModelVersion, Traits
 
@@ -120,10 +121,14 @@ def for_customer(*, customer_id: int) -> Person | None:
     traits = Traits.objects.filter(pk=customer_id).first()
     if traits is None:
         return None
+    profiled = not consent.unprofiled([customer_id])
     numbers = [
         Number(f.name, str(f.label), getattr(traits, f.name), f.unit, f.decimals, f.predicted)
         for f in TRAITS
+        if profiled or not f.predicted
     ]
+    if not profiled:  # said since the last scoring
+        return Person(traits.as_of, numbers)
     version = live() if traits.repeat_90d_leaf is not None else None
     leaf = leaf_of(version, traits.repeat_90d_leaf) if version else None
     if version is None or leaf is None:

@@ -224,6 +224,8 @@ def read(folder: Path) -> Tree:
 def score(*, version: ModelVersion | None = None) -> int:
     """Write leaf and chance by the live tree for everyone who ordered; how many people.
 
+    Whoever said no to profiling gets neither.
+
     Without a live tree the two columns are emptied: an old word about new numbers would be wrong.
     """
     version = version or registry.live(NAME)
@@ -240,7 +242,10 @@ def score(*, version: ModelVersion | None = None) -> int:
     chances = " ".join(f"WHEN {leaf} THEN %s::double precision" for leaf in tree.leaves)
     sql = f"""
         WITH word AS (
-            SELECT customer_id, CASE WHEN orders > 0 THEN {leaf_sql} END AS leaf
+            SELECT customer_id, CASE WHEN orders > 0 AND customer_id NOT IN (
+                SELECT customer_id FROM ingestion_consent
+                WHERE purpose = 'profiling' AND current AND NOT granted
+            ) THEN {leaf_sql} END AS leaf
             FROM models_ml_traits
         )
         UPDATE models_ml_traits AS t

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from ingestion import consent
 from ingestion.models import Product
 from marketing.core.errors import Invalid
 from models_ml import catalog
@@ -55,7 +56,8 @@ def current_set(
 def for_customers(
     ids: Collection[int], placement: str = PLACEMENT, engine: str | None = None
 ) -> dict[int, list[Pick]]:
-    """Everyone's picks, best first; people the set does not know get what is popular.
+    """Everyone's picks, best first; people the set does not know get what is popular, and so does
+    at once whoever said no to profiling.
 
     Products that were taken off the shelf since the set was made are left out.
     """
@@ -88,11 +90,14 @@ def by_engine(
 
 
 def _read(sets: Collection[int], ids: Collection[int]) -> dict[tuple[int, int], list[Pick]]:
-    """Picks by set and person, best first, of products that are still on the shelf."""
+    """Picks by set and person, best first, of products that are still on the shelf.
+
+    None for people who said no to profiling, whatever was built before they did.
+    """
     found: dict[tuple[int, int], list[Pick]] = {}
     rows = (
         Recommendation.objects.filter(set_id__in=list(sets), customer_id__in=list(ids))
-        .filter(_on_shelf("product__"))
+        .filter(_on_shelf("product__"), ~consent.objects_to_profiling("customer_id"))
         .order_by("customer_id", "set_id", "rank")
         .values_list(
             "set_id",

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core import signing
 from django.db import connection, transaction
@@ -81,7 +82,8 @@ def run(*, export_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
     draft.replace(place)
     export.path = str(place.relative_to(settings.MEDIA_ROOT))
     export.bytes = place.stat().st_size
-    export.sha256 = hashlib.sha256(place.read_bytes()).hexdigest()
+    with place.open("rb") as file:
+        export.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     export.counts, export.ready_at = counts, now
     export.expires_at = now + VALID_FOR
     export.save()
@@ -103,7 +105,7 @@ def write(
         names, rows = _rows(holding, subject)
         if rows:
             counts[holding.table] = len(rows)
-            name = holding.table.partition("_")[2]
+            name = _short(holding.table)
             contents.append({"name": name, "label": str(holding.label), "rows": len(rows)})
             archive.writestr(f"json/{name}.json", _as_json(names, rows))
             archive.writestr(f"csv/{name}.csv", _as_csv(names, rows))
@@ -129,6 +131,13 @@ def write(
     )
     archive.writestr("index.html", page)
     return counts
+
+
+def _short(table: str) -> str:
+    """The name of a table without its app."""
+    labels = (config.label for config in apps.get_app_configs())
+    fitting = [label for label in labels if table.startswith(f"{label}_")]
+    return table.removeprefix(f"{max(fitting, key=len)}_") if fitting else table
 
 
 def _rows(holding: Holding, subject: Subject) -> tuple[list[str], list[tuple[Any, ...]]]:

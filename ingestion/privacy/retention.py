@@ -149,7 +149,8 @@ def plan(*, now: datetime) -> list[Part]:
                 {"before": now - timedelta(days=kept)},
             )
             rows, size, first, last = cursor.fetchone()
-            parts.append(Part(kind.kind, "", kind.label, kept, rows, int(size), first, last))
+            if rows:
+                parts.append(Part(kind.kind, "", kind.label, kept, rows, int(size), first, last))
     return parts
 
 
@@ -239,23 +240,26 @@ def run(*, now: datetime, job: jobs.Running | None = None) -> RetentionRun:
 
 
 def _let_events_go(now: datetime, count: Any) -> None:
+    """Whole months first, then what is left type by type."""
     rules = event_rules()
+    types: set[str] = set()
     for month in _months(rules, now):
-        if month.goes(rules, now):
-            try:
-                partitions.drop(name=month.partition.name)
-            except OperationalError:  # somebody reads it: the next night is soon enough
-                continue
-            count("events", month.rows)
-            count("months", 1)
+        if not month.goes(rules, now):
+            types |= set(month.types)
             continue
-        for name in month.types:
-            border = rules.border(name, now)
-            while border is not None:
-                gone = partitions.prune(type=name, before=border, limit=BATCH)
-                count("events", gone)
-                if gone < BATCH:
-                    break
+        try:
+            partitions.drop(name=month.partition.name)
+        except OperationalError:  # somebody reads it: the next night is soon enough
+            continue
+        count("events", month.rows)
+        count("months", 1)
+    for name in sorted(types):
+        border = rules.border(name, now)
+        while border is not None:
+            gone = partitions.prune(type=name, before=border, limit=BATCH)
+            count("events", gone)
+            if gone < BATCH:
+                break
 
 
 def _let_rows_go(kind: Retained, before: datetime, count: Any) -> None:

@@ -30,20 +30,48 @@ def of_customer(customer_id: int) -> Subject | None:
         for kind, value in cursor.fetchall():
             names.setdefault(kind, []).append(value)
         full = {(row[4].strip(), row[5].strip()) for row in rows}
-        full_names = tuple(sorted(pair for pair in full if all(pair)))
+        phones = _all(names.pop("phone", []), [row[3] for row in rows])
         return Subject(
             numbers=numbers,
             external_ids=_all(names.pop("external", []), [row[1] for row in rows]),
             emails=_all(names.pop("email", []), [row[2] for row in rows]),
-            phones=_all(names.pop("phone", []), [row[3] for row in rows]),
+            phones=phones,
+            shared=_shared(phones, numbers),
             devices=_all([value for values in names.values() for value in values], []),
-            full_names=full_names,
+            full_names=_alone({pair for pair in full if all(pair)}, numbers),
             rare_names=_rare({name for pair in full for name in pair}, numbers),
         )
 
 
 def _all(known: Sequence[str], shown: Sequence[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in (*known, *shown) if value))
+
+
+def _shared(phones: Sequence[str], numbers: tuple[int, ...]) -> tuple[str, ...]:
+    """Numbers that somebody else has, too: a family's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT phone FROM ingestion_customer"
+            " WHERE phone = ANY(%s) AND phone <> '' AND id <> ALL(%s)",
+            [list(phones), list(numbers)],
+        )
+        return tuple(row[0] for row in cursor.fetchall())
+
+
+def _alone(pairs: set[tuple[str, str]], numbers: tuple[int, ...]) -> tuple[tuple[str, str], ...]:
+    """First and last names together that nobody else has: a namesake keeps their own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT f, l FROM unnest(%(first)s::text[], %(last)s::text[]) AS n (f, l)"
+            " WHERE NOT EXISTS (SELECT 1 FROM ingestion_customer c WHERE c.id <> ALL(%(ids)s)"
+            " AND lower(c.first_name) = lower(f) AND lower(c.last_name) = lower(l)) ORDER BY 1, 2",
+            {
+                "first": [first for first, _last in sorted(pairs)],
+                "last": [last for _first, last in sorted(pairs)],
+                "ids": list(numbers),
+            },
+        )
+        return tuple((first, last) for first, last in cursor.fetchall())
 
 
 def _rare(words: set[str], numbers: tuple[int, ...]) -> tuple[str, ...]:

@@ -355,6 +355,9 @@ def retention_home(request: HttpRequest) -> HttpResponse:
     types = list(EventType.objects.order_by("-count").values_list("name", "count")[:100])
     known = {name for name, _count in types}
     types += [(name, None) for name in sorted(named - known)]
+    last = RetentionRun.objects.order_by("-id").first()
+    labels: dict[str, Any] = {kind.kind: kind.label for kind in kinds}
+    labels |= {"events": _("Events"), "months": _("Whole months of events")}
     sizes = storage.sizes(now=now)
     months = partitions.months()[-18:]
     return render(
@@ -368,7 +371,10 @@ def retention_home(request: HttpRequest) -> HttpResponse:
                 {"name": name, "count": n, "days": rules.days(name), "own": name in rules.types}
                 for name, n in types
             ],
-            "last": RetentionRun.objects.order_by("-id").first(),
+            "last": last,
+            "removed": [
+                (labels.get(name, name), n) for name, n in (last.removed if last else {}).items()
+            ],
             "sizes": sizes[:15],
             "total": sum(size.bytes for size in sizes),
             "largest": max((size.bytes for size in sizes), default=1),
@@ -388,7 +394,7 @@ def retention_plan(request: HttpRequest) -> HttpResponse:
         request,
         "ingestion/privacy/_plan.html",
         {
-            "parts": [part for part in parts if part.rows],
+            "parts": parts,
             "rows": sum(part.rows for part in parts),
             "bytes": sum(part.bytes for part in parts),
         },

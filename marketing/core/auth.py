@@ -59,6 +59,7 @@ NOUNS = (
     "models",
     "campaigns",
     "jobs",
+    "privacy",
 )
 SCOPES = tuple(f"{noun}:{verb}" for noun in NOUNS for verb in ("read", "write"))
 USED_EVERY = timedelta(minutes=1)
@@ -192,6 +193,8 @@ class HasScope(BasePermission):
         reading = request.method in SAFE_METHODS or getattr(view, "reads_only", False)
         if isinstance(request.auth, ApiKey):
             return f"{noun}:{'read' if reading else 'write'}" in request.auth.scopes
+        if noun == "privacy":  # copies of people's data and erasures, reading included
+            return may(request.user, "privacy")
         right = "view" if reading else ("data" if noun in NOUNS[:8] else "edit")
         return may(request.user, right)
 

@@ -32,7 +32,11 @@ def _any_of(parts: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Subject:
-    """One person: our numbers for them (merged rows too) and every name they go by."""
+    """One person: our numbers for them (merged rows too) and every name they go by.
+
+    `full_names` and `rare_names` are those nobody else has; `shared` are phone numbers of somebody
+    else, too: texts are not searched for them.
+    """
 
     numbers: tuple[int, ...]
     emails: tuple[str, ...] = ()
@@ -41,6 +45,7 @@ class Subject:
     devices: tuple[str, ...] = ()
     full_names: tuple[tuple[str, str], ...] = ()
     rare_names: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
 
     @property
     def number(self) -> int:
@@ -64,6 +69,8 @@ class Subject:
             if len(text) >= _SHORTEST and not _PLAIN_NUMBER.fullmatch(text):
                 parts += _spellings(text)
         for phone in self.phones:
+            if phone in self.shared:
+                continue
             digits = re.sub(r"\D", "", phone)[-9:]
             if len(digits) >= 7:
                 # Whatever stands for the country and the trunk before it belongs to the number.

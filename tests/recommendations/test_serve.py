@@ -1,5 +1,6 @@
 import pytest
 
+from ingestion import consent
 from ingestion.models import Product
 from marketing.core.errors import Invalid
 from recommendations import serve
@@ -56,6 +57,13 @@ def test_people_without_picks_get_what_is_popular(ada):
     ben = factories.customer("ben")
     picks = serve.for_customers([ben.pk])[ben.pk]
     assert [(pick.sku, pick.code) for pick in picks] == [("POT", "popular"), ("CUP", "popular")]
+
+
+def test_who_says_no_to_profiling_gets_what_is_popular_at_once(ada):
+    assert any(pick.code != "popular" for pick in serve.for_customers([ada.pk])[ada.pk])
+    consent.revoke(customer_ids=[ada.pk], purpose="profiling", source="link", now=factories.now())
+    picks = serve.for_customers([ada.pk])[ada.pk]
+    assert [pick.code for pick in picks] == ["popular", "popular"]
 
 
 def test_nothing_is_shown_before_anything_was_chosen(db):

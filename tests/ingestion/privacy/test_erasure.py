@@ -306,6 +306,19 @@ def test_no_trace_is_left_anywhere_after_an_erasure(bring, settings, tmp_path) -
     assert consent.mailable([Customer.objects.get(email=MAIL).pk]).get().reason == "suppressed"
 
 
+def test_a_namesake_and_a_family_keep_what_is_theirs() -> None:
+    named = {"first_name": "Anna", "last_name": "Example", "phone": "+442079460000"}
+    gone, other = factories.customer("anna1", **named), factories.customer("anna2", **named)
+    note = {"about": "Anna Example, +44 20 7946 0000", "from": "anna1@example.com"}
+    sent = {"type": "note", "at": NOW, "customer_id": other.pk, "properties": note}
+    events.record(batch=[sent], source="web", now=NOW)
+    receipt = sweep(erasure.forget(customer_id=gone.pk, actor=None).receipt)
+    assert receipt.left == {}
+    assert Event.objects.get().properties == {**note, "from": "[…]"}
+    other.refresh_from_db()
+    assert (other.display_name, other.phone) == ("Anna Example", "+442079460000")
+
+
 def test_a_sweep_that_died_begins_again_and_is_complete_once() -> None:
     ada = factories.customer("ada")
     receipt = erasure.forget(customer_id=ada.pk, actor=None).receipt
