@@ -141,6 +141,6 @@ def _finish(again: RecipeRun, record: ImportJob, now: datetime) -> None:
         again.report = {name: value for name, value in again.report.items() if name != "rules"}
         again.save(update_fields=["finished_at", "report"])
         if again.after is not None and (values := again.frozen["after"].get("values")):
-            RecipeVersion.objects.filter(pk=again.after_id).update(statistics=values)
+            RecipeVersion.objects.filter(pk=again.after.pk).update(statistics=values)
         finishing.forget_touched(import_job_id=record.pk)
         bus.announce("import.finished", import_id=record.pk)

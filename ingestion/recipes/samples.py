@@ -122,7 +122,7 @@ def run(*, recipe: nodes.Recipe, source: Source, sample: Sample) -> Tried:
     if not sample.rows:
         return Tried(columns=sample.names)
     lines = np.arange(2, sample.rows + 2, dtype=np.int64)
-    table = Rates.of([tuple(row) for row in rates.table(source=source)])
+    table = Rates.of(rates.table(source=source))
     context = Context(sample.reading, table)
     if recipe.needs_file:
         gathering = Gathering(recipe, sample.reading)

@@ -156,7 +156,7 @@ def prepare_version(
     header = list(record.options.get("header", []))
     reading = reading_of(record.options)
     table = frozen["rates"] if frozen else rates.table(source=record.source)
-    context = Context(reading, Rates.of([tuple(row) for row in table]))
+    context = Context(reading, Rates.of(table))
     if version is None or not recipe.active:
         return Prepared(nodes.Recipe(), context, header), {}
     known = Statistics()

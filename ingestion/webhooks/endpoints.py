@@ -95,6 +95,22 @@ def rotate(*, endpoint: WebhookEndpoint, secret: str = "", user: User | None, no
     return text
 
 
+def renew_secrets() -> int:
+    """Seal every secret under the present SECRET_KEY; how many addresses were renewed."""
+    renewed = 0
+    for endpoint in WebhookEndpoint.objects.all():
+        kept = [text for text in (endpoint.secret, endpoint.earlier_secret) if text]
+        if all(vault.is_current(text) for text in kept):
+            continue
+        row = _row(endpoint)
+        endpoint.secret = vault.renew(sealed=endpoint.secret, row=row)
+        if endpoint.earlier_secret:
+            endpoint.earlier_secret = vault.renew(sealed=endpoint.earlier_secret, row=row)
+        endpoint.save(update_fields=["secret", "earlier_secret"])
+        renewed += 1
+    return renewed
+
+
 def switch(*, endpoint: WebhookEndpoint, enabled: bool, user: User | None) -> None:
     """Switch the address on or off. Off, it answers as if it did not exist."""
     Source.objects.filter(pk=endpoint.source_id).update(enabled=enabled)

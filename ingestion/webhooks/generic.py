@@ -113,7 +113,7 @@ def _fill(rows: list[dict[str, str]], kind: str, delivery_id: str, now: datetime
 def _recipe(endpoint: WebhookEndpoint, options: dict[str, Any]) -> using.Prepared:
     """The recipe of the source. Limits and medians are those of its latest file."""
     version = versions.current(source=endpoint.source, kind=endpoint.kind)
-    table = Rates.of([tuple(row) for row in rates.table(source=endpoint.source)])
+    table = Rates.of(rates.table(source=endpoint.source))
     known = Statistics(values=dict(version.statistics)) if version else None
     context = Context(using.reading_of(options), table, known)
     return using.Prepared(versions.recipe_of(version), context, [])

@@ -2,7 +2,7 @@
 
 import bisect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -37,7 +37,7 @@ class Rates:
     table: Mapping[tuple[str, str], tuple[tuple[date, Decimal], ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rows: list[tuple[str, str, str, str]]) -> "Rates":
+    def of(cls, rows: Iterable[Sequence[str]]) -> "Rates":
         """From rows of (currency, into, day, rate) as JSON keeps them."""
         table: dict[tuple[str, str], list[tuple[date, Decimal]]] = {}
         for currency, into, day, rate in rows:
