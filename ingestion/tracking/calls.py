@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from ingestion import events, orders
 from ingestion.events import clock
 from ingestion.identity import identify
-from ingestion.preprocess import countries, titles, values
-from ingestion.tracking import commerce
+from ingestion.preprocess import values
+from ingestion.tracking import commerce, traits
 from marketing.core.errors import Invalid
 
 CALLS = ("identify", "track", "page", "screen", "group", "alias")
@@ -38,26 +38,6 @@ NOBODY = {
     "unknown",
     "n/a",
     "[object object]",
-}
-# Spellings of the standard traits → the columns of a person.
-TRAITS = {
-    "firstName": "first_name",
-    "first_name": "first_name",
-    "firstname": "first_name",
-    "lastName": "last_name",
-    "last_name": "last_name",
-    "lastname": "last_name",
-    "language": "language",
-    "locale": "language",
-    "timezone": "timezone",
-}
-_ADDRESS = {
-    "street": "street",
-    "city": "city",
-    "state": "state",
-    "postalCode": "postal_code",
-    "postal_code": "postal_code",
-    "zip": "postal_code",
 }
 _DROPPED = ("ip", "traits", "protocols", "integrations")
 
@@ -98,15 +78,15 @@ def read(
         name: _identifier(message, name, ignored)
         for name in ("userId", "anonymousId", "previousId")
     }
-    traits, email, phone = _traits(given) if kind == "identify" else ({}, "", "")
+    told, email, phone = traits.read(given) if kind == "identify" else ({}, "", "")
     hinted = context.get("traits")
     if isinstance(hinted, dict) and not email:
-        email = _hint(values.email, hinted.get("email"))
+        email = traits.hint(values.email, hinted.get("email"))
     device = context.get("device")
     device_id = device.get("id") if isinstance(device, dict) else None
     user = names["userId"]
     if not email and "@" in user:
-        email = _hint(values.email, user)
+        email = traits.hint(values.email, user)
     if kind == "alias":
         _need(names["previousId"], "previousId", _("An alias names the old number: previousId."))
         _need(user, "userId", _("An alias names the new number: userId."))
@@ -147,7 +127,7 @@ def read(
             properties=properties,
             person=identify.Person(
                 external_id=user,
-                email=email or _hint(values.email, properties.get("email")),
+                email=email or traits.hint(values.email, properties.get("email")),
                 anonymous_id=names["anonymousId"],
             ),
             message_id=message_id or str(at.timestamp()),
@@ -168,7 +148,7 @@ def read(
             previous_id=names["previousId"],
             group_id=group,
             properties=body,
-            traits=traits,
+            traits=told,
             context=kept,
             stamp=stamp,
             flags=flag,
@@ -289,78 +269,3 @@ def _lenient(value: Any) -> datetime | None:
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _hint(read_value: Any, value: Any) -> str:
-    """A value that may help and whose faults do not matter."""
-    if not isinstance(value, str) or len(value) > 254:
-        return ""
-    found, fault = read_value(value)
-    return "" if fault else str(found)
-
-
-def _traits(given: Body) -> tuple[dict[str, Any], str, str]:
-    """Traits under our names, the e-mail address and the phone number."""
-    found: dict[str, Any] = {}
-    for name, value in given.items():
-        if name in ("email", "phone", "name", "address"):
-            continue
-        column = TRAITS.get(name)
-        if column is None:
-            found[name] = value
-        elif isinstance(value, str) and value.strip():
-            found[column] = titles.tidy(value) if column.endswith("_name") else value.strip()
-    for column, limit in (("first_name", 100), ("last_name", 100)):
-        if len(found.get(column, "")) > limit:
-            raise _wrong(f"traits.{column}", _("This is longer than 100 characters."), "too_long")
-    if len(found.get("language", "")) > 10:
-        found.pop("language")
-    if "timezone" in found and values.zone(found["timezone"]) is None:
-        raise _wrong("traits.timezone", _("There is no time zone of this name."), "unknown_zone")
-    whole = given.get("name")
-    if isinstance(whole, str) and whole.strip() and "first_name" not in found:
-        first, _space, last = titles.tidy(whole[:200]).rpartition(" ")
-        found["first_name"] = (first or last)[:100]
-        if first:
-            found.setdefault("last_name", last[:100])
-    email = _checked(given, "email", 254, values.email, _("This is not an e-mail address."))
-    phone = _checked(given, "phone", 30, values.phone, _("This is not a phone number."))
-    found.update(_place(given))
-    return found, email, phone
-
-
-def _checked(given: Body, name: str, limit: int, read_value: Any, message: str) -> str:
-    value = given.get(name)
-    if value is None:
-        return ""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or len(value) > limit:
-        raise _wrong(f"traits.{name}", message, f"bad_{name}")
-    found, fault = read_value(value)
-    if fault:
-        raise _wrong(f"traits.{name}", message, fault)
-    return str(found)
-
-
-def _place(given: Body) -> dict[str, Any]:
-    """The parts of an address, and the country by its code."""
-    address = given.get("address")
-    if address is not None and not isinstance(address, dict):
-        return {"address": address} | _country(given.get("country"), "traits.country")
-    address = address or {}
-    found: dict[str, Any] = {}
-    for name, value in address.items():
-        if name != "country":
-            found[_ADDRESS.get(name, name)] = value
-    where = "traits.address.country" if "country" in address else "traits.country"
-    return found | _country(address.get("country", given.get("country")), where)
-
-
-def _country(value: Any, field: str) -> dict[str, str]:
-    if not isinstance(value, str) or not value.strip():
-        return {}
-    found = countries.code(value[:80])
-    if not found:
-        raise _wrong(field, _("Use a two-letter country code such as GB."), "unknown_country")
-    return {"country": found}

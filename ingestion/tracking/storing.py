@@ -46,8 +46,8 @@ def store(
         except Invalid as fault:
             rejected[index] = refusals.reject(message, fault)
     read = {index: call.event for index, call in taken.items()}
-    for index, fault in agreed.faults(good=read, source=source.name, now=now).items():
-        rejected[index] = agreed.rejected(taken.pop(index).event, fault)
+    for index, breach in agreed.faults(good=read, source=source.name, now=now).items():
+        rejected[index] = agreed.rejected(taken.pop(index).event, breach)
     # Without orders there is nothing to hold together, and requests may share a transaction.
     whole = any(call.order for call in taken.values())
     with transaction.atomic() if whole else nullcontext():
