@@ -291,6 +291,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "ingestion.api.deliveries.describe",
         "marketing.core.schema.add_errors",
         "marketing.core.schema.show_pages",
     ],
