@@ -3,8 +3,10 @@
 from django.urls import reverse
 
 from campaigns.models import Campaign, Message, Segment, Template
-from ingestion.models import ImportJob, Source
+from ingestion.models import ImportJob, Source, WebhookEndpoint, WebhookReceipt
+from ingestion.recipes import versions
 from ingestion.tracking import keys
+from ingestion.webhooks import endpoints
 from marketing.core.models import Job
 from models_ml.models import ModelVersion
 from tests import factories
@@ -36,13 +38,16 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "imports": reverse("ingestion:import-list"),
         "new import": reverse("ingestion:import-new"),
         "import": reverse("ingestion:import-detail", args=[imported.public_id]),
+        "recipe": _recipe_page(imported),
+        "recipe of nothing": reverse("ingestion:recipe-edit", args=[imported.source_id, "events"]),
+        "new webhook": reverse("ingestion:webhook-new", args=["standard"]),
+        "webhook": _webhook_page("standard"),
+        "webhook of a shop": _webhook_page("shopify"),
         "new web source": reverse("ingestion:tracking-new"),
         "web source": reverse("ingestion:tracking", args=[_web_source().pk]),
         "duplicates": reverse("ingestion:duplicate-list"),
         "pairs kept apart": reverse("ingestion:duplicate-list") + "?show=apart",
-        "compare people": reverse(
-            "ingestion:merge-preview", args=[people.ada.pk, people.ben.pk]
-        ),
+        "compare people": reverse("ingestion:merge-preview", args=[people.ada.pk, people.ben.pk]),
         "merges": reverse("ingestion:merge-history"),
         "privacy": reverse("ingestion:privacy-home"),
         "closed requests": reverse("ingestion:privacy-home") + "?state=closed",
@@ -86,6 +91,45 @@ def _web_source() -> Source:
     return Source.objects.filter(kind=keys.KIND).first() or keys.create(
         name="shop.example.com", actor=None, now=factories.now()
     )
+
+
+def _recipe_page(imported: ImportJob) -> str:
+    rules = [
+        {"id": "r1", "rule": "email", "columns": ["email"]},
+        {"id": "r2", "rule": "drop_rows", "where": 'starts(sku, "TEST")'},
+    ]
+    versions.save(
+        source=imported.source,
+        kind="orders",
+        body={"rules": rules},
+        user=None,
+        now=factories.now(),
+    )
+    return reverse("ingestion:recipe-edit", args=[imported.source_id, "orders"])
+
+
+def _webhook_page(scheme: str) -> str:
+    """An address with one delivery that was set aside."""
+    name = f"Webhook {scheme}"
+    endpoint = WebhookEndpoint.objects.filter(source__name=name).first()
+    if endpoint is None:
+        endpoint, _secret = endpoints.create(
+            name=name, scheme=scheme, kind="orders", user=None, now=factories.now()
+        )
+        body = b'{"order": {"id": 7}, "items": [{"sku": "A", "quantity": 1, "price": "2.50"}]}'
+        WebhookReceipt.objects.create(
+            endpoint=endpoint,
+            delivery_id="msg_1",
+            digest="",
+            topic="orders/create",
+            body=body,
+            bytes=len(body),
+            state="quarantined",
+            code="missing",
+            message="“id” is missing.",
+            remedy="Check what the sender sends.",
+        )
+    return reverse("ingestion:webhook", args=[endpoint.source_id])
 
 
 PUBLIC = {
