@@ -26,7 +26,9 @@ FIELDS = {
 
 
 class MentionIn(serializers.Serializer):
-    source = serializers.CharField(required=False, default=batches.SOURCE, max_length=100)
+    source = serializers.CharField(  # type: ignore[assignment]
+        required=False, default=batches.SOURCE, max_length=100
+    )
     external_id = serializers.CharField(max_length=500)
     author = serializers.CharField(required=False, max_length=200)
     title = serializers.CharField(required=False, max_length=300)

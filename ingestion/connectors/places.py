@@ -340,7 +340,7 @@ def opened(variant: str, given: Mapping[str, Any]) -> Iterator[Any]:
 
 def _why(error: Exception) -> str:
     """The kind of a fault; its text might quote what was sent."""
-    words = {
+    words: dict[type[Exception], str] = {
         FileNotFoundError: _("not found"),
         PermissionError: _("not permitted"),
         TimeoutError: _("no answer in time"),

@@ -178,7 +178,8 @@ class Database(Kind):
         host = self.text("host")
         address = reach.resolve(host=host, port=port, ports=(_DIALECTS["postgresql"][1],))[0]
         mode = {"verify": "verify-full", "require": "require", "off": "disable"}
-        checked = {"sslrootcert": "system"} if self.text("tls") == "verify" else {}
+        chosen = self.text("tls") or "verify"
+        checked: dict[str, Any] = {"sslrootcert": "system"} if chosen == "verify" else {}
         return psycopg2.connect(
             host=host,
             hostaddr=str(address),
@@ -186,7 +187,7 @@ class Database(Kind):
             dbname=self.text("database"),
             user=self.text("user"),
             password=str(self.given.get("password") or ""),
-            sslmode=mode[self.text("tls") or "verify"],
+            sslmode=mode[chosen],
             connect_timeout=10,
             application_name="perennial",
             options="-c default_transaction_read_only=on -c statement_timeout=600000",

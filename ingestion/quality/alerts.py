@@ -88,6 +88,16 @@ def choose(
     return row
 
 
+def renew_secrets() -> int:
+    """Seal the webhook's secret under the present SECRET_KEY; 1 when that was needed."""
+    row = AlertRule.objects.filter(pk=1).exclude(webhook_secret="").first()
+    if row is None or vault.is_current(row.webhook_secret):
+        return 0
+    row.webhook_secret = vault.renew(sealed=row.webhook_secret, row=_SECRET_ROW)
+    row.save(update_fields=["webhook_secret"])
+    return 1
+
+
 def tell(*, begun: Iterable[Problem], ended: Iterable[Problem], now: datetime) -> int:
     """Write what is to be told; how many messages. In the transaction that moves the problems."""
     row = AlertRule.objects.filter(pk=1).first()

@@ -161,6 +161,14 @@ def _panel(kind: str) -> str:
     return name
 
 
+def _panels(line: sources.Line) -> list[str]:
+    """The parts of a source's page that belong to its kind; mentions have no recipe."""
+    wanted = [line.source.kind]
+    if line.kind not in (Connector.Kind.FEED, Source.Kind.TRACKING, Source.Kind.API):
+        wanted.append("recipe")
+    return [found for name in wanted if (found := _panel(name))]
+
+
 @page("view")
 def source_detail(request: HttpRequest, source_id: int) -> HttpResponse:
     """One source: health, volume, fetches, settings."""
@@ -169,13 +177,15 @@ def source_detail(request: HttpRequest, source_id: int) -> HttpResponse:
     if not found:
         raise Http404
     line = found[0]
+    chart = _chart(now, source_id)
     context = {
         **_line(line),
         "source": line.source,
         "connector": line.connector,
-        "chart": _chart(now, source_id),
+        "chart": chart,
+        "peak": max(bar["volume"].received for bar in chart),
         "imports": line.source.imports.select_related("job").defer("report", "trial")[:SHOWN],
-        "panels": [p for p in (_panel(line.source.kind), _panel("recipe")) if p],
+        "panels": _panels(line),
         "mentions": [],
         "tracking_url": _address("tracking", ()) or "",
     }

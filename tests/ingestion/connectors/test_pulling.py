@@ -23,7 +23,7 @@ from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import Job
 from tests.ingestion.connectors.conftest import NOW, Shop, fetch
 
-ROWS = 6_000
+ROWS = 3_000
 WORKER = """
 import os, time, django
 django.setup()
@@ -48,7 +48,6 @@ def test_a_fetch_that_is_killed_again_and_again_brings_every_row_once(
     connector = configuring.create(kind="sql", name="erp", given=shop.given(), actor=None, now=NOW)
     pull = schedule.begin(connector=connector, by_hand=True, now=timezone.now())
     assert pull.job is not None
-    settings.MEDIA_ROOT = settings.MEDIA_ROOT.parent / "uploads"
     chance, kills = random.Random(5), 0
     for _try in range(40):
         worker = start_process(
@@ -60,7 +59,7 @@ def test_a_fetch_that_is_killed_again_and_again_brings_every_row_once(
         )
         pull.refresh_from_db()
         before, until = pull.rows, time.monotonic() + 30
-        wanted = before + chance.randrange(200, 1500)
+        wanted = before + chance.randrange(400, 1000)
         while worker.poll() is None and pull.rows < wanted and time.monotonic() < until:
             time.sleep(0.01)
             pull.refresh_from_db()
@@ -80,7 +79,7 @@ def test_a_fetch_that_is_killed_again_and_again_brings_every_row_once(
     record = pull.imports.get()
     with gzip.open(settings.MEDIA_ROOT / record.path) as file:
         numbers = [orjson.loads(line)["id"] for line in file]
-    assert kills >= 4
+    assert kills >= 3
     assert (pull.state, pull.rows) == (Pull.State.DONE, ROWS)
     assert numbers == list(range(1, ROWS + 1))
 

@@ -1,11 +1,13 @@
 """Secrets go in and are used; they never come out. Settings change only by those who may."""
 
+import io
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core import serializers
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -14,6 +16,7 @@ from rest_framework.test import APIClient
 from ingestion.connectors import configuring
 from ingestion.connectors.configuring import Timing
 from ingestion.models import Connector, Pull
+from ingestion.webhooks import endpoints
 from marketing.core import auth
 from marketing.core.errors import Invalid
 from marketing.core.models import AuditEntry, Job
@@ -152,12 +155,18 @@ def test_a_sealed_secret_copied_to_another_source_is_worthless(
 
 
 def test_secrets_are_sealed_anew_under_a_new_key(secretive: Connector, settings: Any) -> None:
+    endpoint, _text = endpoints.create(
+        name="hook", scheme="standard", secret="webhook-secret", user=None, now=NOW
+    )
     old, settings.SECRET_KEY = settings.SECRET_KEY, "a-new-key-" * 6
     settings.SECRET_KEY_FALLBACKS = [old]
-    assert configuring.renew_secrets() == 1
+    call_command("renew_secrets", stdout=(said := io.StringIO()))
+    assert said.getvalue() == "2 secrets renewed.\n"
     settings.SECRET_KEY_FALLBACKS = []
     secretive.refresh_from_db()
+    endpoint.refresh_from_db()
     assert configuring.secrets_of(secretive) == {"secret": CANARY}
+    assert endpoints.secrets_of(endpoint, now=NOW) == ["webhook-secret"]
 
 
 # --- who may -----------------------------------------------------------------------------------
