@@ -1,6 +1,6 @@
 """Claimed events → people → the months of the event table, inside the caller's transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import orjson
@@ -29,6 +29,7 @@ COLUMNS = (
     "flags",
 )
 REMEMBERED = 100_000
+PIECE = 1 << 18
 _adopted: set[tuple[str, int]] = set()
 
 
@@ -44,16 +45,36 @@ def store(
         return []
     found = people(batch=batch, source=source, now=now)
     moments = (e.at if e.at.tzinfo is UTC else e.at.astimezone(UTC) for e in batch)
-    partitions.ensure({(moment.year, moment.month) for moment in moments})
+    copy(
+        text=[_lines(batch, found, source, received)],
+        months={(moment.year, moment.month) for moment in moments},
+        pairs=((e.anonymous_id, customer) for e, (customer, _) in zip(batch, found, strict=True)),
+    )
+    return found
+
+
+def copy(
+    *,
+    text: Iterable[bytes | memoryview],
+    months: Iterable[tuple[int, int]],
+    pairs: Iterable[tuple[str, int | None]],
+) -> None:
+    """COPY lines in the order of COLUMNS; `pairs` name visitors whose past joins a person."""
+    partitions.ensure(months)
     try:
         with connection.wrap_database_errors, connection.cursor() as cursor:
-            copy_rows(cursor, "ingestion_event", COLUMNS, [_lines(batch, found, source, received)])
+            copy_rows(cursor, "ingestion_event", COLUMNS, _pieces(text))
     except DatabaseError:
         partitions.forget()  # a month that we remember may have been dropped
         raise
-    _adopt((e.anonymous_id, customer) for e, (customer, _) in zip(batch, found, strict=True))
+    _adopt(pairs)
     bus.announce("events.stored")
-    return found
+
+
+def _pieces(text: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    for part in text:
+        for start in range(0, len(part), PIECE):
+            yield bytes(part[start : start + PIECE])
 
 
 def people(*, batch: Sequence[Incoming], source: str, now: datetime) -> list[Found]:

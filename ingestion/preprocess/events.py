@@ -1,10 +1,10 @@
 """Rows of events: columns of text → events with their person, moment and details."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,6 +14,9 @@ from ingestion.preprocess.columns import Column, Refusals
 from ingestion.preprocess.faults import Fault
 from ingestion.preprocess.findings import Findings
 from ingestion.preprocess.records import Batch
+from ingestion.preprocess.texts import Ints
+
+FIELDS = ("type", "at", "message_id", "customer_id", "email", "anonymous_id", "properties")
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,65 @@ class Row(NamedTuple):
 
 
 @dataclass
-class Clean:
-    """Clean rows of one batch."""
+class Values:
+    """One field of all good rows: `values[codes[i]]` is that of the i-th."""
 
-    faults: list[Fault]
-    duplicates: int
-    findings: Findings
-    batch: Batch
-    rows: list[Row] = field(default_factory=list)
+    codes: Ints
+    values: list[Any]
+
+    def spread(self) -> list[Any]:
+        """The value of each row."""
+        array = np.empty(len(self.values), dtype=object)
+        array[:] = self.values
+        return array[self.codes].tolist()  # type: ignore[no-any-return]
+
+
+class Clean:
+    """Clean rows of one batch: as columns, and as rows for who looks at single ones.
+
+    Rows that are put in their place take the columns away.
+    """
+
+    def __init__(
+        self,
+        *,
+        faults: list[Fault],
+        batch: Batch,
+        kept: Ints,
+        columns: dict[str, Values],
+    ) -> None:
+        self.faults, self.batch = faults, batch
+        self.duplicates = 0
+        self.findings = Findings()
+        self.kept = kept
+        self.columns: dict[str, Values] | None = columns
+        self.lines: Any = None  # what the importer made of the columns
+        self._rows: list[Row] | None = None
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.kept) if self._rows is None else len(self._rows)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The good rows."""
+        if self._rows is None:
+            assert self.columns is not None
+            spread = [self.columns[name].spread() for name in FIELDS]
+            spread[-1] = [text.encode() for text in spread[-1]]
+            lines = self.batch.line[self.kept].tolist()
+            self._rows = [
+                Row._make(row) for row in zip(self.kept.tolist(), lines, *spread, strict=True)
+            ]
+        return self._rows
+
+    @rows.setter
+    def rows(self, rows: list[Row]) -> None:
+        self._rows, self.columns = rows, None
+
+    def raw(self, place: int) -> tuple[int, str]:
+        """Line and text of the good row at this place."""
+        index = int(self.kept[place])
+        return int(self.batch.line[index]), self.batch.raw(index)
 
 
 def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clean:
@@ -85,30 +136,21 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     customer, visitor = (column(n).spread(ids[n]) for n in ("customer_id", "anonymous_id"))
     address = column("email").spread(emails)
     refused.by_row((customer == "") & (visitor == "") & (address == ""), "no_person", "customer_id")
-    message = column("message_id").spread(ids["message_id"])
-    type_at = column("type").spread(types)
-    body = column("properties").spread([text.encode() for text in details])
-    moment = column("at").spread(moments)
-    rows = [
-        Row(
-            row,
-            int(batch.line[row]),
-            type_at[row],
-            moment[row],
-            message[row],
-            customer[row],
-            address[row],
-            visitor[row],
-            body[row],
-        )
-        for row in np.flatnonzero(~refused.bad).tolist()
-    ]
+    kept = np.flatnonzero(~refused.bad)
+    made = {
+        "type": types,
+        "at": moments,
+        "message_id": ids["message_id"],
+        "customer_id": ids["customer_id"],
+        "email": emails,
+        "anonymous_id": ids["anonymous_id"],
+        "properties": details,
+    }
     return Clean(
         faults=sorted(
             [*batch.faults, *refused.faults(batch, columns)], key=lambda fault: fault.line
         ),
-        duplicates=0,
-        findings=Findings(),
         batch=batch,
-        rows=rows,
+        kept=kept,
+        columns={name: Values(column(name).codes[kept], made[name]) for name in FIELDS},
     )

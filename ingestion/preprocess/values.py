@@ -223,14 +223,17 @@ def flag(text: str) -> tuple[bool | None, str]:
 
 
 def json_object(text: str) -> tuple[str, str]:
-    """A JSON object written compactly; NaN, infinity and anything but an object are refused."""
+    """A JSON object written compactly, its keys in order, as their order means nothing.
+
+    NaN, infinity and anything but an object are refused.
+    """
     if not text.strip():
         return "{}", ""
     try:
         found = orjson.loads(text)
         if not isinstance(found, dict) or "\\u0000" in text:
             return "", "not_json"
-        return orjson.dumps(found).decode(), ""
+        return orjson.dumps(found, option=orjson.OPT_SORT_KEYS).decode(), ""
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return "", "not_json"
 
