@@ -51,9 +51,9 @@ def figures(*, run_ids: Collection[int]) -> dict[int, Figures]:
         )
         .order_by()
     )
-    counted = {row["run_id"]: row for row in rows}
+    counted: dict[int, dict[str, int]] = {row["run_id"]: {**row} for row in rows}
     erased = Run.objects.filter(pk__in=run_ids).exclude(erased={}).values_list("pk", "erased")
-    gone = dict(erased)
+    gone: dict[int, dict[str, int]] = dict(erased)
     return {
         run_id: Figures(
             *(

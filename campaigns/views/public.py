@@ -10,6 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from campaigns.messaging import tracking
+from ingestion.privacy import preferences
 
 PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
@@ -22,10 +23,13 @@ PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """GET asks, POST acts, neither redirects. A token not made here changes nothing."""
     if request.method == "POST":
-        known = tracking.left(token=token, now=timezone.now())
-        return render(request, "public/unsubscribe.html", {"known": known, "done": known})
-    known = tracking.leaving(token=token) is not None
-    return render(request, "public/unsubscribe.html", {"known": known, "done": False})
+        tracking.left(token=token, now=timezone.now())
+    message = tracking.leaving(token=token)
+    context = {"known": message is not None, "done": False}
+    if message is not None:
+        own = preferences.token_of(customer_id=message.customer_id)
+        context |= {"done": request.method == "POST", "own": own}
+    return render(request, "public/unsubscribe.html", context)
 
 
 @never_cache

@@ -40,7 +40,8 @@ def about(table: type[models.Model], subject: Subject) -> Iterator[Any]:
         candidates = [row[0] for row in cursor.fetchall()]
     mapped: dict[int, tuple[str, list[int]]] = {}
     for start in range(0, len(candidates), _BATCH):
-        for row in table._default_manager.filter(pk__in=candidates[start : start + _BATCH]):
+        rows: Any = table._default_manager.filter(pk__in=candidates[start : start + _BATCH])
+        for row in rows:
             if subject.is_named_in(row.raw) or _is_named_in_fields(row, subject, mapped):
                 yield row
 

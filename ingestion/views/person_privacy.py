@@ -31,7 +31,7 @@ def person_privacy(request: HttpRequest, customer_id: int) -> HttpResponse:
     """What they agreed to, how we know, and what they asked of us."""
     customer = get_object_or_404(Customer, pk=customer_id)
     now = timezone.now()
-    answers = list(
+    answers: list[Any] = list(
         Consent.objects.filter(customer=customer).select_related("text").order_by("-at", "-id")
     )
     current = {(row.channel, row.purpose): row for row in answers if row.current}

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -98,7 +99,7 @@ def request_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
         PrivacyRequest.objects.select_related("customer", "created_by", "handled_by"),
         public_id=public_id,
     )
-    copies = list(row.exports.select_related("job"))
+    copies: list[Any] = list(row.exports.select_related("job"))
     for copy in copies:
         copy.link = exports.token_of(copy) if copy.ready_at else ""
     return render(
@@ -115,7 +116,7 @@ def request_detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @page("data")
 @require_POST
-def request_close(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def request_close(request: HttpRequest, public_id: UUID) -> HttpResponseBase:
     """Do what was asked, or decline it with a reason. Copies and erasures are an admin's to do."""
     row = get_object_or_404(PrivacyRequest, public_id=public_id)
     do = request.POST.get("do", "")
@@ -139,7 +140,7 @@ def request_close(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 @page("privacy")
-def _fulfil_as_admin(request: HttpRequest, row: PrivacyRequest) -> HttpResponse:
+def _fulfil_as_admin(request: HttpRequest, row: PrivacyRequest) -> HttpResponseBase:
     try:
         requests.fulfil(
             request_id=row.pk,
@@ -264,7 +265,8 @@ def suppression_list(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(reason=reason)
     veiled = bool(text) and "@" in text and consent.is_suppressed(address=text)
     shown = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    for row in shown:
+    rows_shown: list[Any] = list(shown.object_list)
+    for row in rows_shown:
         row.why = REASONS.get(row.reason, row.reason)
         row.by = CHANNELS.get(row.channel, row.channel)
     return render(
@@ -273,11 +275,12 @@ def suppression_list(request: HttpRequest) -> HttpResponse:
         {
             "part": "suppression",
             "page": shown,
+            "rows": rows_shown,
             "text": text,
             "reason": reason,
             "reasons": REASONS,
             "channels": CHANNELS,
-            "veiled": veiled and not shown.object_list,
+            "veiled": veiled and not rows_shown,
             "hashes": SuppressedDigest.objects.count(),
         },
     )
@@ -352,7 +355,9 @@ def retention_home(request: HttpRequest) -> HttpResponse:
     days = retention.days_of(kinds)
     rules = retention.event_rules()
     named = set(RetentionRule.objects.filter(kind="events").values_list("name", flat=True)) - {""}
-    types = list(EventType.objects.order_by("-count").values_list("name", "count")[:100])
+    types: list[tuple[str, int | None]] = list(
+        EventType.objects.order_by("-count").values_list("name", "count")[:100]
+    )
     known = {name for name, _count in types}
     types += [(name, None) for name in sorted(named - known)]
     last = RetentionRun.objects.order_by("-id").first()
