@@ -17,6 +17,7 @@ from ingestion.api.privacy import (
     SuppressionList,
 )
 from ingestion.api.products import ProductDetail, ProductList
+from ingestion.api.quality import EventTypeDetail, EventTypeList, QualityNow
 from ingestion.api.sources import PullList, SourceDetail, SourceList
 from ingestion.tracking import door, serving
 from ingestion.tracking import pages as tracking
@@ -203,6 +204,9 @@ api: list = [
     path("sources/", SourceList.as_view(), name="source-list"),
     path("sources/<int:source_id>/", SourceDetail.as_view(), name="source-detail"),
     path("sources/<int:source_id>/pulls/", PullList.as_view(), name="pull-list"),
+    path("event-types/", EventTypeList.as_view(), name="event-type-list"),
+    path("event-types/<int:type_id>/", EventTypeDetail.as_view(), name="event-type-detail"),
+    path("quality/", QualityNow.as_view(), name="quality"),
     path("imports/", ImportList.as_view(), name="import-list"),
     path("imports/<uuid:public_id>/", ImportDetail.as_view(), name="import-detail"),
     path("imports/<uuid:public_id>/rejects/", ImportRejects.as_view(), name="import-rejects"),

@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.models import Campaign
-from ingestion.models import Connector, ImportJob
+from ingestion.models import Connector, ImportJob, Severity
+from ingestion.quality import problems
+from ingestion.quality.wording import describe
 from marketing.core import wording
 from marketing.core.models import Job
 from models_ml import queries
@@ -42,6 +44,7 @@ def worth_doing(*, models: list[ModelVersion], campaigns: list[Campaign]) -> lis
     """At most three hints, the most pressing first; all of them from rows."""
     hints = [
         *_paused_sources(),
+        *_data_problems(),
         *_failures(),
         *_quarantined(),
         *_drafts(campaigns),
@@ -49,6 +52,23 @@ def worth_doing(*, models: list[ModelVersion], campaigns: list[Campaign]) -> lis
         *_refused(models),
     ]
     return [hint for hint in hints if hint.url][:3]
+
+
+def _data_problems() -> Iterator[Hint]:
+    going = problems.open_now(now=timezone.now(), least=Severity.CRITICAL)
+    for problem in going[:1]:
+        words = describe(problem)
+        yield Hint(
+            "heartbeat",
+            "k4",
+            words.title,
+            words.means
+            if len(going) == 1
+            else _("%(means)s And %(n)s more serious problems.")
+            % {"means": words.means, "n": wording.comma(len(going) - 1)},
+            _at("ingestion:quality-problem", problem.pk),
+            _("See why"),
+        )
 
 
 def _failures() -> Iterator[Hint]:

@@ -263,7 +263,9 @@ def _ask(row: Expectation, now: datetime) -> tuple[int, int, float | None]:
             at = "t.received_at" if row.subject.startswith(fields.EVENTS) else _moment(row)
             cursor.execute(f"SELECT max({at}) FROM {table} t{joins} WHERE {where}", params)
             last = cursor.fetchone()[0]
-            hours = None if last is None else round((now - last).total_seconds() / 3600, 2)
+            hours = (
+                None if last is None else max(round((now - last).total_seconds() / 3600, 2), 0.0)
+            )
             return 1, int(hours is None or hours > row.params["hours"]), hours
         if row.kind == ROWS:
             return _rows_of_yesterday(cursor, row, now, table, joins, where, params)

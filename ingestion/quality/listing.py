@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from ingestion.models import Measure, Problem, Score
 from ingestion.quality import fields, measuring, statistics, uses, wording
 from ingestion.quality.uses import Use
@@ -26,12 +28,20 @@ class DimensionScore:
     problems: int = 0
 
 
-def scores(*, now: datetime, problems: Iterable[Problem]) -> tuple[DimensionScore, ...]:
-    """The whole first, then each dimension."""
+Lines = dict[str, dict[date, float]]
+
+
+def score_lines(*, now: datetime) -> Lines:
+    """The scores of the last 30 days by dimension and day."""
     today = now.astimezone(UTC).date()
-    lines: dict[str, dict[date, float]] = defaultdict(dict)
+    lines: Lines = defaultdict(dict)
     for row in Score.objects.filter(day__gt=today - TREND):
         lines[row.dimension][row.day] = row.score
+    return lines
+
+
+def scores(*, lines: Lines, problems: Iterable[Problem]) -> tuple[DimensionScore, ...]:
+    """The whole first, then each dimension."""
     counts: dict[str, int] = defaultdict(int)
     for problem in problems:
         counts[problem.dimension] += 1
@@ -58,16 +68,14 @@ def scores(*, now: datetime, problems: Iterable[Problem]) -> tuple[DimensionScor
     return tuple(out)
 
 
-def trend(*, now: datetime) -> dict[str, Any]:
+def trend(*, lines: Lines, now: datetime) -> dict[str, Any]:
     """The scores of the last 30 days for a chart: {labels, series: [{name, key, data}]}."""
     today = now.astimezone(UTC).date()
     days = [today - timedelta(days=n) for n in range(TREND.days - 1, -1, -1)]
-    lines: dict[str, dict[date, float]] = defaultdict(dict)
-    for row in Score.objects.filter(day__gte=days[0]):
-        lines[row.dimension][row.day] = row.score
     names = {"": "", **{key: str(label) for key, label in fields.DIMENSIONS.items()}}
     return {
         "labels": [day.isoformat() for day in days],
+        "whole": _("Score"),
         "series": [
             {"key": key, "name": name, "data": [lines[key].get(day) for day in days]}
             for key, name in names.items()
@@ -117,10 +125,12 @@ class FieldRow:
 
 
 def field_rows(
-    *, now: datetime, users: list[Use], source: str = ""
+    *, newest: date | None, users: list[Use], source: str = ""
 ) -> list[tuple[str, str, list[FieldRow]]]:
-    """Every measured field by table, with the line of its completeness: (subject, label, rows)."""
-    newest = Measure.objects.order_by("-day").values_list("day", flat=True).first()
+    """Every measured field by table, with the line of its completeness: (subject, label, rows).
+
+    `newest` is the day that was measured last.
+    """
     if newest is None:
         return []
     rows: dict[tuple[str, str], FieldRow] = {}
@@ -183,9 +193,8 @@ class SourceRow:
     unusual: bool
 
 
-def source_rows(*, now: datetime) -> list[SourceRow]:
+def source_rows(*, newest: date | None, now: datetime) -> list[SourceRow]:
     """Freshness and volume of each source, from the newest figures."""
-    newest = Measure.objects.order_by("-day").values_list("day", flat=True).first()
     fresh: dict[tuple[str, str], Measure] = {}
     volume: dict[tuple[str, str], Measure] = {}
     for m in Measure.objects.filter(day=newest, dimension__in=[fields.FRESH, fields.VOLUME]):
@@ -254,4 +263,4 @@ def share_line(*, problem: Problem, now: datetime) -> dict[str, Any] | None:
     points = [(row.day.isoformat(), round(100 * (1 - row.bad / row.total), 2)) for row in rows]
     if len(points) < 2 or problem.dimension in (fields.FRESH, fields.VOLUME):
         return None
-    return {"labels": [day for day, _v in points], "rows": [value for _d, value in points]}
+    return {"labels": [day for day, _value in points], "rows": [value for _day, value in points]}

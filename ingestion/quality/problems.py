@@ -170,7 +170,13 @@ def mute(*, problem_id: int, days: int, user: User, now: datetime) -> Problem:
 
 def open_now(*, now: datetime, least: str = "") -> list[Problem]:
     """Problems that are open and not muted, serious ones first."""
-    rows = Problem.objects.filter(ended_at=None).exclude(muted_until__gt=now)
+    rows = Problem.objects.filter(ended_at=None)
     if least == Severity.CRITICAL:
         rows = rows.filter(severity=Severity.CRITICAL)
-    return sorted(rows, key=lambda p: (p.severity != Severity.CRITICAL, -p.rows, p.pk))
+    return loud(rows, now=now)
+
+
+def loud(rows: Iterable[Problem], *, now: datetime) -> list[Problem]:
+    """Those that are not muted, serious ones first."""
+    heard = [row for row in rows if row.muted_until is None or row.muted_until <= now]
+    return sorted(heard, key=lambda p: (p.severity != Severity.CRITICAL, -p.rows, p.pk))

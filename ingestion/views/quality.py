@@ -37,10 +37,13 @@ NAMED_SHOWN = 200
 def quality_home(request: HttpRequest) -> HttpResponse:
     """The score, what is wrong, every field, every source, and what nobody uses."""
     now = timezone.now()
-    going = problems.open_now(now=now)
+    everything = list(Problem.objects.filter(ended_at=None))
+    going = problems.loud(everything, now=now)
     users = uses.all_uses()
-    groups = listing.field_rows(now=now, users=users)
-    whole, *dimensions = listing.scores(now=now, problems=going)
+    lines = listing.score_lines(now=now)
+    newest = max(lines[""], default=None)
+    groups = listing.field_rows(newest=newest, users=users)
+    whole, *dimensions = listing.scores(lines=lines, problems=going)
     ended = Problem.objects.filter(ended_at__gte=now - ENDED_SHOWN).order_by("-ended_at")[:6]
     reasons = health.reject_reasons()
     for reason in reasons:
@@ -48,15 +51,15 @@ def quality_home(request: HttpRequest) -> HttpResponse:
     context = {
         "whole": whole,
         "dimensions": dimensions,
-        "trend": listing.trend(now=now),
+        "trend": listing.trend(lines=lines, now=now),
         "problems": listing.shown(problems=going[:30], among=users),
         "problems_n": len(going),
         "critical_n": sum(p.severity == Severity.CRITICAL for p in going),
-        "muted_n": Problem.objects.filter(ended_at=None, muted_until__gt=now).count(),
+        "muted_n": len(everything) - len(going),
         "ended": [(row, wording.describe(row)) for row in ended],
         "groups": groups,
         "unused": listing.unused(groups=groups)[:12],
-        "sources": listing.source_rows(now=now),
+        "sources": listing.source_rows(newest=newest, now=now),
         "ledgers": health.ledgers(),
         "reasons": reasons[:8],
         "expected_n": Expectation.objects.filter(enabled=True).count(),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from ingestion.models import Drift, EventPlan, EventProperty, EventType, Policy, Refusal
 from ingestion.quality import fields, uses
-from ingestion.registry import discovery, listing, plans, shapes, tally
+from ingestion.registry import listing, plans, shapes, tally
 from marketing.core.auth import page, person
 from marketing.core.errors import Refused
 
@@ -26,7 +26,6 @@ BREACHES = timedelta(days=30)
 def schema_list(request: HttpRequest) -> HttpResponse:
     """Every event type with its volume and plan, and what changed lately."""
     now = timezone.now()
-    discovery.fold(now=now)
     text = request.GET.get("q", "").replace("\0", "").strip()[:100]
     shown = Paginator(listing.types(text=text), PER_PAGE).get_page(request.GET.get("page"))
     kinds = list(shown.object_list)

@@ -3,8 +3,19 @@
 from django.urls import reverse
 
 from campaigns.models import Campaign, Message, Segment, Template
-from ingestion.models import ImportJob, Source, WebhookEndpoint, WebhookReceipt
+from ingestion import events
+from ingestion.models import (
+    EventType,
+    ImportJob,
+    Problem,
+    Refusal,
+    Source,
+    WebhookEndpoint,
+    WebhookReceipt,
+)
+from ingestion.quality import expectations, problems
 from ingestion.recipes import versions
+from ingestion.registry import discovery, plans
 from ingestion.tracking import keys
 from ingestion.webhooks import endpoints
 from marketing.core.models import Job
@@ -58,6 +69,15 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "privacy of somebody never asked": reverse(
             "ingestion:person-privacy", args=[people.cleo.pk]
         ),
+        "events": reverse("ingestion:event-stream"),
+        "refused events": reverse("ingestion:event-refused"),
+        "schema": reverse("ingestion:schema-list"),
+        "event's schema": reverse("ingestion:event-type", args=[_event_type().pk]),
+        "quality": reverse("ingestion:quality-home"),
+        "problem": reverse("ingestion:quality-problem", args=[_problem().pk]),
+        "expectations": reverse("ingestion:expectations"),
+        "new expectation": reverse("ingestion:expectation-new"),
+        "alerts": reverse("ingestion:alerts"),
         "segments": reverse("campaigns:segment-list"),
         "new segment": reverse("campaigns:segment-new"),
         "segment": reverse("campaigns:segment-edit", args=[segment.pk]),
@@ -130,6 +150,44 @@ def _webhook_page(scheme: str) -> str:
             remedy="Check what the sender sends.",
         )
     return reverse("ingestion:webhook", args=[endpoint.source_id])
+
+
+def _event_type() -> EventType:
+    """An event that was seen, with its plan and one that was refused by it."""
+    if found := EventType.objects.first():
+        return found
+    now = factories.now()
+    seen = {"sku": "A1", "price": 2.5, "note": None}
+    batch = [
+        events.Incoming(type="Product Viewed", at=now, message_id=f"v{i}", properties=seen)
+        for i in range(3)
+    ]
+    events.record(batch=batch, source="shop", now=now)
+    discovery.fold(now=now)
+    plans.adopt(name="Product Viewed", user=None, now=now)
+    Refusal.objects.create(
+        source="shop",
+        door="api",
+        type="Product Viewed",
+        code="plan_missing",
+        field="sku",
+        message="“sku” is missing.",
+        remedy="Send it.",
+        raw='{"type": "Product Viewed"}',
+    )
+    return EventType.objects.get()
+
+
+def _problem() -> Problem:
+    """A problem with the data that somebody uses."""
+    if found := Problem.objects.first():
+        return found
+    now = factories.now()
+    expectations.save(
+        subject="customers", field="phone", kind="filled", user=None, now=now, severity="critical"
+    )
+    problems.measure(now=now)
+    return Problem.objects.filter(expectation__isnull=False).get()
 
 
 PUBLIC = {
