@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q
@@ -51,7 +52,7 @@ def figures(*, run_ids: Collection[int]) -> dict[int, Figures]:
         )
         .order_by()
     )
-    counted: dict[int, dict[str, int]] = {row["run_id"]: {**row} for row in rows}
+    counted: dict[int, Any] = {row["run_id"]: row for row in rows}
     erased = Run.objects.filter(pk__in=run_ids).exclude(erased={}).values_list("pk", "erased")
     gone: dict[int, dict[str, int]] = dict(erased)
     return {
