@@ -7,6 +7,7 @@ from typing import Any
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from marketing.core import arrival
 from marketing.core.programs import ProgramDoor
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
@@ -18,12 +19,23 @@ _ = get_resolver().url_patterns
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Hand a request to the door that fits it."""
+    """Hand a request to the door that fits it, once its body is there."""
+    if environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS"):
+        return _door(environ)(environ, start_response)
+    with arrival.received(environ) as whole:
+        if whole:
+            return _door(environ)(environ, start_response)
+    headers = [("Retry-After", "2"), ("Content-Length", "0"), ("Connection", "close")]
+    start_response("503 Service Unavailable", headers)
+    return [b""]
+
+
+def _door(environ: dict[str, Any]) -> Callable[..., Iterable[bytes]]:
     path: str = environ["PATH_INFO"]
     if path.startswith(("/v1/", "/t/", "/t.js")) or (
         path == "/api/v1/events/"
         and environ["REQUEST_METHOD"] == "POST"
         and "HTTP_AUTHORIZATION" in environ
     ):
-        return programs(environ, start_response)
-    return pages(environ, start_response)
+        return programs
+    return pages
