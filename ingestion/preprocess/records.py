@@ -156,8 +156,15 @@ def split(
         faults.append(Fault(int(index) + first_line, show(raw), code, "", dict(facts)))
         handled[index] = True
 
-    after = 0
-    for index in np.flatnonzero(quotes > 0).tolist():
+    quoted = np.flatnonzero(quotes > 0)
+    # Up to the first line that is not a whole record by itself, all are judged at once.
+    whole = _whole_records(a, ends, quotes, grammar.delimiter[0], columns) & ~nul
+    whole &= ends - starts < MAX_BYTES - 1
+    broken = quoted[~whole[quoted]]
+    easy = quoted if not len(broken) else quoted[quoted < broken[0]]
+    good[easy] = handled[easy] = True
+    after = int(broken[0]) if len(broken) else len(ends)
+    for index in broken[:1].tolist() + quoted[quoted > after].tolist():
         if index < after:
             continue
         begin = int(starts[index])
@@ -198,6 +205,34 @@ def split(
         faults = [fault for fault in faults if fault.line != head + first_line]
     batch = _collect(data, a, starts, ends, good, reach, first_line, faults)
     return batch, left, left_line, skip_first
+
+
+def _whole_records(
+    a: NDArray[np.uint8], ends: Ints, quotes: Ints, delimiter: int, columns: int
+) -> NDArray[np.bool_]:
+    """The lines with quotes that are one strict record each, if they begin outside of quotes.
+
+    Every other quote opens: it stands at the start of a field, or after the quote that it doubles.
+    The ones between close: a field ends there, or another quote follows.
+    """
+    where = np.flatnonzero(a == 34)
+    found = (quotes > 0) & (quotes % 2 == 0)
+    if not found.any():
+        return found
+    before = np.cumsum(quotes) - quotes  # quotes in the lines above
+    line = np.repeat(np.arange(len(ends)), quotes)
+    where = where[: len(line)]
+    opens = (np.arange(len(line)) - before[line]) % 2 == 0
+    near = np.where(opens, a[np.maximum(where - 1, 0)], a[np.minimum(where + 1, len(a) - 1)])
+    near[(where == 0) & opens] = 10
+    fits = (near == 10) | (near == delimiter) | (near == 34)
+    found &= np.bincount(line[~fits], minlength=len(ends)) == 0
+    commas = np.flatnonzero(a == delimiter)
+    at = np.searchsorted(ends, commas)
+    inside = at < len(ends)
+    commas, at = commas[inside], at[inside]
+    outside = (np.searchsorted(where, commas) - before[at]) % 2 == 0
+    return found & (np.bincount(at[outside], minlength=len(ends)) == columns - 1)
 
 
 def _per_line(a: NDArray[np.uint8], byte: int, ends: Ints) -> Ints:

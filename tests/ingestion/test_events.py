@@ -103,7 +103,7 @@ def test_an_empty_batch_is_nothing() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_ten_senders_at_once_store_each_event_once() -> None:
     batch = [
-        Incoming(type="view", at=MAY, message_id=f"m{n}", external_id=str(n % 7))
+        Incoming(type="view", at=MAY, message_id=f"m{n}", external_id=str(1 + n % 7))
         for n in range(200)
     ]
     outcomes: list[list[str]] = []
