@@ -232,7 +232,7 @@ RETAINED = [
         "received_at < %(before)s AND state <> 'waiting'",
         "t.received_at",
         days=90,
-        least=7,
+        least=36,
     ),
     Retained(
         "rejects",

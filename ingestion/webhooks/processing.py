@@ -5,6 +5,7 @@ receipt that a worker died of three times is set aside, so that it cannot stop t
 """
 
 import logging
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,8 @@ AGAIN_AFTER = timedelta(seconds=30)
 KEPT_DAYS = 40  # longer than any sender goes on sending the same delivery again
 BATCH = 200
 State = WebhookReceipt.State
+_EMAIL = re.compile(rb"[^\s\"'<>,;:\\]{1,64}@[a-zA-Z0-9.-]{3,180}")
+MOST_NAMES = 200
 
 
 def process(*, receipt_id: int, now: datetime) -> str:
@@ -47,6 +50,7 @@ def process(*, receipt_id: int, now: datetime) -> str:
                 raise said.Unclear("", "gave_up")
             _store(row, now)
             row.done_at = now
+            row.names = sorted({*row.names, *addresses_in(bytes(row.body))})
             row.save()
             return row.state
     except (said.Unclear, Refused) as refusal:
@@ -101,13 +105,21 @@ def _store_rows(row: WebhookReceipt, endpoint: WebhookEndpoint, body: Any, now: 
         row.state = State.DUPLICATE
 
 
+def addresses_in(body: bytes) -> set[str]:
+    """The e-mail addresses in a delivery, so that whoever asks to be forgotten is found in it."""
+    found = {address.decode("ascii", "ignore").lower() for address in _EMAIL.findall(body)}
+    return set(sorted(found)[:MOST_NAMES])
+
+
 def _set_aside(receipt_id: int, why: Exception, now: datetime) -> str:
     code, message, remedy = trying.words(why)
+    body = WebhookReceipt.objects.values_list("body", flat=True).get(pk=receipt_id)
     WebhookReceipt.objects.filter(pk=receipt_id, state=State.WAITING).update(
         state=State.QUARANTINED,
         code=code[:40],
         message=message[:400],
         remedy=remedy[:400],
+        names=sorted(addresses_in(bytes(body))),
         done_at=now,
     )
     return State.QUARANTINED

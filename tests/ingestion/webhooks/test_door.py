@@ -214,3 +214,8 @@ def test_receipts_stay_longer_than_thirty_five_days(shop):
     processing.sweep(now=NOW + processing.AGAIN_AFTER)
     assert processing.prune(now=NOW + processing.timedelta(days=35)) == 0
     assert processing.prune(now=NOW + processing.timedelta(days=41)) == 1
+
+
+def test_a_quarantined_delivery_is_found_by_the_address_in_it(shop):
+    receipt = shop("shopify").deliver(b'{"who": "Ann@Shop.org", "broken', "orders/create")
+    assert (receipt.state, receipt.names) == ("quarantined", ["ann@shop.org"])
