@@ -1,0 +1,70 @@
+"""Months are made when needed, listed with their size, dropped, and thinned by type."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ingestion import events
+from ingestion.events import Incoming, claims, partitions, tallies
+from ingestion.models import Event, EventKey, EventTally
+from marketing.core.errors import NotFound
+from tests.ingestion.conftest import NOW
+
+
+def store(*moments: datetime, kind: str = "view") -> None:
+    batch = [Incoming(kind, at, f"{kind}{at}", external_id="7") for at in moments]
+    events.record(batch=batch, source="web", now=NOW)
+
+
+@pytest.mark.django_db
+def test_a_month_is_dropped_with_its_events_and_made_again_when_needed() -> None:
+    store(datetime(2026, 5, 3, tzinfo=UTC), datetime(2026, 6, 3, tzinfo=UTC))
+    months = {month.name: month for month in partitions.months()}
+    may = months["ingestion_event_2026_05"]
+    assert (may.first, may.bytes > 8_000) == (date(2026, 5, 1), True)
+    assert partitions.drop(name=may.name) == may
+    assert [event.at.month for event in Event.objects.all()] == [6]
+    store(datetime(2026, 5, 4, tzinfo=UTC))
+    assert Event.objects.count() == 2
+    with pytest.raises(NotFound):
+        partitions.drop(name="ingestion_customer")
+
+
+@pytest.mark.django_db
+def test_years_before_2000_share_one_part() -> None:
+    store(*(datetime(1970 + year, 2, 1, tzinfo=UTC) for year in range(30)))
+    names = [month.name for month in partitions.months() if month.first is None]
+    assert names == ["ingestion_event_before_2000"]
+    assert Event.objects.count() == 30
+
+
+@pytest.mark.django_db
+def test_old_events_of_one_type_go_in_batches_and_others_stay() -> None:
+    store(*(datetime(2026, 5, day, tzinfo=UTC) for day in range(1, 8)))
+    store(datetime(2026, 5, 1, tzinfo=UTC), kind="order")
+    before = datetime(2026, 5, 6, tzinfo=UTC)
+    gone = [partitions.prune(type="view", before=before, limit=3) for _ in range(3)]
+    assert gone == [3, 2, 0]
+    assert Event.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_message_ids_are_remembered_for_35_days_whatever_is_set(settings) -> None:
+    settings.EVENT_ID_DAYS = 1
+    store(NOW)
+    EventKey.objects.update(at=datetime(2026, 10, 19, tzinfo=UTC))
+    assert claims.prune(now=NOW) == 0
+    EventKey.objects.update(at=datetime(2026, 10, 17, tzinfo=UTC))
+    assert claims.prune(now=NOW) == 1
+
+
+@pytest.mark.django_db
+def test_tallies_of_an_hour_become_one_and_say_the_same() -> None:
+    for minute in (1, 2, 59):
+        store(NOW.replace(hour=6, minute=minute))
+    EventTally.objects.update(at=NOW.replace(hour=6))
+    before = events.ledger("web")
+    assert tallies.merge(now=NOW) == 3
+    assert EventTally.objects.count() == 1
+    assert events.ledger("web") == before == events.Ledger("web", 3, 3, 0, 0, 0)
+    assert tallies.merge(now=NOW) == 0
