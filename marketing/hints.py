@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, islice
 from typing import Any
 
 from django.urls import NoReverseMatch, reverse
@@ -42,16 +43,17 @@ def _at(name: str, *args: Any, tail: str = "") -> str:
 
 def worth_doing(*, models: list[ModelVersion], campaigns: list[Campaign]) -> list[Hint]:
     """At most three hints, the most pressing first; all of them from rows."""
-    hints = [
-        *_paused_sources(),
-        *_data_problems(),
-        *_failures(),
-        *_quarantined(),
-        *_drafts(campaigns),
-        *_best_leaf(models),
-        *_refused(models),
-    ]
-    return [hint for hint in hints if hint.url][:3]
+    # Asked one after the other, and no further once there are three.
+    hints = chain(
+        _data_problems(),
+        _paused_sources(),
+        _failures(),
+        _quarantined(),
+        _drafts(campaigns),
+        _best_leaf(models),
+        _refused(models),
+    )
+    return list(islice((hint for hint in hints if hint.url), 3))
 
 
 def _data_problems() -> Iterator[Hint]:

@@ -139,10 +139,11 @@ class QualityNow(View):
         """The score from 0 to 100, each dimension, and the open problems with who uses the data."""
         now = timezone.now()
         going: list[Problem] = problems.open_now(now=now)
-        whole, *parts = quality.scores(lines=quality.score_lines(now=now), problems=going)
+        lines, measured_at = quality.score_lines(now=now)
+        whole, *parts = quality.scores(lines=lines, problems=going)
         return Response(
             {
-                "measured_at": problems.measured_at(),
+                "measured_at": measured_at,
                 "score": whole.score,
                 "dimensions": {part.key: part.score for part in parts if part.score is not None},
                 "problems": [_problem_body(item) for item in quality.shown(problems=going[:100])],

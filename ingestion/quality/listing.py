@@ -31,13 +31,14 @@ class DimensionScore:
 Lines = dict[str, dict[date, float]]
 
 
-def score_lines(*, now: datetime) -> Lines:
-    """The scores of the last 30 days by dimension and day."""
+def score_lines(*, now: datetime) -> tuple[Lines, datetime | None]:
+    """The scores of the last 30 days by dimension and day, and when they were measured last."""
     today = now.astimezone(UTC).date()
     lines: Lines = defaultdict(dict)
-    for row in Score.objects.filter(day__gt=today - TREND):
+    rows = list(Score.objects.filter(day__gt=today - TREND))
+    for row in rows:
         lines[row.dimension][row.day] = row.score
-    return lines
+    return lines, max((row.at for row in rows), default=None)
 
 
 def scores(*, lines: Lines, problems: Iterable[Problem]) -> tuple[DimensionScore, ...]:

@@ -40,7 +40,7 @@ def quality_home(request: HttpRequest) -> HttpResponse:
     everything = list(Problem.objects.filter(ended_at=None))
     going = problems.loud(everything, now=now)
     users = uses.all_uses()
-    lines = listing.score_lines(now=now)
+    lines, measured_at = listing.score_lines(now=now)
     newest = max(lines[""], default=None)
     groups = listing.field_rows(newest=newest, users=users)
     whole, *dimensions = listing.scores(lines=lines, problems=going)
@@ -63,7 +63,7 @@ def quality_home(request: HttpRequest) -> HttpResponse:
         "ledgers": health.ledgers(),
         "reasons": reasons[:8],
         "expected_n": Expectation.objects.filter(enabled=True).count(),
-        "measured_at": problems.measured_at(),
+        "measured_at": measured_at,
         "job": Job.objects.filter(kind="quality.measure", state__in=Job.OPEN).first(),
     }
     return render(request, "ingestion/quality/home.html", context)
