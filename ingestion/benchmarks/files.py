@@ -4,6 +4,7 @@ import itertools
 import json
 import lzma
 import random
+import resource
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,28 +13,70 @@ from pathlib import Path
 from django.db import connection, transaction
 from django.utils import timezone
 
+from ingestion import rollups
 from ingestion.benchmarks import measuring
 from ingestion.benchmarks.measuring import FACTS, STREAM, Line
 from ingestion.imports import demo, uploads
-from ingestion.models import ImportJob
+from ingestion.models import Customer, ImportJob
 from marketing.core import jobs
 from marketing.core.errors import Refused
 
 RUNS = 3
-ORDERS_SMALL = 120_000
+ORDERS = {"small": 120_000, "full": 1_000_000}
 EVENTS = {"small": 100_000, "full": 1_000_000}
 
 
 def import_orders(*, size: str = "small") -> Line:
     """Order lines from CSV to customers, products, orders, lines, rollups; against bare COPY."""
     with tempfile.TemporaryDirectory() as folder:
-        path = demo.FILE
-        if size != "full":
-            path = Path(folder) / "orders.csv"
-            with lzma.open(demo.FILE, "rb") as whole, path.open("wb") as part:
-                part.writelines(itertools.islice(whole, ORDERS_SMALL + 1))
-        options = {**demo.OPTIONS}
-        return _import("import.orders", path, "orders", FACTS, options)
+        path = Path(folder) / "orders.csv"
+        _write_orders(path, ORDERS[size])
+        return _import("import.orders", path, "orders", FACTS, {**demo.OPTIONS})
+
+
+def ingest_rollups(*, size: str = "small") -> Line:
+    """The same import with its figures per person kept up, against the same without them."""
+    measuring.refuse_if_filled()
+    ours: list[float] = []
+    bare: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "orders.csv"
+        _write_orders(path, ORDERS[size])
+        for _ in range(RUNS):
+            measuring.empty()
+            seconds, record = _run_import(path, "orders", {**demo.OPTIONS})
+            ours.append(seconds)
+            bare.append(seconds - _upkeep())
+    measuring.empty()
+    peer = "the same import without rollups"
+    return measuring.line("ingest.rollups", record.received, ours, bare, peer, "rows/s")
+
+
+def _upkeep() -> float:
+    """Seconds that the figures of everybody take when none are there."""
+    ids = list(Customer.objects.order_by("pk").values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE ingestion_customerrollup")
+    began = time.perf_counter()
+    rollups.refresh(customer_ids=ids)
+    return time.perf_counter() - began
+
+
+def _write_orders(path: Path, count: int) -> None:
+    """So many lines of the shipped history, again with other order numbers when it ends."""
+    left = count
+    with path.open("wb") as file:
+        for again in itertools.count():
+            with lzma.open(demo.FILE, "rb") as whole:
+                header = next(whole)
+                if not again:
+                    file.write(header)
+                for line in itertools.islice(whole, left):
+                    number, rest = line.split(b",", 1)
+                    file.write(b"%b-%d,%b" % (number, again, rest) if again else line)
+                    left -= 1
+            if not left:
+                return
 
 
 def import_events(*, size: str = "small") -> Line:
@@ -59,9 +102,9 @@ def _import(name: str, path: Path, kind: str, tables: tuple[str, ...], options: 
             measuring.empty(keep_sources=True)
             bare.append(_load(files))
     measuring.empty()
-    return measuring.line(
-        name, rows, ours, bare, "bare COPY into the same tables with their indexes", "rows/s"
-    )
+    peer = "bare COPY into the same tables with their indexes"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return measuring.line(name, rows, ours, bare, peer, "rows/s") | {"memory_mb": peak}
 
 
 def _run_import(path: Path, kind: str, options: Line) -> tuple[float, ImportJob]:

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Max
+
 from ingestion import consent
 from ingestion.identity import identify
 from ingestion.imports.outcome import Stored
 from ingestion.models import Customer, ImportJob
 from ingestion.preprocess import customers
 from ingestion.preprocess.customers import Clean, Row
+from ingestion.preprocess.faults import Fault
 
 clean = customers.clean
+BLOCK = 1 << 20  # rows about people are many objects each: small chunks keep memory flat
 _KEPT = (
     "external_id",
     "email",
@@ -36,27 +40,37 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
     """
     people = [_person(row) for row in clean.rows]
     source = record.source.name
+    newest = Customer.objects.aggregate(Max("pk"))["pk__max"] or 0
     ids = identify.resolve(people=people, source=source, now=now)
     known = [(i, person) for i, person in zip(ids, people, strict=True) if i is not None]
     before = {
         row["id"]: row
-        for row in Customer.objects.filter(pk__in={i for i, _ in known}).values(
-            "id", "created_at", *_KEPT
-        )
+        for row in Customer.objects.filter(pk__in={i for i, _ in known}).values("id", *_KEPT)
     }
     identify.enrich(people=known, now=now, overwrite=True)
     answered, rules = _answers(clean.rows, ids, source, now)
     stored, made = 0, set()
     for customer_id, person in known:
         row = before[customer_id]
-        fresh = row["created_at"] == now and customer_id not in made
+        fresh = customer_id > newest and customer_id not in made
         made.add(customer_id)
         tells = any((value := getattr(person, name)) and value != row[name] for name in _KEPT)
         if fresh or tells or customer_id in answered:
             stored += 1
             answered.discard(customer_id)
             row |= {name: value for name in _KEPT if (value := getattr(person, name))}
-    return Stored(stored, len(clean.rows) - stored, sorted(before), rules=rules)
+    faults = [
+        Fault(row.line, _raw(row), "no_person", "customer_id", {})
+        for row, found in zip(clean.rows, ids, strict=True)
+        if found is None
+    ]
+    duplicates = len(clean.rows) - stored - len(faults)
+    return Stored(stored, duplicates, sorted(before), faults=faults, rules=rules)
+
+
+def _raw(row: Row) -> str:
+    """The names of a row whose line is not at hand any more, as they were understood."""
+    return ",".join(getattr(row, name) for name in _KEPT)
 
 
 def _person(row: Row) -> identify.Person:

@@ -156,7 +156,11 @@ def clean_chunks(
         wanted[_LINE_THERE] = rejects.LINE
     reading_options = handler.options(record.options, now)
     batches = files.batches(
-        uploads.path_of(record), shape, wanted=list(wanted.values()), after=record.offset
+        uploads.path_of(record),
+        shape,
+        wanted=list(wanted.values()),
+        after=record.offset,
+        block=getattr(handler, "BLOCK", None),
     )
     left = first
     for batch in batches:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from ingestion.preprocess.faults import Fault, Unreadable
 from ingestion.preprocess.records import Batch
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 32_768
 BATCH_BYTES = 8 << 20
 CELL_LIMIT = 1 << 20
 MEMORY_LIMIT = 4 << 30
