@@ -20,7 +20,17 @@ from ingestion.models import ImportJob, Reject
 from marketing.core.api import View, accepted
 from marketing.core.errors import Invalid
 
-OPTIONS = ("encoding", "delimiter", "has_header", "timezone", "date_style", "decimal", "currency")
+OPTIONS = (
+    "encoding",
+    "delimiter",
+    "has_header",
+    "timezone",
+    "date_style",
+    "decimal",
+    "currency",
+    "member",
+    "sheet",
+)
 
 
 def body_of(row: ImportJob) -> dict[str, Any]:
@@ -97,7 +107,10 @@ class ImportList(View):
         responses={202: shapes.ImportOut},
     )
     def post(self, request: Request) -> Response:
-        """Import a CSV file (also .gz or .xz). What is not said is guessed as on the page."""
+        """Import a file: CSV, JSON Lines, Parquet or .xlsx, also as gzip, xz or zip.
+
+        What is not said is guessed as on the page.
+        """
         now = timezone.now()
         file = request.FILES.get("file")
         if file is None:

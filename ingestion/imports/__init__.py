@@ -1,11 +1,14 @@
 """Files on their way in: received, mapped, then stored chunk by chunk.
 
 uploads   receive a file, look at it, take the mapping, start the job
+matching  which column fills which field, and what was chosen for such a file before
+trial     a dry run: the real path, each chunk rolled back
+archive   raw files: packed, pruned, and rid of a person on request
 demo      the shipped history, taken in by the same path as a file of one's own
 running   the job: chunks, each one transaction that also moves the ledger; resumes where it stood
 orders, customers, products, events   one chunk of clean rows → tables, set-based
 finishing what can only be known at the end: outliers, matched returns, rollups
-rejects   quarantined lines: stored raw, and handed back as a CSV
+rejects   quarantined lines: stored raw, handed back as a CSV, taken back when mended
 wording   codes of rules, faults and problems → sentences
 
 `uploads`, `demo`, `rejects` and `wording` serve the web process too and import no pandas.

@@ -83,7 +83,7 @@ def _holds_nul(value: Any) -> bool:
 def text(value: Any) -> str:
     """A value as the text of a cell: lists and objects as JSON, nothing as empty."""
     if value.__class__ is str:
-        return value  # type: ignore[no-any-return]
+        return value
     if value is None:
         return ""
     if value is True or value is False:

@@ -99,7 +99,9 @@ def _local(tag: str) -> str:
 
 
 def _book(archive: zipfile.ZipFile) -> Book:
-    book, tabs, targets = Book(), [], {}  # type: ignore[var-annotated]
+    book = Book()
+    tabs: list[tuple[str, str]] = []
+    targets: dict[str, str] = {}
 
     def workbook(tag: str, given: dict[str, str]) -> None:
         tag = _local(tag)

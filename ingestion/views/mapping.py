@@ -128,7 +128,7 @@ def _chips(seen: uploads.Look, columns: list[dict[str, Any]]) -> list[dict[str, 
     found, options = seen.detected, seen.options
     packed = _PACKED.get(found.compression)
     name = str(FORMATS[found.format])
-    chips = [
+    chips: list[dict[str, Any]] = [
         {"label": _("Format"), "value": f"{name} ({packed})" if packed else name, "control": ""}
     ]
     if found.members:
