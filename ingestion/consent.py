@@ -9,8 +9,8 @@ lifts it by hand or the person confirms by mail that they want to hear from us a
 import hashlib
 import hmac
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ingestion.identity import profile
 from ingestion.models import Consent, Customer, Purpose, SuppressedDigest, Suppression
 from marketing.core.errors import Invalid
 
@@ -186,7 +187,11 @@ def record(
     if not answers:
         return set()
     now = now or timezone.now()
-    told = [_not_ahead(answer, now) for answer in answers]
+    today = profile.standing_for({answer.customer_id for answer in answers})
+    told = [
+        _not_ahead(replace(answer, customer_id=today.get(answer.customer_id, 0)), now)
+        for answer in answers
+    ]
     values: dict[str, Any] = {
         "channel": channel,
         "purpose": purpose,
@@ -294,13 +299,21 @@ def lift(*, address: str, channel: str = "email", reasons: Sequence[str] = REASO
     return plain.delete()[0] + veiled.delete()[0] > 0
 
 
+def suppressed(addresses: Mapping[str, str]) -> dict[str, str]:
+    """Channel → reason, of those of {channel: address} that nothing may be sent to. One query."""
+    plain, veiled = Q(pk__in=[]), Q(pk__in=[])
+    for channel, address in addresses.items():
+        if wanted := normalise(address):
+            plain |= Q(channel=channel, address=wanted)
+            veiled |= Q(channel=channel, digest=digest_of(wanted))
+    rows = Suppression.objects.filter(plain).values_list("channel", "reason")
+    hashed = SuppressedDigest.objects.filter(veiled).values_list("channel", "reason")
+    return dict(rows.union(hashed, all=True))
+
+
 def is_suppressed(*, address: str, channel: str = "email") -> bool:
     """Whether nothing may be sent to this address."""
-    address = normalise(address)
-    return (
-        Suppression.objects.filter(channel=channel, address=address).exists()
-        or SuppressedDigest.objects.filter(channel=channel, digest=digest_of(address)).exists()
-    )
+    return bool(suppressed({channel: address}))
 
 
 def agreed(*, channel: str = "email", purpose: str = "marketing") -> Exists:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from ingestion import catalogue, consent, events, orders
 from ingestion.events import clock
-from ingestion.identity import identify
+from ingestion.identity import guard, identify
 from ingestion.preprocess import codes, countries, titles, values
 from marketing.core.errors import Invalid
 
@@ -202,11 +202,23 @@ def customer(body: Any, *, now: datetime) -> CustomerItem:
         timezone=zone,
         attributes=_dict(body, "attributes"),
     )
+    if person.phone and not person.names:
+        raise _wrong(
+            "phone",
+            _("Write the number with its country, such as +44 113 496 0000, or give another name."),
+            "no_country_code",
+        )
     if not person.names:
         raise _wrong(
             "external_id",
             _("Give an external_id, an e-mail address or a phone number."),
             "no_person",
+        )
+    if all(guard.is_placeholder(name) for name in person.names):
+        raise _wrong(
+            "external_id",
+            _("This name stands for nobody, as “null” does. Send a name that is one person's."),
+            "placeholder_name",
         )
     return CustomerItem(person, tuple(_answers(body, now)))
 
@@ -299,7 +311,8 @@ def order(body: Any, *, default_currency: str, now: datetime) -> orders.Incoming
         try:
             person = customer(body["customer"], now=now).person
         except Invalid as error:
-            raise _wrong(f"customer.{error.field}", error.message, error.code) from None
+            if error.code not in ("placeholder_name", "no_country_code"):  # a guest's order
+                raise _wrong(f"customer.{error.field}", error.message, error.code) from None
     placed = _moment(body, "placed_at", now=now, required=True)
     return orders.Incoming(
         external_id=_text(body, "external_id", 100, required=True),

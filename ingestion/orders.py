@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from ingestion import rollups
 from ingestion.identity import identify
+from ingestion.identity.identify import Found
 from ingestion.models import Source
 from ingestion.preprocess import codes, titles
 
@@ -72,8 +73,9 @@ def record(*, batch: Sequence[Incoming], source: str, now: datetime) -> list[str
         for index, order in enumerate(batch):
             first.setdefault(order.external_id, index)
         chosen = [batch[index] for index in first.values()]
-        ids = identify.resolve(people=[order.person for order in chosen], source=source, now=now)
-        made = _insert_orders(chosen, ids, origin)
+        found = identify.locate(people=[order.person for order in chosen], source=source, now=now)
+        ids = [one.customer_id for one in found]
+        made = _insert_orders(chosen, found, origin)
         fresh = [
             (o, made[o.external_id], i)
             for o, i in zip(chosen, ids, strict=True)
@@ -116,22 +118,24 @@ def _known_lines(source: Source, numbers: list[str]) -> dict[str, list[tuple[str
     return found
 
 
-def _insert_orders(batch: list[Incoming], ids: list[int | None], source: Source) -> dict[str, int]:
+def _insert_orders(batch: list[Incoming], found: list[Found], source: Source) -> dict[str, int]:
     """Insert those whose number is new; {external id: our id} of these."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO ingestion_order (source_id, external_id, customer_id, placed_at, currency,"
-            " total, country, status, attributes)"
-            " SELECT %s, number, customer_id, placed_at, currency, total, country,"
+            "INSERT INTO ingestion_order (source_id, external_id, customer_id, identity_id,"
+            " placed_at, currency, total, country, status, attributes)"
+            " SELECT %s, number, customer_id, identity_id, placed_at, currency, total, country,"
             " CASE WHEN returned THEN 'cancelled' ELSE 'placed' END, attributes"
-            " FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[], %s::text[], %s::numeric[],"
-            " %s::text[], %s::boolean[], %s::jsonb[])"
-            " AS n (number, customer_id, placed_at, currency, total, country, returned, attributes)"
+            " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[],"
+            " %s::numeric[], %s::text[], %s::boolean[], %s::jsonb[])"
+            " AS n (number, customer_id, identity_id, placed_at, currency, total, country,"
+            " returned, attributes)"
             " ON CONFLICT (source_id, external_id) DO NOTHING RETURNING external_id, id",
             [
                 source.pk,
                 [order.external_id for order in batch],
-                ids,
+                [one.customer_id for one in found],
+                [one.identity_id for one in found],
                 [order.placed_at for order in batch],
                 [order.currency for order in batch],
                 [sum((line.total for line in order.lines), Decimal(0)) for order in batch],

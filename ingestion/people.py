@@ -11,6 +11,7 @@ from ingestion.intake import CustomerItem
 from ingestion.models import Customer
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
+REFUSED = "refused"  # none of the names finds or joins anybody
 _KEPT = (
     "external_id",
     "email",
@@ -23,10 +24,12 @@ _KEPT = (
 )
 
 
-def upsert(*, items: Sequence[CustomerItem], source: str, now: datetime) -> list[tuple[int, str]]:
+def upsert(
+    *, items: Sequence[CustomerItem], source: str, now: datetime
+) -> list[tuple[int | None, str]]:
     """Add people or change those known by one of their names; (our id, what was done) per item.
 
-    Empty values leave what is known as it is.
+    Empty values leave what is known as it is. (None, refused) for names that join nobody.
     """
     with transaction.atomic():
         people = [item.person for item in items]
@@ -36,7 +39,9 @@ def upsert(*, items: Sequence[CustomerItem], source: str, now: datetime) -> list
         identify.enrich(people=known, now=now, overwrite=True)
         answered: set[int] = set()
         told: dict[tuple[str, str], list[consent.Answer]] = {}
-        for (customer_id, _), item in zip(known, items, strict=True):
+        for customer_id, item in zip(ids, items, strict=True):
+            if customer_id is None:
+                continue
             for channel, purpose, granted, at, proof in item.answers:
                 told.setdefault((channel, purpose), []).append(
                     consent.Answer(
@@ -47,9 +52,12 @@ def upsert(*, items: Sequence[CustomerItem], source: str, now: datetime) -> list
             answered |= consent.record(
                 answers=answers, channel=channel, purpose=purpose, source=source, now=now
             )
-    outcomes: list[tuple[int, str]] = []
+    outcomes: list[tuple[int | None, str]] = []
     made: set[int] = set()
-    for customer_id, person in known:
+    for customer_id, person in zip(ids, people, strict=True):
+        if customer_id is None:
+            outcomes.append((None, REFUSED))
+            continue
         row = before[customer_id]
         if row.created_at == now and customer_id not in made:
             outcome = CREATED

@@ -7,6 +7,7 @@ from ingestion.api.customers import CustomerDetail, CustomerList
 from ingestion.api.events import EventList
 from ingestion.api.imports import ImportDetail, ImportList, ImportRejects
 from ingestion.api.mentions import MentionList
+from ingestion.api.merges import CustomerMerge, MergeList, MergeUndo
 from ingestion.api.orders import OrderDetail, OrderList
 from ingestion.api.privacy import (
     CopyDetail,
@@ -37,6 +38,7 @@ from ingestion.views import (
     webhooks,
 )
 from ingestion.views import person_privacy as own
+from ingestion.views import privacy_rules as rules
 
 app_name = "ingestion"
 
@@ -148,16 +150,16 @@ pages: list = [
 ]
 _privacy = [
     path("data/privacy/", privacy.privacy_home, name="privacy-home"),
-    path("data/privacy/consent/", privacy.consent_home, name="privacy-consent"),
-    path("data/privacy/consent/add/", privacy.purpose_add, name="purpose-add"),
-    path("data/privacy/consent/text/", privacy.text_write, name="consent-text"),
-    path("data/privacy/consent/<slug:slug>/archive/", privacy.purpose_archive, name="purpose-end"),
-    path("data/privacy/suppression/", privacy.suppression_list, name="privacy-suppression"),
-    path("data/privacy/suppression/add/", privacy.suppression_add, name="suppression-add"),
-    path("data/privacy/suppression/lift/", privacy.suppression_lift, name="suppression-lift"),
-    path("data/privacy/retention/", privacy.retention_home, name="privacy-retention"),
-    path("data/privacy/retention/plan/", privacy.retention_plan, name="retention-plan"),
-    path("data/privacy/retention/choose/", privacy.retention_choose, name="retention-choose"),
+    path("data/privacy/consent/", rules.consent_home, name="privacy-consent"),
+    path("data/privacy/consent/add/", rules.purpose_add, name="purpose-add"),
+    path("data/privacy/consent/text/", rules.text_write, name="consent-text"),
+    path("data/privacy/consent/<slug:slug>/archive/", rules.purpose_archive, name="purpose-end"),
+    path("data/privacy/suppression/", rules.suppression_list, name="privacy-suppression"),
+    path("data/privacy/suppression/add/", rules.suppression_add, name="suppression-add"),
+    path("data/privacy/suppression/lift/", rules.suppression_lift, name="suppression-lift"),
+    path("data/privacy/retention/", rules.retention_home, name="privacy-retention"),
+    path("data/privacy/retention/plan/", rules.retention_plan, name="retention-plan"),
+    path("data/privacy/retention/choose/", rules.retention_choose, name="retention-choose"),
     path("data/privacy/requests/<uuid:public_id>/", privacy.request_detail, name="privacy-request"),
     path(
         "data/privacy/requests/<uuid:public_id>/close/",
@@ -179,6 +181,9 @@ _privacy = [
 pages += _privacy
 api: list = [
     path("customers/", CustomerList.as_view(), name="customer-list"),
+    path("customers/<str:external_id>/merge/", CustomerMerge.as_view(), name="customer-merge"),
+    path("merges/", MergeList.as_view(), name="merge-list"),
+    path("merges/<int:merge_id>/undo/", MergeUndo.as_view(), name="api-merge-undo"),
     path("customers/<str:external_id>/", CustomerDetail.as_view(), name="customer-detail"),
     path("products/", ProductList.as_view(), name="product-list"),
     path("products/<path:sku>/", ProductDetail.as_view(), name="product-detail"),

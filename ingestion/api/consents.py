@@ -95,7 +95,7 @@ def read(body: Any, *, now: datetime) -> Item:
     # The reader of people knows what proof may hold, and in which words it is refused.
     proof = body.get("proof")
     try:
-        intake.customer({"external_id": "-", "attributes": proof}, now=now)
+        intake.customer({"external_id": "proof", "attributes": proof}, now=now)
     except Invalid as fault:
         raise _wrong("proof", fault.message, fault.code) from None
     if granted and not proof:

@@ -86,6 +86,10 @@ class CustomerList(View):
             results[index] |= {"status": outcome, "id": customer_id}
         if many:
             return batches.answer(results)
+        if results[0]["id"] is None:
+            raise Invalid(
+                _("None of these names is one person's; nothing was stored."), code="name_refused"
+            )
         status = 201 if results[0]["status"] == people.CREATED else 200
         return Response(body_of(_rows().get(pk=results[0]["id"])), status=status)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from ingestion.identity import guard, history, names, profile
@@ -27,22 +28,34 @@ def links(pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Link]:
 
 
 def check_room(plan: Plan, nodes: dict[Name, Node], source: str, now: datetime) -> None:
-    """Leave out new machine ids of people who have more of them than one person can have."""
-    machines = [node for node in plan.fresh if node.kind in (DEVICE, ANONYMOUS)]
-    if not machines:
-        return
-    by_id = {node.id: node for node in nodes.values()}
-    owner_of = {node.id: _owner(node, by_id) for node in machines}
-    full = guard.overfull({owner for owner in owner_of.values() if owner is not None})
-    if not full:
-        return
-    barred = guard.refuse(full.values(), reason="many_names", source=source, now=now)
-    closed = {customer for customer, (name, _count) in full.items() if name in barred}
-    dropped = {key for key, owner in owner_of.items() if owner in closed}
-    for node in [node for node in plan.fresh if node.id in dropped]:
-        plan.fresh.remove(node)
-        del nodes[node.name]
-    plan.waiting = {pair: at for pair, at in plan.waiting.items() if pair[1] not in dropped}
+    """Leave out new names of people who have more of them than one person can have."""
+    for kinds, most in (
+        ((DEVICE, ANONYMOUS), settings.IDENTITY_MAX_NAMES),
+        ((EMAIL, PHONE), settings.IDENTITY_MAX_OWNERS),
+    ):
+        by_id = {node.id: node for node in nodes.values()}
+        new = [node for node in [*plan.fresh, *plan.moved] if node.kind in kinds]
+        owner_of = {node.id: _owner_above(node, by_id) for node in new}
+        full = guard.overfull((o for o in owner_of.values() if o is not None), kinds, most)
+        if not full:
+            continue
+        barred = guard.refuse(full.values(), reason="many_names", source=source, now=now)
+        closed = {customer for customer, (name, _count) in full.items() if name in barred}
+        dropped = {key for key, owner in owner_of.items() if owner in closed}
+        for node in [node for node in plan.fresh if node.id in dropped]:
+            if node.kind in (DEVICE, ANONYMOUS):
+                plan.fresh.remove(node)
+                del nodes[node.name]
+            else:
+                node.parent = node.linked_at = None  # stands for somebody of its own
+        plan.moved = [node for node in plan.moved if node.id not in dropped]
+        plan.waiting = {pair: at for pair, at in plan.waiting.items() if pair[1] not in dropped}
+
+
+def _owner_above(node: Node, by_id: Mapping[int, Node]) -> int | None:
+    """Whose a name is going to be by the names above it."""
+    above = by_id.get(node.parent) if node.parent is not None else None
+    return _owner(above, by_id) if above is not None else None
 
 
 def _owner(node: Node, by_id: Mapping[int, Node]) -> int | None:

@@ -5,14 +5,16 @@ may allow it after all.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
 
-from ingestion.identity.names import ANONYMOUS, DEVICE, EMAIL, EXTERNAL, PHONE, Name, Node
+from ingestion.identity.names import EMAIL, EXTERNAL, PHONE, Name, Node
 from ingestion.models import RefusedName
+
+Full = tuple[Name, int]
 
 _NOBODY = re.compile(
     r"|null|nil|none|nan|n/?a|undefined|unknown|anonymous|anon|guest|false|true|\(null\)"
@@ -109,8 +111,8 @@ def shared(pairs: Iterable[tuple[int, int]]) -> dict[Name, int]:
         return {(kind, value): people for kind, value, people in cursor.fetchall()}
 
 
-def overfull(customers: Iterable[int]) -> dict[int, tuple[Name, int]]:
-    """People with more anonymous and device ids than one person has: a name, and how many ids."""
+def overfull(customers: Iterable[int], kinds: Sequence[str], most: int) -> dict[int, Full]:
+    """People with more names of these kinds than one person has: a name, and how many they have."""
     ids = sorted(set(customers))
     if not ids:
         return {}
@@ -119,14 +121,15 @@ def overfull(customers: Iterable[int]) -> dict[int, tuple[Name, int]]:
             "SELECT customer_id, count(*) FROM ingestion_identity"
             " WHERE customer_id = ANY(%s) AND kind = ANY(%s)"
             " GROUP BY customer_id HAVING count(*) >= %s",
-            [ids, [DEVICE, ANONYMOUS], settings.IDENTITY_MAX_NAMES],
+            [ids, list(kinds), most],
         )
         counts = dict(cursor.fetchall())
         if not counts:
             return {}
         cursor.execute(
             "SELECT DISTINCT ON (customer_id) customer_id, kind, value FROM ingestion_identity"
-            " WHERE customer_id = ANY(%s) AND kind = ANY(%s) ORDER BY customer_id, id",
+            " WHERE customer_id = ANY(%s) AND kind = ANY(%s)"
+            " ORDER BY customer_id, kind <> 'external', id",
             [list(counts), [EXTERNAL, EMAIL, PHONE]],
         )
         return {key: ((kind, value), counts[key]) for key, kind, value in cursor.fetchall()}

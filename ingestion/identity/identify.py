@@ -52,11 +52,11 @@ class Person:
 
     @property
     def names(self) -> list[Name]:
-        """The person's names, strongest first."""
+        """The person's names, strongest first. A phone number without its country is none."""
         all_names = (
             (EXTERNAL, self.external_id),
             (EMAIL, self.email),
-            (PHONE, self.phone),
+            (PHONE, self.phone if self.phone[:1] == "+" else ""),
             (DEVICE, self.device_id),
             (ANONYMOUS, self.anonymous_id),
         )
@@ -141,8 +141,6 @@ class _Batch:
         self.now = now
         self.is_demo = is_demo
         self.nodes: dict[Name, Node] = {}
-        self.barred: frozenset[Name] = frozenset()
-        self.screened = False
 
     def look(self, *, alone: bool) -> None:
         """Read what is known and store what is news. `alone`: names may change hands."""
@@ -188,11 +186,9 @@ class _Batch:
         strange = Counter(
             name for _person, given in unsettled for name in given if name not in self.nodes
         )
-        if not self.screened:
-            self.barred = guard.placeholders(strange, source=self.source, now=self.now)
-            self.screened = True
+        placeholders = guard.placeholders(strange, source=self.source, now=self.now)
         refused = {name for name, node in self.nodes.items() if node.refused}
-        barred = self.barred | refused
+        barred = placeholders | refused
         for name in refused:
             del self.nodes[name]
         if not barred:

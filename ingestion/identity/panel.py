@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils.translation import gettext as _
 
 from ingestion.identity import wording
+from ingestion.identity.names import ANONYMOUS, EXTERNAL, RANK
 from ingestion.models import Customer, Identity, Merge, Twins
 
 NAMES, MERGES = 8, 5
@@ -25,14 +26,17 @@ class Panel:
 
 def of(customer: Customer) -> Panel:
     """Names, merges and suggestions of one person, in four questions."""
+    # An alias names its former id twice, as a number and as a visitor: one of them is enough.
+    numbers = Identity.objects.filter(customer=customer, kind=EXTERNAL).values("value")
+    known = Identity.objects.filter(customer=customer).exclude(kind=ANONYMOUS, value__in=numbers)
     names = list(
-        Identity.objects.filter(customer=customer)
-        .order_by("id")
+        known.annotate(rank=Case(*(When(kind=k, then=r) for k, r in RANK.items()), default=9))
+        .order_by("rank", "id")
         .values("id", "kind", "value", "source", "at", "linked_at", "parent_id")[: NAMES + 1]
     )
     total = len(names)
     if total > NAMES:
-        total = Identity.objects.filter(customer=customer).count()
+        total = known.count()
     by_id = {name["id"]: name for name in names}
     merges = (
         Merge.objects.select_related("gone")

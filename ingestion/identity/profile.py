@@ -80,7 +80,7 @@ def apply(*, changes: Sequence[Change], now: datetime) -> set[int]:
     if not by_name:
         return set()
     with transaction.atomic():
-        current = _current({change.customer_id for change in changes})
+        current = standing_for({change.customer_id for change in changes})
         by_person: dict[int, Said] = {}
         for change in changes:
             about = (
@@ -100,7 +100,7 @@ def apply(*, changes: Sequence[Change], now: datetime) -> set[int]:
     return changed
 
 
-def _current(ids: Iterable[int]) -> dict[int, int]:
+def standing_for(ids: Iterable[int]) -> dict[int, int]:
     """Whom each id stands for today: itself, or the person it was merged into."""
     with connection.cursor() as cursor:
         cursor.execute(

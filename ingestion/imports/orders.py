@@ -99,12 +99,14 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
         )
         for p in clean.people
     ]
-    ids = identify.resolve(people=people, source=source.name, now=now, is_demo=source.is_demo)
+    found = identify.locate(people=people, source=source.name, now=now, is_demo=source.is_demo)
+    ids = [one.customer_id for one in found]
     known = [(i, person) for i, person in zip(ids, people, strict=True) if i is not None]
     identify.enrich(people=known, now=now, overwrite=False)
     customer_of_order = [ids[i] if i >= 0 else None for i in clean.person_of_order.tolist()]
     products = _products(clean, now)
-    order_ids, is_new = _orders(clean, source, customer_of_order)
+    names = [found[i].identity_id if i >= 0 else None for i in clean.person_of_order.tolist()]
+    order_ids, is_new = _orders(clean, source, customer_of_order, names)
     lines = _Lines(clean, order_ids, customer_of_order, products)
     new_rows = is_new[clean.order_of]
     with connection.cursor() as cursor:
@@ -180,25 +182,27 @@ def _commonest_price(sku_of: Ints, price: Ints) -> dict[int, int]:
 
 
 def _orders(
-    clean: Clean, source: Source, customers: list[int | None]
+    clean: Clean, source: Source, customers: list[int | None], names: list[int | None]
 ) -> tuple[list[int], NDArray[np.bool_]]:
     """The id of each order of the chunk, and whether this transaction made it."""
     cents = np.zeros(len(clean.orders), np.int64)
     np.add.at(cents, clean.order_of, clean.cents)
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO ingestion_order (source_id, external_id, customer_id, placed_at, currency,"
-            " total, status, country, attributes)"
-            " SELECT %s, number, customer_id, placed_at, currency, cents / 100.0,"
+            "INSERT INTO ingestion_order (source_id, external_id, customer_id, identity_id,"
+            " placed_at, currency, total, status, country, attributes)"
+            " SELECT %s, number, customer_id, identity_id, placed_at, currency, cents / 100.0,"
             " CASE WHEN cancelled THEN 'cancelled' ELSE 'placed' END, country, '{}'"
-            " FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[], %s::text[], %s::bigint[],"
-            " %s::boolean[], %s::text[])"
-            " AS n (number, customer_id, placed_at, currency, cents, cancelled, country)"
+            " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[],"
+            " %s::bigint[], %s::boolean[], %s::text[])"
+            " AS n (number, customer_id, identity_id, placed_at, currency, cents, cancelled,"
+            " country)"
             " ON CONFLICT (source_id, external_id) DO NOTHING RETURNING external_id, id",
             [
                 source.pk,
                 clean.orders,
                 customers,
+                names,
                 clean.order_placed,
                 clean.order_currency,
                 cents.tolist(),

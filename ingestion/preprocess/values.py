@@ -4,11 +4,13 @@ These run once per distinct text of a column, so they may be careful rather than
 """
 
 import re
+import unicodedata
 import zoneinfo
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 
 import orjson
+import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 INT_MAX = 2**31 - 1
@@ -194,18 +196,32 @@ def email(text: str) -> tuple[str, str]:
     return f"{found.local_part}@{found.ascii_domain}".lower(), ""
 
 
+_EXTENSION = re.compile(r"\s*(?:;ext=|ext(?:ension)?\.?|x\.?|#)\s*\d{1,7}$", re.IGNORECASE)
+
+
 def phone(text: str) -> tuple[str, str]:
-    """A number with its + and digits only. Numbers without a country prefix keep their digits."""
-    text = text.strip().translate(str.maketrans("０１２３４５６７８９＋", "0123456789+"))
+    """A number in E.164: its + and digits. One without a country prefix keeps its digits only.
+
+    Digits of any script count, an extension is left out, letters and impossible lengths do not.
+    """
+    text = unicodedata.normalize("NFKC", text).strip()
     if not text:
         return "", ""
+    text = _EXTENSION.sub("", text)
     if not re.fullmatch(r"\+?[\d\s().\-/]{6,30}", text):
         return "", "bad_phone"
+    text = "".join(str(unicodedata.digit(sign)) if sign.isdigit() else sign for sign in text)
     digits = re.sub(r"\D", "", text)
-    if text.startswith(("+", "00")):
-        digits = digits.removeprefix("00") if not text.startswith("+") else digits
-        return (f"+{digits}", "") if 7 <= len(digits) <= 15 else ("", "bad_phone")
-    return (digits, "") if 6 <= len(digits) <= 15 else ("", "bad_phone")
+    if text.startswith("00"):
+        text, digits = f"+{text[2:]}", digits[2:]
+    if not text.startswith("+"):
+        return (digits, "") if 6 <= len(digits) <= 15 else ("", "bad_phone")
+    try:
+        found = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return "", "bad_phone"
+    known = f"+{found.country_code}{phonenumbers.national_significant_number(found)}"
+    return (known, "") if 8 <= len(known) <= 16 else ("", "bad_phone")
 
 
 _YES = {"1", "true", "yes", "y", "t", "on", "subscribed", "opted in", "active", "published", "是"}

@@ -111,6 +111,16 @@ def test_more_visitors_than_one_person_has_are_not_joined(settings) -> None:  # 
 
 
 @pytest.mark.django_db
+def test_one_number_cannot_glue_a_crowd_of_addresses(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.IDENTITY_MAX_OWNERS = 3
+    for n in range(5):
+        resolve(Person(external_id="till", email=f"p{n}@x.io"))
+    assert Customer.objects.count() == 3  # the till, and the two who came after it was full
+    listed = RefusedName.objects.get()
+    assert (listed.value, listed.reason, listed.people) == ("till", "many_names", 3)
+
+
+@pytest.mark.django_db
 def test_ten_thousand_browsers_of_one_person_are_one_person() -> None:
     visits = [
         Incoming("viewed", NOW - timedelta(hours=1), f"e{n}", anonymous_id=f"v{n}")
@@ -130,3 +140,10 @@ def test_ten_thousand_browsers_of_one_person_are_one_person() -> None:
     assert Identity.objects.count() == 10_001
     assert Event.objects.filter(customer=Customer.objects.get()).count() == 20_000
     assert not RefusedName.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_placeholder_is_counted_once_even_when_names_move_in_the_same_batch() -> None:
+    resolve(Person(email="ada@x.io"), Person(external_id="7"))
+    resolve(Person(external_id="7", email="ada@x.io"), Person(external_id="null"))
+    assert RefusedName.objects.get().times == 1
