@@ -187,7 +187,7 @@ def source_detail(request: HttpRequest, source_id: int) -> HttpResponse:
         "imports": line.source.imports.select_related("job").defer("report", "trial")[:SHOWN],
         "panels": _panels(line),
         "mentions": [],
-        "tracking_url": _address("tracking", ()) or "",
+        "tracking_url": _address("tracking", (str(source_id),)),
     }
     if line.connector is not None:
         context |= _connector_context(line.connector)

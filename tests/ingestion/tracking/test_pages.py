@@ -103,3 +103,12 @@ def test_the_page_costs_few_queries(
     events.drain()
     with django_assert_max_num_queries(14):
         client.get(reverse("ingestion:tracking", args=[shop_source.pk]))
+
+
+def test_the_page_of_the_source_leads_to_its_code(client: Client, shop_source: Source) -> None:
+    page = client.get(reverse("ingestion:source-detail", args=[shop_source.pk])).content.decode()
+    assert reverse("ingestion:tracking", args=[shop_source.pk]) in page
+    assert (
+        reverse("ingestion:tracking-new")
+        in client.get(reverse("ingestion:source-new")).content.decode()
+    )
