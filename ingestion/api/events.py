@@ -5,7 +5,6 @@ the key for seconds, reads the body once, and writes one statement. The framewor
 both to the API document, and serves people who are signed in.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -50,7 +49,7 @@ class EventList(View):
     scope_noun = "events"
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
+    def as_view(cls, **initkwargs: Any) -> Any:
         framed = super().as_view(**initkwargs)
 
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -134,8 +133,8 @@ def take(body: Any, *, now: datetime, small: bool = False) -> tuple[int, dict[st
     for index, item in enumerate(items):
         try:
             good[index] = read(item, now=now, small=small)
-        except Invalid as fault:
-            faults[index] = fault
+        except Invalid as wrong:
+            faults[index] = wrong
     rejected = [refusals.reject(items[index], fault) for index, fault in faults.items()]
     for index, fault in agreed.faults(good=good, source=batches.SOURCE, now=now).items():
         rejected.append(agreed.rejected(good.pop(index), fault))
@@ -160,7 +159,7 @@ def take(body: Any, *, now: datetime, small: bool = False) -> tuple[int, dict[st
 
 def _result(
     index: int, outcome: str | None, event: events.Incoming | None, fault: Invalid | None
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     if fault is not None:
         return {"index": index, "status": "invalid", "error": batches.error_of(fault)}
     result: dict[str, Any] = {"index": index, "status": outcome}

@@ -14,11 +14,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ingestion.api import shapes
 from ingestion.models import Event
 from marketing.core.db import copy_rows
 
@@ -47,6 +47,14 @@ def copy(request: HttpRequest) -> HttpResponse:
     return HttpResponse(b'{"received":100}', content_type="application/json")
 
 
+class EventForm(serializers.Serializer):
+    type = serializers.CharField(max_length=100)
+    at = serializers.DateTimeField()
+    message_id = serializers.CharField(max_length=100)
+    external_id = serializers.CharField(max_length=100)
+    properties = serializers.DictField()
+
+
 class Framework(APIView):
     permission_classes = ()
     authentication_classes = ()
@@ -54,7 +62,7 @@ class Framework(APIView):
 
     def post(self, request: Request) -> Response:
         now = timezone.now()
-        form = shapes.EventIn(data=request.data, many=True)
+        form = EventForm(data=request.data, many=True)
         form.is_valid(raise_exception=True)
         Event.objects.bulk_create(
             Event(

@@ -4,6 +4,7 @@ import os
 import statistics
 import threading
 import time
+from collections.abc import Iterator
 
 import orjson
 from django.db import connection
@@ -116,7 +117,7 @@ class _Lazy:
         ]
         self._port, self._secret = port, secret
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[bytes]:
         for number in range(self._count):
             body = self._bodies[number % len(self._bodies)]
             name = f"{self._mark}{number:07}".encode()

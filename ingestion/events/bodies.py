@@ -127,8 +127,8 @@ def _refuse_repeated_keys(body: bytes) -> None:
     def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            seen: set[str] = set()
-            twice = next(name for name, _v in pairs if name in seen or seen.add(name))
+            names = [name for name, _value in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
             raise Refused(
                 _("The key “%(name)s” stands twice in one object.") % {"name": twice[:60]},
                 code="duplicate_key",

@@ -99,7 +99,7 @@ def _cores(columns: dict[str, Values], texts: dict[str, Any], stamps: Any) -> li
         ",{}]",
         "",
     )
-    return joined.cast(pa.binary()).to_pylist()  # type: ignore[no-any-return]
+    return joined.cast(pa.binary()).to_pylist()
 
 
 def _array(column: Values) -> Any:

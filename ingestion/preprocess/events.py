@@ -53,7 +53,7 @@ class Values:
         """The value of each row."""
         array = np.empty(len(self.values), dtype=object)
         array[:] = self.values
-        return array[self.codes].tolist()  # type: ignore[no-any-return]
+        return array[self.codes].tolist()
 
 
 class Clean:
@@ -137,7 +137,7 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     address = column("email").spread(emails)
     refused.by_row((customer == "") & (visitor == "") & (address == ""), "no_person", "customer_id")
     kept = np.flatnonzero(~refused.bad)
-    made = {
+    made: dict[str, list[Any]] = {
         "type": types,
         "at": moments,
         "message_id": ids["message_id"],

@@ -13,7 +13,7 @@ from pathlib import Path
 from ingestion.preprocess import packing
 from ingestion.preprocess.faults import Fault, show
 
-BLOCK = 4 << 20
+BLOCK = 2 << 20
 LINE_LIMIT = 1 << 20
 GONE = b"\0\n"  # stands where a line was given up, so that no record goes on across it
 WIDE = ("utf-16", "utf-16-le", "utf-16-be")

@@ -7,6 +7,7 @@ limit holds for each process.
 
 import hashlib
 import time
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -84,7 +85,8 @@ def wait(name: str, *, limits: tuple[float, float] | None = None) -> float:
 def _limits() -> tuple[float, float]:
     """How many requests may come at once, and how many a second after that."""
     global _rate
-    text = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]["key"]
+    rest: dict[str, Any] = settings.REST_FRAMEWORK
+    text: str = rest["DEFAULT_THROTTLE_RATES"]["key"]
     if text != _rate[0]:
         number, _slash, period = text.partition("/")
         _rate = (text, float(number), float(number) / _SECONDS[period[0]])

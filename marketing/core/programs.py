@@ -3,7 +3,7 @@
 It serves the addresses to which events are sent; they are asked more often than all pages.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -22,20 +22,18 @@ class ProgramDoor(WSGIHandler):
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
-        view = convert_exception_to_response(self._get_response)
+        view = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
         secure = convert_exception_to_response(SecurityMiddleware(view))
 
         def answer(request: HttpRequest) -> HttpResponseBase:
             response = secure(request)
             if isinstance(response, HttpResponse):
                 response.headers.setdefault("Content-Length", str(len(response.content)))
-            return response
+            return response  # type: ignore[return-value]
 
         self._middleware_chain = answer
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         # What an earlier request of this thread chose for a person must not speak to a program.
         translation.activate(settings.LANGUAGE_CODE)
         return super().__call__(environ, start_response)
