@@ -51,7 +51,7 @@ class ProblemOut(serializers.Serializer[Any]):
     dimension = serializers.CharField()
     subject = serializers.CharField()
     field = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     severity = serializers.CharField()
     rows = serializers.IntegerField()
     total = serializers.IntegerField()

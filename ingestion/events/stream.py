@@ -61,7 +61,7 @@ def newest(*, wanted: Wanted, limit: int = 50) -> Found:
     """The newest events that are wanted."""
     events = Event.objects.all()
     if wanted.customer_id is not None:
-        return _of_person(wanted, limit)
+        return _of_person(wanted.customer_id, wanted, limit)
     if wanted.before is not None:
         events = events.filter(id__lt=wanted.before)
     filtered = bool(wanted.type or wanted.source)
@@ -81,8 +81,8 @@ def newest(*, wanted: Wanted, limit: int = 50) -> Found:
     return Found(rows[:limit], len(rows) > limit, filtered and len(rows) <= limit and floor > 1)
 
 
-def _of_person(wanted: Wanted, limit: int) -> Found:
-    events = Event.objects.filter(customer_id=wanted.customer_id)
+def _of_person(customer_id: int, wanted: Wanted, limit: int) -> Found:
+    events = Event.objects.filter(customer_id=customer_id)
     if wanted.type:
         events = events.filter(type=wanted.type)
     if wanted.source:
@@ -107,11 +107,11 @@ def by_message_id(*, message_id: str, sources: Iterable[str]) -> list[Event]:
     if not message_id:
         return []
     keys = [key_of(source, message_id) for source in sources]
-    moments = _moments(keys)
+    moments: list[datetime | None] = [*_moments(keys)] or [None]
     rows: list[Event] = []
     try:
         with statement_timeout(TIME_LIMIT):
-            for at in moments or [None]:
+            for at in moments:
                 low, high = _range(at)
                 near = Event.objects.filter(id__gte=low, id__lte=high, message_id=message_id)
                 rows += near.select_related("customer")[:5]

@@ -220,8 +220,19 @@ def _as_before(row: Expectation) -> Finding | None:
     problem = row.problems.filter(ended_at=None).first()
     if problem is None:
         return None
-    names = ("key", "dimension", "subject", "field", "source", "code", "severity", "rows", "total")
-    return Finding(*[getattr(problem, name) for name in names], problem.detail, row.pk)
+    return Finding(
+        problem.key,
+        problem.dimension,
+        problem.subject,
+        problem.field,
+        problem.source,
+        problem.code,
+        problem.severity,
+        problem.rows,
+        problem.total,
+        problem.detail,
+        row.pk,
+    )
 
 
 def check(*, row: Expectation, now: datetime) -> Finding | None:
@@ -386,6 +397,8 @@ def suggest() -> list[dict[str, Any]]:
     have = set(Expectation.objects.values_list("subject", "field", "kind"))
     out: list[dict[str, Any]] = []
     newest = Measure.objects.order_by("-day").values_list("day", flat=True).first()
+    if newest is None:
+        return _suggest_events(have)
     rows = Measure.objects.filter(day=newest, source="", total__gte=20).exclude(
         subject=fields.IMPORTS
     )

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ class DimensionScore:
     means: str
     score: float | None
     change: float | None
-    line: list[float] = field(default_factory=list)
+    line: list[float] = made(default_factory=list)
     problems: int = 0
 
 
@@ -121,7 +122,7 @@ class FieldRow:
     valid: float | None = None
     unique: float | None = None
     fits: float | None = None
-    line: list[float] = field(default_factory=list)
+    line: list[float] = made(default_factory=list)
     users: int = 0
 
 
@@ -196,6 +197,8 @@ class SourceRow:
 
 def source_rows(*, newest: date | None, now: datetime) -> list[SourceRow]:
     """Freshness and volume of each source, from the newest figures."""
+    if newest is None:
+        return []
     fresh: dict[tuple[str, str], Measure] = {}
     volume: dict[tuple[str, str], Measure] = {}
     for m in Measure.objects.filter(day=newest, dimension__in=[fields.FRESH, fields.VOLUME]):

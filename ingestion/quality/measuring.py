@@ -246,8 +246,8 @@ def _freshness(now: datetime) -> Iterable[Row]:
         for subject, sql in (("orders", _LAST_ORDERS), ("events", _LAST_EVENTS)):
             cursor.execute(sql)
             for source, last_at in cursor.fetchall():
-                days = [d.toordinal() for d in active.get((subject, source), [])]
-                found = statistics.rhythm(active_days=days, last_at=last_at, now=now)
+                seen = [d.toordinal() for d in active.get((subject, source), [])]
+                found = statistics.rhythm(active_days=seen, last_at=last_at, now=now)
                 hours = (now - last_at).total_seconds() / 3600
                 known = found.usual is not None and not found.ended
                 yield FRESH, subject, "", source, int(known), int(found.late), round(hours, 2)

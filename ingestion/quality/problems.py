@@ -72,7 +72,8 @@ def check(*, now: datetime) -> dict[str, int]:
         if not mine:
             return {}
         newest = Measure.objects.order_by("-day").values_list("day", flat=True).first()
-        return _update(list(Measure.objects.filter(day=newest)), now)
+        figures = [] if newest is None else list(Measure.objects.filter(day=newest))
+        return _update(figures, now)
 
 
 def _update(measures: Sequence[Measure], now: datetime) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """What used to be sent and is not any more, and days on which an event came unusually often."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
@@ -54,6 +54,6 @@ def notice(*, measures: Iterable[Measure], now: datetime) -> int:
     return len(Drift.objects.bulk_create(rows, ignore_conflicts=True))
 
 
-def _row(kind: str, type_id: int, name: str, now: datetime, detail: dict[str, object]) -> Drift:
+def _row(kind: str, type_id: int, name: str, now: datetime, detail: Mapping[str, object]) -> Drift:
     day = now.astimezone(UTC).date()
-    return Drift(at=now, kind=kind, type_id=type_id, property=name, day=day, detail=detail)
+    return Drift(at=now, kind=kind, type_id=type_id, property=name, day=day, detail=dict(detail))

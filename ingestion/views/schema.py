@@ -91,7 +91,7 @@ def _detail(request: HttpRequest, kind: EventType, refusal: Refused | None = Non
     users = [use for use in uses.all_uses() if any(s == subject for s, _f in use.places)]
     properties = listing.properties(kind=kind, plan=plan)
     words = listing.kind_words()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "property": item,
             "used": [use for use in users if (subject, item.row.name) in use.places],
