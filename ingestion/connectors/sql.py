@@ -299,11 +299,12 @@ class Database(Kind):
             found = connection.execution_options(stream_results=True, yield_per=BATCH).execute(
                 self._statement(start)
             )
-            if name and name not in found.keys():  # noqa: SIM118 - a view of names, not a dict
+            names = list(found.keys())
+            if name and name not in names:
                 raise wrong("cursor_column", _("The result has no column of this name."))
-            for part in found.mappings().partitions(BATCH):
+            for part in found.partitions(BATCH):
                 self.check()
-                rows = [dict(row) for row in part]
+                rows = [dict(zip(names, row, strict=True)) for row in part]
                 if not name:
                     yield Batch(rows, {})
                     continue
