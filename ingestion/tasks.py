@@ -11,7 +11,7 @@ from ingestion.connectors import pulling, schedule
 from ingestion.events import claims, tallies
 from ingestion.identity import history, suggestions, twins
 from ingestion.imports import archive, running, trial
-from ingestion.privacy import exports, retention, storage, sweeping
+from ingestion.privacy import confirmations, exports, retention, storage, sweeping
 from ingestion.quality import alerts, fields, problems
 from ingestion.recipes import repeating
 from ingestion.registry import discovery
@@ -36,11 +36,15 @@ def let_go(job: jobs.Running) -> dict[str, Any]:
 
 @shared_task(name="ingestion.tasks.look_after_privacy")
 def look_after_privacy(**_: Any) -> None:
-    """Note the sizes of tables, begin the night's retention, complete erasures left half done."""
+    """Note the sizes of tables, begin the night's retention, complete erasures left half done,
+    and forget links whose time ran out.
+    """
     now = timezone.now()
     storage.measure(now=now)
     retention.start_due(now=now)
     sweeping.resume(now=now)
+    confirmations.prune(now=now)
+    exports.prune(now=now)
 
 
 def sweep_erased(job: jobs.Running) -> dict[str, Any]:

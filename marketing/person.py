@@ -7,15 +7,17 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Q
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns import audience
 from campaigns.models import Message, Segment
 from campaigns.segments import membership
+from ingestion import consent
 from ingestion import queries as facts
 from ingestion.identity import panel
-from ingestion.models import Consent, Customer, Order, OrderLine, Suppression
+from ingestion.models import Consent, Customer, Order, OrderLine
 from marketing.core import wording
 from models_ml import queries as numbers
 from models_ml.queries import Person
@@ -94,7 +96,7 @@ def _picks(customer: Customer) -> list[dict[str, Any]]:
             "engine": current.engine,
             "why": pick.reason,
         }
-        for pick in serve.for_customers([customer.pk])[customer.pk][:PICKS]
+        for pick in serve.for_customers([customer.pk], current=current)[customer.pk][:PICKS]
     ]
 
 
@@ -118,14 +120,7 @@ def _chips(customer: Customer) -> list[Chip]:
         (row.channel, row.purpose): row
         for row in Consent.objects.filter(customer=customer, current=True)
     }
-    blocked = {}
-    if customer.email:
-        blocked = {
-            row.channel: row
-            for row in Suppression.objects.filter(
-                address__in=[customer.email, customer.phone or customer.email]
-            )
-        }
+    blocked = consent.suppressed({"email": customer.email or "", "sms": customer.phone})
     chips = []
     for channel, name in (("email", _("E-mail")), ("sms", _("SMS")), ("push", _("Push"))):
         answer = answers.get((channel, "marketing"))
@@ -134,9 +129,12 @@ def _chips(customer: Customer) -> list[Chip]:
                 Chip(
                     _("%(channel)s: stopped") % {"channel": name},
                     "bad",
-                    _why_stopped(blocked[channel].reason),
+                    _why_stopped(blocked[channel]),
                 )
             )
+        elif answer is not None and answer.expires_at and answer.expires_at <= timezone.now():
+            why = _("counted until %(day)s") % {"day": wording.day(answer.expires_at)}
+            chips.append(Chip(_("%(channel)s: ran out") % {"channel": name}, "warn", why))
         elif answer is not None and answer.granted:
             why = _("agreed %(day)s, %(source)s") % {
                 "day": wording.day(answer.at),
@@ -171,6 +169,7 @@ def _why_stopped(reason: str) -> str:
         "bounced": _("their mailbox sent mail back"),
         "complained": _("they called our mail spam"),
         "manual": _("stopped by hand"),
+        "erased": _("the address was erased on request"),
     }.get(reason, reason)
 
 

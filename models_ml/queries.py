@@ -118,10 +118,14 @@ def for_customer(*, customer_id: int) -> Person | None:
     """A person's numbers with labels, and why the tree says what it says; None when nothing was
     counted yet.
     """
-    traits = Traits.objects.filter(pk=customer_id).first()
+    traits = (
+        Traits.objects.filter(pk=customer_id)
+        .annotate(objects_to_profiling=consent.objects_to_profiling("pk"))
+        .first()
+    )
     if traits is None:
         return None
-    profiled = not consent.unprofiled([customer_id])
+    profiled = not traits.objects_to_profiling  # type: ignore[attr-defined]
     numbers = [
         Number(f.name, str(f.label), getattr(traits, f.name), f.unit, f.decimals, f.predicted)
         for f in TRAITS

@@ -54,14 +54,18 @@ def current_set(
 
 
 def for_customers(
-    ids: Collection[int], placement: str = PLACEMENT, engine: str | None = None
+    ids: Collection[int],
+    placement: str = PLACEMENT,
+    engine: str | None = None,
+    current: RecommendationSet | None = None,
 ) -> dict[int, list[Pick]]:
     """Everyone's picks, best first; people the set does not know get what is popular, and so does
     at once whoever said no to profiling.
 
-    Products that were taken off the shelf since the set was made are left out.
+    Products that were taken off the shelf since the set was made are left out. Whoever has read the
+    set already gives it as `current`.
     """
-    current = current_set(placement=placement, engine=engine)
+    current = current or current_set(placement=placement, engine=engine)
     if current is None:
         return {key: [] for key in ids}
     found = _read([current.pk], ids)

@@ -44,11 +44,7 @@ def person_privacy(request: HttpRequest, customer_id: int) -> HttpResponse:
             str(value) for key, value in row.proof.items() if isinstance(value, str | int) and value
         )[:160]
         row.ended = bool(row.expires_at and row.expires_at <= now)
-    stopped = {
-        channel: consent.is_suppressed(address=address, channel=channel)
-        for channel, address in (("email", customer.email), ("sms", customer.phone))
-        if address
-    }
+    stopped = consent.suppressed({"email": customer.email or "", "sms": customer.phone})
     context: dict[str, Any] = {
         "customer": customer,
         "now": now,
