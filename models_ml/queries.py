@@ -125,7 +125,7 @@ def for_customer(*, customer_id: int) -> Person | None:
     )
     if traits is None:
         return None
-    profiled = not traits.objects_to_profiling  # type: ignore[attr-defined]
+    profiled = not traits.objects_to_profiling
     numbers = [
         Number(f.name, str(f.label), getattr(traits, f.name), f.unit, f.decimals, f.predicted)
         for f in TRAITS
