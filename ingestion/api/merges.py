@@ -73,9 +73,8 @@ class CustomerMerge(View):
                 field="external_id",
             )
         kept, gone = _customer(external_id), _customer(other[:100])
-        suggestions.merge(
-            kept=kept, gone=gone, actor=request.auth or request.user, now=timezone.now()
-        )
+        actor: Any = request.auth or request.user
+        suggestions.merge(kept=kept, gone=gone, actor=actor, now=timezone.now())
         return Response(body_of(Merge.objects.latest("id")), status=201)
 
 
@@ -94,5 +93,6 @@ class MergeUndo(View):
     @extend_schema(operation_id="merges_undo", request=None, responses=MergeOut)
     def post(self, request: Request, merge_id: int) -> Response:
         """Part two merged people again, each with what is theirs."""
-        suggestions.undo(merge_id=merge_id, actor=request.auth or request.user, now=timezone.now())
+        actor: Any = request.auth or request.user
+        suggestions.undo(merge_id=merge_id, actor=actor, now=timezone.now())
         return Response(body_of(Merge.objects.get(pk=merge_id)))

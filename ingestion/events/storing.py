@@ -108,8 +108,10 @@ def people(*, batch: Sequence[Incoming], source: str, now: datetime) -> list[Fou
         )
     ]
     found = identify.locate(people=named, source=source, now=now) if named else []
+    own = {e.customer_id for e in batch if e.customer_id is not None}
+    rows = identify.rows(customer_ids=own) if own else {}
     return [
-        Found(event.customer_id, None) if place < 0 else found[place]
+        rows[event.customer_id] if event.customer_id is not None else found[place]
         for event, place in zip(batch, order, strict=True)
     ]
 

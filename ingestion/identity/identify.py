@@ -12,7 +12,7 @@ name to somebody else has the tables of names to itself.
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -112,6 +112,20 @@ def locate(
         lock_alone()
         batch.look(alone=True)
         return batch.found()
+
+
+def rows(*, customer_ids: Collection[int]) -> dict[int, Found]:
+    """Whose something is that was stored for these rows of ours directly.
+
+    What is about a merged row goes to whoever stands for it, marked so that it can come back.
+    """
+    with transaction.atomic():
+        _lock("pg_advisory_xact_lock_shared")
+        today = profile.standing_for(customer_ids)
+    return {
+        key: Found(today.get(key, key), -key if today.get(key, key) != key else None)
+        for key in customer_ids
+    }
 
 
 def lock_alone() -> None:

@@ -1,5 +1,6 @@
 """What a person's own page says of their names and merges."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ def of(customer: Customer) -> Panel:
     total = len(names)
     if total > NAMES:
         total = known.count()
-    by_id = {name["id"]: name for name in names}
+    by_id: dict[int, Mapping[str, Any]] = {name["id"]: name for name in names}
     merges = (
         Merge.objects.select_related("gone")
         .filter(Q(kept=customer) | Q(kept__merged_into=customer), undone_at=None)
@@ -62,7 +63,7 @@ def of(customer: Customer) -> Panel:
     )
 
 
-def _told(name: dict[str, Any], by_id: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _told(name: Mapping[str, Any], by_id: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     above = by_id.get(name["parent_id"])
     source = name["source"] or _("a source")
     why = _("first named by %(source)s") % {"source": source}

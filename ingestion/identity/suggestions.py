@@ -101,7 +101,8 @@ def merge_certain(*, job: jobs.Running, now: datetime) -> dict[str, Any]:
     """Merge every pair that is certain, one transaction each; older rows stay."""
     total = waiting().filter(score__gte=CERTAIN).count()
     job.step(1, _("Merging"), total=total, unit="pairs")
-    done, actor = 0, User.objects.filter(pk=job.created_by_id).first()
+    asked = job.created_by_id
+    done, actor = 0, User.objects.filter(pk=asked).first() if asked is not None else None
     while (pair := waiting().filter(score__gte=CERTAIN).first()) is not None:
         job.check()
         kept, gone = preferred(pair.left_id, pair.right_id)

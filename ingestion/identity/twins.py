@@ -110,7 +110,7 @@ def rows_of(ids: set[int]) -> dict[int, Row]:
             " last_name, country, attributes::text FROM ingestion_customer WHERE id = ANY(%s)",
             [sorted(ids)],
         )
-        return {pk: Row(pk, *texts, orjson.loads(more)) for pk, *texts, more in cursor.fetchall()}
+        return {row[0]: Row._make([*row[:-1], orjson.loads(row[-1])]) for row in cursor.fetchall()}
 
 
 def shared_names(ids: set[int]) -> dict[tuple[int, int], list[tuple[str, str]]]:

@@ -274,3 +274,15 @@ def test_the_proof_of_a_no_names_where_it_came_from() -> None:
         two.pk,
         "sign-up form",
     )
+
+
+def test_what_is_stored_for_a_merged_row_goes_to_whoever_stands_for_it_and_back() -> None:
+    one, two = factories.customer(), factories.customer()
+    merging.merge(kept=one.pk, gone=two.pk, actor=None, now=NOW)
+    opened = Incoming("mail_opened", NOW, "late", customer_id=two.pk)
+    events.record(batch=[opened], source="mail", now=NOW)
+    assert Event.objects.get().customer_id == one.pk
+    consent.revoke(customer_ids=[two.pk], source="unsubscribe link", now=LATER)
+    assert not consent.may_mail(one.pk)
+    merging.undo(merge_id=Merge.objects.get().pk, actor=None, now=LATER)
+    assert Event.objects.get().customer_id == two.pk
