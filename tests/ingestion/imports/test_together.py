@@ -17,7 +17,7 @@ HEAD = b"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Customer
 def rows(numbers: range) -> bytes:
     return HEAD + b"".join(
         b"%d,SKU%d,THING,%d,2011-03-05 10:00,2.50,%d,UK\n"
-        % (n // 4, n * 7 % 60, n % 4 + 1, n // 4 % 30)
+        % (n // 4, n * 7 % 60, n % 4 + 1, n // 4 % 30 + 1)
         for n in numbers
     )
 
