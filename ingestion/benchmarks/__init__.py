@@ -2,6 +2,7 @@
 
     files      import.orders, import.events: files by their whole path against bare COPY
     doors      api.batch, api.single: requests over HTTP against a view that does almost nothing
+    judging    events.judge: the plan and the list of properties against reading the events
     streaming  ingest.sustained: minutes of events, stored, deduplicated and identified
     serving    the web server and the worker that these need, as processes of their own
     sending    a client that costs little, with bodies made beforehand

@@ -28,7 +28,7 @@ def event(number: int, name: str, now: datetime) -> Line:
         "type": ("view", "cart", "search")[number % 3],
         "at": (now - timedelta(seconds=number % 600)).isoformat(),
         "message_id": name,
-        "external_id": str(number % PEOPLE),
+        "external_id": str(1 + number % PEOPLE),
         "properties": {"sku": f"{20_000 + number % 4_000}", "page": "/p/teapot", "price": 12.5},
     }
 

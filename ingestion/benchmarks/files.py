@@ -163,5 +163,5 @@ def _write_events(path: Path, count: int) -> None:
             properties = json.dumps({"sku": str(chance.randrange(4000)), "price": 12.5})
             quoted = properties.replace('"', '""')
             file.write(
-                f'view,{at:%Y-%m-%dT%H:%M:%SZ},m{number},{chance.randrange(20_000)},"{quoted}"\n'
+                f'view,{at:%Y-%m-%dT%H:%M:%SZ},m{number},{1 + chance.randrange(20_000)},"{quoted}"\n'
             )

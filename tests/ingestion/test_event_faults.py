@@ -84,7 +84,7 @@ class Clients:
                     {
                         "type": "view",
                         "message_id": f"m{number * BATCH + n}",
-                        "external_id": str((number * BATCH + n) % PEOPLE),
+                        "external_id": str(1 + (number * BATCH + n) % PEOPLE),
                         "properties": {"page": n},
                     }
                     for n in range(BATCH)
