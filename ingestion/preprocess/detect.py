@@ -182,19 +182,22 @@ def _split_header(rows: list[list[str]], header_row: bool) -> tuple[list[str], l
     return [f"Column {i}" for i in range(1, len(rows[0]) + 1)], rows
 
 
-def _objects(lines: list[str]) -> tuple[list[str], list[list[str]]] | None:
-    """Columns and rows of JSON Lines; None when the first line is no object."""
+def _objects(lines: list[str]) -> tuple[list[str], list[list[str]], list[str]] | None:
+    """Columns, rows and their lines of JSON Lines; None when the first line is no object."""
     values_: list[dict[str, object]] = []
+    shown: list[str] = []
     for line in lines:
         if not line.strip():
             continue
         try:
             values_.append(jsonlines.parse(line.encode()))
+            shown.append(line.strip()[:500])
         except (jsonlines.Broken, UnicodeEncodeError):
             if not values_:
                 return None
     header = jsonlines.names(values_)
-    return header, [[jsonlines.pick(v, name) for name in header] for v in values_[: ROWS + 1]]
+    rows = [[jsonlines.pick(v, name) for name in header] for v in values_[: ROWS + 1]]
+    return header, rows, shown[: ROWS + 1]
 
 
 def _text(
@@ -213,14 +216,15 @@ def _text(
         sample.pop()
     start = text.lstrip()[:2_000]
     if start.startswith("{") and (objects := _objects(sample)):
-        header, rows = objects
+        header, rows, lines = objects
         problems = _problems(header, rows, False, False)
         table = _table("jsonl", header, rows, problems)
-        return replace(table, encoding=found, encoding_sure=sure, lines=_shown(sample))
+        return replace(table, encoding=found, encoding_sure=sure, lines=lines)
     if re.match(r"\[\s*\{", start):
         raise Unreadable("json_array")
     delimiter = delimiter or _delimiter(sample)
-    rows = _rows(sample, delimiter)
+    found_rows = _records(sample, delimiter)
+    rows = [row for _, row in found_rows]
     if not rows:
         raise Unreadable("empty_file")
     header_row = _looks_like_header(rows) if has_header is None else has_header
@@ -234,12 +238,8 @@ def _text(
         header,
         body,
         _problems(header, body, header_row, cut_off),
-        lines=_shown(sample[1:] if header_row else sample),
+        lines=[line for line, _ in found_rows[1 if header_row else 0 :]],
     )
-
-
-def _shown(lines: list[str]) -> list[str]:
-    return [line.rstrip("\r\n")[:500] for line in lines[:ROWS]]
 
 
 def _refuse_binary(head: bytes, encoding: str) -> None:
@@ -342,10 +342,14 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 
 def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
-    """Up to ROWS + 1 records, lenient: a broken quote spoils one line only."""
-    rows: list[list[str]] = []
+    return [row for _, row in _records(lines, delimiter)]
+
+
+def _records(lines: Sequence[str], delimiter: str) -> list[tuple[str, list[str]]]:
+    """Up to ROWS + 1 records with their text, lenient: a broken quote spoils one line only."""
+    found: list[tuple[str, list[str]]] = []
     index = 0
-    while index < len(lines) and len(rows) <= ROWS:
+    while index < len(lines) and len(found) <= ROWS:
         take = 1
         if lines[index].count('"') % 2:
             ahead = lines[index + 1 : index + 20]
@@ -356,9 +360,10 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
         record = "".join(lines[index : index + take])
         if record.strip("\r\n"):
             row = _strict(record, delimiter)
-            rows.append([cell[:500] for cell in row or record.rstrip("\r\n").split(delimiter)])
+            text = record.rstrip("\r\n")
+            found.append((text[:500], [cell[:500] for cell in row or text.split(delimiter)]))
         index += take
-    return rows
+    return found
 
 
 def _strict(record: str, delimiter: str) -> list[str] | None:

@@ -87,6 +87,18 @@ def test_compressed_files_are_known_by_their_content(inspect, pack) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b'a,b\n\n1,"x\ny"\n2,z\n', ['1,"x\ny"', "2,z"]),
+        (b'{"a":1}\n\nbroken\n{"a":2}\n', ['{"a":1}', '{"a":2}']),
+    ],
+)
+def test_each_first_row_stands_beside_the_text_it_came_from(inspect, content, lines) -> None:
+    found = inspect(content)
+    assert (found.lines, len(found.rows)) == (lines, 2)
+
+
 def test_headers_that_would_be_mixed_up_are_told(inspect) -> None:
     assert inspect(b"id,Name,name\n1,2,3\n").problems == [("duplicate_header", "Name")]
     assert inspect(b"id,,name\n1,2,3\n").problems == [("empty_header", "2")]
