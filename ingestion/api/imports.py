@@ -45,6 +45,7 @@ def body_of(row: ImportJob) -> dict[str, Any]:
         "stored": row.stored,
         "duplicate": row.duplicate,
         "quarantined": row.quarantined,
+        "left_out": row.left_out,
         "mapping": {
             name: header[index] for name, index in row.mapping.items() if index < len(header)
         },

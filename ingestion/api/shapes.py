@@ -223,6 +223,7 @@ class ImportOut(serializers.Serializer):
     stored = serializers.IntegerField()
     duplicate = serializers.IntegerField()
     quarantined = serializers.IntegerField()
+    left_out = serializers.IntegerField()
     mapping = serializers.DictField(child=serializers.CharField())
     options = serializers.DictField()
     rules = serializers.DictField(child=serializers.IntegerField())
