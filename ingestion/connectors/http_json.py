@@ -134,6 +134,11 @@ class HttpApi(Kind):
             raise wrong("header", _("This is not the name of a header."))
         if given.get("paging") in ("page", "offset", "cursor") and not given.get("page_param"):
             raise wrong("page_param", _("This may not be empty."))
+        start = dict(parse_qsl(urlsplit(str(given.get("url"))).query)).get(
+            str(given.get("page_param")), "0"
+        )
+        if given.get("paging") in _PAGED and not re.fullmatch(r"[0-9]{1,12}", start):
+            raise wrong("url", _("The first page in the address must be a number."))
         if given.get("paging") == "cursor" and not given.get("next_path"):
             raise wrong("next_path", _("This may not be empty."))
         if bool(given.get("since_param")) != bool(given.get("since_field")):
@@ -222,7 +227,7 @@ class HttpApi(Kind):
         if paging == "none":
             return ""
         if paging in _PAGED:
-            here = int(dict(parse_qsl(urlsplit(url).query)).get(param, "0") or 0)
+            here = int(dict(parse_qsl(urlsplit(url).query))[param])
             return (
                 with_param(url, param, str(here + (1 if paging == "page" else rows)))
                 if rows

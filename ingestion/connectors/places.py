@@ -295,7 +295,8 @@ class _Web:
 
 
 def _web_info(answer: outbound.Answer) -> dict[str, Any]:
-    info: dict[str, Any] = {"size": int(answer.headers.get("content-length", "0") or 0)}
+    length = answer.headers.get("content-length", "")
+    info: dict[str, Any] = {"size": int(length) if length.isascii() and length.isdigit() else 0}
     if etag := answer.headers.get("etag"):
         info["ETag"] = etag
     if moment := answer.headers.get("last-modified"):
@@ -320,7 +321,7 @@ def opened(variant: str, given: Mapping[str, Any]) -> Iterator[Any]:
     try:
         place = PLACES[variant](given)
         yield place
-    except (OSError, paramiko.SSHException) as error:
+    except (OSError, EOFError, paramiko.SSHException) as error:
         raise Unavailable(
             _("The files could not be listed or read (%(why)s).") % {"why": _why(error)},
             code="unreadable",

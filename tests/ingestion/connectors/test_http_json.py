@@ -203,6 +203,7 @@ def test_the_next_page_at_another_place_is_not_called_and_gets_no_token(
         {"url": "https://example.com/", "auth": "header", "header": "A: b", "secret": "x"},
         {"url": "https://example.com/", "auth": "bearer", "secret": "a\r\nX-Evil: 1"},
         {"url": "https://example.com/", "paging": "page"},
+        {"url": "https://example.com/?p=abc", "paging": "page", "page_param": "p"},
         {"url": "https://example.com/", "since_param": "since"},
     ],
 )
