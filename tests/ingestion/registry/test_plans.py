@@ -166,3 +166,23 @@ def test_broken_rules_are_counted_by_event_property_and_day() -> None:
         ("total", "plan_type", "warn", 1),
     ]
     assert (EventType.objects.get().count, EventType.objects.get().broken) == (3, 4)
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    agree(properties={"count": {"type": "integer"}})
+    batch = [event(count=value) for value in (2.0, 2.5, "2", 3, True)]
+    assert list(judge(*batch)) == [1, 2, 4]
+
+
+def test_a_long_plan_judges_as_a_short_one_does() -> None:
+    many = {f"p{i}": {"type": "number"} for i in range(plans.SHORT)}
+    agree(properties=ORDER | many)
+    batch = [
+        event(total=1),
+        event(),
+        event(total="x"),
+        event(total=1, p3="x"),
+        event(total=1, p3=2),
+    ]
+    found = judge(*batch)
+    assert {i: found[i][2] for i in found} == {1: "total", 2: "total", 3: "p3"}
