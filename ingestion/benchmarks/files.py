@@ -162,6 +162,5 @@ def _write_events(path: Path, count: int) -> None:
             at = start + timedelta(seconds=number * 5)
             properties = json.dumps({"sku": str(chance.randrange(4000)), "price": 12.5})
             quoted = properties.replace('"', '""')
-            file.write(
-                f'view,{at:%Y-%m-%dT%H:%M:%SZ},m{number},{1 + chance.randrange(20_000)},"{quoted}"\n'
-            )
+            person = 1 + chance.randrange(20_000)
+            file.write(f'view,{at:%Y-%m-%dT%H:%M:%SZ},m{number},{person},"{quoted}"\n')
