@@ -4,6 +4,7 @@ from django.urls import reverse
 
 from campaigns.models import Campaign, Message, Segment, Template
 from ingestion import events
+from ingestion.imports import uploads
 from ingestion.models import (
     EventType,
     ImportJob,
@@ -49,6 +50,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "imports": reverse("ingestion:import-list"),
         "new import": reverse("ingestion:import-new"),
         "import": reverse("ingestion:import-detail", args=[imported.public_id]),
+        "columns of an import": reverse("ingestion:import-map", args=[_upload().public_id]),
         "recipe": _recipe_page(imported),
         "recipe of nothing": reverse("ingestion:recipe-edit", args=[imported.source_id, "events"]),
         "new webhook": reverse("ingestion:webhook-new", args=["standard"]),
@@ -105,6 +107,12 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "password": reverse("password_change"),
         "lost": "/nowhere/",
     }
+
+
+def _upload() -> ImportJob:
+    """An upload whose columns are not chosen yet, with a row that will be set aside."""
+    content = b"Nr;SKU;Menge;Datum;Preis\n1;A;2;03.04.2026;3,50\n2;A;x;03.04.2026;3,50\n"
+    return uploads.receive(chunks=[content], name="Mai.csv", user=None, now=factories.now())
 
 
 def _web_source() -> Source:
