@@ -22,8 +22,8 @@ from ingestion.api.quality import EventTypeDetail, EventTypeList, QualityNow
 from ingestion.api.sources import PullList, SourceDetail, SourceList
 from ingestion.tracking import door, serving
 from ingestion.tracking import pages as tracking
-from ingestion.views import events as stream
 from ingestion.views import (
+    connectors,
     hooks,
     identity,
     imports,
@@ -37,6 +37,7 @@ from ingestion.views import (
     sources,
     webhooks,
 )
+from ingestion.views import events as stream
 from ingestion.views import person_privacy as own
 from ingestion.views import privacy_rules as rules
 
@@ -84,12 +85,16 @@ pages: list = [
     path("data/tracking/<int:source_id>/orders/", tracking.orders, name="tracking-orders"),
     path("data/sources/", sources.source_list, name="source-list"),
     path("data/sources/new/", sources.source_new, name="source-new"),
-    path("data/sources/new/<slug:kind>/", sources.connector_new, name="connector-new"),
+    path("data/sources/new/<slug:kind>/", connectors.connector_new, name="connector-new"),
     path("data/sources/<int:source_id>/", sources.source_detail, name="source-detail"),
-    path("data/sources/<int:source_id>/edit/", sources.connector_edit, name="connector-edit"),
-    path("data/sources/<int:source_id>/test/", sources.connector_test, name="connector-test"),
-    path("data/sources/<int:source_id>/run/", sources.connector_run, name="connector-run"),
-    path("data/sources/<int:source_id>/switch/", sources.connector_switch, name="connector-switch"),
+    path("data/sources/<int:source_id>/edit/", connectors.connector_edit, name="connector-edit"),
+    path("data/sources/<int:source_id>/test/", connectors.connector_test, name="connector-test"),
+    path("data/sources/<int:source_id>/run/", connectors.connector_run, name="connector-run"),
+    path(
+        "data/sources/<int:source_id>/switch/",
+        connectors.connector_switch,
+        name="connector-switch",
+    ),
     path("data/sources/<int:source_id>/remove/", sources.source_remove, name="source-remove"),
     path(
         "data/sources/<int:source_id>/recipe/<slug:kind>/",
