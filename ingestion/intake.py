@@ -402,7 +402,8 @@ def event(body: Any, *, now: datetime, small: bool = False) -> events.Incoming:
         phone=phone,
         device_id=device,
         context=_inner(body, "context", small) if "context" in body else events.NOTHING,
-        stamp=stamp,
+        # Without a name and a time two equal calls are two deeds: each is told by when it came.
+        stamp=stamp if stamp or body.get("message_id") else None,
         flags=flags,
     )
     if not small and len(orjson.dumps(body)) > events.EVENT_LIMIT:

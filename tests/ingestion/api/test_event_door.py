@@ -105,6 +105,12 @@ def test_an_event_sent_again_later_is_a_duplicate_though_it_named_no_time(api) -
     assert send(api, {**event, "properties": {"b": 2, "a": 1}}).status_code == 200
 
 
+def test_equal_events_without_a_name_and_a_time_are_two_deeds(api) -> None:
+    assert [send(api, VIEW).json()["status"] for _ in range(2)] == ["stored", "stored"]
+    events.drain()
+    assert Event.objects.count() == 2
+
+
 def test_a_key_without_the_right_and_no_key_at_all_are_refused(api) -> None:
     _key, secret = auth.create_key(name="reader", scopes=["events:read"], user=None)
     reader = APIClient()
@@ -141,7 +147,7 @@ def test_one_key_far_over_its_limit_is_told_when_to_come_back_and_others_go_on(
     _key, secret = auth.create_key(name="other", scopes=["events:write"], user=None)
     other = APIClient()
     other.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
-    assert [send(other, VIEW).status_code for _ in range(5)] == [200] * 5  # the same event
+    assert [send(other, VIEW).status_code for _ in range(5)] == [201] * 5
 
 
 def test_a_database_that_is_away_is_answered_with_503(api, monkeypatch) -> None:
