@@ -25,7 +25,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         tracking.left(token=token, now=timezone.now())
     message = tracking.leaving(token=token)
-    context = {"known": message is not None, "done": False}
+    context: dict[str, object] = {"known": message is not None, "done": False}
     if message is not None:
         own = preferences.token_of(customer_id=message.customer_id)
         context |= {"done": request.method == "POST", "own": own}

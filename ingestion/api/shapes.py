@@ -128,7 +128,7 @@ class EventIn(serializers.Serializer):
     anonymous_id = serializers.CharField(max_length=100, required=False)
     device_id = serializers.CharField(max_length=100, required=False)
     properties = serializers.DictField(required=False)
-    context = serializers.DictField(required=False)
+    context = serializers.DictField(required=False)  # type: ignore[assignment]
 
 
 class EventOut(serializers.Serializer):

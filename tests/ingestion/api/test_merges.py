@@ -10,9 +10,7 @@ pytestmark = pytest.mark.django_db
 
 def test_a_merge_is_made_listed_and_undone(api) -> None:
     one, two = (factories.customer(consent=None) for _ in range(2))
-    made = api.post(
-        f"/api/v1/customers/{one.external_id}/merge/", {"external_id": two.external_id}
-    )
+    made = api.post(f"/api/v1/customers/{one.external_id}/merge/", {"external_id": two.external_id})
     assert made.status_code == 201
     assert (made.json()["kept"], made.json()["gone"]) == (one.pk, two.pk)
     assert list(Customer.objects.all()) == [one]
@@ -20,9 +18,7 @@ def test_a_merge_is_made_listed_and_undone(api) -> None:
     assert (listed["kind"], listed["undone_at"]) == ("person", None)
     again = api.post(f"/api/v1/customers/{two.external_id}/merge/", {"external_id": "c-none"})
     assert (again.status_code, again.json()["error"]["code"]) == (404, "customer_unknown")
-    same = api.post(
-        f"/api/v1/customers/{one.external_id}/merge/", {"external_id": two.external_id}
-    )
+    same = api.post(f"/api/v1/customers/{one.external_id}/merge/", {"external_id": two.external_id})
     assert (same.status_code, same.json()["error"]["code"]) == (409, "same_person")
     undone = api.post(f"/api/v1/merges/{listed['id']}/undo/")
     assert undone.json()["undone_at"] is not None
