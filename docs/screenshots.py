@@ -28,6 +28,8 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
     "recommendations": ("/recommendations/", "", [("desk", "light")]),
     "campaign": ("/campaigns/", ".table .who, .table td a", [("desk", "light")]),
     "import": ("/data/", ".table .who, .table td a", [("desk", "light")]),
+    "sources": ("/data/sources/", "", [("desk", "light"), ("phone", "dark")]),
+    "quality": ("/data/quality/", "", [("desk", "light"), ("desk", "dark")]),
     "models": ("/models/", "", [("desk", "dark")]),
     "jobs": ("/jobs/", "", [("desk", "light")]),
 }
