@@ -69,8 +69,8 @@ DATA_TABS = (
     Link(_("Schema"), "list-details", "ingestion:schema-list", "schema"),
     Link(_("Quality"), "heartbeat", "ingestion:quality-home", "quality"),
     Link(_("Duplicates"), "users", "ingestion:duplicate-list", "duplicates"),
-    Link(_("Products"), "package", "ingestion:product-list", "products"),
-    Link(_("Privacy"), "shield", "ingestion:privacy-home", "privacy"),
+    Link(_("Products"), "tag", "ingestion:product-list", "products"),
+    Link(_("Privacy"), "shield-check", "ingestion:privacy-home", "privacy"),
 )
 CREATIONS = (
     Link(_("New campaign"), "send", "campaigns:campaign-new", "c", right="edit"),

@@ -42,7 +42,7 @@ def test_a_body_that_is_not_json_is_refused(client: APIClient, body: bytes) -> N
 
 @override_settings(API_BODY_LIMIT_BYTES=100)
 def test_a_body_that_is_too_large_is_refused_before_it_is_parsed(client: APIClient) -> None:
-    answer = post(client, "/api/v1/events/", b"[" + b"1," * 100 + b"1]")
+    answer = post(client, "/api/v1/customers/", b"[" + b"1," * 100 + b"1]")
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "body_too_large"
 

@@ -32,7 +32,7 @@ SHOWS_A_NAME = (
     "jobs",
     "running job",
 )
-NEEDS_RIGHTS = re.compile(r"^(new |draft's message|template$)")
+NEEDS_RIGHTS = re.compile(r"^(new |columns of|draft's message|template$)")
 
 
 def signed_in(role: str) -> Client:
