@@ -6,7 +6,6 @@ from celery import shared_task
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from ingestion import events
 from ingestion.connectors import pulling, schedule
 from ingestion.events import claims, tallies
 from ingestion.identity import history, suggestions, twins
@@ -79,12 +78,6 @@ def keep_files(**_: Any) -> None:
     now = timezone.now()
     archive.pack_due(now=now)
     archive.prune(now=now)
-
-
-@shared_task(name="ingestion.tasks.drain_inbox")
-def drain_inbox(**_: Any) -> None:
-    """Store the events that wait in the inbox."""
-    events.drain(seconds=30.0, linger=0.3)
 
 
 @shared_task(name="ingestion.tasks.tidy_events")

@@ -3,9 +3,21 @@
 import os
 
 from celery import Celery
+from django.apps import apps
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
 
+
+def _packages() -> list[str]:
+    """Where tasks are: everywhere, unless this is a worker of one queue that needs few of them."""
+    light: dict[str, tuple[str, ...]] = settings.PIPELINE.LIGHT
+    if few := light.get(os.environ.get("WORKER_QUEUE", "")):
+        return list(few)
+    installed = [config.name for config in apps.get_app_configs()]
+    return installed + [name for names in light.values() for name in names]
+
+
 app = Celery("perennial")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+app.autodiscover_tasks(_packages)

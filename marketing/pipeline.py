@@ -7,7 +7,10 @@ Names are dotted paths so that the web process imports none of the heavy modules
 
 from typing import NamedTuple
 
-QUEUES = ("fast", "bulk", "train")
+QUEUES = ("events", "fast", "bulk", "train")
+
+# queue -> packages whose tasks its worker loads, started with WORKER_QUEUE; others load all
+LIGHT: dict[str, tuple[str, ...]] = {"events": ("marketing.core", "ingestion.events")}
 
 
 class JobKind(NamedTuple):
@@ -69,7 +72,7 @@ PERSONAL: tuple[str, ...] = (
 # dotted Celery task -> (seconds, queue)
 EVERY: dict[str, tuple[float, str]] = {
     "ingestion.tasks.sweep_webhooks": (15.0, "fast"),
-    "ingestion.tasks.drain_inbox": (2.0, "fast"),
+    "ingestion.events.tasks.drain_inbox": (2.0, "events"),
     "ingestion.tasks.tidy_events": (600.0, "fast"),
     "ingestion.tasks.keep_files": (600.0, "bulk"),
     "ingestion.tasks.fold_observations": (5.0, "fast"),

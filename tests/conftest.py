@@ -151,7 +151,10 @@ def start_worker(
     """Start a Celery worker on the named queues; `app` is the module with the Celery app."""
 
     def start(
-        queues: str = "fast,bulk,train", app: str = "marketing", processes: int = 1, **extra: str
+        queues: str = "events,fast,bulk,train",
+        app: str = "marketing",
+        processes: int = 1,
+        **extra: str,
     ) -> "subprocess.Popen[bytes]":
         return start_process(
             *("-m", "celery", "-A", app, "worker", "-Q", queues, "-c", str(processes)),

@@ -8,6 +8,7 @@
     writing      requests that arrive together share a statement and a flush of the disk
     nudging      tell a worker that the inbox holds something
     draining     drain: from the inbox to the event table, exactly once
+    tasks        the drain as a task, on a queue of its own
     storing      claimed events → people → COPY into the months
     recording    record: the synchronous path of our own callers and of files
     refusals     what could not be stored, kept with a reason and a remedy

@@ -10,8 +10,8 @@ import time
 
 from marketing.core import bus
 
-TASK = "ingestion.tasks.drain_inbox"
-QUEUE = "fast"
+TASK = "ingestion.events.tasks.drain_inbox"
+QUEUE = "events"
 PAUSE = 0.1  # seconds between two nudges of one process
 EXPIRES = 5.0
 _wanted = threading.Event()

@@ -19,7 +19,7 @@ def nothing_remembered(monkeypatch):
 
 
 def everybody_alive() -> None:
-    for queue in ("fast", "bulk", "train"):
+    for queue in ("events", "fast", "bulk", "train"):
         beats.record(queue=queue, now=timezone.now())
 
 
@@ -50,7 +50,7 @@ def test_a_silent_worker_delays_work_but_pages_are_still_answered(client):
     body = client.get("/readyz").json()
 
     assert body["status"] == "delayed"
-    assert body["checks"]["workers"]["why"] == "no sign of life from: bulk, train"
+    assert body["checks"]["workers"]["why"] == "no sign of life from: events, bulk, train"
     assert client.get("/readyz?strict").status_code == 503
 
 

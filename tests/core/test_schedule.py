@@ -116,7 +116,7 @@ class TestSignsOfLife:
         beats.record(queue="fast", now=NOON)
         beats.record(queue="bulk", now=NOON - timedelta(seconds=91))
 
-        assert beats.silent(now=NOON) == ["bulk", "train"]
+        assert beats.silent(now=NOON) == ["events", "bulk", "train"]
 
     def test_nobody_is_called_silent_in_the_first_ninety_seconds(self):
         assert beats.silent(now=NOON, since=NOON - timedelta(seconds=89)) == []

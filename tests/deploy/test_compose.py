@@ -39,6 +39,7 @@ def test_every_role_has_a_service():
     assert set(SERVICES) == {
         "prepare",
         "web",
+        "worker-events",
         "worker-fast",
         "worker-bulk",
         "worker-train",

@@ -27,7 +27,7 @@ def test_orders_become_a_mail_with_recommendations(start_worker, start_process, 
     port = startup.free_port(0)
     start_process("manage.py", "mailcatcher", "--port", str(port))
     environment = {"EMAIL_PORT": str(port), "STATEMENT_TIMEOUT_MS": "300000"}
-    start_worker("fast", processes=2, **environment)
+    start_worker("events,fast", processes=2, **environment)
     start_worker("bulk,train", processes=2, **environment)
     start_process("manage.py", "beat", **environment)
     User.objects.create_superuser("demo")

@@ -73,7 +73,7 @@ def test_the_platform_runs_on_servers_of_ones_own_and_starts_none(
     connection = psycopg2.connect(database_url)
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM core_workerbeat")
-        assert cursor.fetchone() == (3,)
+        assert cursor.fetchone() == (4,)
     connection.close()
 
     platform.stop()

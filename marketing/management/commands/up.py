@@ -214,6 +214,7 @@ def _background() -> list[Program]:
     programs = [
         _worker("bulk", 1),
         _worker("fast", 2),
+        _worker("events", 1, WORKER_QUEUE="events"),
         Program("beat", [*manage, "beat"]),
         _worker("train", 1, OPENBLAS_NUM_THREADS="1"),
     ]
