@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -97,7 +98,7 @@ def receive(request: HttpRequest) -> HttpResponse:
     try:
         passing.admit(request.META["HTTP_AUTHORIZATION"], scope="events:write")
         bodies.require_json(request)
-        body = bodies.read(request)
+        body = bodies.read(request, limit=min(bodies.BODY_LIMIT, settings.API_BODY_LIMIT_BYTES))
         status, answer = take(
             bodies.parse(body),
             now=timezone.now(),
