@@ -14,8 +14,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from campaigns.models import Segment
+from campaigns.segments import bench_events, membership
 from campaigns.segments import compile as compiler
-from campaigns.segments import membership
 from ingestion.models import Customer
 from models_ml import bench_features
 
@@ -123,7 +123,8 @@ def segment_person(size: str = "small") -> dict[str, Any]:
     }
 
 
-WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {
+WORKLOADS: dict[str, Callable[..., dict[str, Any]]] = {
     "segment.count": segment_count,
     "segment.person": segment_person,
+    "event.visible": bench_events.event_visible,
 }

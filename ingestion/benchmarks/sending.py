@@ -5,6 +5,8 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
 
 HOST = "127.0.0.1"
 
@@ -95,6 +97,13 @@ def send(
         one.socket.close()
     waiting.close()
     return result
+
+
+def pour(data: bytes, port: int, rate: int, seconds: int, ready: Any, told: Any) -> None:
+    """Send one request over and over, as the body of a process of its own; tell the statuses."""
+    ready.set()
+    sent = send(repeat(data, rate * seconds), port=port, connections=16, per_second=rate)
+    told.put(sent.statuses)
 
 
 def _due(

@@ -16,7 +16,7 @@ from ingestion.benchmarks.measuring import Line
 from ingestion.models import Event
 from marketing.core.errors import Refused
 
-RATE = int(os.environ.get("BENCH_EVENTS_PER_SECOND", "20000"))
+RATE = int(os.environ.get("BENCH_EVENTS_PER_SECOND", "22000"))
 SECONDS = {"small": 30, "full": 300}
 QUIET_SECONDS = {"small": 10, "full": 60}
 GOAL = 20_000
@@ -28,6 +28,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.lags: list[float] = []
+        self.megabytes = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -47,6 +48,7 @@ class _Watch:
                     " FROM ingestion_inbox"
                 )
                 self.lags.append(float(cursor.fetchone()[0]))
+            self.megabytes = max(self.megabytes, serving.megabytes("worker"))
         connection.close()
 
 
@@ -60,9 +62,11 @@ def ingest_sustained(*, size: str = "small") -> Line:
         serving.worker(),
     ):
         warm = _send(port, secret, "w", 3, RATE // 4)
+        before = serving.processor_seconds()
         with _Watch() as watch:
             full = _send(port, secret, "f", seconds, RATE)
             took = full.seconds + _settle()
+        after = serving.processor_seconds()
         with _Watch() as calm:
             half = _send(port, secret, "h", quiet, RATE // 2)
             _settle()
@@ -89,6 +93,11 @@ def ingest_sustained(*, size: str = "small") -> Line:
         "p99_ms_full": round(1000 * _at(full.latencies, 99), 1),
         "p99_ms_half": round(1000 * _at(half.latencies, 99), 1),
         "lag_max_half": round(max(calm.lags), 2),
+        "microseconds_an_event": {
+            name: round(1e4 * (after[name] - before[name]) / len(full.latencies), 1)
+            for name in after
+        },
+        "memory_mb": round(watch.megabytes),
     }
 
 
