@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+
+from ingestion.events import nudging
+from marketing import pipeline
+from marketing.management.commands import up
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("ingestion", "models_ml", "recommendations", "campaigns")
@@ -95,6 +100,42 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+@pytest.mark.parametrize("queue", pipeline.LIGHT)
+def test_the_worker_of_a_light_queue_loads_its_tasks_and_no_more(queue: str) -> None:
+    script = f"""
+import json, sys
+from marketing.celery import app
+app.loader.import_default_modules()
+heavy = [name for name in {(*HEAVY, "pyarrow")!r} if name in sys.modules]
+print(json.dumps([heavy, sorted(name for name in app.tasks if not name.startswith("celery."))]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "WORKER_QUEUE": queue},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heavy, tasks = json.loads(done.stdout.splitlines()[-1])
+    assert heavy == []
+    assert {task for task, (_, wanted) in pipeline.EVERY.items() if wanted == queue} <= set(tasks)
+    assert "marketing.core.tasks.canary" in tasks
+
+
+def test_only_the_drain_waits_in_the_queue_of_events() -> None:
+    """Mail and periodic work may take minutes; what came in is stored within two seconds."""
+    assert [task for task, (_, queue) in pipeline.EVERY.items() if queue == nudging.QUEUE] == [
+        nudging.TASK
+    ]
+    assert nudging.QUEUE not in {kind.queue for kind in pipeline.JOBS.values()}
+
+
+def test_up_starts_a_worker_for_every_queue() -> None:
+    started = {program.name for program in up._background()}
+    assert {f"worker-{queue}" for queue in pipeline.QUEUES} <= started
 
 
 def test_every_name_on_the_pipeline_page_exists() -> None:
