@@ -58,12 +58,13 @@ def copy(
     text: Iterable[bytes | memoryview],
     months: Iterable[tuple[int, int]],
     pairs: Iterable[tuple[str, int | None]],
+    columns: Sequence[str] = COLUMNS,
 ) -> None:
-    """COPY lines in the order of COLUMNS; `pairs` name visitors whose past joins a person."""
+    """COPY lines in the order of `columns`; `pairs` name visitors whose past joins a person."""
     partitions.ensure(months)
     try:
         with connection.wrap_database_errors, connection.cursor() as cursor:
-            copy_rows(cursor, "ingestion_event", COLUMNS, _pieces(text))
+            copy_rows(cursor, "ingestion_event", columns, _pieces(text))
     except DatabaseError:
         partitions.forget()  # a month that we remember may have been dropped
         raise

@@ -120,7 +120,8 @@ def new_ids(table: str, count: int) -> list[int]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+            "WITH s AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name)"
+            " SELECT nextval(s.name) FROM s, generate_series(1, %s)",
             [table, count],
         )
         return [row[0] for row in cursor.fetchall()]

@@ -1,16 +1,16 @@
 """One chunk of clean rows of events → the event stream."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from ingestion import events as stream
-from ingestion.events import claims, storing
-from ingestion.events.incoming import key_of, made_id
+from ingestion.events import bulk, storing
+from ingestion.events.incoming import made_id
 from ingestion.identity import identify
+from ingestion.identity.identify import Found
 from ingestion.imports import event_lines
 from ingestion.imports.outcome import Stored
 from ingestion.models import ImportJob
@@ -20,15 +20,20 @@ from ingestion.preprocess.faults import Fault
 from ingestion.preprocess.records import Batch
 from ingestion.preprocess.texts import Column
 
+BLOCK = 4 << 20  # of a file at once
+_RARE = 100_000  # rows of which one at most was there before, for chunks without one to be likely
 _ROWS_AT_LEAST = 200  # below, columns cost more than rows
 
 
 def clean(batch: Batch, columns: Mapping[str, Column], options: events.Options) -> Clean:
-    """Clean one batch, and make ready what needs no database while the last one is stored."""
-    made = events.clean(batch, columns, options)
-    if options.now is not None and len(made) >= _ROWS_AT_LEAST:
-        made.lines = event_lines.prepare(made, now=options.now)
-    return made
+    """Clean one batch."""
+    return events.clean(batch, columns, options)
+
+
+def prepare(clean: Clean, *, source: str, now: datetime) -> None:
+    """Make ready what needs no database while the last batch is stored."""
+    if clean.columns is not None and len(clean) >= _ROWS_AT_LEAST:
+        clean.lines = event_lines.prepare(clean, source=source, now=now)
 
 
 def options(chosen: Mapping[str, Any], now: datetime) -> events.Options:
@@ -61,46 +66,80 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
     """Store one chunk inside the caller's transaction."""
     source = record.source.name
     if clean.lines is not None and clean.columns is not None:
-        outcomes = _store_lines(clean.lines, source, now)
-    else:
-        batch = [incoming_of(row) for row in clean.rows]
-        outcomes = stream.record(batch=batch, source=source, now=now, door="file")
-    clashes = [i for i, outcome in enumerate(outcomes) if outcome == stream.CONFLICT]
-    faults = [
-        Fault(
-            clean.rows[i].line,
-            clean.batch.raw(clean.rows[i].index),
-            "conflict",
-            "message_id",
-            {"value": clean.rows[i].message_id},
+        return _store_lines(
+            clean,
+            clean.lines,
+            source=source,
+            now=now,
+            hopeful=record.duplicate * _RARE <= record.received,
         )
-        for i in clashes
-    ]
+    batch = [incoming_of(row) for row in clean.rows]
+    outcomes = stream.record(batch=batch, source=source, now=now, door="file")
+    clashes = [i for i, outcome in enumerate(outcomes) if outcome == stream.CONFLICT]
     return Stored(
         stored=outcomes.count(stream.STORED),
         duplicate=outcomes.count(stream.DUPLICATE),
-        faults=faults,
+        faults=[_conflict(clean, i, clean.rows[i].message_id) for i in clashes],
     )
 
 
-def _store_lines(lines: event_lines.Lines, source: str, now: datetime) -> list[str]:
+def _conflict(clean: Clean, place: int, message_id: str) -> Fault:
+    line, text = clean.raw(place)
+    return Fault(line, text, "conflict", "message_id", {"value": message_id})
+
+
+def _store_lines(
+    clean: Clean, lines: event_lines.Lines, *, source: str, now: datetime, hopeful: bool
+) -> Stored:
     """What `events.record` does, for columns."""
-    outcomes = claims.claim(
-        keys=[key_of(source, name) for name in lines.names], digests=lines.digests, now=now
+    claimed = bulk.claim(keys=lines.keys, digests=lines.digests, now=now, hopeful=hopeful)
+    if claimed.stored:
+        people, fresh = lines.people, claimed.fresh
+        if fresh is None:
+            found: Sequence[Found] = _find(people, source, now)
+        else:
+            mine = np.unique(lines.person[fresh])
+            some = _find(people.part(mine), source, now)
+            found = [identify.NOBODY] * len(people)
+            for place, one in zip(mine.tolist(), some, strict=True):
+                found[place] = one
+        text = event_lines.copy_text(lines, fresh=fresh, found=found)
+        customers = (one.customer_id for one in found)
+        storing.copy(
+            text=[text],
+            months=lines.months,
+            pairs=zip(people.names[-1], customers, strict=True),
+            columns=event_lines.COLUMNS,
+        )
+    ids = clean.columns["message_id"] if clean.columns else None
+    return Stored(
+        stored=claimed.stored,
+        duplicate=claimed.duplicates,
+        faults=[
+            _conflict(clean, i, ids.values[ids.codes[i]] if ids else "")
+            for i in claimed.conflicts.tolist()
+        ],
     )
-    count = outcomes.count(stream.STORED)
-    if not count:
-        return outcomes
-    fresh = None
-    people, place = lines.people, lines.person
-    if count < len(outcomes):
-        fresh = np.flatnonzero(np.array(outcomes, dtype=object) == stream.STORED)
-        mine = np.unique(place[fresh])
-        people = [people[i] for i in mine.tolist()]
-        place = np.searchsorted(mine, place)
-        lines = replace(lines, person=place)
-    found = identify.locate(people=people, source=source, now=now)
-    text = event_lines.copy_text(lines, fresh=fresh, found=found, source=source, now=now)
-    pairs = [(p.anonymous_id, f.customer_id) for p, f in zip(people, found, strict=True)]
-    storing.copy(text=[text], months=lines.months, pairs=pairs)
-    return outcomes
+
+
+def _find(people: event_lines.People, source: str, now: datetime) -> list[Found]:
+    """The person of each; who is known by the one name given is found without more ado.
+
+    Claims come first, as they may give a name that stands alone elsewhere to somebody else.
+    """
+    found: list[Found | None] = [None] * len(people)
+
+    def locate(places: list[int]) -> None:
+        if places:
+            some = identify.locate(people=[people[i] for i in places], source=source, now=now)
+            for place, one in zip(places, some, strict=True):
+                found[place] = one
+
+    alone = people.alone()
+    locate(np.flatnonzero(~alone).tolist())
+    rest = np.flatnonzero(alone)
+    some = identify.known_by_one(names=people.part(rest).names)
+    for place, one in zip(rest.tolist(), some, strict=True):
+        found[place] = one
+    locate([place for place, one in enumerate(found) if one is None])
+    return found  # type: ignore[return-value]

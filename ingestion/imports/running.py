@@ -150,7 +150,7 @@ def clean_chunks(
 
     `first`: no more than so many rows.
     """
-    shape = uploads.shape_of(record)
+    shape, source = uploads.shape_of(record), record.source.name
     wanted = recipe.wanted(record.mapping)
     if record.mends_id:
         wanted[_LINE_THERE] = rejects.LINE
@@ -174,6 +174,8 @@ def clean_chunks(
         rows, texts, outcome = recipe.apply(batch, texts)
         clean = handler.clean(rows, texts, reading_options)
         outcome.add_to(clean)
+        if hasattr(handler, "prepare"):
+            handler.prepare(clean, source=source, now=now)
         pairs = [] if there is None else _pairs(batch, there)
         yield Chunk(batch.received, clean, texts, pairs, outcome)
         if left is not None and left <= 0:
@@ -241,7 +243,11 @@ def store_chunk(record: ImportJob, handler: Any, chunk: Chunk, now: datetime) ->
     received, clean = chunk.received, chunk.clean
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+            # A crash may lose the last chunks whole, with the ledger's moves: they come again.
+            cursor.execute(
+                "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+                " SET LOCAL synchronous_commit = off"
+            )
             # Two imports of one source take turns, so that neither waits for the other's rows.
             cursor.execute("SELECT pg_advisory_xact_lock(7321, %s)", [record.source_id])
         offset = (

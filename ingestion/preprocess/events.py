@@ -1,21 +1,21 @@
 """Rows of events: columns of text → events with their person, moment and details."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from ingestion.preprocess import titles, values
+from ingestion.preprocess import moments, titles, values
 from ingestion.preprocess.columns import Column, Refusals
 from ingestion.preprocess.faults import Fault
 from ingestion.preprocess.findings import Findings
 from ingestion.preprocess.records import Batch
 from ingestion.preprocess.texts import Ints
 
+_ID_LIMIT = 100  # characters
 FIELDS = ("type", "at", "message_id", "customer_id", "email", "anonymous_id", "properties")
 
 
@@ -47,7 +47,7 @@ class Values:
     """One field of all good rows: `values[codes[i]]` is that of the i-th."""
 
     codes: Ints
-    values: list[Any]
+    values: Sequence[Any]
 
     def spread(self) -> list[Any]:
         """The value of each row."""
@@ -118,10 +118,12 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
         ["missing" if not t else "text_too_long" if len(t) > 100 else "" for t in types],
         "type",
     )
-    read = partial(
-        values.moment, style=options.date_style, zone=ZoneInfo(options.timezone), now=options.now
+    stamps, faults = moments.read(
+        column("at").texts,
+        style=options.date_style,
+        zone=ZoneInfo(options.timezone),
+        now=options.now,
     )
-    moments, faults = column("at").read(read)
     refused.by_text(column("at"), faults, "at")
     details, faults = column("properties").read(values.json_object)
     refused.by_text(column("properties"), faults, "properties")
@@ -129,17 +131,19 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     refused.by_text(column("email"), faults, "email")
     ids: dict[str, list[str]] = {}
     for name in ("message_id", "customer_id", "anonymous_id"):
-        ids[name] = [" ".join(text.split()) for text in column(name).texts]
-        refused.by_text(
-            column(name), ["text_too_long" if len(t) > 100 else "" for t in ids[name]], name
-        )
-    customer, visitor = (column(n).spread(ids[n]) for n in ("customer_id", "anonymous_id"))
-    address = column("email").spread(emails)
-    refused.by_row((customer == "") & (visitor == "") & (address == ""), "no_person", "customer_id")
+        ids[name] = _plain(column(name).texts)
+        if max(map(len, ids[name]), default=0) > _ID_LIMIT:
+            faults = ["text_too_long" if len(t) > _ID_LIMIT else "" for t in ids[name]]
+            refused.by_text(column(name), faults, name)
+    named = {"customer_id": ids["customer_id"], "anonymous_id": ids["anonymous_id"]}
+    nameless = np.ones(len(batch.line), bool)
+    for name, texts in {**named, "email": emails}.items():
+        nameless &= column(name).spread([not text for text in texts], bool)
+    refused.by_row(nameless, "no_person", "customer_id")
     kept = np.flatnonzero(~refused.bad)
-    made: dict[str, list[Any]] = {
+    made: dict[str, Sequence[Any]] = {
         "type": types,
-        "at": moments,
+        "at": stamps,
         "message_id": ids["message_id"],
         "customer_id": ids["customer_id"],
         "email": emails,
@@ -154,3 +158,11 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
         kept=kept,
         columns={name: Values(column(name).codes[kept], made[name]) for name in FIELDS},
     )
+
+
+def _plain(texts: list[str]) -> list[str]:
+    """The texts with single spaces inside and none around."""
+    whole = "".join(texts)
+    if not whole or whole.split() == [whole]:
+        return texts
+    return [" ".join(text.split()) for text in texts]

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from ingestion.preprocess import packing
 from ingestion.preprocess.faults import Fault, show
 
@@ -99,13 +101,19 @@ def _with_lf(text: bytes) -> bytes:
 
 def _drop_long(block: Block) -> None:
     """Take out whole lines over the limit that came within one piece."""
-    if len(block.data) <= LINE_LIMIT:
+    if len(block.data) <= LINE_LIMIT or not _has_long(block.data):
         return
     for number, raw in enumerate(block.data.splitlines(keepends=True), block.first_line):
         if len(raw) > LINE_LIMIT:
             facts = {"megabytes": max(1, round(len(raw) / 1e6))}
             block.faults.append(Fault(number, show(raw[:2000]), "line_too_long", "", facts))
             block.data = block.data.replace(raw, GONE, 1)
+
+
+def _has_long(data: bytes) -> bool:
+    """Whether a line is over the limit, its end included."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
+    return not len(ends) or int(np.diff(ends, prepend=-1, append=len(data)).max()) > LINE_LIMIT
 
 
 def _decode(block: Block, encoding: str) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion import events
+from ingestion.events.incoming import digest_of, key_of, made_id
 from ingestion.imports import event_lines
 from ingestion.imports import events as importing
 from ingestion.models import Customer, Event, EventKey
@@ -57,14 +58,12 @@ def test_the_content_and_the_numbers_are_those_of_single_events(rows) -> None:
     made = clean(rows)
     if not len(made):
         return
-    lines = event_lines.prepare(made, now=NOW)
+    lines = event_lines.prepare(made, source="shop", now=NOW)
     single = [importing.incoming_of(row) for row in made.rows]
-    from ingestion.events.incoming import digest_of, made_id
-
     cores = [event.core() for event in single]
-    assert lines.digests == [digest_of(core) for core in cores]
+    assert lines.digests.tolist() == [digest_of(core) for core in cores]
     names = [e.message_id or made_id(c) for e, c in zip(single, cores, strict=True)]
-    assert lines.names == names
+    assert [key.tobytes().hex() for key in lines.keys] == [key_of("shop", name) for name in names]
     found = [lines.people[place] for place in lines.person.tolist()]
     assert [(p.external_id, p.email, p.anonymous_id) for p in found] == [
         (e.external_id, e.email, e.anonymous_id) for e in single
