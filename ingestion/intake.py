@@ -76,7 +76,10 @@ def _moment(body: Body, name: str, *, now: datetime, required: bool = False) -> 
         raise _wrong(name, _("Write the time as 2026-01-31T09:30:00Z."), "not_a_date")
     if found.tzinfo is None:
         raise _wrong(name, _("The time needs its zone: end it with Z or +02:00."), "no_zone")
-    found = found.astimezone(UTC)
+    try:
+        found = found.astimezone(UTC)
+    except OverflowError:
+        raise _wrong(name, _("There is no such moment."), "not_a_date") from None
     if found.year < 1970:
         raise _wrong(name, _("The time lies before 1970."), "date_too_old")
     if found > now + FUTURE:

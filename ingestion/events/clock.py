@@ -30,7 +30,10 @@ def correct(
         return received_at, ""
     at, flag = timestamp, ""
     if sent_at is not None:
-        at = received_at - (sent_at - timestamp)
+        try:
+            at = received_at - (sent_at - timestamp)
+        except OverflowError:  # further away than a date can say
+            at = (datetime.min if sent_at > timestamp else datetime.max).replace(tzinfo=UTC)
         if abs(at - timestamp) > SKEW:
             flag = CORRECTED
     if at > received_at + AHEAD:

@@ -300,7 +300,19 @@ def derive(ids: Sequence[int], now: datetime) -> None:
         if not any(owner == pk for owner in into.values()):
             row.times = {name: one for name, one in row.times.items() if one[0]}
         changed.append(row)
+    _give_up_addresses([row.columns["email"] for row in changed if row.columns["email"]])
     write(changed, now)
+
+
+def _give_up_addresses(addresses: Sequence[str]) -> None:
+    """Take these addresses off the rows of whoever they no longer name."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ingestion_customer c SET email = NULL FROM ingestion_identity own"
+            " WHERE c.email = ANY(%s) AND own.kind = 'email' AND own.value = c.email"
+            " AND own.customer_id <> c.id",
+            [list(addresses)],
+        )
 
 
 def _note_undated(sayings: Mapping[int, Said]) -> None:

@@ -45,7 +45,10 @@ def moment(body: Mapping[str, Any], name: str, *, utc: bool = False) -> datetime
         found = None
     if found is None or (found.tzinfo is None and not utc):
         raise Unclear(name, "not_a_date", text)
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    try:
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except OverflowError:
+        raise Unclear(name, "not_a_date", text) from None
     if not 1970 <= found.year < 9999:
         raise Unclear(name, "not_a_date", text)
     return found

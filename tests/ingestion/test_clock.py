@@ -49,6 +49,19 @@ def test_a_moment_that_cannot_be_is_refused(at, code) -> None:
     assert (found.value.code, found.value.field) == (code, "at")
 
 
+@pytest.mark.parametrize(
+    ("at", "sent", "code"),
+    [
+        (NOW, datetime(9999, 12, 31, tzinfo=UTC), "date_too_old"),
+        (datetime(9999, 12, 31, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC), "date_in_future"),
+    ],
+)
+def test_moments_further_apart_than_a_date_can_say_are_refused(at, sent, code) -> None:
+    with pytest.raises(Invalid) as found:
+        correct(at, sent)
+    assert found.value.code == code
+
+
 def test_thirty_years_ago_is_kept() -> None:
     then = NOW.replace(year=1996)
     assert correct(then) == (then, "")

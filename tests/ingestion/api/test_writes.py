@@ -264,3 +264,20 @@ def test_lists_follow_each_other(api) -> None:
         seen += [row["external_id"] for row in page["data"]]
         url = page["next"]
     assert seen == ["5", "4", "3", "2", "1"]
+
+
+def test_a_number_told_later_takes_the_person_known_by_their_address(api) -> None:
+    api.post("/api/v1/customers/", {"email": "ada@example.com", "first_name": "Ada"})
+    known = api.put("/api/v1/customers/7/", {"country": "GB"})
+    answer = api.put("/api/v1/customers/7/", {"email": "ada@example.com"})
+    assert (known.status_code, answer.status_code) == (201, 200)
+    person = Customer.objects.get()
+    assert (person.external_id, person.email, person.first_name) == ("7", "ada@example.com", "Ada")
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_that_no_calendar_holds_is_told(api, at) -> None:
+    order = api.post("/api/v1/orders/", {**ORDER, "placed_at": at})
+    event = api.post("/api/v1/events/", {"type": "view", "external_id": "7", "at": at})
+    assert (order.status_code, event.status_code) == (422, 422)
+    assert order.json()["error"]["field"] == "placed_at"
