@@ -79,6 +79,7 @@ class Lines:
     keys: Any  # 16 bytes each: what the ledger calls the message ids of this source
     digests: Any
     heads: Any  # each event as COPY has it, up to its person
+    micros: Ints  # moments by our clock
     months: set[tuple[int, int]]
     people: People
     person: Ints  # place in `people`
@@ -112,6 +113,7 @@ def prepare(clean: Clean, *, source: str, now: datetime) -> Lines:
         keys=_hashed(_joined(source + "\0", ids, "").cast(pa.binary()).to_pylist(), 16),
         digests=_hashed(cores, 8).view(">i8").astype(np.int64),
         heads=_heads(texts, at, ids, flags, source=source, now=now),
+        micros=kept[columns["at"].codes],
         months=_months(kept[np.unique(columns["at"].codes)]),
         people=people,
         person=person,

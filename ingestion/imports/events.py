@@ -1,7 +1,7 @@
 """One chunk of clean rows of events → the event stream."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,11 @@ from ingestion.preprocess import events
 from ingestion.preprocess.events import Clean, Row
 from ingestion.preprocess.faults import Fault
 from ingestion.preprocess.records import Batch
-from ingestion.preprocess.texts import Column
+from ingestion.preprocess.texts import Column, Ints
+from ingestion.registry.discovery import observe_sample
 
-BLOCK = 4 << 20  # of a file at once
+BLOCK = 3 << 20  # of a file at once
+_LOOKED_AT = 2_000  # events of a chunk whose properties the registry sees
 _RARE = 100_000  # rows of which one at most was there before, for chunks without one to be likely
 _ROWS_AT_LEAST = 200  # below, columns cost more than rows
 
@@ -111,6 +113,7 @@ def _store_lines(
             pairs=zip(people.names[-1], customers, strict=True),
             columns=event_lines.COLUMNS,
         )
+        _note_seen(clean, lines, fresh, source, now)
     ids = clean.columns["message_id"] if clean.columns else None
     return Stored(
         stored=claimed.stored,
@@ -120,6 +123,27 @@ def _store_lines(
             for i in claimed.conflicts.tolist()
         ],
     )
+
+
+def _note_seen(
+    clean: Clean, lines: event_lines.Lines, fresh: Ints | None, source: str, now: datetime
+) -> None:
+    """Tell the registry of events what came: every type and moment, and some of the details."""
+    assert clean.columns is not None
+    places = np.arange(len(lines.micros)) if fresh is None else fresh
+    types, details = clean.columns["type"], clean.columns["properties"]
+    codes, seconds = types.codes[places], lines.micros[places] / 1e6
+    moments = {types.values[c]: seconds[codes == c].tolist() for c in np.unique(codes).tolist()}
+    every = max(1, len(places) // _LOOKED_AT)
+    sample = [
+        stream.Incoming(
+            types.values[types.codes[place]],
+            datetime.fromtimestamp(lines.micros[place] / 1e6, UTC),
+            properties_json=details.values[details.codes[place]].encode(),
+        )
+        for place in places[::every].tolist()
+    ]
+    observe_sample(sample=sample, moments=moments, source=source, now=now, every=every)
 
 
 def _find(people: event_lines.People, source: str, now: datetime) -> list[Found]:

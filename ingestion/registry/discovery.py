@@ -89,6 +89,20 @@ def observe(
         _write(seen, source, now)
 
 
+def observe_sample(
+    *,
+    sample: Sequence[Any],
+    moments: Mapping[str, list[float]],
+    source: str,
+    now: datetime,
+    every: int,
+) -> None:
+    """Note a batch by the moments of all its events, by type, and one event in `every` of it."""
+    if moments:
+        seen = tally.add_up_sample(sample, moments=moments, now=now, every=every)
+        _write(seen, source, now)
+
+
 def observe_refused(
     *, batch: Sequence[Any], source: str, now: datetime, verdicts: Mapping[int, Any]
 ) -> None:

@@ -46,32 +46,38 @@ def add_up(
     hours and days count events by the epoch second at which their hour or day begins. Types are
     counted exactly; with `every` > 1 properties are, in a batch of at least THIN, a sample's.
     """
-    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
-    moments: dict[str, list[float]] = defaultdict(list)
-    old = (now - DAYS_KEPT).timestamp()
     if len(batch) < THIN:
         every = 1
-    if every > 1:
-        for event in batch:
-            moments[event.type].append(event.at.timestamp())
-    for event in batch if every == 1 else batch[::every]:
-        moment = event.at.timestamp()
-        payload = payload_of(event)
-        day = int(moment) // DAY if moment > old else 0
-        name = event.type
-        groups[
-            name, day, tuple(payload), tuple([value.__class__ for value in payload.values()])
-        ].append(payload)
-        if every == 1:
-            moments[name].append(moment)
-    out = {_label(name)[:100]: _type(times, now) for name, times in moments.items()}
-    for (name, day, names, types), payloads in groups.items():
-        _describe(out[_label(name)[:100]], day, names, types, payloads, every)
+    moments: dict[str, list[float]] = defaultdict(list)
+    for event in batch:
+        moments[event.type].append(event.at.timestamp())
+    out = add_up_sample(
+        batch if every == 1 else batch[::every], moments=moments, now=now, every=every
+    )
     for index, verdict in verdicts.items():
         entry = out.get(_label(batch[index].type)[:100])
         if entry is not None:
             key = f"{verdict.code}\0{verdict.action}\0{_label(verdict.field)}"
             entry["breaches"][key] = entry["breaches"].get(key, 0) + 1
+    return out
+
+
+def add_up_sample(
+    sample: Iterable[Any], *, moments: Mapping[str, list[float]], now: datetime, every: int
+) -> dict[str, dict[str, Any]]:
+    """The same of the moments of all events by type, and of one event in `every`."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
+    old = (now - DAYS_KEPT).timestamp()
+    for event in sample:
+        moment = event.at.timestamp()
+        payload = payload_of(event)
+        day = int(moment) // DAY if moment > old else 0
+        groups[
+            event.type, day, tuple(payload), tuple([value.__class__ for value in payload.values()])
+        ].append(payload)
+    out = {_label(name)[:100]: _type(times, now) for name, times in moments.items()}
+    for (name, day, names, types), payloads in groups.items():
+        _describe(out[_label(name)[:100]], day, names, types, payloads, every)
     return out
 
 

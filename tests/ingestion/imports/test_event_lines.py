@@ -14,10 +14,11 @@ from ingestion import events
 from ingestion.events.incoming import digest_of, key_of, made_id
 from ingestion.imports import event_lines
 from ingestion.imports import events as importing
-from ingestion.models import Customer, Event, EventKey
+from ingestion.models import Customer, Event, EventKey, EventType
 from ingestion.preprocess import events as cleaning
 from ingestion.preprocess import texts
 from ingestion.preprocess.records import Batch
+from ingestion.registry import discovery
 from tests.ingestion.conftest import NOW
 
 AHEAD = (timezone.now().astimezone(UTC) + timedelta(hours=3)).replace(microsecond=0).isoformat()
@@ -116,3 +117,12 @@ def test_rows_and_columns_give_each_other_duplicates(bring) -> None:
         properties={"sku": "A\\0", "note": "tab\tline\n", "x": ""},
     )
     assert events.record(batch=[same], source="shop", now=NOW) == ["duplicate"]
+
+
+@pytest.mark.django_db
+def test_the_registry_learns_the_events_of_a_large_file(bring) -> None:
+    bring(content(300), kind="events")
+    discovery.fold(now=NOW)
+    found = EventType.objects.get(name="view")
+    assert found.count == 300
+    assert set(found.properties.values_list("name", flat=True)) == {"sku", "note", "x"}
