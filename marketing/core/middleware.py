@@ -1,11 +1,29 @@
-"""A signed-in person's own language and time zone, for this request."""
+"""What holds for every request: no zero bytes, and a person's own language and time zone."""
 
 import zoneinfo
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+
+class NoZeroBytes:
+    """Refuses addresses that hold a zero byte: no text here has one, and the database takes none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "%00" not in request.META.get("QUERY_STRING", "") and "\0" not in request.path_info:
+            return self.get_response(request)
+        message = _("The address holds a zero byte.")
+        if not request.path_info.startswith("/api/"):
+            raise BadRequest(message)
+        error = {"code": "nul_byte", "message": message, "field": None, "remedy": None, "items": []}
+        return JsonResponse({"error": error}, status=400)
 
 
 class PersonalSettings:

@@ -124,3 +124,18 @@ def test_the_documentation_page_asks_for_nothing_from_outside(client: APIClient)
     assert "http://" not in page
     assert "https://" not in page
     assert "<style" not in page
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/api/v1/orders/1/?source=a%00b", 400),
+        ("/api/v1/orders/a%00b/", 400),
+        ("/people/?q=%00", 400),
+        ("/api/v1/orders/1/?source=ab", 404),
+    ],
+)
+def test_an_address_with_a_zero_byte_is_refused(
+    client: APIClient, address: str, status: int
+) -> None:
+    assert client.get(address).status_code == status
