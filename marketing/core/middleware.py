@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 
 class NoZeroBytes:
-    """Refuses addresses that hold a zero byte: no text here has one, and the database takes none."""
+    """Refuses addresses with a zero byte: no text here has one, and the database takes none."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
