@@ -33,7 +33,7 @@ def correct(
         try:
             at = received_at - (sent_at - timestamp)
         except OverflowError:  # further away than a date can say
-            at = (datetime.min if sent_at > timestamp else datetime.max).replace(tzinfo=UTC)
+            at = EPOCH - FUTURE if sent_at > timestamp else received_at + 2 * FUTURE
         if abs(at - timestamp) > SKEW:
             flag = CORRECTED
     if at > received_at + AHEAD:
