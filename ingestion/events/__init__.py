@@ -4,6 +4,7 @@
     bodies       request bodies: sizes, gzip, strict JSON
     clock        what a device says about time, on our clock
     claims       the ledger of message ids: stored, duplicate or conflict
+    bulk         the same ledger for tens of thousands of ids of a file at once
     inbox        accept: the door for live events, durable before the answer
     writing      requests that arrive together share a statement and a flush of the disk
     nudging      tell a worker that the inbox holds something
