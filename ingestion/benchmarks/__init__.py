@@ -5,6 +5,7 @@
     judging    events.judge: the plan and the list of properties against reading the events
     streaming  ingest.sustained: minutes of events, stored, deduplicated and identified
     flooding   source.flood: a source far above its limit, and what the others notice
+    job_process  a job alone in a process, for its seconds and its memory
     serving    the web server and the worker that these need, as processes of their own
     sending    a client that costs little, with bodies made beforehand
     bare       the views that serve as limits and as the peer

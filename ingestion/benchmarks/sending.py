@@ -3,6 +3,7 @@
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -72,11 +73,12 @@ def send(
     began = time.perf_counter()
     todo = _due(requests, began, per_second)
     upcoming = next(todo, None)
-    idle, busy = list(lines), 0
+    # In turn, since the server closes a connection that rests for long.
+    idle, busy = deque(lines), 0
     while upcoming is not None or busy:
         clock = time.perf_counter()
         while idle and upcoming is not None and upcoming[0] <= clock:
-            one = idle.pop()
+            one = idle.popleft()
             one.send(upcoming[1])
             one.sent_at = upcoming[0] if per_second else one.sent_at
             busy += 1
