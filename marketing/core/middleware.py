@@ -22,7 +22,8 @@ class NoZeroBytes:
         message = _("The address holds a zero byte.")
         if not request.path_info.startswith("/api/"):
             raise BadRequest(message)
-        error = {"code": "nul_byte", "message": message, "field": None, "remedy": None, "items": []}
+        error: dict[str, object] = {"code": "nul_byte", "message": message, "items": []}
+        error |= {"field": None, "remedy": None}
         return JsonResponse({"error": error}, status=400)
 
 

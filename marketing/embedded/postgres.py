@@ -215,7 +215,8 @@ def _settings(throwaway: bool) -> dict[str, str | int]:
         "work_mem": "32MB",
         "maintenance_work_mem": f"{128 if memory < 3_000 else 256}MB",
         "max_wal_size": "4GB" if memory >= 12_000 else "2GB",
-        "min_wal_size": "256MB",
+        # Kept log files are written over; new ones would be filled with zeros first.
+        "min_wal_size": "1GB" if memory >= 12_000 else "256MB",
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",
         "jit": "off",
