@@ -25,7 +25,7 @@ from marketing.core.errors import Refused
 
 RUNS = 3
 ORDERS = {"small": 120_000, "full": 1_000_000}
-EVENTS = {"small": 100_000, "full": 1_000_000}
+EVENTS = {"small": 100_000, "full": 5_000_000}
 
 
 def import_orders(*, size: str = "small") -> Line:
@@ -167,7 +167,7 @@ def _load(files: list[tuple[str, Path]]) -> float:
 
 def _write_events(path: Path, count: int) -> None:
     chance = random.Random(7)
-    start = datetime(2026, 9, 1, tzinfo=UTC)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
     with path.open("w") as file:
         file.write("type,at,message_id,customer_id,properties\n")
         for number in range(count):
