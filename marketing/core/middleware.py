@@ -4,27 +4,31 @@ import zoneinfo
 from collections.abc import Callable
 
 from django.conf import settings
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 
 class NoZeroBytes:
-    """Refuses addresses with a zero byte: no text here has one, and the database takes none."""
+    """No text here holds a zero byte, and the database takes none.
+
+    The API refuses an address with one; a page is answered as if it had not been in the question.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "%00" not in request.META.get("QUERY_STRING", "") and "\0" not in request.path_info:
-            return self.get_response(request)
-        message = _("The address holds a zero byte.")
-        if not request.path_info.startswith("/api/"):
-            raise BadRequest(message)
-        error: dict[str, object] = {"code": "nul_byte", "message": message, "items": []}
-        error |= {"field": None, "remedy": None}
-        return JsonResponse({"error": error}, status=400)
+        asked = request.META.get("QUERY_STRING", "")
+        if request.path_info.startswith("/api/"):
+            if "%00" in asked or "\0" in request.path_info:
+                message = _("The address holds a zero byte.")
+                error: dict[str, object] = {"code": "nul_byte", "message": message, "items": []}
+                error |= {"field": None, "remedy": None}
+                return JsonResponse({"error": error}, status=400)
+        elif "%00" in asked:
+            request.META["QUERY_STRING"] = asked.replace("%00", "")
+        return self.get_response(request)
 
 
 class PersonalSettings:
