@@ -35,7 +35,8 @@ def web(application: str, **environment: str) -> Iterator[int]:
         *("--blocking-threads-idle-timeout", "600", "--backlog", "512", "--no-ws"),
         *("--workers-kill-timeout", "4", "--log-level", "warning"),
     ]
-    with _process(command, "web", **environment) as log:
+    name = "web" if application == PLATFORM else "bare"
+    with _process(command, name, **environment) as log:
         until = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
