@@ -279,6 +279,7 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
+    "ENUM_NAME_OVERRIDES": {"PrivacyKindEnum": "ingestion.models.privacy.PrivacyRequest.Kind"},
     "TITLE": "Perennial API",
     "DESCRIPTION": "Customers, events, segments, recommendations and campaigns of one business.",
     "VERSION": "1",

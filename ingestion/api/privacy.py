@@ -250,7 +250,7 @@ class SuppressionList(View):
     @extend_schema(
         operation_id="suppressions_add",
         request=SuppressionIn(many=True),
-        responses={200: serializers.DictField()},
+        responses={200: OpenApiTypes.OBJECT},
     )
     def post(self, request: Request) -> Response:
         """Never send to these addresses again: one, or up to 1,000."""
