@@ -1,6 +1,6 @@
 """What was stored before somebody said who they are: it joins them as soon as they do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -58,13 +58,3 @@ def adopt_lately(*, now: datetime) -> int:
             [now - LATELY, [DEVICE, ANONYMOUS]],
         )
         return int(cursor.rowcount)
-
-
-def events_under(*, identity_ids: Sequence[int], customer_id: int) -> int:
-    """How many events one person has by these names."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM ingestion_event WHERE customer_id = %s AND identity_id = ANY(%s)",
-            [customer_id, list(identity_ids)],
-        )
-        return int(cursor.fetchone()[0])

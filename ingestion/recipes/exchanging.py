@@ -248,16 +248,6 @@ def mend_status(*, customer_ids: list[int]) -> None:
         cursor.execute(_STATUS, [customer_ids])
 
 
-def forget_empty_rollups(*, customer_ids: list[int]) -> None:
-    """Running totals of people who have no order left."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM ingestion_customerrollup r WHERE r.customer_id = ANY(%s) AND NOT EXISTS"
-            " (SELECT 1 FROM ingestion_orderline l WHERE l.customer_id = r.customer_id)",
-            [customer_ids],
-        )
-
-
 def _by_line(rows: list[Any]) -> dict[int, Any]:
     return {row.line: row for row in rows}
 

@@ -16,7 +16,7 @@ from ingestion.imports import finishing, rejects, running, uploads
 from ingestion.models import ImportJob, RecipeRun, RecipeVersion, Reject
 from ingestion.preprocess import findings
 from ingestion.recipes import using
-from ingestion.recipes.exchanging import EXCHANGES, forget_empty_rollups, mend_status
+from ingestion.recipes.exchanging import EXCHANGES, mend_status
 from marketing.core import bus, jobs
 from marketing.core.errors import Conflict, NotFound
 
@@ -116,8 +116,7 @@ def _finish(again: RecipeRun, record: ImportJob, now: datetime) -> None:
         rules |= finishing.flag_outliers(source_id=record.source_id)
         ids = finishing.touched(import_job_id=record.pk)
         mend_status(customer_ids=ids)
-        rollups.refresh(customer_ids=ids)
-        forget_empty_rollups(customer_ids=ids)
+        rollups.renew(customer_ids=ids)
     with transaction.atomic():
         locked = ImportJob.objects.select_for_update().get(pk=record.pk)
         for name in ("quarantined", "left_out", "duplicate"):

@@ -88,13 +88,7 @@ def keep(*, source: Source, external_id: str, now: datetime) -> str:
     if notes:
         _write(source, notes, customer, order, now)
     touched = sorted({i for i in (*people, customer) if i is not None})
-    rollups.refresh(customer_ids=touched)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM ingestion_customerrollup r WHERE r.customer_id = ANY(%s) AND NOT EXISTS"
-            " (SELECT 1 FROM ingestion_orderline l WHERE l.customer_id = r.customer_id)",
-            [touched],
-        )
+    rollups.renew(customer_ids=touched)
     return "stored" if notes else "gone"
 
 
