@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 import orjson
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -117,7 +117,7 @@ def _step(now: datetime) -> int | None:
                 _move(rows, now)
     except _TROUBLE:
         raise
-    except (DatabaseError, ValueError, TypeError, KeyError, LookupError) as error:
+    except Exception as error:
         logger.warning("a batch of %s requests is stored one by one: %s", len(rows), error)
         with advisory_lock(LOCK, wait=False) as mine:
             if not mine:
@@ -246,7 +246,7 @@ def _move_apart(row: _Row, now: datetime) -> None:
                 kept, stopped = _store(events, [came] * len(events), row.source, now)
         except _TROUBLE:
             raise
-        except (DatabaseError, ValueError, TypeError, KeyError, LookupError) as error:
+        except Exception as error:
             if len(events) > 1:
                 middle = len(events) // 2
                 return attempt(events[:middle]) + attempt(events[middle:])

@@ -12,7 +12,16 @@ from ingestion.events.incoming import EVENT_LIMIT, TRACK, Incoming
 from ingestion.models import Refusal
 from marketing.core.errors import Refused
 
-COLUMNS = ("message_id", "type", "code", "field", "message", "remedy", "raw")
+# What is kept of each text at most: as much as its column holds.
+COLUMNS: dict[str, int | None] = {
+    "message_id": 200,
+    "type": 100,
+    "code": 40,
+    "field": 100,
+    "message": 300,
+    "remedy": 300,
+    "raw": None,
+}
 
 
 class Rejected(NamedTuple):
@@ -98,7 +107,10 @@ def keep(*, rejected: Sequence[Rejected], source: str, door: str, now: datetime)
     """Write refusals within the caller's transaction."""
     if not rejected:
         return
-    columns = [[str(getattr(r, name)).replace("\0", "�") for r in rejected] for name in COLUMNS]
+    columns = [
+        [str(getattr(r, name)).replace("\0", "�")[:limit] for r in rejected]
+        for name, limit in COLUMNS.items()
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ingestion_refusal"

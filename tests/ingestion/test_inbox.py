@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 
 from ingestion import events
-from ingestion.events import Incoming, Rejected
+from ingestion.events import Incoming, Rejected, storing
 from ingestion.models import Customer, Event, EventKey, Inbox, Refusal
 from tests.ingestion.conftest import NOW
 
@@ -82,6 +82,39 @@ def test_one_event_that_the_database_refuses_stops_no_other() -> None:
     refusal = Refusal.objects.get()
     assert (refusal.code, refusal.message_id) == ("cannot_store", "m4")
     assert events.ledger("web") == events.Ledger("web", 9, 8, 0, 1, 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fault", [AttributeError, OverflowError, ZeroDivisionError])
+def test_one_event_that_we_stumble_over_stops_no_other(monkeypatch, fault) -> None:
+    real = storing.store
+
+    def stumble(*, batch, **more):
+        if any(event.message_id == "m4" for event in batch):
+            raise fault("no")
+        return real(batch=batch, **more)
+
+    monkeypatch.setattr(storing, "store", stumble)
+    accept(*[view(f"m{n}") for n in range(9)])
+    events.drain(now=NOW)
+    assert Event.objects.count() == 8
+    refusal = Refusal.objects.get()
+    assert (refusal.code, refusal.message_id) == ("cannot_store", "m4")
+
+
+@pytest.mark.django_db
+def test_texts_of_a_refusal_are_kept_as_far_as_their_columns_reach() -> None:
+    broken = Rejected(*["x" * 1_000] * 7)
+    accept(rejected=[broken])
+    events.drain(now=NOW)
+    row = Refusal.objects.get()
+    assert (len(row.code), len(row.field), len(row.type), len(row.message_id)) == (
+        40,
+        100,
+        100,
+        200,
+    )
+    assert (len(row.message), len(row.remedy), len(row.raw)) == (300, 300, 1_000)
 
 
 @pytest.mark.django_db(transaction=True)

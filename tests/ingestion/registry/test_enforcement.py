@@ -60,6 +60,20 @@ def test_what_a_plan_sets_aside_is_kept_with_its_reason() -> None:
     assert (ledger.received, ledger.stored, ledger.quarantined) == (2, 1, 1)
 
 
+def test_a_property_of_any_length_that_the_plan_does_not_know_stops_nobody_else() -> None:
+    plans.save(
+        name="order", policy="quarantine", user=None, now=NOW, properties={"a": {}}, closed=True
+    )
+    send({"a": 1}, {"p" * 150: 1}, {"q" * 300: 1})
+    assert Event.objects.get().properties == {"a": 1}
+    fields = [row.field for row in Refusal.objects.order_by("id")]
+    assert [field[0] * 2 for field in fields] == ["pp", "qq"]
+    assert {len(field) for field in fields} == {100}
+    assert "p" * 150 in Refusal.objects.earliest("id").raw
+    ledger = events.ledger("web")
+    assert (ledger.received, ledger.stored, ledger.quarantined) == (3, 1, 2)
+
+
 def test_once_the_plan_is_changed_they_come_in_exactly_once() -> None:
     agree("quarantine")
     send({"total": "x"}, {})
