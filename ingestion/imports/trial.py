@@ -55,7 +55,6 @@ def run(
             counts["duplicate"] += chunk.clean.duplicates + done.duplicate + again
             counts["quarantined"] += len(faults)
             counts["left_out"] += chunk.recipe.left_out
-            counts["left_out"] += chunk.recipe.left_out
             _gather(reasons, faults)
             rules = findings.merge(findings.merge(rules, chunk.clean.findings.rules), done.rules)
             job.progress(counts["received"], rows)

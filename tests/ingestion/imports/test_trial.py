@@ -6,6 +6,7 @@ from django.db import connection
 from ingestion.imports import running, uploads
 from ingestion.models import Customer, EventKey, Identity, ImportJob, Order, OrderLine, Product
 from ingestion.preprocess import reading
+from ingestion.recipes import versions
 from marketing.core import jobs
 from marketing.core.errors import Conflict
 from tests.ingestion.conftest import NOW
@@ -94,6 +95,16 @@ def test_the_first_rows_alone_can_be_tried() -> None:
 def test_every_kind_of_rows_can_be_tried(kind, content) -> None:
     assert counts(tried(received(content, kind))) == (3, 1, 1, 1)
     assert nothing_is_stored()
+
+
+def test_rows_that_a_recipe_leaves_out_are_counted_once() -> None:
+    record = received()
+    rules = [{"id": "drop", "rule": "drop_rows", "where": 'sku = "B"'}]
+    versions.save(source=record.source, kind="orders", body={"rules": rules}, user=None, now=NOW)
+    trial = tried(record)
+    assert (*counts(trial), trial["left_out"]) == (5, 1, 2, 0, 2)
+    told = trial["stored"] + trial["duplicate"] + trial["quarantined"] + trial["left_out"]
+    assert trial["received"] == told
 
 
 def test_other_choices_make_an_earlier_dry_run_void() -> None:
