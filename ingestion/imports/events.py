@@ -81,13 +81,15 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
     return Stored(
         stored=outcomes.count(stream.STORED),
         duplicate=outcomes.count(stream.DUPLICATE),
-        faults=[_conflict(clean, i, clean.rows[i].message_id) for i in clashes],
+        faults=[
+            _conflict((row.line, clean.batch.raw(row.index)), row.message_id)
+            for row in (clean.rows[i] for i in clashes)  # some rows may have been taken out
+        ],
     )
 
 
-def _conflict(clean: Clean, place: int, message_id: str) -> Fault:
-    line, text = clean.raw(place)
-    return Fault(line, text, "conflict", "message_id", {"value": message_id})
+def _conflict(raw: tuple[int, str], message_id: str) -> Fault:
+    return Fault(*raw, "conflict", "message_id", {"value": message_id})
 
 
 def _store_lines(
@@ -119,7 +121,7 @@ def _store_lines(
         stored=claimed.stored,
         duplicate=claimed.duplicates,
         faults=[
-            _conflict(clean, i, ids.values[ids.codes[i]] if ids else "")
+            _conflict(clean.raw(i), ids.values[ids.codes[i]] if ids else "")
             for i in claimed.conflicts.tolist()
         ],
     )

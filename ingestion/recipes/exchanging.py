@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from ingestion.events import claims
+from ingestion.events import claims, clock
 from ingestion.identity import identify, names
 from ingestion.imports import customers as customer_rows
 from ingestion.imports import events as event_rows
 from ingestion.imports import orders as order_rows
 from ingestion.imports import products as product_rows
 from ingestion.imports.outcome import Stored
-from ingestion.models import ImportJob
+from ingestion.models import ImportJob, Reject
 
 _PEOPLE = ("first_name", "last_name", "country", "language", "timezone")
 _NAMES = {"external_id": names.EXTERNAL, "email": names.EMAIL}
@@ -38,6 +38,7 @@ class Exchanged:
     stored: Stored = field(default_factory=Stored)
     customer_ids: set[int] = field(default_factory=set)
     examples: list[dict[str, Any]] = field(default_factory=list)
+    judged_anew: list[int] = field(default_factory=list)  # lines whose refusal counts no more
 
 
 def _compare(
@@ -114,7 +115,8 @@ def exchange_orders(*, before: Any, after: Any, record: ImportJob, now: datetime
         told.stored = order_rows.store_chunk(clean=_part(after, wanted), record=record, now=now)
         told.customer_ids |= set(told.stored.customer_ids)
     numbers = sorted({old[line][0] for line in gone} | {new[line][0] for line in come})
-    heads = {row[0]: row for line, row in new.items() if line in set(come)}
+    coming = set(come)
+    heads = {row[0]: row for line, row in new.items() if line in coming}
     told.customer_ids |= _mend_orders(record, heads, numbers, now)
     return told
 
@@ -191,18 +193,21 @@ def _mend_orders(
         )
         for row in heads.values()
     ]
-    ids = identify.resolve(people=people, source=record.source.name, now=now)
+    found = identify.locate(people=people, source=record.source.name, now=now)
+    ids = [one.customer_id for one in found]
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE ingestion_order o SET currency = n.currency, country = n.country,"
-            " customer_id = n.customer_id FROM unnest(%s::text[], %s::text[], %s::text[],"
-            " %s::bigint[]) AS n (number, currency, country, customer_id)"
+            " customer_id = n.customer_id, identity_id = n.identity_id FROM unnest(%s::text[],"
+            " %s::text[], %s::text[], %s::bigint[], %s::bigint[])"
+            " AS n (number, currency, country, customer_id, identity_id)"
             " WHERE o.source_id = %s AND o.external_id = n.number",
             [
                 list(heads),
                 [row[6] for row in heads.values()],
                 [row[7] for row in heads.values()],
                 ids,
+                [one.identity_id for one in found],
                 record.source_id,
             ],
         )
@@ -261,7 +266,8 @@ def exchange_customers(*, before: Any, after: Any, record: ImportJob, now: datet
     pairs = [(old[line], new[line]) for line in come if line in old]
     for name in _NAMES:
         _respell(name, [(getattr(a, name), getattr(b, name)) for a, b in pairs])
-    after.rows = [row for row in after.rows if row.line in set(come)]
+    coming = set(come)
+    after.rows = [row for row in after.rows if row.line in coming]
     told.stored = customer_rows.store_chunk(clean=after, record=record, now=now)
     for name in _PEOPLE:
         emptied = [
@@ -339,8 +345,13 @@ def exchange_products(*, before: Any, after: Any, record: ImportJob, now: dateti
 
 
 def exchange_events(*, before: Any, after: Any, record: ImportJob, now: datetime) -> Exchanged:
-    """Events by message id; one that came without a number is known by what it said before."""
+    """Events by message id; one that came without a number is known by what it said before.
+
+    A line that was in conflict stored nothing, and its number is another event's: it comes as new.
+    """
     old, new = _by_line(before.rows), _by_line(after.rows)
+    clashed = _in_conflict(record, list(old))
+    old = {line: row for line, row in old.items() if line not in clashed}
     told, gone, come = _compare(
         {line: row[2:] for line, row in old.items()},
         {line: row[2:] for line, row in new.items()},
@@ -359,14 +370,32 @@ def exchange_events(*, before: Any, after: Any, record: ImportJob, now: datetime
             cursor.execute(
                 "DELETE FROM ingestion_event e USING unnest(%s::text[], %s::timestamptz[])"
                 " AS n (message_id, at) WHERE e.source = %s AND e.message_id = n.message_id"
-                " AND e.at = n.at",
-                [[name for _, name in named], [row.at for row, _ in named], source],
+                # An event from ahead of our clock is kept at the moment of its receipt.
+                " AND e.at BETWEEN n.at - interval '1 day' AND n.at"
+                " AND (e.at = n.at OR e.flags = %s)",
+                [
+                    [name for _, name in named],
+                    [row.at for row, _ in named],
+                    source,
+                    clock.CLAMPED,
+                ],
             )
         claims.release(named=[(source, name) for _, name in named])
     wanted = set(come)
     after.rows = [row for row in after.rows if row.line in wanted]
     told.stored = event_rows.store_chunk(clean=after, record=record, now=now)
+    told.added -= sum(fault.line not in old for fault in told.stored.faults)
+    told.judged_anew = sorted(clashed)
     return told
+
+
+def _in_conflict(record: ImportJob, lines: list[int]) -> set[int]:
+    """Those lines that storing refused because another event had their number."""
+    if not lines:
+        return set()
+    refused = Reject.objects.filter(import_job=record, code="conflict")
+    found = refused.filter(line__range=(min(lines), max(lines))).values_list("line", flat=True)
+    return set(found)
 
 
 EXCHANGES: dict[str, Callable[..., Exchanged]] = {

@@ -84,7 +84,7 @@ def _exchange(
         done = EXCHANGES[record.kind](before=old.clean, after=new.clean, record=record, now=now)
         using.keep_originals(source_id=record.source_id, originals=new.recipe.originals)
         faults = [*new.clean.faults, *done.stored.faults]
-        lines = [fault.line for fault in (*old.clean.faults, *faults)]
+        lines = [fault.line for fault in (*old.clean.faults, *faults)] + done.judged_anew
         gone, _by = Reject.objects.filter(import_job=record, line__in=lines).delete()
         rejects.store(import_job_id=record.pk, faults=faults)
         finishing.touch(import_job_id=record.pk, customer_ids=sorted(done.customer_ids))

@@ -1,14 +1,18 @@
 """A stored file is run again with another version: rows are exchanged, none is doubled."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from ingestion import events
 from ingestion.models import (
     Customer,
     CustomerRollup,
     Event,
+    EventKey,
+    Identity,
     Order,
     OrderLine,
     Product,
@@ -161,6 +165,20 @@ def test_a_run_that_is_killed_goes_on_where_it_stood(shop, bring, monkeypatch):
     assert RecipeRun.objects.count() == 1
 
 
+def test_an_order_that_gets_another_person_knows_the_name_that_says_so(shop, bring):
+    record = bring(ORDERS)
+    before = Order.objects.get(external_id="2")
+    assert before.identity_id == Identity.objects.get(value="bob@shop.org").pk
+    rule = {"rule": "map", "column": "email", "table": [["bob@shop.org", "eve@shop.org"]]}
+    again(record, save(shop, [rule]))
+    order = Order.objects.get(external_id="2")
+    eve = Identity.objects.get(value="eve@shop.org")
+    assert (order.customer_id, order.identity_id) == (eve.customer_id, eve.pk)
+    again(record, save(shop, []))
+    back = Order.objects.get(external_id="2")
+    assert (back.customer_id, back.identity_id) == (before.customer_id, before.identity_id)
+
+
 def test_people_keep_their_place_when_a_name_is_spelled_anew(shop, bring):
     record = bring(
         b"customer_id,email,first_name,country\nK-1,ann@old.org,ANN,UK\nK-2,bob@shop.org,??,UK\n",
@@ -248,4 +266,51 @@ def test_events_are_exchanged_by_their_number_or_by_what_they_said(bring):
     assert counts(run) == [1, 0, 2, 0]
     assert sorted(Event.objects.values_list("type", "message_id"))[0] == ("Ping", "m3")
     assert Event.objects.count() == 3
+    Event.objects.all().delete()
+
+
+EVENTS = b"type,at,message_id,email\n"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_whose_moment_was_set_to_its_receipt_is_exchanged_not_doubled(bring):
+    ahead = (timezone.now() + timedelta(hours=3)).strftime("%Y-%m-%d %H:%M")
+    events.ensure_months([NOW, timezone.now()])
+    shop = Source.objects.create(name="shop")
+    record = bring(EVENTS + f"View,{ahead},m1,ann@shop.org\n".encode(), kind="events")
+    assert list(Event.objects.values_list("flags", flat=True)) == ["clamped"]
+    rules = [{"rule": "map", "column": "type", "table": [["View", "Seen"]]}]
+    run = again(record, save(shop, rules, kind="events"))
+    assert counts(run) == [0, 0, 1, 0]
+    assert list(Event.objects.values_list("type", "message_id", "flags")) == [
+        ("Seen", "m1", "clamped")
+    ]
+    Event.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_line_in_conflict_leaves_the_event_it_clashed_with_alone(bring):
+    events.ensure_months([NOW])
+    shop = Source.objects.create(name="shop")
+    record = bring(
+        EVENTS + b"View,2026-11-01 10:00,m1,ann@shop.org\nPing,2026-11-01 10:00,m1,bob@shop.org\n",
+        kind="events",
+    )
+    assert (record.stored, record.quarantined) == (1, 1)
+    drop = [{"rule": "drop_rows", "where": 'type = "Ping"'}]
+    run = again(record, save(shop, drop, kind="events"))
+    assert counts(run) == [0, 0, 0, 1]
+    assert list(Event.objects.values_list("type", "message_id")) == [("View", "m1")]
+    assert EventKey.objects.count() == 1
+    assert (record.stored, record.quarantined, record.left_out) == (1, 0, 1)
+    assert not Reject.objects.filter(import_job=record).exists()
+    run = again(record, save(shop, [], kind="events"))
+    assert (record.stored, record.quarantined, record.left_out) == (1, 1, 0)
+    refused = Reject.objects.get(import_job=record)
+    assert (refused.line, refused.code) == (3, "conflict")
+    assert refused.raw == "Ping,2026-11-01 10:00,m1,bob@shop.org"
+    again(record, save(shop, [{"rule": "trim", "columns": ["type"]}], kind="events"))
+    assert (record.stored, record.quarantined, record.left_out) == (1, 1, 0)
+    assert Reject.objects.get(import_job=record).code == "conflict"
+    assert list(Event.objects.values_list("type", "message_id")) == [("View", "m1")]
     Event.objects.all().delete()
