@@ -2,6 +2,7 @@
 
 import base64
 import email.utils
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -40,7 +41,9 @@ class HttpApi(Kind):
 
     key = "http_json"
     goes_to = ("url", "auth", "header", "user")
-    reads_from = ("url", "rows_path", "since_param", "since_field")
+    reads_from = (
+        "url", "rows_path", "since_param", "since_field", "paging", "page_param", "next_path",
+    )  # fmt: skip
     fields = (
         Field(
             "url",
@@ -297,6 +300,8 @@ class HttpApi(Kind):
             url = there
 
     def closing(self, cursor: Cursor) -> Cursor:
+        if cursor.get("page"):  # cut off: the next fetch goes on with the page that was not read
+            return {**cursor, "seen": []}
         newest = cursor.get("newest")
         return {"since": newest} if newest is not None else {}
 
@@ -350,7 +355,8 @@ def with_param(url: str, name: str, value: str) -> str:
 
 
 def _mark(url: str) -> str:
-    return base64.b64encode(url.encode()).decode()[-60:] if url else ""
+    """A short name of an address, to know it again."""
+    return hashlib.blake2b(url.encode(), digest_size=12).hexdigest() if url else ""
 
 
 def _retry_after(answer: outbound.Answer, now: datetime) -> float | None:

@@ -21,7 +21,7 @@ from ingestion.connectors.base import Batch, File, Kind, Later
 from ingestion.imports import uploads
 from ingestion.models import Connector, ImportJob, Pull, PulledFile
 from marketing.core import jobs, vault
-from marketing.core.errors import Conflict, NotFound, Refused, Unavailable
+from marketing.core.errors import Conflict, NotFound, Refused, TooLarge, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +93,10 @@ def _fetch_rows(pull: Pull, kind: Kind, job: jobs.Running, now: datetime) -> Non
     try:
         file = spool.Spool(pull.path, length=pull.bytes)
     except FileNotFoundError:  # the disk was changed: this fetch begins anew
-        file = spool.Spool(pull.path, length=0)
-        _move(pull, cursor=pull.connector.cursor, rows=0, bytes=0)
+        file = _anew(pull)
+    if pull.bytes and not pull.cursor:  # nothing says where to go on
+        file.close()
+        file = _anew(pull)
     try:
         for batch in kind.pull(pull.cursor):
             job.check()
@@ -103,10 +105,21 @@ def _fetch_rows(pull: Pull, kind: Kind, job: jobs.Running, now: datetime) -> Non
             _commit(pull, batch, file.length)
             job.progress(pull.rows)
             if file.length > _BYTES_LIMIT:
-                break  # the next fetch goes on from here
+                if pull.cursor:
+                    break  # the next fetch goes on from here
+                raise TooLarge(
+                    _("This is too much for one fetch. Nothing was stored."),
+                    code="fetch_too_large",
+                    remedy=_("Name a column that only grows, or ask for less."),
+                )
     finally:
         file.close()
     _hand_over(pull, kind.closing(pull.cursor), now)
+
+
+def _anew(pull: Pull) -> spool.Spool:
+    _move(pull, cursor=pull.connector.cursor, rows=0, bytes=0)
+    return spool.Spool(pull.path, length=0)
 
 
 def _commit(pull: Pull, batch: Batch, length: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from ingestion.connectors import http_json
+from ingestion.connectors import http_json, pulling
 from ingestion.models import Connector, Order, Pull
 from marketing.core.errors import Invalid, Refused
 from tests.ingestion.connectors.conftest import NOW, fetch, run_import, settle_columns
@@ -236,3 +236,37 @@ def test_stopping_is_heard_while_it_waits(site: Any) -> None:
     with pytest.raises(Invalid, match="stopped"):
         list(http_json.HttpApi({"url": f"{site.url}/orders"}, now=NOW, check=check).pull({}))
     assert time.monotonic() - begun < 10
+
+
+def test_long_addresses_that_end_alike_are_pages_of_their_own(site: Any) -> None:
+    def page(query: dict[str, str], _headers: dict[str, str]) -> Any:
+        n = int(query.get("p", 0))
+        rest = "fields=id,number,created,changed,person,lines&status=any&limit=250"
+        return answer({"orders": [ROWS[n]], "next": f"/orders?p={n + 1}&{rest}" if n < 4 else None})
+
+    site.pages["/orders"] = page
+    assert rows_of({"url": f"{site.url}/orders"}) == ["o0", "o1", "o2", "o3", "o4"]
+
+
+@pytest.mark.parametrize("by", ["pages", "bytes"])
+def test_a_fetch_that_was_cut_off_is_gone_on_with_by_the_next(
+    site: Any, connect: Callable[..., Connector], monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    site.pages["/orders"] = pages_of(ROWS[::-1])  # newest first, as most answer
+    connector = connect(
+        "http_json", url=f"{site.url}/orders", rows_path="data.items", paging="page",
+        page_param="page", since_param="since", since_field="changed",
+    )  # fmt: skip
+    if by == "pages":
+        monkeypatch.setattr(http_json, "PAGES", 4)
+    else:
+        monkeypatch.setattr(pulling, "_BYTES_LIMIT", 600)
+    fetched = []
+    for _turn in range(10):
+        fetched.append(fetch(connector).rows)
+        connector.refresh_from_db()
+        if "page" not in connector.cursor:
+            break
+    assert sum(fetched) == 95
+    assert len(fetched) > 1
+    assert connector.cursor == {"since": "2026-11-10T00:00:00Z"}

@@ -1,5 +1,6 @@
 """A database is read from where the last fetch ended: nothing is lost, nothing comes twice."""
 
+import gzip
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.connectors import sql
+from ingestion.connectors import pulling, schedule, spool, sql
 from ingestion.models import Connector, Customer, Order, Product, Pull
+from marketing.core import jobs
 from marketing.core.errors import Invalid, Refused, Unavailable
 from tests.ingestion.connectors.conftest import NOW, Shop, fetch, run_import, settle_columns
 
@@ -83,6 +85,40 @@ def test_without_a_cursor_column_the_same_rows_are_not_imported_again(
     assert fetch(connector).imports.count() == 0
     shop.add(6, 6, NOW)
     assert fetch(connector).imports.count() == 1
+
+
+def test_a_result_too_large_for_one_fetch_is_refused_rather_than_cut(
+    shop: Shop, connect: Callable[..., Connector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add(1, 50, NOW)
+    monkeypatch.setattr(sql, "BATCH", 10)
+    monkeypatch.setattr(pulling, "_BYTES_LIMIT", 300)
+    pull = fetch(connect("sql", "whole", **shop.given(cursor_column="")))
+    assert (pull.state, pull.imports.count()) == (Pull.State.FAILED, 0)
+    assert "too much for one fetch" in pull.error
+    connector = connect("sql", "grows", **shop.given())
+    rows = [fetch(connector).rows for _turn in range(5)]
+    assert sum(rows) == 50
+    assert rows[0] < 50
+
+
+def test_a_fetch_without_a_cursor_that_is_taken_up_again_begins_anew(
+    shop: Shop, connect: Callable[..., Connector]
+) -> None:
+    shop.add(1, 5, NOW)
+    connector = connect("sql", **shop.given(cursor_column=""))
+    pull = schedule.begin(connector=connector, by_hand=True, now=NOW)
+    path = spool.new_path()
+    file = spool.Spool(path, length=0)
+    length = file.add([{"id": 1}, {"id": 2}])
+    file.close()
+    pulling._move(pull, path=path, cursor={}, rows=2, bytes=length)  # and then it was killed
+    assert pull.job is not None
+    jobs.run(job_id=pull.job.pk)
+    pull.refresh_from_db()
+    assert (pull.state, pull.rows) == (Pull.State.DONE, 5)
+    with gzip.open(spool.place(path)) as lines:
+        assert len(lines.readlines()) == 5
 
 
 def test_a_query_of_ones_own_may_hold_colons_percents_and_comments(shop: Shop) -> None:
