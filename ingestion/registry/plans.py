@@ -32,7 +32,7 @@ _ACCEPTS: dict[str, tuple[type, ...]] = {
     shapes.STRING: (str,),
     shapes.DATE_TIME: (str,),
     shapes.NUMBER: (int, float),
-    shapes.INTEGER: (int,),
+    shapes.INTEGER: (int, float),  # 2.0 is one; a check of its value tells
     shapes.BOOLEAN: (bool,),
     shapes.OBJECT: (dict,),
     shapes.ARRAY: (list,),
@@ -119,9 +119,7 @@ class CompiledType:
                 continue
             kind = rule.get("type")
             if kind and value is not None and type(value) not in _ACCEPTS[kind]:
-                whole = kind == shapes.INTEGER and isinstance(value, float) and value.is_integer()
-                if not whole:
-                    return Fault("plan_type", name, f"{kind}\0{shapes.kind_of(value)}")
+                return Fault("plan_type", name, f"{kind}\0{shapes.kind_of(value)}")
         return None
 
 
@@ -132,6 +130,8 @@ def _checks(rule: Mapping[str, Any]) -> list[Check]:
     checks: list[Check] = []
     if rule.get("type") == shapes.DATE_TIME:
         checks.append(_check_date)
+    if rule.get("type") == shapes.INTEGER:
+        checks.append(_check_whole)
     if rule.get("values"):
         checks.append(partial(_check_values, frozenset(map(str, rule["values"]))))
     if rule.get("min") is not None or rule.get("max") is not None:
@@ -142,6 +142,12 @@ def _checks(rule: Mapping[str, Any]) -> list[Check]:
 def _check_date(_rule: Mapping[str, Any], value: Any) -> tuple[str, str] | None:
     if isinstance(value, str) and not shapes.is_date_time(value):
         return "plan_type", f"{shapes.DATE_TIME}\0{shapes.STRING}"
+    return None
+
+
+def _check_whole(_rule: Mapping[str, Any], value: Any) -> tuple[str, str] | None:
+    if isinstance(value, float) and not value.is_integer():
+        return "plan_type", f"{shapes.INTEGER}\0{shapes.NUMBER}"
     return None
 
 

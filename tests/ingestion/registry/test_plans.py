@@ -168,10 +168,14 @@ def test_broken_rules_are_counted_by_event_property_and_day() -> None:
     assert (EventType.objects.get().count, EventType.objects.get().broken) == (3, 4)
 
 
-def test_a_whole_number_may_be_written_with_a_point() -> None:
-    agree(properties={"count": {"type": "integer"}})
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_whole_number_may_be_written_with_a_point(closed: bool, turn: int) -> None:
+    agree(properties={"count": {"type": "integer"}}, closed=closed)
     batch = [event(count=value) for value in (2.0, 2.5, "2", 3, True)]
-    assert list(judge(*batch)) == [1, 2, 4]
+    found = judge(*batch[::turn])
+    assert sorted(found) == ([1, 2, 4] if turn == 1 else [0, 2, 3])
+    assert set(found.values()) == {("quarantine", "plan_type", "count")}
 
 
 def test_a_long_plan_judges_as_a_short_one_does() -> None:
