@@ -114,7 +114,7 @@ def parse(body: bytes) -> Any:
             code="too_deep",
             remedy=_("Send at most 250 levels of lists and objects."),
         ) from error
-    if len(plain) == len(body):
+    if plain == body:
         return value  # nothing but what was read stood in it
     # The reader keeps the last of two equal keys; then what it holds names fewer keys than came.
     unsure = any(sign in body for sign in _UNSURE) and _ODD_KEYS.search(body)
