@@ -22,6 +22,17 @@ COLUMNS: dict[str, int | None] = {
     "remedy": 300,
     "raw": None,
 }
+# The texts of an event that its refusal keeps as they are.
+NAMES = (
+    "message_id",
+    "external_id",
+    "email",
+    "phone",
+    "anonymous_id",
+    "device_id",
+    "previous_id",
+    "group_id",
+)
 
 
 class Rejected(NamedTuple):
@@ -61,9 +72,10 @@ def raw_of(item: Any) -> str:
 
 def raw_event(event: Incoming) -> str:
     """An event that had been read, as JSON that can be sent again."""
-    names = ("message_id", "external_id", "email", "phone", "anonymous_id", "device_id", "group_id")
     found: dict[str, Any] = {"type": event.type, "at": event.at.isoformat()}
-    found |= {name: value for name in names if (value := getattr(event, name))}
+    found |= {name: value for name in NAMES if (value := getattr(event, name))}
+    if event.stamp is not None:
+        found["stamp"] = event.stamp
     found["properties"] = (
         orjson.Fragment(event.properties_json) if event.properties_json else dict(event.properties)
     )

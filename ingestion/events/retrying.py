@@ -15,14 +15,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ingestion import registry
-from ingestion.events import claims, draining, storing, tallies
+from ingestion.events import claims, draining, refusals, storing, tallies
 from ingestion.events.incoming import STORED, TRACK, Incoming, digest_of, key_of, made_id
 from ingestion.models import Policy, Refusal
 from marketing.core.errors import Conflict
 
 CHUNK = 1_000
 PLAN = "plan_"
-_NAMES = ("message_id", "external_id", "email", "phone", "anonymous_id", "device_id", "group_id")
 _STOPPED = (Policy.QUARANTINE, Policy.REFUSE)
 
 
@@ -60,8 +59,7 @@ def retry(*, ids: Iterable[int], now: datetime) -> int:
 def _retry(rows: Sequence[Refusal], source: str, door: str, now: datetime) -> int:
     events = [_event(row) for row in rows]
     verdicts = registry.judge(batch=events, source=source, now=now)
-    fresh: list[Incoming] = []
-    received: list[str] = []
+    passed: list[tuple[Refusal, Incoming]] = []
     for place, (row, event) in enumerate(zip(rows, events, strict=True)):
         verdict = verdicts.get(place)
         if verdict is not None and verdict.action in _STOPPED:
@@ -69,12 +67,13 @@ def _retry(rows: Sequence[Refusal], source: str, door: str, now: datetime) -> in
             row.message, row.remedy = verdict.message, verdict.remedy
             continue
         row.state = Refusal.State.RETRIED
-        if _is_ours(row, event, source, now):
-            fresh.append(event)
-            received.append(row.received_at.isoformat())
+        passed.append((row, event))
     Refusal.objects.bulk_update(rows, ["state", "code", "field", "message", "remedy"])
-    if not fresh:
+    ours = _ours(passed, source, now)
+    if not ours:
         return 0
+    fresh = [event for _row, event in ours]
+    received = [row.received_at.isoformat() for row, _event in ours]
     registry.observe(batch=fresh, source=source, now=now)
     found = storing.store(batch=fresh, source=source, received=received, now=now)
     draining.apply(fresh, found, now)
@@ -82,29 +81,43 @@ def _retry(rows: Sequence[Refusal], source: str, door: str, now: datetime) -> in
     return len(fresh)
 
 
-def _is_ours(row: Refusal, event: Incoming, source: str, now: datetime) -> bool:
-    """Whether the event is not stored yet.
+def _ours(
+    passed: Sequence[tuple[Refusal, Incoming]], source: str, now: datetime
+) -> list[tuple[Refusal, Incoming]]:
+    """Those that are not stored yet, each with a message id.
 
     One that the drain set aside holds its id, so nothing else can have been stored under it. One
     that was refused at the door does not: its sender may have sent it again since.
     """
-    claimed = claims.claim(
-        keys=[key_of(source, event.message_id)], digests=[digest_of(event.core())], now=now
+    if not passed:
+        return []
+    cores = [event.core() for _row, event in passed]
+    ids = [
+        event.message_id or made_id(core) for (_row, event), core in zip(passed, cores, strict=True)
+    ]
+    told = claims.claim(
+        keys=[key_of(source, name) for name in ids],
+        digests=[digest_of(core) for core in cores],
+        now=now,
     )
-    return claimed == [STORED] or orjson.loads(row.raw).get("claimed", True)
+    return [
+        (row, event._replace(message_id=name))
+        for (row, event), name, outcome in zip(passed, ids, told, strict=True)
+        if outcome == STORED or orjson.loads(row.raw).get("claimed", True)
+    ]
 
 
 def _event(row: Refusal) -> Incoming:
     """The event as `refusals.raw_event` wrote it."""
     said: dict[str, Any] = orjson.loads(row.raw)
-    event = Incoming(
+    return Incoming(
         type=said["type"],
         at=datetime.fromisoformat(said["at"]),
         call=said.get("call", TRACK),
         properties=said.get("properties") or {},
         traits=said.get("traits") or {},
         context=said.get("context") or {},
+        stamp=said.get("stamp"),
         flags=said.get("flags", ""),
-        **{name: said[name] for name in _NAMES if name in said},
+        **{name: said[name] for name in refusals.NAMES if name in said},
     )
-    return event if event.message_id else event._replace(message_id=made_id(event.core()))

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from ingestion import events
 from ingestion.events import Incoming, retrying, stream
-from ingestion.models import Event, EventProperty, EventType, PlanBreach, Refusal
+from ingestion.models import Event, EventProperty, EventType, Identity, PlanBreach, Refusal
 from ingestion.registry import discovery, plans
 from marketing.core import auth
 from marketing.core.errors import Conflict
@@ -155,6 +155,49 @@ def test_an_event_refused_at_the_door_can_be_tried_again() -> None:
     refused = list(Refusal.objects.values_list("id", flat=True))
     assert retrying.retry(ids=refused, now=NOW) == 1
     assert Event.objects.get().properties == {"total": "x"}
+
+
+@pytest.mark.parametrize("name", ["m1", ""])
+def test_an_event_tried_again_is_known_when_its_sender_sends_it_again(name: str) -> None:
+    agree("refuse")
+    client = api()
+    body = {
+        "type": "order",
+        "at": "2026-11-22T09:30:00Z",
+        "email": "a@example.com",
+        "properties": {"total": "x"},
+    } | ({"message_id": name} if name else {})
+    assert client.post("/api/v1/events/", body, format="json").status_code == 422
+    events.drain(now=NOW)
+    agree("allow")
+    refused = list(Refusal.objects.values_list("id", flat=True))
+    assert retrying.retry(ids=refused, now=NOW) == 1
+    answer = client.post("/api/v1/events/", body, format="json")
+    assert (answer.status_code, answer.json()["status"]) == (200, "duplicate")
+    events.drain(now=NOW)
+    assert Event.objects.count() == 1
+
+
+def test_an_alias_tried_again_joins_its_people() -> None:
+    plans.choose_unknown(policy="quarantine", user=None, now=NOW)
+    alias = Incoming("alias", NOW, "m1", call="alias", external_id="7", previous_id="8")
+    events.accept(batch=[alias], source="web", now=NOW, door="tracking")
+    events.drain(now=NOW)
+    assert not Event.objects.exists()
+    plans.choose_unknown(policy="allow", user=None, now=NOW)
+    assert retrying.retry(ids=[Refusal.objects.get().pk], now=NOW) == 1
+    names = Identity.objects.filter(kind="external").values_list("value", "customer_id")
+    assert {value for value, _customer in names} == {"7", "8"}
+    assert len({customer for _value, customer in names}) == 1
+
+
+def test_many_events_are_tried_again_with_few_questions(django_assert_max_num_queries) -> None:
+    agree("quarantine")
+    send(*[{f"p{n}": n} for n in range(40)])
+    agree("allow")
+    refused = list(Refusal.objects.values_list("id", flat=True))
+    with django_assert_max_num_queries(40):
+        assert retrying.retry(ids=refused, now=NOW) == 40
 
 
 def test_events_of_files_and_of_our_own_are_listed_too() -> None:
