@@ -60,17 +60,12 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
             answered.discard(customer_id)
             row |= {name: value for name in _KEPT if (value := getattr(person, name))}
     faults = [
-        Fault(row.line, _raw(row), "no_person", "customer_id", {})
+        Fault(row.line, clean.batch.raw(row.index), "no_person", "customer_id", {})
         for row, found in zip(clean.rows, ids, strict=True)
         if found is None
     ]
     duplicates = len(clean.rows) - stored - len(faults)
     return Stored(stored, duplicates, sorted(before), faults=faults, rules=rules)
-
-
-def _raw(row: Row) -> str:
-    """The names of a row whose line is not at hand any more, as they were understood."""
-    return ",".join(getattr(row, name) for name in _KEPT)
 
 
 def _person(row: Row) -> identify.Person:

@@ -1,7 +1,7 @@
 """Rows about people: columns of text → people with their answers about marketing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -40,12 +40,14 @@ class Row:
     subscribed: bool | None
     proof: str
     consent_at: datetime | None
+    index: int = field(default=-1, compare=False)  # place in the batch
 
 
 @dataclass
 class Clean:
     """Clean rows of one batch."""
 
+    batch: Batch
     faults: list[Fault]
     duplicates: int
     findings: Findings
@@ -122,9 +124,10 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
             duplicates += 1
             continue
         seen.add(made)
-        clean_rows.append(Row(**{**made.__dict__, "line": int(batch.line[row])}))
+        clean_rows.append(replace(made, line=int(batch.line[row]), index=row))
     findings.add("exact_duplicates", duplicates)
     return Clean(
+        batch=batch,
         faults=sorted(
             [*batch.faults, *refused.faults(batch, columns)], key=lambda fault: fault.line
         ),

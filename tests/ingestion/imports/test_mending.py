@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ingestion.imports import rejects, uploads
-from ingestion.models import ImportJob, Order, OrderLine, Reject, Source
+from ingestion.models import Customer, ImportJob, Order, OrderLine, Reject, Source
 from marketing.core import jobs
 from tests.ingestion.conftest import NOW
 
@@ -153,6 +153,27 @@ def test_lines_of_json_are_mended_by_their_columns(bring) -> None:
     rows[0][8] = "4"
     assert run(upload(head, rows)).stored == 1
     assert OrderLine.objects.count() == 2
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_people_refused_while_storing_come_back_in_the_columns_of_their_file(bring, form) -> None:
+    rows = [
+        {"Vorname": "Ann", "Kunde": "K1", "Land": "DE"},
+        {"Vorname": "Ann", "Kunde": "K1", "Land": "DE"},
+        {"Vorname": "Bob; jr", "Kunde": "null", "Land": "FR"},
+    ]
+    lines = ["Vorname;Kunde;Land"] + [f'"{r["Vorname"]}";{r["Kunde"]};{r["Land"]}' for r in rows]
+    text = "\n".join(lines if form == "csv" else map(json.dumps, rows))
+    mapping = {"first_name": "Vorname", "customer_id": "Kunde", "country": "Land"}
+    first = bring(text.encode(), kind="customers", mapping=mapping)
+    assert (first.received, first.stored, first.duplicate, first.quarantined) == (3, 1, 1, 1)
+    head, rows_out = table(first)
+    place = {name: head.index(name) for name in ("Vorname", "Kunde", "Land")}
+    assert [rows_out[0][i] for i in place.values()] == ["Bob; jr", "null", "FR"]
+    rows_out[0][place["Kunde"]] = "K2"
+    mended = run(upload(head, rows_out))
+    assert (mended.mends, mended.stored) == (first, 1)
+    assert Customer.objects.get(external_id="K2").first_name == "Bob; jr"
 
 
 @pytest.mark.parametrize(
