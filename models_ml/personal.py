@@ -1,14 +1,12 @@
 """What this app keeps of people: a row of numbers each, and vectors inside stored models."""
 
-import shutil
-from pathlib import Path
-
-from django.conf import settings
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from marketing.core.errors import Conflict
 from marketing.core.personal import Holding, Place, Subject
 from models_ml import registry
-from models_ml.algorithms import artifacts, forgetting
+from models_ml.algorithms import artifacts
 from models_ml.models import ModelVersion
 
 HOLDINGS = [
@@ -25,19 +23,21 @@ IMPERSONAL = {
 
 def _models(subject: Subject) -> int:
     """Take the person out of every stored model, live or retired; how many held them."""
-    changed = 0
+    changed, damaged = 0, []
     for version in ModelVersion.objects.exclude(folder=""):
-        folder = registry.folder(version)
         try:
-            made = forgetting.drop_people(folder=folder, numbers=subject.numbers)
+            changed += registry.let_go(version=version, numbers=subject.numbers)
         except artifacts.Damaged:
-            continue
-        if made is None:
-            continue
-        place = str(made.relative_to(Path(settings.MODEL_DIR)))
-        ModelVersion.objects.filter(pk=version.pk).update(folder=place)
-        shutil.rmtree(folder, ignore_errors=True)
-        changed += 1
+            damaged.append(version.folder)
+    if damaged:
+        raise Conflict(
+            gettext(
+                "Stored models that are damaged could not be searched for the person: %(folders)s."
+            )
+            % {"folders": ", ".join(sorted(damaged))},
+            code="models_damaged",
+            remedy=gettext("Bring these folders back from a backup or delete them."),
+        )
     return changed
 
 

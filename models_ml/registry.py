@@ -5,14 +5,16 @@ promoting the older row. Folders are immutable, therefore what was read from one
 long as the process lives.
 """
 
+import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,7 +22,7 @@ from django.utils.translation import gettext as _
 from marketing.core import bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict
-from models_ml.algorithms import artifacts
+from models_ml.algorithms import artifacts, forgetting
 from models_ml.models import ModelVersion
 
 Model = TypeVar("Model")
@@ -65,7 +67,7 @@ def save(
         newest = (
             ModelVersion.objects.filter(name=name).aggregate(newest=Max("version"))["newest"] or 0
         )
-        return ModelVersion.objects.create(
+        version = ModelVersion.objects.create(
             name=name,
             version=newest + 1,
             state=State.CANDIDATE,
@@ -83,6 +85,39 @@ def save(
             job_id=job_id,
             trained_at=now,
         )
+    # Whoever was erased during the training: from here on an erasure finds the version itself.
+    let_go(version=version)
+    return version
+
+
+def let_go(*, version: ModelVersion, numbers: Collection[int] | None = None) -> bool:
+    """Take people out of a version's files, if not told whom, those whose row is gone.
+
+    Whether the version held any of them; see `forgetting.drop_people`.
+    """
+    with transaction.atomic():
+        row = ModelVersion.objects.select_for_update().get(pk=version.pk)
+        old = folder(row)
+        if numbers is None:
+            numbers = _unknown(forgetting.people_in(folder=old).tolist())
+        made = forgetting.drop_people(folder=old, numbers=numbers) if numbers else None
+        if made is None:
+            return False
+        version.folder = str(made.relative_to(Path(settings.MODEL_DIR)))
+        version.save(update_fields=["folder"])
+        transaction.on_commit(partial(shutil.rmtree, old, ignore_errors=True))
+    return True
+
+
+def _unknown(numbers: list[int]) -> list[int]:
+    """Those who are nobody's number."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n FROM unnest(%s::bigint[]) n WHERE NOT EXISTS"
+            " (SELECT 1 FROM ingestion_customer c WHERE c.id = n)",
+            [numbers],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def promote(*, version: ModelVersion) -> ModelVersion:

@@ -6,6 +6,7 @@ it until they read the version again. The items' vectors stay: they are sums ove
 
 import shutil
 import uuid
+import zipfile
 from collections.abc import Collection
 from pathlib import Path
 
@@ -14,42 +15,85 @@ from safetensors.numpy import load_file, save_file
 
 from models_ml.algorithms import artifacts
 
-MAPS, FACTORS = "maps.npz", "factors.safetensors"
+FACTORS = "factors.safetensors"
 _SEALED = ("format", "files", "versions")
 
 
+def people_in(*, folder: Path) -> np.ndarray:
+    """The numbers of everybody a model holds. Damaged when that cannot be told."""
+    held = [arrays["users"] for arrays in _tables(folder).values()]
+    return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *held]))
+
+
 def drop_people(*, folder: Path, numbers: Collection[int]) -> Path | None:
-    """A new folder without these people; None when the model holds none of them."""
-    if not (folder / MAPS).exists():
-        return None
-    arrays = artifacts.read_arrays(folder / MAPS)
-    users = arrays.get("users")
-    if users is None:
-        return None
-    keep = ~np.isin(users, np.fromiter(numbers, dtype=np.int64, count=len(numbers)))
-    if keep.all():
+    """A new folder without these people; None when the model holds none of them.
+
+    Damaged when the folder cannot be read or is not what was written.
+    """
+    tables = _tables(folder)
+    gone = np.fromiter(numbers, dtype=np.int64, count=len(numbers))
+    keeps = {name: ~np.isin(arrays["users"], gone) for name, arrays in tables.items()}
+    if all(keep.all() for keep in keeps.values()):
         return None
     manifest = artifacts.check(folder)
     known = {name: value for name, value in manifest.items() if name not in _SEALED}
     made = folder.with_name(f"{folder.name}-{uuid.uuid4().hex[:8]}")
     with artifacts.create(made, known) as draft:
         for path in folder.iterdir():
-            if path.name not in (artifacts.MANIFEST, MAPS, FACTORS):
+            if path.name not in (artifacts.MANIFEST, FACTORS, *tables):
                 shutil.copy2(path, draft / path.name)
+        for name, arrays in tables.items():
+            artifacts.write_arrays(draft / name, **_without(arrays, keeps[name]))
         if (folder / FACTORS).exists():
             factors = load_file(folder / FACTORS)
-            rows = factors["user_factors"]
-            factors["user_factors"] = np.ascontiguousarray(rows[keep])
+            (keep,) = keeps.values()
+            factors["user_factors"] = np.ascontiguousarray(factors["user_factors"][keep])
             save_file(factors, draft / FACTORS)
-        artifacts.write_arrays(draft / MAPS, **_without(arrays, keep))
     return made
+
+
+def _tables(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """The files of a model that hold people, whichever algorithm wrote them."""
+    found = {}
+    for path in sorted(folder.glob("*.npz")):
+        try:
+            arrays = artifacts.read_arrays(path)
+        except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as fault:
+            raise artifacts.Damaged(f"{path.name} of {folder.name} cannot be read") from fault
+        if "users" in arrays:
+            found[path.name] = arrays
+    return found
 
 
 def _without(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
     kept = {**arrays, "users": arrays["users"][keep]}
     if "seen_indptr" in arrays:
-        lengths = np.diff(arrays["seen_indptr"])
-        kept["seen_indices"] = arrays["seen_indices"][np.repeat(keep, lengths)]
-        ends = np.concatenate([[0], np.cumsum(lengths[keep])])
-        kept["seen_indptr"] = ends.astype(arrays["seen_indptr"].dtype)
+        ends = arrays["seen_indptr"]
+        kept["seen_indices"] = arrays["seen_indices"][np.repeat(keep, np.diff(ends))]
+        kept["seen_indptr"] = _ends(ends, keep)
+    if "owner" in arrays:
+        kept |= _sequences_without(arrays, keep)
     return kept
+
+
+def _ends(ends: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Where each person's range ends (the first begins at 0), for those who stay."""
+    lengths = np.diff(ends)[keep]
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(ends.dtype)
+
+
+def _sequences_without(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
+    """The flat sequences of `sequences.Sequences` and the examples cut from them."""
+    start, owner = arrays["start"], arrays["owner"]
+    stays = np.repeat(keep, np.diff(start))
+    place = np.concatenate([[0], np.cumsum(stays)])
+    examples = keep[owner]
+    return {
+        "item": arrays["item"][stays],
+        "basket": arrays["basket"][stays],
+        "start": _ends(start, keep),
+        "cut": place[arrays["cut"][examples]],
+        "stop": place[arrays["stop"][examples]],
+        "owner": (np.cumsum(keep) - 1)[owner[examples]],
+        "age": arrays["age"][examples],
+    }
