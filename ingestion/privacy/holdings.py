@@ -61,12 +61,16 @@ HOLDINGS = [
         _("Merges with other rows"),
         rows="kept_id = ANY(%(ids)s) OR gone_id = ANY(%(ids)s)",
         examples=("evidence", "moved"),
+        # A merge that was undone tells of somebody else.
+        hidden=("evidence", "moved"),
     ),
     Holding(
         "ingestion_twins",
         _("Suggested duplicates"),
         rows="left_id = ANY(%(ids)s) OR right_id = ANY(%(ids)s)",
         examples=("evidence",),
+        # Who is like them may be somebody else, of whom the evidence tells.
+        exported=False,
     ),
     Holding(
         "ingestion_identitylink",

@@ -44,11 +44,11 @@ def row_of(receipt: Erasure) -> str:
 
 
 def digests_of(subject: Subject) -> list[str]:
-    """Keyed hashes of each name; what kind of name it is counts."""
+    """Keyed hashes of each name that is theirs alone; what kind of name it is counts."""
     kinds = {
         "external": subject.external_ids,
         "email": subject.emails,
-        "phone": subject.phones,
+        "phone": subject.own_phones,
         "device": subject.devices,
     }
     pairs = [(kind, value) for kind, values in kinds.items() for value in values]

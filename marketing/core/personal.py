@@ -35,7 +35,7 @@ class Subject:
     """One person: our numbers for them (merged rows too) and every name they go by.
 
     `full_names` and `rare_names` are those nobody else has; `shared` are phone numbers of somebody
-    else, too: texts are not searched for them.
+    else, too: nothing is searched for them.
     """
 
     numbers: tuple[int, ...]
@@ -54,9 +54,14 @@ class Subject:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every name by which somebody can be found, in lower case."""
-        every = (*self.emails, *self.phones, *self.external_ids, *self.devices)
+        """Every name by which they alone can be found, in lower case."""
+        every = (*self.emails, *self.own_phones, *self.external_ids, *self.devices)
         return tuple(dict.fromkeys(name.lower() for name in every if name))
+
+    @property
+    def own_phones(self) -> tuple[str, ...]:
+        """Phone numbers that are nobody else's."""
+        return tuple(phone for phone in self.phones if phone not in self.shared)
 
     @cached_property
     def expression(self) -> str:
@@ -68,9 +73,7 @@ class Subject:
         for text in (*self.emails, *self.external_ids, *self.devices):
             if len(text) >= _SHORTEST and not _PLAIN_NUMBER.fullmatch(text):
                 parts += _spellings(text)
-        for phone in self.phones:
-            if phone in self.shared:
-                continue
+        for phone in self.own_phones:
             digits = re.sub(r"\D", "", phone)[-9:]
             if len(digits) >= 7:
                 # Whatever stands for the country and the trunk before it belongs to the number.

@@ -319,6 +319,16 @@ def test_a_namesake_and_a_family_keep_what_is_theirs() -> None:
     assert (other.display_name, other.phone) == ("Anna Example", "+442079460000")
 
 
+def test_an_erasure_done_again_leaves_a_family_member_of_the_same_phone() -> None:
+    long_ago = NOW - timedelta(days=30)
+    phone = "+442079460000"
+    gone = factories.customer("anna1", phone=phone, created_at=long_ago)
+    other = factories.customer("anna2", phone=phone, created_at=long_ago)
+    Identity.objects.create(customer=other, kind="phone", value=phone)
+    erasure.forget(customer_id=gone.pk, actor=None, now=NOW)
+    assert ledger.returned() == []
+
+
 def test_a_sweep_that_died_begins_again_and_is_complete_once() -> None:
     ada = factories.customer("ada")
     receipt = erasure.forget(customer_id=ada.pk, actor=None).receipt
