@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingestion import consent
+from ingestion.identity import identify, merging
 from ingestion.models import Erasure, PrivacyRequest
 from ingestion.privacy import ledger, subjects
 from marketing.core import audit, jobs, personal, vault
@@ -40,14 +41,18 @@ def forget(
     replayed: bool = False,
     now: datetime | None = None,
 ) -> Forgotten:
-    """Erase one person. With `keep_orders` their orders stay, as a guest's.
+    """Erase one person, under whichever row stands for them now.
 
+    With `keep_orders` their orders stay, as a guest's.
     The audit trail and the receipt keep the fact, not the name.
     """
     now = now or timezone.now()
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")
+            # Nobody is merged between the look at who it is and the end.
+            identify.lock_alone()
+            customer_id = merging.current(customer_id)
             cursor.execute(
                 "SELECT 1 FROM ingestion_customer WHERE id = %s FOR UPDATE", [customer_id]
             )

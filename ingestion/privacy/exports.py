@@ -21,6 +21,7 @@ from django.db import connection, transaction
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from ingestion.identity import merging
 from ingestion.models import Customer, PersonalExport, PrivacyRequest
 from ingestion.privacy import subjects
 from marketing.core import audit, jobs, personal
@@ -41,8 +42,7 @@ def start(
     now: datetime,
 ) -> PersonalExport:
     """Begin to make a copy; a job does the work. NotFound for somebody unknown."""
-    if not Customer.every.filter(pk=customer_id).exists():
-        raise NotFound(_("There is no such person."), code="customer_unknown")
+    customer_id = merging.current(customer_id)
     user = actor if isinstance(actor, User) else None
     with transaction.atomic():
         export = PersonalExport.objects.create(
@@ -68,7 +68,7 @@ def start(
 def run(*, export_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
     """Write the ZIP; nothing is there to be fetched before it is whole."""
     export = PersonalExport.objects.get(pk=export_id)
-    subject = subjects.of_customer(export.customer_id)
+    subject = subjects.of_customer(merging.current(export.customer_id))
     if subject is None:
         raise NotFound(_("There is no such person."), code="customer_unknown")
     folder = Path(settings.MEDIA_ROOT) / "exports"

@@ -13,16 +13,20 @@ from django.urls import reverse
 from campaigns.messaging import bodies
 from campaigns.models import Message, MessageBody
 from ingestion import consent, events
+from ingestion.identity import merging
 from ingestion.models import (
     Consent,
     ConsentText,
     Customer,
     Erasure,
+    Merge,
     PersonalExport,
     PrivacyRequest,
     Purpose,
     RetentionRule,
     Suppression,
+    Twins,
+    WebhookThing,
 )
 from ingestion.privacy import exports, requests
 from marketing.core import jobs
@@ -149,6 +153,63 @@ def test_a_copy_holds_every_part_of_the_platform_and_nobody_else() -> None:
     assert b"ben@example.com" not in whole
     assert export.counts["ingestion_order"] == 1
     assert AuditEntry.objects.get(action="export.started").detail == {"customer": ada.pk}
+
+
+def everything_in(export: PersonalExport) -> str:
+    with zipfile.ZipFile(exports.place_of(export)) as archive:
+        return b"".join(archive.read(name) for name in archive.namelist()).decode()
+
+
+def test_a_copy_tells_nothing_of_who_is_like_them_or_shares_their_phone() -> None:
+    ada = factories.customer("ada", phone="+442079460000")
+    zoe = factories.customer("zoe", phone="+442079460000")
+    Twins.objects.create(left=ada, right=zoe, score=60, evidence=[["name", "Zoe's secret", 60]])
+    mine = {"kind": "person", "changed_at": NOW, "digest": "d", "source": factories.source()}
+    WebhookThing.objects.create(
+        external_id="1", body={"of": "ada's own"}, names=["ada@example.com", ada.phone], **mine
+    )
+    WebhookThing.objects.create(
+        external_id="2", body={"of": "zoe's own"}, names=["zoe@example.com", zoe.phone], **mine
+    )
+    told = everything_in(made(ada))
+    assert "ada's own" in told
+    assert "zoe" not in told.lower()
+    requests.fulfil(request_id=file(ada, "erasure").pk, actor=None, now=NOW)
+    assert WebhookThing.objects.get().body == {"of": "zoe's own"}
+
+
+def test_a_copy_tells_nothing_of_somebody_merged_by_mistake() -> None:
+    ada, zoe = factories.customer("ada"), factories.customer("zoe")
+    merging.merge(kept=ada.pk, gone=zoe.pk, actor=None, now=NOW)
+    merging.undo(merge_id=Merge.objects.get().pk, actor=None, now=NOW)
+    Merge.objects.update(evidence={"stronger": ["email", "zoe@example.com"]})
+    told = everything_in(made(ada))
+    assert "zoe" not in told
+
+
+@pytest.mark.parametrize("kind", ["access", "erasure"])
+def test_who_was_merged_since_they_asked_is_served_as_one_person(kind: str) -> None:
+    ada, other = factories.customer("ada"), factories.customer("other")
+    request = file(other, kind)
+    merging.merge(kept=ada.pk, gone=other.pk, actor=None, now=NOW)
+    done = requests.fulfil(request_id=request.pk, actor=None, now=NOW)
+    if isinstance(done, PersonalExport):
+        assert done.customer_id == ada.pk
+        jobs.run(job_id=done.job_id)
+        done.refresh_from_db()
+        assert "ada@example.com" in everything_in(done)
+    else:
+        assert not Customer.every.filter(pk__in=[ada.pk, other.pk]).exists()
+        assert done.receipt.customer_number == ada.pk
+
+
+def test_a_copy_of_who_is_merged_while_it_waits_is_of_the_whole_person() -> None:
+    ada, other = factories.customer("ada"), factories.customer("other")
+    export = exports.start(customer_id=other.pk, actor=None, now=factories.now())
+    merging.merge(kept=ada.pk, gone=other.pk, actor=None, now=NOW)
+    jobs.run(job_id=export.job_id)
+    export.refresh_from_db()
+    assert "ada@example.com" in everything_in(export)
 
 
 def test_a_copy_is_fetched_once_and_its_file_goes_with_it() -> None:
