@@ -70,8 +70,13 @@ def customer(name: str = "", *, consent: bool | None = True, **values: Any) -> C
             customer=made, kind="email", value=made.email, parent=number, linked_at=number.at
         )
     if consent is not None:
+        long_ago = NOW - timedelta(days=100)
         Consent.objects.create(
-            customer=made, granted=consent, source="sign-up form", at=NOW - timedelta(days=100)
+            customer=made,
+            granted=consent,
+            source="sign-up form",
+            at=long_ago,
+            received_at=long_ago,  # else the real clock's: it may stand before NOW or after it
         )
     return made
 
