@@ -1,5 +1,6 @@
 """Make and change connectors. Secrets go in here, sealed for their row, and never come out."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -10,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from ingestion.connectors import kinds, schedule
 from ingestion.connectors.base import Check, Field, Kind
-from ingestion.models import Connector, EventTally, ImportJob, Mention, Order, Source
-from marketing.core import audit, vault
+from ingestion.models import Connector, EventTally, ImportJob, Mention, Order, Pull, Source
+from marketing.core import audit, jobs, vault
 from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import ApiKey, User
 
@@ -200,6 +201,7 @@ def change(
             locked.source.save(update_fields=["name"])
             if any(config.get(n) != locked.config.get(n) for n in made.reads_from):
                 locked.cursor = {}
+                _stop_open(locked, now)
             locked.config = config
             locked.secrets = {n: s for n, s in locked.secrets.items() if n in everything}
             _seal(locked, secrets)
@@ -216,6 +218,17 @@ def change(
     except IntegrityError:
         raise _taken() from None
     return locked
+
+
+def _stop_open(connector: Connector, now: datetime) -> None:
+    """Stop a fetch by the settings of before: it may neither store nor move the cursor."""
+    for pull in connector.pulls.filter(state=Pull.State.OPEN).select_related("job"):
+        Pull.objects.filter(pk=pull.pk, state=Pull.State.OPEN).update(
+            state=Pull.State.STOPPED, finished_at=now
+        )
+        if pull.job is not None:
+            with contextlib.suppress(Conflict):  # it has ended already
+                jobs.cancel(job_id=pull.job.pk, now=now)
 
 
 def _taken() -> Conflict:

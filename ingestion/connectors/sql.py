@@ -53,7 +53,7 @@ class Database(Kind):
 
     key = "sql"
     goes_to = ("variant", "host", "port", "database", "user", "tls")
-    reads_from = ("variant", "host", "database", "query", "cursor_column")
+    reads_from = ("variant", "host", "port", "database", "file", "query", "cursor_column")
     variants = (
         ("postgresql", "PostgreSQL"),
         ("mysql", "MySQL, MariaDB"),

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from django.utils import timezone
 
-from ingestion.connectors import configuring, pulling, schedule, spool
+from ingestion.connectors import configuring, pulling, schedule, spool, sql
 from ingestion.connectors.base import Batch
 from ingestion.connectors.configuring import Timing
 from ingestion.models import Connector, Pull, Source
@@ -245,6 +245,40 @@ def test_a_fetch_that_somebody_stopped_is_no_failure(
     pull.refresh_from_db()
     connector.refresh_from_db()
     assert (pull.state, connector.failures) == (Pull.State.STOPPED, 0)
+
+
+def test_a_fetch_by_earlier_settings_moves_no_cursor_and_makes_no_import(
+    shop: Shop, connect: Callable[..., Connector]
+) -> None:
+    shop.add(1, 5, NOW)
+    connector = connect("sql", **shop.given())
+    pull = schedule.begin(connector=connector, by_hand=True, now=NOW)
+    assert pull.job is not None
+    running = Pull.objects.get(pk=pull.pk)
+    file = spool.Spool(path := spool.new_path(), length=0)
+    file.add([{"id": n} for n in range(5)])
+    file.close()
+    cursor = {"last": ["int", "5"], "ties": []}
+    pulling._move(running, cursor=cursor, rows=5, path=path, bytes=file.length)
+    configuring.change(
+        connector=connector, name="shop", given=shop.given(query="SELECT * FROM lines", password=""),
+        timing=Timing(), actor=None, now=NOW,
+    )  # fmt: skip
+    with pytest.raises(Conflict, match="Another worker"):
+        pulling._hand_over(running, running.cursor, NOW)
+    pull.refresh_from_db()
+    pull.job.refresh_from_db()
+    connector.refresh_from_db()
+    assert (pull.state, pull.job.state, connector.cursor) == ("stopped", "stopped", {})
+    assert fetch(connector).rows == 5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"variant": "sqlite", "file": "other.db"}, {"variant": "postgresql", "port": "6543"}],
+)
+def test_another_file_or_port_is_another_database(changes: dict[str, str]) -> None:
+    assert set(changes) <= set(sql.Database.reads_from)
 
 
 def test_a_failed_fetch_leaves_the_cursor_and_no_file(
