@@ -51,7 +51,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class File:
-    """A file of a folder in one version; `chunks` opens it."""
+    """A file of a folder in one version (empty: only its content tells); `chunks` opens it."""
 
     name: str
     version: str

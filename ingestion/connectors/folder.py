@@ -24,7 +24,9 @@ class Folder(Kind):
 
     key = "folder"
     gives = "files"
-    goes_to = ("variant", "host", "port", "user", "endpoint", "bucket", "url", "access_key")
+    goes_to = (
+        "variant", "host", "port", "user", "fingerprint", "endpoint", "bucket", "url", "access_key",
+    )  # fmt: skip
     variants = (
         ("local", gettext_lazy("Folder of the server")),
         ("s3", gettext_lazy("S3 bucket")),
@@ -194,6 +196,7 @@ def _changed(info: Mapping[str, Any]) -> datetime | None:
 
 
 def _version(info: Mapping[str, Any]) -> str:
-    """What is another when the file is another."""
+    """What is another when the file is another; empty where its place does not say."""
     tag = str(info.get("ETag") or info.get("etag") or "").strip('"')
-    return f"{tag}|{info.get('size', '')}|{_changed(info) or ''}"[:200]
+    changed = _changed(info)
+    return f"{tag}|{info.get('size', '')}|{changed or ''}"[:200] if tag or changed else ""

@@ -30,6 +30,7 @@ from marketing.core.errors import Invalid, Unavailable
 
 _CHUNK = 1 << 20
 _INDEX = outbound.Limits(body=5_000_000)
+_TOKENS = "https://oauth2.googleapis.com/token"
 _DOWNLOAD = outbound.Limits(total=3600, read=60, body=1 << 40)
 
 
@@ -152,7 +153,7 @@ def service_account(text: str) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict) or found.get("type") != "service_account":
         raise wrong("service_account", _("This is not the JSON key of a service account."))
-    return found
+    return {**found, "token_uri": _TOKENS}  # a key file may not say who is called with it
 
 
 class _HostKey(paramiko.MissingHostKeyPolicy):

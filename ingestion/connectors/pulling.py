@@ -8,6 +8,7 @@ cursor moves, in one transaction.
 
 import hashlib
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -238,9 +239,9 @@ def _fetch_files(pull: Pull, kind: Kind, job: jobs.Running, now: datetime) -> No
         if taken >= _FILES_LIMIT:
             left += 1
             continue
-        _take(pull, file, now)
-        taken += 1
-        job.progress(taken)
+        if _take(pull, file, job, now):
+            taken += 1
+            job.progress(taken)
     with transaction.atomic():
         _succeeded(pull, {}, now)
     if left:
@@ -254,26 +255,69 @@ def _fetch_files(pull: Pull, kind: Kind, job: jobs.Running, now: datetime) -> No
         )
 
 
-def _take(pull: Pull, file: File, now: datetime) -> None:
-    """Copy one file here and make an import of it, once for each of its versions."""
+def _take(pull: Pull, file: File, job: jobs.Running, now: datetime) -> bool:
+    """Copy one file here and make an import of it, once for each of its versions; whether it was.
+
+    It is copied before the transaction begins: a long download would outlive any.
+    """
     connector = pull.connector
-    record: ImportJob | None = None
+    kept: uploads.Kept | None = None
+    version, problem = file.version[:200], ""
     try:
-        with transaction.atomic():
-            seen = PulledFile.objects.create(
-                connector=connector, name=file.name[:700], version=file.version[:200], at=now
-            )
+        kept = uploads.keep(chunks=_heard(file, job))
+    except Refused as refusal:
+        if isinstance(refusal, Unavailable):  # the place, not the file: try again later
+            raise
+        problem = str(refusal)[:600]  # this version will never be taken
+    if not version:  # the place does not say when a file changed, so its content says it
+        before = PulledFile.objects.filter(connector=connector, name=file.name[:700])
+        newest = before.order_by("-id").values_list("version", flat=True).first() or ""
+        mark = kept.digest if kept else "refused"
+        if newest.startswith(f"{mark}|"):
+            if kept:
+                kept.drop()
+            return False
+        version = f"{mark}|{now.isoformat()}"
+    try:
+        _keep(pull, file, version, kept, problem, now)
+    except IntegrityError:  # another worker took it
+        if kept:
+            kept.drop()
+        return False
+    except BaseException:
+        if kept:
+            kept.drop()
+        raise
+    return True
+
+
+def _heard(file: File, job: jobs.Running) -> Iterator[bytes]:
+    """The pieces of a file, hearing a stop between two."""
+    for piece in file.chunks():
+        job.check()
+        yield piece
+
+
+def _keep(
+    pull: Pull, file: File, version: str, kept: uploads.Kept | None, problem: str, now: datetime
+) -> None:
+    connector = pull.connector
+    with transaction.atomic():
+        seen = PulledFile.objects.create(
+            connector=connector, name=file.name[:700], version=version, problem=problem, at=now
+        )
+        if kept:
             try:
                 with transaction.atomic():
-                    record = uploads.receive(
-                        chunks=file.chunks(),
+                    record = uploads.take(
+                        kept=kept,
                         name=file.name,
                         source_name=connector.source.name,
                         user=connector.created_by,
                         now=now,
                     )
             except Refused as refusal:
-                if isinstance(refusal, Unavailable):  # the place, not the file: try again later
+                if isinstance(refusal, Unavailable):  # our disk, not the file
                     raise
                 seen.problem = str(refusal)[:600]  # this version will never be a table
             else:
@@ -281,13 +325,7 @@ def _take(pull: Pull, file: File, now: datetime) -> None:
                 pull.imports.add(record)
                 _start(record, connector, now)
             seen.save(update_fields=["problem", "import_job"])
-            _move(pull, rows=pull.rows + 1, bytes=pull.bytes + file.size)
-    except IntegrityError:  # another worker took it
-        return
-    except BaseException:
-        if record is not None:
-            uploads.discard(record)
-        raise
+        _move(pull, rows=pull.rows + 1, bytes=pull.bytes + (kept.size if kept else file.size))
 
 
 # --- mentions ----------------------------------------------------------------------------------

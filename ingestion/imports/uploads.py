@@ -62,6 +62,22 @@ def refusal(error: Unreadable) -> Refused:
     )
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A file as it lies on this machine, before anything was looked at."""
+
+    stored: str
+    digest: str
+    size: int
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.MEDIA_ROOT) / self.stored
+
+    def drop(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
 def receive(
     *,
     chunks: Iterable[bytes],
@@ -72,6 +88,12 @@ def receive(
     now: datetime,
 ) -> ImportJob:
     """Keep an uploaded file and look at it. Refused if it is no table or too large."""
+    kept = keep(chunks=chunks)
+    return take(kept=kept, name=name, kind=kind, source_name=source_name, user=user, now=now)
+
+
+def keep(*, chunks: Iterable[bytes]) -> Kept:
+    """Write a file to the disk. Refused, with nothing left, if it is too large."""
     folder = Path(settings.MEDIA_ROOT) / FOLDER
     stored = f"{FOLDER}/{uuid.uuid4().hex}"
     path = Path(settings.MEDIA_ROOT) / stored
@@ -91,26 +113,50 @@ def receive(
                     )
                 digest.update(chunk)
                 file.write(chunk)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise _disk() from error
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return Kept(stored, digest.hexdigest(), size)
+
+
+def take(
+    *,
+    kept: Kept,
+    name: str,
+    kind: str = "",
+    source_name: str = "",
+    user: User | None,
+    now: datetime,
+) -> ImportJob:
+    """Look at a kept file and make an import of it. Refused, the file gone, if it is no table."""
+    try:
         return register(
-            path=path,
+            path=kept.path,
             name=name,
             kind=kind,
             source_name=source_name,
             user=user,
             now=now,
-            digest=digest.hexdigest(),
-            stored=stored,
+            digest=kept.digest,
+            stored=kept.stored,
         )
     except OSError as error:
-        path.unlink(missing_ok=True)
-        raise Unavailable(
-            _("The file could not be written on the server; nothing was stored."),
-            code="disk",
-            remedy=_("Free some disk space, then upload it again."),
-        ) from error
+        kept.drop()
+        raise _disk() from error
     except Refused:
-        path.unlink(missing_ok=True)
+        kept.drop()
         raise
+
+
+def _disk() -> Unavailable:
+    return Unavailable(
+        _("The file could not be written on the server; nothing was stored."),
+        code="disk",
+        remedy=_("Free some disk space, then upload it again."),
+    )
 
 
 def register(

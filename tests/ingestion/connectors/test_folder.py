@@ -8,17 +8,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import paramiko
 import pytest
+from django.db import connection
 from moto.server import ThreadedMotoServer
 
 from ingestion.connectors import folder, places
 from ingestion.imports import uploads
 from ingestion.models import Connector, ImportJob, Product, PulledFile
+from marketing.core import jobs
 from marketing.core.errors import Invalid, Refused, Unavailable
 from tests.ingestion.connectors.conftest import NOW, fetch, long_ago, run_import
 
@@ -106,6 +109,54 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(inbox: Path, tmp_pa
     assert list(folder.Folder({"variant": "local", "path": "."}, now=NOW).files()) == []
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_file_is_copied_before_any_transaction_begins(
+    inbox: Path, connect: Callable[..., Connector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(inbox, "products.csv")
+    seen: list[bool] = []
+    chunks = places.chunks
+
+    def watched(place: Any, name: str) -> Iterator[bytes]:
+        for piece in chunks(place, name):
+            seen.append(connection.in_atomic_block)
+            yield piece
+
+    monkeypatch.setattr(places, "chunks", watched)
+    assert fetch(connect("folder", variant="local", path=".")).rows == 1
+    assert seen == [False]
+
+
+def test_stopping_is_heard_while_a_file_is_copied_and_leaves_none_behind(
+    inbox: Path,
+    connect: Callable[..., Connector],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+) -> None:
+    put(inbox, "products.csv")
+    chunks = places.chunks
+    monkeypatch.setattr(jobs.Running, "check", check := Stopping())
+
+    def stopped(place: Any, name: str) -> Iterator[bytes]:
+        check.now = True
+        yield from chunks(place, name)
+
+    monkeypatch.setattr(places, "chunks", stopped)
+    pull = fetch(connect("folder", variant="local", path="."))
+    assert (pull.state, pull.rows, names()) == ("stopped", 0, [])
+    assert list((settings.MEDIA_ROOT / "imports").iterdir()) == []
+
+
+class Stopping:
+    """Stands where a job is asked whether to stop."""
+
+    now = False
+
+    def __call__(self) -> None:
+        if self.now:
+            raise jobs.Cancelled
+
+
 def test_a_pattern_narrows_the_names(inbox: Path) -> None:
     for name in ("orders-1.csv", "orders-2.csv", "people.csv"):
         put(inbox, name)
@@ -134,6 +185,21 @@ def test_files_that_a_page_links_to_are_taken_and_nothing_beside_them(
     assert fetch(connector).rows == 1
     assert {path for _m, path, _h in site.asked} == {"/files/", "/files/a.csv"}
     assert all(h["authorization"] == "Bearer canary-77-token" for _m, _p, h in site.asked)
+
+
+def test_a_file_of_which_nobody_says_when_it_changed_is_known_by_its_content(
+    site: Any, connect: Callable[..., Connector], settings: Any
+) -> None:
+    content = [GOODS]
+    site.pages["/export.csv"] = lambda _q, _h: (200, {"Content-Type": "text/csv"}, content[0])
+    connector = connect("folder", variant="web", url=f"{site.url}/export.csv")
+    assert (fetch(connector).rows, fetch(connector).rows) == (1, 0)
+    content[0] = GOODS.replace(b"19.00", b"21.00")
+    assert fetch(connector, now=NOW + timedelta(days=1)).rows == 1
+    content[0] = GOODS
+    assert fetch(connector, now=NOW + timedelta(days=2)).rows == 1
+    assert fetch(connector, now=NOW + timedelta(days=3)).rows == 0
+    assert len(list((settings.MEDIA_ROOT / "imports").iterdir())) == 3
 
 
 def test_one_file_of_the_web_is_enough(site: Any) -> None:
@@ -346,6 +412,11 @@ def test_an_sftp_server_inside_the_network_is_not_called_unless_allowed(
 def test_settings_that_cannot_be_right_are_refused(given: dict[str, str]) -> None:
     with pytest.raises(Refused):
         folder.Folder.refuse_nonsense(given)
+
+
+def test_a_key_file_does_not_say_who_is_called_with_it() -> None:
+    text = '{"type": "service_account", "token_uri": "http://169.254.169.254/token"}'
+    assert places.service_account(text)["token_uri"] == "https://oauth2.googleapis.com/token"
 
 
 def test_a_private_key_of_each_kind_is_read() -> None:

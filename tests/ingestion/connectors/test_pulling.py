@@ -261,9 +261,13 @@ def test_a_fetch_by_earlier_settings_moves_no_cursor_and_makes_no_import(
     cursor = {"last": ["int", "5"], "ties": []}
     pulling._move(running, cursor=cursor, rows=5, path=path, bytes=file.length)
     configuring.change(
-        connector=connector, name="shop", given=shop.given(query="SELECT * FROM lines", password=""),
-        timing=Timing(), actor=None, now=NOW,
-    )  # fmt: skip
+        connector=connector,
+        name="shop",
+        given=shop.given(query="SELECT * FROM lines", password=""),
+        timing=Timing(),
+        actor=None,
+        now=NOW,
+    )
     with pytest.raises(Conflict, match="Another worker"):
         pulling._hand_over(running, running.cursor, NOW)
     pull.refresh_from_db()
