@@ -46,14 +46,20 @@ def check_room(plan: Plan, nodes: dict[Name, Node], source: str, now: datetime) 
         barred = guard.refuse(full.values(), reason="many_names", source=source, now=now)
         closed = {customer for customer, (name, _count) in full.items() if name in barred}
         dropped = {key for key, owner in owner_of.items() if owner in closed}
+        deleted = set()
         for node in [node for node in plan.fresh if node.id in dropped]:
             if node.kind in (DEVICE, ANONYMOUS):
                 plan.fresh.remove(node)
                 del nodes[node.name]
+                deleted.add(node.id)
             else:
                 node.parent = node.linked_at = None  # stands for somebody of its own
         plan.moved = [node for node in plan.moved if node.id not in dropped]
-        plan.waiting = {pair: at for pair, at in plan.waiting.items() if pair[1] not in dropped}
+        plan.waiting = {
+            (stronger, weaker): at
+            for (stronger, weaker), at in plan.waiting.items()
+            if weaker not in dropped and stronger not in deleted
+        }
 
 
 def _owner_above(node: Node, by_id: Mapping[int, Node]) -> int | None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from ingestion import events
 from ingestion.events import Incoming
@@ -108,6 +109,23 @@ def test_more_visitors_than_one_person_has_are_not_joined(settings) -> None:  # 
         None,
     ]
     assert RefusedName.objects.get().reason == "many_names"
+
+
+@pytest.mark.django_db
+def test_a_device_that_found_no_room_leaves_no_claim_behind(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.IDENTITY_MAX_NAMES = 3
+    for n in range(3):
+        resolve(Person(external_id="hub", anonymous_id=f"v{n}"))
+    early, late = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
+    resolve(
+        Person(external_id="hub", device_id="d", at=late),
+        Person(external_id="ada", anonymous_id="a", at=early),
+        Person(device_id="d", anonymous_id="a", at=late),
+    )
+    connection.check_constraints()
+    assert not Identity.objects.filter(kind="device").exists()
+    assert not IdentityLink.objects.exists()
+    assert Identity.objects.get(value="a").customer == Customer.objects.get(external_id="ada")
 
 
 @pytest.mark.django_db
