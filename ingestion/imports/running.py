@@ -78,8 +78,10 @@ def run(*, import_job_id: int, job: jobs.Running, now: datetime) -> dict[str, An
         if error.code in _HOPELESS:
             uploads.discard(record)
         raise uploads.refusal(error) from error
-    except Exception:
-        if not connection.connection or not connection.connection.closed:
+    except Exception as error:
+        # Who was overtaken leaves the import to the worker that has it now.
+        overtaken = isinstance(error, Conflict) and error.code == "import_taken"
+        if not overtaken and (not connection.connection or not connection.connection.closed):
             _end(record, ImportJob.State.FAILED)
         raise
     return summary(record)

@@ -333,6 +333,8 @@ def test_a_worker_that_fell_behind_another_writes_nothing(bring, monkeypatch) ->
     with pytest.raises(Refused):
         running.run(import_job_id=record.pk, job=jobs.Running(Job.objects.get(pk=job.pk)), now=NOW)
     assert OrderLine.objects.count() == 0
+    record.refresh_from_db()
+    assert (record.state, record.finished_at) == ("running", None)  # it is the other worker's
 
 
 def test_the_uploaded_copy_is_kept_so_that_cleaning_can_run_on_it_again(bring) -> None:
