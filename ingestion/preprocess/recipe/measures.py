@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ _SPELLED |= {
     "inch": "in",
     "dozens": "dozen",
 }
-_FINEST = Decimal("0.000001")
+_PLACES = Decimal(6)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def units(rule: nodes.Units, frame: Frame, reading: Reading) -> Report:
         if unit not in group:
             return text, False
         made = number * Decimal(group[unit]) / Decimal(group[rule.to])
-        return reading.write(made.quantize(_FINEST)), True
+        kept = rounded(made, _PLACES, ROUND_HALF_EVEN)
+        return (text, False) if kept is None else (reading.write(kept), True)
 
     cells.apply_reader(frame, rule.column, read, rule.otherwise, "unknown_unit", report)
     return report

@@ -112,6 +112,16 @@ def test_units_become_numbers_of_one_unit():
     assert texts(dozen, "q") == ["36", "7"]
 
 
+@pytest.mark.parametrize("digits", [25, 30, 400])
+def test_an_amount_too_large_to_be_converted_is_left_as_it_is(digits):
+    rule = {"rule": "units", "column": "weight", "to": "kg"}
+    huge = "9" * digits + " kg"
+    done = run(rule, {"weight": [huge, "500 g"]})
+    assert texts(done, "weight") == [huge, "0.5"]
+    aside = run(rule | {"otherwise": "quarantine"}, {"weight": [huge, "500 g"]})
+    assert aside.faults == {0: ("unknown_unit", "weight", huge[:80])}
+
+
 def test_amounts_are_converted_by_the_rate_of_their_day_and_the_original_is_kept():
     rates = Rates.of([("EUR", "GBP", "2024-01-01", "0.90"), ("EUR", "GBP", "2024-02-01", "0.85")])
     done = run(
