@@ -42,19 +42,20 @@
 
   /* --- what is kept: in localStorage, or in memory where the browser forbids it --- */
 
+  // Memory holds only what could not be stored: another tab may change or remove all the rest.
   function read(name) {
+    if (name in memory) return memory[name];
     try {
       var text = localStorage.getItem("perennial." + name);
       if (text) return JSON.parse(text);
     } catch (e) { /* forbidden, or not ours */ }
-    return memory[name];
   }
 
   function write(name, value) {
-    memory[name] = value;
     try {
       localStorage.setItem("perennial." + name, JSON.stringify(value));
-    } catch (e) { /* full or forbidden: memory has it */ }
+      delete memory[name];
+    } catch (e) { memory[name] = value; /* full or forbidden */ }
   }
 
   function forget(names) {
@@ -192,7 +193,9 @@
   function settle(batch) {
     var done = {};
     batch.forEach(function (message) { done[message.messageId] = 1; });
-    write("queue", (read("queue") || []).filter(function (m) { return !done[m.messageId]; }));
+    var queue = read("queue");
+    // None is left when consent was taken back meanwhile.
+    if (queue) write("queue", queue.filter(function (m) { return !done[m.messageId]; }));
     tries = 0;
     size = BATCH;
   }
@@ -200,6 +203,7 @@
   function retry(seconds) {
     var wait = seconds > 0 ? seconds * 1000 : Math.min(LONGEST, 1000 * Math.pow(2, tries));
     tries++;
+    clearTimeout(timer); // of a call that came while we were sending
     timer = 0;
     later(wait * (0.75 + Math.random() / 2));
   }
@@ -304,10 +308,10 @@
     order: function (properties) { api.track("Order Completed", properties); },
     consent: function (yes) {
       if (objects()) return;
-      given = !!yes;
       var calls = waiting;
       waiting = [];
       if (!yes) {
+        given = false;
         forget(["consent", "id", "user", "visit", "first", "last", "queue"]);
         cookie("");
         return;
@@ -379,6 +383,14 @@
     else api.cart(element.dataset.perennialCart, found);
   }), true);
   win.addEventListener("online", safely(function () { tries = 0; flush(); }));
+  win.addEventListener("storage", safely(function (event) {
+    // Taken back in another tab, the only way these two go: what we hold in memory goes too.
+    if (/^perennial\.(consent|first)$/.test(event.key) && !event.newValue) {
+      given = false;
+      memory = {};
+      waiting = [];
+    }
+  }));
   win.addEventListener("pagehide", safely(leave));
   doc.addEventListener("visibilitychange", safely(function () {
     if (doc.visibilityState === "hidden") leave();

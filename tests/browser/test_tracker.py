@@ -211,6 +211,88 @@ def test_no_after_a_yes_takes_everything_back(somebody, shop: Shop) -> None:
     assert (len(ada.sent), ada.kept()) == (before, (0, ""))
 
 
+def test_what_is_said_in_one_tab_holds_in_the_others(somebody, shop: Shop) -> None:
+    ada = somebody()
+    ada.visit()
+    ada.call("consent", True)
+    stored(2)
+    other = Guest(ada.context, ada.context.new_page(), shop)
+    other.visit("/next")
+    stored(4)
+    first = ada.call("id")
+    assert other.call("id") == first
+    other.call("reset")
+    ada.until(lambda: ada.page.evaluate("localStorage['perennial.id'] === undefined"))
+    second = ada.call("id")
+    assert second != first
+    assert other.call("id") == second
+    other.call("consent", False)
+    ada.until(lambda: ada.page.evaluate("localStorage['perennial.consent'] === undefined"))
+    before = len(ada.sent)
+    ada.call("track", "Clicked")
+    ada.call("identify", "7")
+    ada.page.wait_for_timeout(1_300)
+    assert (ada.call("id"), len(ada.sent), ada.kept()) == (None, before, (0, ""))
+
+
+def test_a_no_in_one_tab_holds_in_the_others_of_a_shop_that_asks_itself(
+    somebody, shop: Shop
+) -> None:
+    shop.options = ' data-consent="given"'
+    ada = somebody()
+    ada.visit()
+    stored(2)
+    other = Guest(ada.context, ada.context.new_page(), shop)
+    other.visit("/next")
+    stored(4)
+    other.call("consent", False)
+    ada.until(lambda: ada.page.evaluate("localStorage['perennial.first'] === undefined"))
+    ada.until(lambda: ada.call("id") is None)
+    before = len(ada.sent)
+    ada.call("track", "Clicked")
+    ada.page.wait_for_timeout(1_300)
+    assert (len(ada.sent), ada.kept()) == (before, (0, ""))
+
+
+def test_a_no_while_calls_are_on_their_way_leaves_nothing_behind(somebody, shop: Shop) -> None:
+    ada = somebody()
+    held: list[Any] = []
+    ada.context.route("**/v1/batch", lambda route: held.append(route))
+    ada.visit()
+    ada.call("consent", True)
+    ada.until(lambda: bool(held))
+    ada.call("consent", False)
+    with ada.page.expect_response("**/v1/batch"):
+        held[0].continue_()
+    ada.page.wait_for_timeout(200)
+    assert ada.kept() == (0, "")
+
+
+def test_calls_are_sent_from_memory_where_the_store_of_the_browser_is_full(
+    somebody, shop: Shop
+) -> None:
+    ada = somebody()
+    ada.visit()
+    ada.call("consent", True)
+    stored(2)
+    ada.until(lambda: ada.waiting() == 0)
+    ada.page.evaluate("() => { Storage.prototype.setItem = () => { throw Error('full') } }")
+    ada.call("track", "Clicked")
+    ada.call("track", "Clicked")
+    assert [row.type for row in stored(4)] == ["page", "view", "Clicked", "Clicked"]
+
+
+def test_consent_holds_for_the_page_where_nothing_can_be_stored(somebody, shop: Shop) -> None:
+    ada = somebody("Object.defineProperty(window, 'localStorage', {get() { throw Error('no') }})")
+    ada.visit()
+    ada.call("consent", True)
+    ada.call("track", "Clicked")
+    assert [row.type for row in stored(3)] == ["page", "view", "Clicked"]
+    ada.call("consent", False)
+    ada.call("track", "Clicked")
+    assert ada.call("id") is None
+
+
 @pytest.mark.parametrize(
     "signal",
     [
@@ -271,6 +353,31 @@ def test_a_server_in_trouble_is_asked_again_later(somebody, shop: Shop) -> None:
     ada.visit()
     ada.until(lambda: not answers and ada.waiting() == 0)
     assert ([row.type for row in stored(2)], answers) == (["page", "view"], [])
+
+
+def test_a_call_made_while_sending_does_not_undo_the_wait(somebody, shop: Shop) -> None:
+    shop.options = ' data-consent="given"'
+    ada = somebody()
+    held: list[Any] = []
+    ada.context.route("**/v1/batch", lambda route: held.append(route))
+    ada.page.clock.install()
+    ada.visit()
+    ada.page.clock.run_for(1_500)
+    ada.until(lambda: len(held) == 1)
+    ada.call("track", "Clicked")
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "Retry-After",
+        "Retry-After": "60",
+    }
+    with ada.page.expect_response("**/v1/batch"):
+        held[0].fulfill(status=503, headers=headers)
+    ada.page.wait_for_timeout(200)
+    ada.page.clock.run_for(5_000)
+    ada.page.wait_for_timeout(200)
+    assert len(held) == 1
+    ada.page.clock.run_for(80_000)
+    ada.until(lambda: len(held) == 2)
 
 
 def test_the_last_click_before_leaving_is_not_lost_and_not_doubled(somebody, shop: Shop) -> None:
