@@ -230,9 +230,15 @@ def _stands(
         said = (customer, order.body["currency"], note.status, note.placed_at, note.attributes)
         if said != (row.customer_id, row.currency, row.status, row.placed_at, row.attributes):
             return False
+        if row.country != _country(order):
+            return False
         if lines != stored.get(row.pk, []):
             return False
     return True
+
+
+def _country(order: WebhookThing) -> str:
+    return countries.code(order.body.get("country", "")) or ""
 
 
 def _clear(known: list[Order]) -> None:
@@ -253,7 +259,6 @@ def _write(
     order: WebhookThing,
     now: datetime,
 ) -> None:
-    country = countries.code(order.body.get("country", "")) or ""
     goods = {
         line.sku: line
         for note in notes
@@ -275,7 +280,7 @@ def _write(
                 source.pk,
                 customer,
                 order.body["currency"],
-                country,
+                _country(order),
                 [note.number for note in notes],
                 [note.placed_at for note in notes],
                 [sum((line.total for line in note.lines), Decimal(0)) for note in notes],

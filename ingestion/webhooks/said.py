@@ -1,7 +1,7 @@
 """One thing that a shop says about an order, refund, person or product."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -22,7 +22,10 @@ class Unclear(Exception):
 
 @dataclass(frozen=True)
 class Said:
-    """What is said, when it became so, and whom it speaks of. `rank` breaks ties of time."""
+    """What is said, when it became so, and whom it speaks of. `rank` breaks ties of time.
+
+    `back_at` is when it was said that what was gone is there again.
+    """
 
     kind: str
     external_id: str
@@ -32,6 +35,33 @@ class Said:
     rank: int = 0
     gone: bool = False
     names: tuple[str, ...] = ()
+    back_at: datetime | None = None
+
+
+Reader = Callable[[dict[str, Any], datetime], list[Said]]
+
+
+def gone(kind: str) -> Reader:
+    """Reads that a thing is there no longer. Shops do not say since when."""
+
+    def read(body: dict[str, Any], now: datetime) -> list[Said]:
+        return [Said(kind, number(body, "id"), now, gone=True)]
+
+    return read
+
+
+def back(reader: Reader) -> Reader:
+    """Reads a thing that was gone and is there again."""
+
+    def read(body: dict[str, Any], now: datetime) -> list[Said]:
+        return [replace(one, back_at=now) for one in reader(body, now)]
+
+    return read
+
+
+def names_of(person: Mapping[str, str]) -> tuple[str, ...]:
+    """The names by which whoever asks to be forgotten is found."""
+    return tuple(v.lower() for k in ("external_id", "email", "phone") if (v := person.get(k)))
 
 
 def moment(body: Mapping[str, Any], name: str, *, utc: bool = False) -> datetime | None:

@@ -1,6 +1,6 @@
 """Shopify's payloads → what they say. Amounts are the shop's own currency, exact."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,18 +11,19 @@ from ingestion.webhooks.said import (
     PRODUCT,
     REFUND,
     REQUEST,
+    Reader,
     Said,
     currency,
+    gone,
     inner,
     moment,
     money,
+    names_of,
     number,
     objects,
     text,
     whole,
 )
-
-Reader = Callable[[dict[str, Any], datetime], list[Said]]
 
 
 def _person(body: Mapping[str, Any], order: Mapping[str, Any] | None = None) -> dict[str, str]:
@@ -37,10 +38,6 @@ def _person(body: Mapping[str, Any], order: Mapping[str, Any] | None = None) -> 
         "last_name": text(body.get("last_name") or address.get("last_name"), 100),
         "country": text(address.get("country_code"), 2).upper(),
     }
-
-
-def _names(person: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(v.lower() for k in ("external_id", "email", "phone") if (v := person.get(k)))
 
 
 def _line(item: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +101,7 @@ def order(body: dict[str, Any], now: datetime) -> list[Said]:
             "attributes": attributes,
         },
         rank=1 if cancelled else 0,
-        names=_names(person),
+        names=names_of(person),
     )
     return [said, *(found for item in objects(body, "refunds") for found in refund(item, now))]
 
@@ -179,7 +176,7 @@ def customer(body: dict[str, Any], now: datetime) -> list[Said]:
             number(body, "id"),
             moment(body, "updated_at") or now,
             {"person": person, "answers": answers},
-            names=_names(person),
+            names=names_of(person),
         )
     ]
 
@@ -207,18 +204,11 @@ def product(body: dict[str, Any], now: datetime) -> list[Said]:
     return [Said(PRODUCT, number(body, "id"), at, {"items": items})]
 
 
-def _gone(kind: str) -> Reader:
-    def read(body: dict[str, Any], now: datetime) -> list[Said]:
-        return [Said(kind, number(body, "id"), now, gone=True)]
-
-    return read
-
-
 def _request(kind: str) -> Reader:
     def read(body: dict[str, Any], now: datetime) -> list[Said]:
         person = _person(inner(body, "customer") or body)
         about = {"person": person, "request": kind}
-        return [Said(REQUEST, person["external_id"], now, about, names=_names(person))]
+        return [Said(REQUEST, person["external_id"], now, about, names=names_of(person))]
 
     return read
 
@@ -231,7 +221,7 @@ TOPICS: dict[str, Reader] = {
     "orders/partially_fulfilled": order,
     "orders/edited": order,
     "orders/cancelled": order,
-    "orders/delete": _gone(ORDER),
+    "orders/delete": gone(ORDER),
     "refunds/create": refund,
     "customers/create": customer,
     "customers/update": customer,
@@ -242,5 +232,5 @@ TOPICS: dict[str, Reader] = {
     "customers/data_request": _request("access"),
     "products/create": product,
     "products/update": product,
-    "products/delete": _gone(PRODUCT),
+    "products/delete": gone(PRODUCT),
 }

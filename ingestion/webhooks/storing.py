@@ -29,7 +29,6 @@ class Outcome:
     changed: bool = False
     told: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
-    counts: dict[str, int] = field(default_factory=dict)
 
 
 def store(*, source: Source, scheme: str, topic: str, body: Any, now: datetime) -> Outcome:

@@ -1,8 +1,9 @@
 """The newest that was said about each thing. What comes late or twice changes nothing.
 
 Of two sayings the later one counts; of two at one moment the one of higher rank, then the one whose
-content sorts higher, so that any order of arrival ends the same. What is gone stays gone. A refund
-does not change, so of it the first moment is kept.
+content sorts higher, so that any order of arrival ends the same. What is gone stays gone until its
+shop says that it is back; as neither of the two comes with its moment, the one that came later
+counts. A refund does not change, so of it the first moment is kept.
 """
 
 import hashlib
@@ -26,11 +27,12 @@ ON CONFLICT (source_id, kind, external_id) DO UPDATE SET
     body = CASE WHEN excluded.gone THEN t.body ELSE excluded.body END,
     names = coalesce((SELECT array_agg(DISTINCT n)
         FROM unnest(t.names || excluded.names) n), '{}')
-WHERE NOT t.gone AND (excluded.gone OR CASE WHEN t.kind = 'refund'
-    THEN excluded.changed_at < t.changed_at
-         OR (excluded.rank, excluded.digest) > (t.rank, t.digest)
+WHERE CASE WHEN t.gone THEN %s >= t.changed_at
+    WHEN excluded.gone THEN true
+    WHEN t.kind = 'refund' THEN excluded.changed_at < t.changed_at
+        OR (excluded.rank, excluded.digest) > (t.rank, t.digest)
     ELSE (excluded.changed_at, excluded.rank, excluded.digest) > (t.changed_at, t.rank, t.digest)
-    END)
+    END
 RETURNING id
 """
 
@@ -53,6 +55,7 @@ def keep(*, source_id: int, said: Said) -> bool:
                 said.gone,
                 body.decode(),
                 sorted(set(said.names)),
+                said.back_at,
             ],
         )
         newer = cursor.fetchone() is not None

@@ -1,6 +1,6 @@
 """WooCommerce's payloads → what they say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,18 +11,21 @@ from ingestion.webhooks.said import (
     PRODUCT,
     REFUND,
     REQUEST,
+    Reader,
     Said,
+    back,
     currency,
+    gone,
     inner,
     moment,
     money,
+    names_of,
     number,
     objects,
     text,
     whole,
 )
 
-Reader = Callable[[dict[str, Any], datetime], list[Said]]
 # Orders that nobody has agreed to pay yet, or that failed, are no sales.
 NOT_YET = ("checkout-draft", "auto-draft", "pending", "failed", "trash")
 
@@ -39,10 +42,6 @@ def _person(
         "last_name": text(body.get("last_name") or billing.get("last_name"), 100),
         "country": text(billing.get("country"), 2).upper(),
     }
-
-
-def _names(person: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(v.lower() for k in ("external_id", "email", "phone") if (v := person.get(k)))
 
 
 def _line(item: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def order(body: dict[str, Any], now: datetime) -> list[Said]:
             },
         },
         rank=1 if status in ("cancelled", "refunded") else 0,
-        names=_names(person),
+        names=names_of(person),
     )
     refunds = [
         Said(
@@ -133,7 +132,7 @@ def customer(body: dict[str, Any], now: datetime) -> list[Said]:
         body, "date_created_gmt", utc=True
     )
     told = {"person": person, "answers": []}
-    return [Said(CUSTOMER, number(body, "id"), changed or now, told, names=_names(person))]
+    return [Said(CUSTOMER, number(body, "id"), changed or now, told, names=names_of(person))]
 
 
 def product(body: dict[str, Any], now: datetime) -> list[Said]:
@@ -156,13 +155,6 @@ def product(body: dict[str, Any], now: datetime) -> list[Said]:
     return [Said(PRODUCT, number(body, "id"), changed, {"items": [item]})]
 
 
-def _gone(kind: str) -> Reader:
-    def read(body: dict[str, Any], now: datetime) -> list[Said]:
-        return [Said(kind, number(body, "id"), now, gone=True)]
-
-    return read
-
-
 def _deleted(body: dict[str, Any], now: datetime) -> list[Said]:
     person = {"external_id": number(body, "id")}
     about = {"person": person, "request": "erasure"}
@@ -172,13 +164,13 @@ def _deleted(body: dict[str, Any], now: datetime) -> list[Said]:
 TOPICS: dict[str, Reader] = {
     "order.created": order,
     "order.updated": order,
-    "order.restored": order,
-    "order.deleted": _gone(ORDER),
+    "order.restored": back(order),
+    "order.deleted": gone(ORDER),
     "customer.created": customer,
     "customer.updated": customer,
     "customer.deleted": _deleted,
     "product.created": product,
     "product.updated": product,
-    "product.restored": product,
-    "product.deleted": _gone(PRODUCT),
+    "product.restored": back(product),
+    "product.deleted": gone(PRODUCT),
 }

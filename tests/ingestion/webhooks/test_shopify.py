@@ -217,6 +217,14 @@ def test_what_is_older_or_the_same_changes_nothing(shop):
     assert everything() == before
 
 
+def test_an_order_that_goes_to_another_country_is_changed(shop):
+    sender = shop("shopify")
+    sender.deliver(ORDER, "orders/create")
+    moved = {"updated_at": "2026-12-01T12:00:00Z", "shipping_address": {"country_code": "FR"}}
+    assert sender.deliver(ORDER | moved, "orders/updated").state == "done"
+    assert set(Order.objects.values_list("country", flat=True)) == {"FR"}
+
+
 def test_a_deleted_order_is_taken_out_and_stays_out(shop):
     sender = shop("shopify")
     sender.deliver(ORDER, "orders/create")

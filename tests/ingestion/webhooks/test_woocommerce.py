@@ -1,9 +1,19 @@
 """WooCommerce's deliveries in any order end in the same rows, with exact amounts."""
 
 import itertools
+from datetime import timedelta
 from decimal import Decimal
 
-from ingestion.models import Customer, CustomerRollup, Order, OrderLine, PrivacyRequest, Product
+from ingestion.models import (
+    Customer,
+    CustomerRollup,
+    Order,
+    OrderLine,
+    PrivacyRequest,
+    Product,
+    WebhookThing,
+)
+from tests.ingestion.conftest import NOW
 from tests.ingestion.webhooks.test_shopify import everything
 
 D = Decimal
@@ -155,3 +165,34 @@ def test_people_and_products_come_change_and_go(shop):
     assert (tea.sku, tea.price, tea.category, tea.stock) == ("TEA", D("6.67"), "Drinks", 3)
     sender.deliver({"id": 93}, "product.deleted")
     assert not Product.objects.get().active
+
+
+def test_what_was_deleted_comes_back_when_its_shop_restores_it(shop, monkeypatch):
+    sender = shop("woocommerce")
+    product = {"id": 93, "name": "Tea", "sku": "tea", "price": "6.67", "status": "publish"}
+    changed = {"date_modified_gmt": "2026-11-01T10:00:00"}
+    sender.deliver(ORDER, "order.created")
+    sender.deliver(product | changed, "product.created")
+    before = everything()
+    sender.deliver({"id": 4750}, "order.deleted")
+    sender.deliver({"id": 93}, "product.deleted")
+    sender.deliver(ORDER | {"date_modified_gmt": "2026-11-02T10:00:00"}, "order.updated")
+    assert not Order.objects.exists()
+    assert not Product.objects.get().active
+    sender.deliver(ORDER | {"date_modified_gmt": "2026-11-03T10:00:00"}, "order.restored")
+    sender.deliver(product | {"date_modified_gmt": "2026-11-03T10:00:00"}, "product.restored")
+    assert everything() == before
+    assert Product.objects.get().active
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW + timedelta(minutes=1))
+    sender.deliver({"id": 4750}, "order.deleted")
+    assert not Order.objects.exists()
+
+
+def test_a_restored_order_that_came_before_its_deletion_is_gone(shop):
+    sender = shop("woocommerce")
+    source = sender.endpoint.source
+    gone = WebhookThing(source=source, kind="order", external_id="4750", gone=True)
+    gone.changed_at, gone.digest = NOW + timedelta(seconds=1), ""
+    gone.save()
+    sender.deliver(ORDER, "order.restored")
+    assert not Order.objects.exists()
