@@ -30,7 +30,7 @@ class Field:
 
     name: str
     label: Any
-    kind: str = "text"  # text, long, number, select, check
+    kind: str = "text"  # text, long, number, select
     required: bool = False
     secret: bool = False
     hint: Any = ""
