@@ -363,8 +363,7 @@ def choose(
     now: datetime,
 ) -> ImportJob:
     """Take a person's choices. Refused, with nothing changed, if the file does not fit them."""
-    if record.state not in (ImportJob.State.UPLOADED, ImportJob.State.MAPPED):
-        raise Conflict(_("This import has already been started."), code="import_started")
+    _check_waiting(record)
     if kind not in schemas.KINDS:
         raise Invalid(_("There is no import of this kind."), code="unknown_kind", field="kind")
     allowed = (
@@ -388,18 +387,33 @@ def choose(
         code, name = faults[0]
         message, _remedy = wording.problem(code, {"field": wording.field(name), "detail": name})
         raise Invalid(message, code=code, field=name)
-    if (kind, dict(mapping), seen.options) != (record.kind, record.mapping, record.options):
-        record.trial = {}
-    record.kind, record.mapping, record.options = kind, dict(mapping), seen.options
-    record.options.pop("lines", None)
-    record.signature = matching.signature(seen.detected.header)
-    record.state = ImportJob.State.MAPPED
-    if source_name.strip() and source_name.strip() != record.source.name:
-        record.source, _made = Source.objects.get_or_create(
-            name=source_name.strip()[:100], defaults={"created_at": now}
-        )
-    record.save()
+    with transaction.atomic():
+        # The file was read meanwhile, and somebody else may have started or deleted the import.
+        locked = ImportJob.objects.select_for_update(of=("self",)).filter(pk=record.pk).first()
+        if locked is None:
+            raise NotFound(_("This import is gone; nothing was changed."), code="import_unknown")
+        _check_waiting(locked)
+        chosen = ["kind", "mapping", "options", "signature", "state", "source"]
+        if (kind, dict(mapping), seen.options) != (locked.kind, locked.mapping, locked.options):
+            _stop_trial(locked, now)
+            record.trial = {}
+            chosen.append("trial")
+        record.kind, record.mapping, record.options = kind, dict(mapping), seen.options
+        record.options.pop("lines", None)
+        record.signature = matching.signature(seen.detected.header)
+        record.state = ImportJob.State.MAPPED
+        if source_name.strip() and source_name.strip() != record.source.name:
+            record.source, _made = Source.objects.get_or_create(
+                name=source_name.strip()[:100], defaults={"created_at": now}
+            )
+        record.save(update_fields=chosen)
     return record
+
+
+def _check_waiting(record: ImportJob) -> None:
+    waiting = record.state in (ImportJob.State.UPLOADED, ImportJob.State.MAPPED)
+    if record.job_id is not None or not waiting:
+        raise Conflict(_("This import has already been started."), code="import_started")
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

@@ -99,6 +99,8 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
                 return redirect(reverse("ingestion:import-map", args=[public_id]) + "#trial")
             uploads.start(record=record, user=request.user, now=now)  # type: ignore[arg-type]
         except Refused as refusal:
+            if refusal.code == "import_started":  # by a second click, or by somebody else
+                return redirect("ingestion:import-detail", record.public_id)
             context["refused"], status = refusal, 422
         else:
             messages.success(request, _("The import has started."))

@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from ingestion.imports import rejects, uploads
 from ingestion.models import ImportJob, OrderLine
-from marketing.core.errors import Conflict, Invalid, TooLarge, Unavailable
+from marketing.core.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from marketing.core.models import Job
 from tests.ingestion.conftest import NOW
 
@@ -143,6 +143,45 @@ def test_starting_twice_gives_the_same_job() -> None:
     record.state = "running"
     with pytest.raises(Conflict):
         uploads.choose(record=record, kind="orders", mapping={}, options={}, now=NOW)
+
+
+def test_a_choice_from_a_page_loaded_before_the_start_does_not_undo_it() -> None:
+    record = receive(GOOD)
+    stale = ImportJob.objects.get(pk=record.pk)
+    job = uploads.start(record=record, now=NOW)
+    ImportJob.objects.filter(pk=record.pk).update(offset=1)
+    with pytest.raises(Conflict, match="already been started"):
+        uploads.choose(
+            record=stale, kind="orders", mapping=stale.mapping, options=stale.options, now=NOW
+        )
+    record.refresh_from_db()
+    assert (record.job, record.offset) == (job, 1)
+
+
+def test_a_choice_for_a_deleted_upload_does_not_bring_it_back() -> None:
+    record = receive(GOOD)
+    stale = ImportJob.objects.get(pk=record.pk)
+    uploads.forget(record=record, now=NOW)
+    stale_file = Path(settings.MEDIA_ROOT) / stale.path
+    stale_file.write_bytes(GOOD)  # read by whoever opened it before
+    with pytest.raises(NotFound):
+        uploads.choose(
+            record=stale, kind="orders", mapping=stale.mapping, options=stale.options, now=NOW
+        )
+    stale_file.unlink()
+    assert not ImportJob.objects.exists()
+
+
+def test_other_columns_end_a_dry_run_of_the_first_ones() -> None:
+    record = receive(GOOD)
+    job = uploads.try_out(record=record, now=NOW)
+    mapping = record.mapping | {
+        "sku": record.mapping["order_id"],
+        "order_id": record.mapping["sku"],
+    }
+    uploads.choose(record=record, kind="orders", mapping=mapping, options={}, now=NOW)
+    job.refresh_from_db()
+    assert job.state == "stopped"
 
 
 def test_the_columns_of_last_time_are_suggested_next_time(bring) -> None:
