@@ -23,7 +23,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from ingestion.imports import uploads
-from ingestion.models import ImportJob, Reject
+from ingestion.models import ImportJob, RecipeRun, Reject
 from ingestion.preprocess import files, packing, parquet, reading
 from ingestion.preprocess.faults import show
 from ingestion.preprocess.records import Batch
@@ -187,12 +187,17 @@ def _in_batch(
 def strip(*, import_job_id: int, names: Sequence[str]) -> int:
     """Take a person out of one import: raw file, quarantined lines, examples; rows taken out.
 
-    Refused while the import runs.
+    Refused while the import runs, is tried or is run again.
     """
     pattern = pattern_of(names)
     with transaction.atomic():
         record = ImportJob.objects.select_for_update(of=("self",)).get(pk=import_job_id)
-        if record.job is not None and record.job.is_open:
+        again = RecipeRun.objects.select_for_update(of=("self",)).filter(
+            import_job=record, finished_at=None
+        )
+        unfinished = again.first()
+        readers = [record.job, record.trial_job, unfinished.job if unfinished else None]
+        if any(job is not None and job.is_open for job in readers):
             raise Conflict(
                 _("The import “%(name)s” is still running, so its file was left as it is.")
                 % {"name": record.original_name},
@@ -202,9 +207,12 @@ def strip(*, import_job_id: int, names: Sequence[str]) -> int:
         mentions = list(_mentions(record, pattern)) if uploads.is_kept(record) else []
         if mentions:
             _rewrite(record, mentions)
-            record.offset -= sum(mention.record < record.offset for mention in mentions)
+            for row in filter(None, (record, unfinished)):
+                row.offset -= sum(mention.record < row.offset for mention in mentions)
         _forget(record, pattern)
         record.save(update_fields=["options", "offset", "report", "trial"])
+        if unfinished is not None:
+            unfinished.save(update_fields=["offset"])
     return len(mentions)
 
 

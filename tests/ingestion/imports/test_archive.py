@@ -9,8 +9,9 @@ from django.conf import settings
 from django.test import override_settings
 
 from ingestion.imports import archive, uploads
-from ingestion.models import Customer, ImportJob, OrderLine, Reject
+from ingestion.models import Customer, ImportJob, OrderLine, RecipeRun, Reject
 from ingestion.preprocess import files
+from ingestion.recipes import asking
 from marketing.core import jobs
 from marketing.core.errors import Conflict, NotFound
 from tests.ingestion.conftest import NOW
@@ -156,6 +157,34 @@ def test_an_import_that_stopped_midway_goes_on_right_after_a_person_was_taken_ou
     assert (record.state, record.received, record.stored) == ("done", 3, 3)
     assert OrderLine.objects.get().order.external_id == "5"
     assert not Customer.objects.filter(email="ada@example.com").exists()
+
+
+def test_a_run_again_that_stopped_midway_goes_on_right_after_a_person_was_taken_out(bring) -> None:
+    record = bring(HEAD + LINES)
+    run = asking.repeat(record=record, version=None, user=None)
+    RecipeRun.objects.update(offset=2)
+    with pytest.raises(Conflict):
+        archive.strip(import_job_id=record.pk, names=["ada@example.com"])
+    assert path_of(record).read_bytes() == HEAD + LINES
+    jobs.cancel(job_id=run.job_id)
+    archive.strip(import_job_id=record.pk, names=["ada@example.com"])
+    run.refresh_from_db()
+    assert run.offset == 1  # of the two rows that were done, one is gone
+    jobs.retry(job_id=run.job_id)
+    jobs.run(job_id=run.job_id)
+    run.refresh_from_db()
+    assert (run.offset, run.finished_at is None) == (2, False)
+
+
+def test_a_file_that_is_being_tried_is_left_as_it_is() -> None:
+    record = uploads.receive(
+        chunks=[HEAD + LINES], name="f", kind="orders", source_name="s", user=None, now=NOW
+    )
+    job = uploads.try_out(record=record, now=NOW)
+    with pytest.raises(Conflict):
+        archive.strip(import_job_id=record.pk, names=["ada@example.com"])
+    jobs.cancel(job_id=job.pk)
+    assert archive.strip(import_job_id=record.pk, names=["ada@example.com"]) == 3
 
 
 def test_names_with_signs_of_patterns_are_taken_as_text(bring) -> None:
