@@ -278,6 +278,8 @@ class _Sheet:
             return self.shared[int(text)]
         if self.kind == "b":
             return "true" if text == "1" else "false"
+        if self.kind == "e":
+            return ""  # #N/A and the like: nothing is known
         if self.kind != "n":
             return text
         styles = self.book.styles

@@ -42,10 +42,16 @@ def test_cells_of_every_kind_become_the_text_people_see(tmp_path: Path) -> None:
     )
     assert rows(path) == [
         (1, ["name", "n", "date", "moment", "yes", "own", "formula", "error", "inline"]),
-        (2, ["Ada", "2.55", "2011-01-05", "2011-01-05 10:30:00", "true", "3", "Ada!", "#REF!",
+        (2, ["Ada", "2.55", "2011-01-05", "2011-01-05 10:30:00", "true", "3", "Ada!", "",
              "Lovelace"]),
         (3, ["", "17850"]),
     ]  # fmt: skip
+
+
+def test_a_cell_in_error_holds_nothing(tmp_path: Path) -> None:
+    failed = [("e", 0, f"<v>{text}</v>") for text in ("#N/A", "#DIV/0!", "#NAME?")]
+    path = write(tmp_path / "a.xlsx", {"S": [["email", "sku", "note"], failed, failed, ["a"]]})
+    assert rows(path) == [(1, ["email", "sku", "note"]), (4, ["a"])]
 
 
 @pytest.mark.parametrize(
