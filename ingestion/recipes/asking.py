@@ -1,12 +1,10 @@
 """Ask for a stored file to be run again. The web process may import this."""
 
-from pathlib import Path
-
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from ingestion.imports import uploads
 from ingestion.models import ImportJob, RecipeRun, RecipeVersion
 from marketing.core import audit, jobs
 from marketing.core.errors import Conflict
@@ -15,10 +13,7 @@ from marketing.core.models import User
 
 def may_repeat(record: ImportJob) -> bool:
     """Whether the rows of an import can be cleaned again: it is done and its file is kept."""
-    if record.state != ImportJob.State.DONE or not record.path:
-        return False
-    path = Path(record.path)
-    return (path if path.is_absolute() else Path(settings.MEDIA_ROOT) / path).exists()
+    return record.state == ImportJob.State.DONE and uploads.is_kept(record)
 
 
 def repeat(*, record: ImportJob, version: RecipeVersion | None, user: User | None) -> RecipeRun:

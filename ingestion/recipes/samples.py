@@ -5,13 +5,12 @@ Serves the web process: no pandas and no pyarrow here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 
 from ingestion import schemas
+from ingestion.imports import uploads
 from ingestion.models import ImportJob, RecipeVersion, Source, WebhookReceipt
 from ingestion.preprocess import detect, paths
 from ingestion.preprocess.faults import Unreadable
@@ -62,12 +61,12 @@ def take(*, source: Source, kind: str) -> Sample:
 
 
 def _of_file(record: ImportJob) -> Sample | None:
-    path = Path(record.path)
-    path = path if path.is_absolute() else Path(settings.MEDIA_ROOT) / path
+    if not uploads.is_kept(record):
+        return None
     options = record.options
     try:
         detected = detect.inspect(
-            path,
+            uploads.path_of(record),
             encoding=options.get("encoding", ""),
             delimiter=options.get("delimiter", ""),
             has_header=bool(options.get("has_header", True)),
