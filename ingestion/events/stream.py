@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import OperationalError, connection
+from django.db.models import Q
 
 from ingestion.events import claims
 from ingestion.events.incoming import key_of
@@ -87,7 +88,13 @@ def _of_person(customer_id: int, wanted: Wanted, limit: int) -> Found:
         events = events.filter(type=wanted.type)
     if wanted.source:
         events = events.filter(source=wanted.source)
-    rows = list(events.select_related("customer").order_by("-at")[: limit + 1])
+    if wanted.before is not None:
+        # By the moment first: what a person did is often stored long after it happened.
+        last = Event.objects.filter(id=wanted.before).values_list("at", flat=True).first()
+        if last is None:
+            return Found([])
+        events = events.filter(Q(at__lt=last) | Q(at=last, id__lt=wanted.before))
+    rows = list(events.select_related("customer").order_by("-at", "-id")[: limit + 1])
     return Found(rows[:limit], len(rows) > limit)
 
 

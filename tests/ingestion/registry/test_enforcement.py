@@ -232,6 +232,27 @@ def test_drift_never_fails_an_insert() -> None:
     assert sum(kinds.values()) == 8
 
 
+def test_events_of_a_person_are_paged_by_when_they_happened() -> None:
+    late = [
+        Incoming("view", NOW - timedelta(days=day), f"m{day}{n}", external_id="c1")
+        for day in (3, 1, 2)
+        for n in (0, 1)
+    ]
+    events.record(batch=late, source="web", now=NOW)
+    person = Event.objects.first().customer_id
+    seen: list[str] = []
+    before = None
+    while True:
+        wanted = stream.Wanted(customer_id=person, before=before)
+        found = stream.newest(wanted=wanted, limit=3)
+        seen += [event.message_id for event in found.rows]
+        if not found.more:
+            break
+        before = found.rows[-1].id
+    assert seen == ["m11", "m10", "m21", "m20", "m31", "m30"]
+    assert stream.newest(wanted=stream.Wanted(customer_id=person, before=10**12)).rows == []
+
+
 def test_the_newest_events_are_found_by_type_person_and_message_id() -> None:
     send({"total": 1}, {"total": 2, "more": 1})
     send({"total": 3}, name="refund")
