@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from ingestion.events import refusals, retrying, stream
@@ -22,7 +22,7 @@ from marketing.core.auth import page, person
 from marketing.core.errors import Refused
 
 PER_PAGE = 50
-SPANS = {"day": _("24 hours"), "month": _("30 days")}
+SPANS = {"day": gettext_lazy("24 hours"), "month": gettext_lazy("30 days")}
 BULK = 5_000
 PAYLOAD_LIMIT = 40_000
 
@@ -30,6 +30,11 @@ PAYLOAD_LIMIT = 40_000
 def _wish(request: HttpRequest) -> dict[str, str]:
     names = ("type", "source", "person", "message", "span", "before", "code", "paused")
     return {name: request.GET.get(name, "").replace("\0", "").strip()[:200] for name in names}
+
+
+def _number(text: str) -> int | None:
+    """The number of a row, or None for anything that cannot be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _sources() -> list[str]:
@@ -67,7 +72,7 @@ def event_rows(request: HttpRequest) -> HttpResponse:
 
 
 def _rows(wish: dict[str, str]) -> dict[str, Any]:
-    before = int(wish["before"]) if wish["before"].isdigit() else None
+    before = _number(wish["before"])
     customer, unknown = _person(wish["person"])
     if wish["message"]:
         sources = list(EventVolume.objects.values_list("source", flat=True).distinct()[:500])
@@ -82,7 +87,7 @@ def _rows(wish: dict[str, str]) -> dict[str, Any]:
         "wish": wish,
         "found": found,
         "rows": [_row(event) for event in found.rows],
-        "following": found.rows[-1].id if found.more and customer is None else None,
+        "following": found.rows[-1].id if found.more else None,
         "live": not still,
         "filtered": any(wish[name] for name in ("type", "source", "person", "message")),
     }
@@ -94,8 +99,8 @@ def _person(text: str) -> tuple[int | None, bool]:
         return None, False
     people = Customer.objects.values_list("id", flat=True)
     found = people.filter(email=text.lower()).first() or people.filter(external_id=text).first()
-    if found is None and text.isdigit() and len(text) < 18:
-        found = people.filter(pk=int(text)).first()
+    if found is None and (number := _number(text)) is not None:
+        found = people.filter(pk=number).first()
     return found, found is None
 
 
@@ -155,8 +160,8 @@ def event_refused(request: HttpRequest) -> HttpResponse:
             rows = rows.filter(**{name: wish[name]})
     if wish["message"]:
         rows = rows.filter(message_id=wish["message"])
-    if wish["before"].isdigit():
-        rows = rows.filter(id__lt=int(wish["before"]))
+    if (before := _number(wish["before"])) is not None:
+        rows = rows.filter(id__lt=before)
     shown = list(rows.order_by("-id")[: PER_PAGE + 1])
     context = {
         "wish": wish,
@@ -174,13 +179,16 @@ def event_refused(request: HttpRequest) -> HttpResponse:
 def refused_change(request: HttpRequest) -> HttpResponse:
     """Try refused events again, or put them away: the one, or all of a reason."""
     retry = request.POST.get("do") == "retry"
-    chosen = Refusal.objects.filter(state=Refusal.State.OPEN)
-    if request.POST.get("id", "").isdigit():
-        chosen = chosen.filter(pk=int(request.POST["id"]))
-    elif request.POST.get("code"):
-        chosen = chosen.filter(code=request.POST["code"][:40])
-    ids = list(chosen.order_by("id").values_list("id", flat=True)[:BULK])
     back = reverse("ingestion:event-refused")
+    chosen = Refusal.objects.filter(state=Refusal.State.OPEN)
+    if request.POST.get("id"):
+        chosen = chosen.filter(pk=_number(request.POST["id"]) or 0)
+    elif code := request.POST.get("code", "").replace("\0", ""):
+        chosen = chosen.filter(code=code[:40])
+    else:
+        messages.error(request, _("No event was named. Nothing was changed."))
+        return redirect(back)
+    ids = list(chosen.order_by("id").values_list("id", flat=True)[:BULK])
     try:
         if retry:
             _tell_retried(request, retrying.retry(ids=ids, now=timezone.now()), len(ids))

@@ -1,6 +1,8 @@
 """The pages of events, schema and quality: what they show, what they change, and who may."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from ingestion.models import (
 )
 from ingestion.quality import expectations, problems
 from ingestion.registry import discovery, plans
+from ingestion.views import events as pages
 from marketing.core.models import Job
 from tests import factories
 
@@ -89,6 +92,27 @@ def test_the_stream_shows_what_arrives_and_finds_it_again(marketer: Client) -> N
     assert page(marketer, rows + "?before=abc&person=%00").count("<details") == 2
 
 
+@pytest.mark.parametrize("odd", ["²", "٣" * 30, "9" * 200, "-1"])
+def test_what_is_no_number_of_an_event_is_passed_over(marketer: Client, odd: str) -> None:
+    for name in ("event-stream", "event-rows", "event-refused"):
+        assert marketer.get(at(name), {"before": odd}).status_code == 200
+        assert marketer.get(at(name), {"person": odd}).status_code == 200
+
+
+def test_all_events_of_a_person_are_leafed_through(
+    marketer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(*(f"e{i}" for i in range(5)))
+    monkeypatch.setattr(pages, "PER_PAGE", 2)
+    seen, url = [], at("event-rows") + "?person=ada@example.com"
+    while url:
+        html = page(marketer, url)
+        seen += re.findall(r'"q-name">(\w+)<', html)
+        older = re.search(r'href="[^"]*(\?[^"]*before=\d+)"', html)
+        url = at("event-rows") + unescape(older[1]) if older else ""
+    assert seen == ["e4", "e3", "e2", "e1", "e0"]
+
+
 def test_an_event_opens_in_place_with_everything_it_carries(marketer: Client) -> None:
     send("view", sku="A1", note="<script>alert(1)</script>")
     html = page(marketer, at("event-detail", Event.objects.get().id))
@@ -114,6 +138,18 @@ def test_what_was_refused_is_shown_with_its_reason_and_can_be_tried_again(
     marketer.post(at("refused-change"), {"code": "plan_missing", "do": "discard"})
     assert set(Refusal.objects.values_list("state", flat=True)) == {"retried", "discarded"}
     assert "Nothing was refused" in page(marketer, at("event-refused"))
+
+
+@pytest.mark.parametrize("form", [{}, {"id": "²"}, {"id": "9" * 5_000}, {"id": "", "code": "\0"}])
+def test_a_change_that_names_no_refused_event_changes_none(
+    marketer: Client, form: dict[str, str]
+) -> None:
+    Refusal.objects.create(
+        source="web", door="api", code="bad", raw="{}", received_at=timezone.now()
+    )
+    answer = marketer.post(at("refused-change"), form | {"do": "discard"}, follow=True)
+    assert answer.status_code == 200
+    assert Refusal.objects.get().state == Refusal.State.OPEN
 
 
 def test_the_schema_lists_kinds_and_lets_a_plan_be_adopted_changed_and_removed(
