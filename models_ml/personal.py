@@ -14,10 +14,17 @@ HOLDINGS = [
         "models_ml_traits",
         _("Numbers and predictions"),
         rows="customer_id = ANY(%(ids)s)",
-    )
+    ),
+    Holding(
+        "models_ml_score",
+        _("Scores"),
+        rows="customer_id = ANY(%(ids)s)",
+    ),
 ]
 IMPERSONAL = {
-    "models_ml_modelversion": "figures of models; their folders are emptied of the person"
+    "models_ml_prediction": "what the shop wants to know of everybody",
+    "models_ml_watch": "figures about many people at once",
+    "models_ml_modelversion": "figures of models; their folders are emptied of the person",
 }
 
 

@@ -10,7 +10,7 @@ from marketing.core import jobs
 from marketing.core.db import advisory_lock
 from marketing.core.models import Job
 from models_ml import queries
-from models_ml.models import Traits
+from models_ml.models import Score, Traits
 
 KIND = "features.build"
 DAILY = timedelta(days=1)
@@ -39,11 +39,12 @@ def due(*, now: datetime) -> bool:
 
 
 def follow(*, customer_ids: Sequence[int]) -> int:
-    """Drop the numbers of people who were merged into others; how many.
+    """Drop the numbers and scores of people who were merged into others; how many.
 
     Whoever they were merged into, and whoever was parted again, gets theirs with the next run.
     """
     merged = Customer.every.filter(pk__in=customer_ids, merged_into__isnull=False)
+    Score.objects.filter(customer__in=merged).delete()
     return Traits.objects.filter(customer__in=merged).delete()[0]
 
 

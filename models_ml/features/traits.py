@@ -1,4 +1,4 @@
-"""Facts → numbers about people as of a moment: the only SQL that feeds training.
+"""The fixed columns of Traits: what rules, lists and the tree compare.
 
 Every number looks at order lines before `as_of` and at nothing later; what an order's state became
 afterwards is not asked. Numbers are cut to the decimals listed in COLUMNS inside the database, so

@@ -1,0 +1,11 @@
+"""Tables of numbers, a file a subject: versions of models, traits, and what is predicted.
+
+`versions` what was trained, `traits` the numbers of each person in columns (rules and the tree read
+them), `predictions` the models somebody asked for with everybody's scores and how they are watched.
+"""
+
+from models_ml.models.predictions import Prediction, Score, Watch
+from models_ml.models.traits import Traits
+from models_ml.models.versions import ModelVersion
+
+__all__ = ["ModelVersion", "Prediction", "Score", "Traits", "Watch"]
