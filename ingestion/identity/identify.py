@@ -151,15 +151,16 @@ def _array(texts: Iterable[str]) -> str:
 def rows(*, customer_ids: Collection[int]) -> dict[int, Found]:
     """Whose something is that was stored for these rows of ours directly.
 
-    What is about a merged row goes to whoever stands for it, marked so that it can come back.
+    What is about a merged row goes to whoever stands for it, marked so that it can come back. What
+    is about a row that is gone is nobody's: the person was erased meanwhile.
     """
     with transaction.atomic():
         _lock("pg_advisory_xact_lock_shared")
         today = profile.standing_for(customer_ids)
-    return {
-        key: Found(today.get(key, key), -key if today.get(key, key) != key else None)
-        for key in customer_ids
-    }
+    found = dict.fromkeys(customer_ids, NOBODY)
+    for key, person in today.items():
+        found[key] = Found(person, None if person == key else -key)
+    return found
 
 
 def lock_alone() -> None:

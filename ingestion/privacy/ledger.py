@@ -73,6 +73,11 @@ def append(receipt: Erasure) -> None:
         os.fsync(file.fileno())
 
 
+def holds(receipt: Erasure) -> bool:
+    """Whether the file has this erasure."""
+    return any(line.id == str(receipt.public_id) for line in lines())
+
+
 def lines(*, file: Path | None = None) -> Iterator[Line]:
     """The erasures of the file; a last line that a crash cut short is left out."""
     source = file or path()

@@ -51,9 +51,12 @@ def _shared(phones: Sequence[str], numbers: tuple[int, ...]) -> tuple[str, ...]:
     """Numbers that somebody else has, too: a family's."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT phone FROM ingestion_customer"
-            " WHERE phone = ANY(%s) AND phone <> '' AND id <> ALL(%s)",
-            [list(phones), list(numbers)],
+            "SELECT phone FROM ingestion_customer"
+            " WHERE phone = ANY(%(phones)s) AND phone <> '' AND id <> ALL(%(ids)s)"
+            " UNION SELECT value FROM ingestion_identity"
+            " WHERE kind = 'phone' AND value = ANY(%(phones)s) AND customer_id <> ALL(%(ids)s)"
+            " ORDER BY 1",
+            {"phones": list(phones), "ids": list(numbers)},
         )
         return tuple(row[0] for row in cursor.fetchall())
 
@@ -96,7 +99,7 @@ def known_by(*, subject: Subject) -> list[int]:
         for kind, values in (
             ("external", subject.external_ids),
             ("email", subject.emails),
-            ("phone", subject.phones),
+            ("phone", subject.own_phones),
         )
         for value in values
     ]

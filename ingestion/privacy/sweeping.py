@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from ingestion import erasure
-from ingestion.models import Customer, Erasure, Inbox
+from ingestion.models import Consent, Customer, Erasure, Event, Inbox, Order
 from ingestion.privacy import ledger, subjects
 from marketing.core import jobs, personal, vault
 from marketing.core.errors import Refused
@@ -17,6 +18,12 @@ from marketing.core.personal import Subject
 
 WAIT_SECONDS = 60.0
 RETRY_AFTER = timedelta(minutes=20)
+# How only the person can have answered.
+_OWN = ("double_opt_in", "preferences", "form")
+# What their devices sent before the erasure and nobody had stored yet.
+_VISITS = """
+    DELETE FROM ingestion_event WHERE customer_id IS NULL AND anonymous_id <> ''
+    AND anonymous_id = ANY(%(devices)s) AND received_at <= %(at)s"""
 
 
 def run(*, erasure_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
@@ -25,6 +32,8 @@ def run(*, erasure_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
     if not receipt.sealed:
         return {"rows": sum(receipt.counts.values())}
     subject = Subject.of_text(vault.unseal(sealed=receipt.sealed, row=ledger.row_of(receipt)))
+    if not ledger.holds(receipt):  # the process ended between the commit and the file
+        ledger.append(receipt)
     counts, trouble = dict(receipt.counts), {}
     job.step(1, _("Waiting for what is on its way"))
     _wait_for_inbox(job)
@@ -81,18 +90,32 @@ def _wait_for_inbox(job: jobs.Running) -> None:
 
 
 def _remove_latecomers(receipt: Erasure, subject: Subject) -> dict[str, int]:
-    """Rows that events on their way brought back under the same names."""
+    """Rows that were on their way: about the erased rows, or about new ones of the same names."""
     counts: dict[str, int] = {}
     again = Customer.every.filter(
         pk__in=subjects.known_by(subject=subject), created_at__gte=receipt.at
-    )
-    for number in again.values_list("pk", flat=True):
-        found = subjects.of_customer(number)
-        if found is not None:
-            with transaction.atomic():
-                keep = receipt.mode == Erasure.Mode.ANONYMISE
-                _add(counts, erasure.remove_rows(subject=found, keep_orders=keep))
+    ).exclude(_came_back(receipt.at))
+    found = [subjects.of_customer(number) for number in again.values_list("pk", flat=True)]
+    keep = receipt.mode == Erasure.Mode.ANONYMISE
+    for person in (Subject(numbers=subject.numbers), *filter(None, found)):
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = 0")
+            _add(counts, erasure.remove_rows(subject=person, keep_orders=keep))
+    with connection.cursor() as cursor:
+        cursor.execute(_VISITS, {**subject.params, "at": receipt.at})
+        _add(counts, {"ingestion_event": cursor.rowcount})
     return counts
+
+
+def _came_back(since: datetime) -> Q:
+    """Of a customer: they did something themselves since then, so they are not what came late."""
+    mine = {"customer": OuterRef("pk")}
+    return (
+        Q(Exists(Consent.objects.filter(method__in=_OWN, at__gt=since, **mine)))
+        | Q(Exists(Event.objects.filter(at__gt=since, **mine)))
+        | Q(Exists(Order.objects.filter(placed_at__gt=since, **mine)))
+    )
 
 
 def _clean_texts(subject: Subject, job: jobs.Running) -> dict[str, int]:

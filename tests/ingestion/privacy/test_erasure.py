@@ -39,9 +39,10 @@ from ingestion.models import (
     Suppression,
 )
 from ingestion.privacy import exports, ledger, requests, sweeping
-from marketing.core import jobs
+from marketing.core import jobs, vault
 from marketing.core.errors import NotFound
 from marketing.core.models import AuditEntry, IdempotencyKey, Job
+from marketing.core.personal import Subject
 from models_ml.algorithms import artifacts, forgetting
 from recommendations.models import Placement, Recommendation, RecommendationSet
 from tests import factories
@@ -276,6 +277,11 @@ def test_no_trace_is_left_anywhere_after_an_erasure(bring, settings, tmp_path) -
     request = PrivacyRequest.objects.get()
     done = requests.fulfil(request_id=request.pk, actor=factories.user("admin"), now=NOW)
     assert isinstance(done, erasure.Forgotten)
+    assert list(ledger.lines()) == [
+        ledger.Line(
+            str(done.receipt.public_id), NOW, done.receipt.mode, tuple(done.receipt.digests)
+        )
+    ]
     receipt = sweep(done.receipt)
     assert remains(settings, tmp_path) == set()
     assert receipt.left == {}
@@ -395,9 +401,103 @@ def test_a_stored_model_lets_a_person_go_and_keeps_the_others(tmp_path: Path) ->
     assert factors.tolist() == [[0, 1], [4, 5]]
 
 
-def test_answers_survive_in_nobodys_name() -> None:
-    ada = factories.customer("ada")
+def test_what_was_answered_and_refused_goes_with_the_person_and_of_others_stays(bring) -> None:
+    people = (
+        "id,email,accepts marketing,optin source\n"
+        "c-ada,ada@example.org,yes,form\nc-ben,ben@example.org,yes,form\n"
+        ",ada@example.org nobody,,\n,ben@example.org nobody,,\n"
+    )
+    record = bring(people.encode(), kind="customers", name="people.csv")
+    ada, ben = (Customer.objects.get(external_id=number) for number in ("c-ada", "c-ben"))
+    assert Consent.objects.count() == 2
+    assert Reject.objects.count() == 2
+    sweep(erasure.forget(customer_id=ada.pk, actor=None).receipt)
+    assert Consent.objects.get().customer == ben
+    assert ImportJob.objects.get() == record
+    kept = Reject.objects.order_by("line").values_list("line", "raw")
+    assert list(kept) == [(4, ""), (5, ",ben@example.org nobody,,")]
+
+
+def test_a_campaign_that_goes_on_writes_nothing_about_somebody_erased() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben")
     erasure.forget(customer_id=ada.pk, actor=None)
-    assert Consent.objects.count() == 0
-    assert ImportJob.objects.count() == 0
-    assert Reject.objects.count() == 0
+    # Their sender had taken both before.
+    batch = [
+        {"type": "email_sent", "at": NOW, "message_id": f"sent:{who.pk}", "customer_id": who.pk}
+        for who in (ada, ben)
+    ]
+    events.record(batch=batch, source="campaigns", now=NOW)
+    found = Event.objects.order_by("message_id").values_list("message_id", "customer_id")
+    assert dict(found) == {f"sent:{ada.pk}": None, f"sent:{ben.pk}": ben.pk}
+    assert not erasure.remembered(customer_id=ada.pk)
+
+
+def test_what_comes_late_goes_and_who_came_back_by_themselves_stays() -> None:
+    now = factories.now()
+    ada = factories.customer("ada", phone="+442079460000")
+    number = ada.external_id
+    mother = factories.customer(
+        "mother", phone="+442079460000", created_at=now + timedelta(minutes=1)
+    )
+    Identity.objects.create(customer=mother, kind="phone", value="+442079460000")
+    visit = events.Incoming(
+        type="view", at=now - timedelta(hours=1), message_id="m1", customer_id=ada.pk
+    )
+    receipt = erasure.forget(customer_id=ada.pk, actor=None, now=now).receipt
+    # A process that did not wait stores what it held.
+    events.record(batch=[visit], source="web", now=now)
+    Event.objects.update(customer_id=ada.pk)
+    late = visit._replace(customer_id=None, external_id=number or "", message_id="m2")
+    events.record(batch=[late], source="web", now=now)
+    assert Customer.objects.filter(external_id=number).exists()
+    sweep(receipt)
+    assert list(Customer.objects.all()) == [mother]
+    assert Event.objects.count() == 0
+
+
+@pytest.mark.parametrize("how", ["consent", "event", "order"])
+def test_a_sweep_done_again_leaves_who_came_back(how: str) -> None:
+    now = factories.now()
+    ada = factories.customer("ada")
+    receipt = erasure.forget(customer_id=ada.pk, actor=None, now=now).receipt
+    later = now + timedelta(minutes=5)
+    again = factories.customer("ada", consent=None)
+    if how == "consent":
+        consent.grant(
+            customer_ids=[again.pk], source="sign-up page", proof={"page": "x"},
+            method="double_opt_in", now=later,
+        )  # fmt: skip
+    elif how == "event":
+        seen = events.Incoming(type="view", at=later, message_id="m1", customer_id=again.pk)
+        events.record(batch=[seen], source="web", now=later)
+    else:
+        factories.order(again, placed_at=later)
+    sweep(receipt)
+    assert Customer.objects.get() == again
+
+
+def test_an_imported_yes_is_no_sign_that_somebody_came_back() -> None:
+    now = factories.now()
+    ada = factories.customer("ada")
+    receipt = erasure.forget(customer_id=ada.pk, actor=None, now=now).receipt
+    again = factories.customer("ada", consent=None)
+    consent.grant(
+        customer_ids=[again.pk], source="file", proof={"file": "x"}, method="import",
+        now=now + timedelta(minutes=5),
+    )  # fmt: skip
+    sweep(receipt)
+    assert Customer.objects.count() == 0
+
+
+def test_a_sweep_writes_the_erasure_down_where_a_crash_kept_it_from_the_file() -> None:
+    receipt = erasure.forget(customer_id=factories.customer("ada").pk, actor=None).receipt
+    assert list(ledger.lines()) == []  # this test never commits
+    sweep(receipt)
+    (line,) = ledger.lines()
+    assert (line.id, line.digests) == (str(receipt.public_id), tuple(receipt.digests))
+    receipt.sealed = vault.seal(text=Subject(numbers=(1,)).as_text(), row=ledger.row_of(receipt))
+    receipt.save()
+    Job.objects.all().delete()
+    assert sweeping.resume(now=factories.now() + timedelta(hours=1)) == 1
+    sweep(receipt)
+    assert len(list(ledger.lines())) == 1
