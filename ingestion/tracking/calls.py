@@ -19,7 +19,6 @@ from ingestion.tracking import commerce, traits
 from marketing.core.errors import Invalid
 
 CALLS = ("identify", "track", "page", "screen", "group", "alias")
-EVENT_LIMIT = 32 * 1024
 NAME_LIMIT = 100
 # What scripts send for "nobody" when they stumble. Taken for a name, it would glue strangers.
 NOBODY = {
@@ -195,7 +194,7 @@ def _check_size(message: Body) -> None:
         packed = orjson.dumps(message)
     except (TypeError, ValueError):
         raise _wrong("", _("This is nested too deeply to be stored."), "too_deep") from None
-    if len(packed) > EVENT_LIMIT:
+    if len(packed) > events.EVENT_LIMIT:
         raise _wrong(
             "",
             _("This call is larger than 32 KB."),

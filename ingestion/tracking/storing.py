@@ -5,16 +5,18 @@ from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ingestion import events, orders
-from ingestion.events import agreed, refusals
+from ingestion.events import agreed, bodies, refusals
 from ingestion.tracking import calls
 from ingestion.tracking.keys import Door
-from marketing.core.errors import Conflict, Invalid, Refused
+from marketing.core.errors import Conflict, Invalid, Refused, TooLarge
 
 DOOR = "tracking"
+CONTEXTS_LIMIT = 4 * bodies.BODY_LIMIT  # bytes of a batch's context, once for each of its calls
 
 
 def store(
@@ -29,8 +31,10 @@ def store(
     """Store a request's calls in one transaction; the answer that clients expect.
 
     A lone call that cannot be stored raises Invalid or Conflict, and so does a batch of which
-    nothing can; its refusals are kept all the same. `envelope` is what surrounds a batch.
+    nothing can; its refusals are kept all the same. `envelope` is what surrounds a batch; its
+    context is stored with each call, and TooLarge raised where that would be out of proportion.
     """
+    _check_context(envelope, len(messages))
     taken: dict[int, calls.Call] = {}
     rejected: dict[int, refusals.Rejected] = {}
     for index, message in enumerate(messages):
@@ -79,6 +83,18 @@ def store(
             "rejected": [_listed(index, item) for index, item in sorted(rejected.items())],
         }
     return answer
+
+
+def _check_context(envelope: Mapping[str, Any], calls: int) -> None:
+    shared = envelope.get("context")
+    if isinstance(shared, dict) and len(orjson.dumps(shared)) * calls > CONTEXTS_LIMIT:
+        raise TooLarge(
+            _("The context of this batch is too large for %(n)d calls. Nothing was stored.")
+            % {"n": calls},
+            code="context_too_large",
+            field="context",
+            remedy=_("Send smaller batches or a shorter context."),
+        )
 
 
 def _within(message: Any, envelope: Mapping[str, Any]) -> Any:
@@ -132,7 +148,7 @@ def _refusal(rejected: Mapping[int, refusals.Rejected], *, alone: bool) -> Refus
     if alone and first.code in ("conflict", "order_conflict"):
         kind = Conflict
     elif alone and first.code == "too_large":
-        kind = _TooLarge
+        kind = TooLarge
     message = first.message if alone or len(rejected) == 1 else _("None of these calls was stored.")
     return kind(
         message,
@@ -141,7 +157,3 @@ def _refusal(rejected: Mapping[int, refusals.Rejected], *, alone: bool) -> Refus
         remedy=first.remedy or None,
         items=items,
     )
-
-
-class _TooLarge(Refused):
-    status = 413

@@ -230,6 +230,22 @@ def test_a_batch_needs_a_list_of_calls(post, body: dict[str, Any]) -> None:
     assert (answer.status_code, answer.json()["error"]["field"]) == (400, "batch")
 
 
+def test_a_context_is_not_copied_into_calls_without_measure(post, stored) -> None:
+    calls = [
+        {"type": "track", "userId": "7", "event": "x", "messageId": f"m{n}"} for n in range(99)
+    ]
+    answer = post("batch", {"batch": calls, "context": {"note": "x" * 21_000}})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["field"]) == (
+        413,
+        "context_too_large",
+        "context",
+    )
+    assert stored() == []
+    assert post("batch", {"batch": calls, "context": {"note": "x" * 20_000}}).status_code == 200
+    assert {len(event.context["note"]) for event in stored()} == {20_000}
+
+
 def test_ten_thousand_properties_are_stored(post, stored) -> None:
     properties = {f"p{n}": n % 10 for n in range(3_000)}
     assert post("track", {**VIEW, "properties": properties}).status_code == 200
