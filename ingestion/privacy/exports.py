@@ -30,6 +30,7 @@ from marketing.core.models import ApiKey, User
 from marketing.core.personal import Holding, Subject
 
 VALID_FOR = timedelta(days=7)
+STALE = timedelta(days=1)
 _SALT = "ingestion.privacy.export"
 _BATCH = 1_000
 
@@ -67,27 +68,49 @@ def start(
 
 def run(*, export_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
     """Write the ZIP; nothing is there to be fetched before it is whole."""
-    export = PersonalExport.objects.get(pk=export_id)
-    subject = subjects.of_customer(merging.current(export.customer_id))
-    if subject is None:
-        raise NotFound(_("There is no such person."), code="customer_unknown")
-    folder = Path(settings.MEDIA_ROOT) / "exports"
+    export = PersonalExport.objects.filter(pk=export_id).first()
+    subject = subjects.of_customer(merging.current(export.customer_id)) if export else None
+    if export is None or subject is None:
+        raise _nobody()
+    folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"{subject.number}-{export.public_id.hex}.zip"
     draft = place.with_suffix(".part")
     holdings = [h for h in personal.registry().holdings if h.exported and h.rows != "false"]
     job.step(1, _("Collecting"), total=len(holdings), unit="tables")
-    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
-        counts = write(archive=archive, subject=subject, now=now, job=job, holdings=holdings)
-    draft.replace(place)
-    export.path = str(place.relative_to(settings.MEDIA_ROOT))
-    export.bytes = place.stat().st_size
-    with place.open("rb") as file:
-        export.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    export.counts, export.ready_at = counts, now
-    export.expires_at = now + VALID_FOR
-    export.save()
-    return {"rows": sum(counts.values()), "bytes": export.bytes}
+    try:
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
+            counts = write(archive=archive, subject=subject, now=now, job=job, holdings=holdings)
+        size = draft.stat().st_size
+        with draft.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        draft.replace(place)
+        kept = PersonalExport.objects.filter(pk=export_id).update(
+            path=str(place.relative_to(settings.MEDIA_ROOT)),
+            bytes=size,
+            sha256=digest,
+            counts=counts,
+            ready_at=now,
+            expires_at=now + VALID_FOR,
+        )
+    except BaseException as error:
+        taken = isinstance(error, FileNotFoundError) and not draft.exists()
+        draft.unlink(missing_ok=True)
+        if not taken:  # by an erasure
+            raise
+        kept = 0
+    if not kept:  # the person was erased meanwhile
+        place.unlink(missing_ok=True)
+        raise _nobody()
+    return {"rows": sum(counts.values()), "bytes": size}
+
+
+def _nobody() -> NotFound:
+    return NotFound(_("There is no such person."), code="customer_unknown")
+
+
+def _folder() -> Path:
+    return Path(settings.MEDIA_ROOT) / "exports"
 
 
 def write(
@@ -119,7 +142,9 @@ def write(
         if files:
             counts[place.name] = files
             contents.append({"name": "", "label": str(place.label), "rows": files})
-    person = Customer.every.get(pk=subject.number)
+    person = Customer.every.filter(pk=subject.number).first()
+    if person is None:
+        raise _nobody()
     page = render_to_string(
         "ingestion/privacy/export_index.html",
         {
@@ -232,15 +257,31 @@ def fetch(*, export: PersonalExport, actor: User | ApiKey | None, now: datetime)
 
 
 def prune(*, now: datetime) -> int:
-    """Delete copies whose time ran out, fetched or not; how many."""
+    """Delete copies whose time ran out, fetched or not, and what no copy names; how many."""
     gone = 0
     for export in _expired(now):
         place_of(export).unlink(missing_ok=True)
-        export.path = ""
-        export.save(update_fields=["path"])
-        gone += 1
-    return gone
+        gone += PersonalExport.objects.filter(pk=export.pk).update(path="")
+    return gone + _sweep(now)
 
 
 def _expired(now: datetime) -> Iterator[PersonalExport]:
     yield from PersonalExport.objects.filter(expires_at__lte=now).exclude(path="")
+
+
+def _sweep(now: datetime) -> int:
+    """Delete files of a day ago that belong to no copy: a crash left them."""
+    border = (now - STALE).timestamp()
+    old = [path for path in _folder().glob("*") if path.is_file() and _changed(path) < border]
+    known = set(PersonalExport.objects.exclude(path="").values_list("path", flat=True))
+    stray = [path for path in old if str(path.relative_to(settings.MEDIA_ROOT)) not in known]
+    for path in stray:
+        path.unlink(missing_ok=True)
+    return len(stray)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # fetched in this moment
+        return float("inf")

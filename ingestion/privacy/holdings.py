@@ -208,11 +208,11 @@ def _quarantined(subject: Subject) -> Iterator[tuple[str, bytes]]:
 
 
 def _exports(subject: Subject) -> int:
-    """Delete copies made for the person, whether or not anybody fetched them."""
+    """Delete copies made for the person, fetched or not, and those that are being made."""
     folder = Path(settings.MEDIA_ROOT) / "exports"
     gone = 0
     for number in subject.numbers:
-        for path in folder.glob(f"{number}-*.zip"):
+        for path in folder.glob(f"{number}-*"):
             path.unlink(missing_ok=True)
             gone += 1
     return gone

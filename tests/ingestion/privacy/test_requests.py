@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from campaigns.messaging import bodies
 from campaigns.models import Message, MessageBody
-from ingestion import consent, events
+from ingestion import consent, erasure, events
 from ingestion.identity import merging
 from ingestion.models import (
     Consent,
@@ -31,7 +31,7 @@ from ingestion.models import (
 from ingestion.privacy import exports, requests
 from marketing.core import jobs
 from marketing.core.errors import Conflict, Invalid, NotFound
-from marketing.core.models import AuditEntry
+from marketing.core.models import AuditEntry, Job
 from tests import factories
 from tests.ingestion.conftest import NOW
 
@@ -237,6 +237,72 @@ def test_a_copy_nobody_fetched_runs_out_and_is_deleted() -> None:
     assert exports.prune(now=factories.now()) == 0
     assert exports.prune(now=later) == 1
     assert list(exports.place_of(export).parent.glob("**/*.zip")) == []
+
+
+def copies() -> list[str]:
+    return sorted(path.suffix for path in (exports._folder()).glob("*"))
+
+
+def test_a_copy_of_who_is_erased_while_it_is_made_leaves_nothing(monkeypatch) -> None:
+    ada = factories.customer("ada")
+    export = exports.start(customer_id=ada.pk, actor=None, now=factories.now())
+    write = exports.write
+
+    def erased_after(**values):  # type: ignore[no-untyped-def]
+        counts = write(**values)
+        erasure.forget(customer_id=ada.pk, actor=None)
+        return counts
+
+    monkeypatch.setattr(exports, "write", erased_after)
+    jobs.run(job_id=export.job_id)
+    job = Job.objects.get(pk=export.job_id)
+    assert (job.state, "There is no such person" in job.error) == ("failed", True)
+    assert copies() == []
+    assert not PersonalExport.objects.exists()
+
+
+def test_a_copy_that_was_erased_before_it_was_begun_is_not_made() -> None:
+    ada = factories.customer("ada")
+    export = exports.start(customer_id=ada.pk, actor=None, now=factories.now())
+    erasure.forget(customer_id=ada.pk, actor=None)
+    jobs.run(job_id=export.job_id)
+    job = Job.objects.get(pk=export.job_id)
+    assert (job.state, "There is no such person" in job.error) == ("failed", True)
+    assert copies() == []
+
+
+def test_a_copy_that_fails_midway_leaves_no_draft(monkeypatch) -> None:
+    def fail(*_values: object) -> str:
+        raise OSError("the disk is full")
+
+    export = exports.start(
+        customer_id=factories.customer("ada").pk, actor=None, now=factories.now()
+    )
+    monkeypatch.setattr(exports, "_as_csv", fail)
+    jobs.run(job_id=export.job_id)
+    assert copies() == []
+
+
+def test_files_that_no_copy_names_go_after_a_day() -> None:
+    kept = made(factories.customer("ada"))
+    for name in ("7-abc.part", "7-abc.zip"):
+        (exports._folder() / name).write_bytes(b"x")
+    now = factories.now()
+    assert exports.prune(now=now + timedelta(hours=23)) == 0
+    assert exports.prune(now=now + timedelta(hours=25)) == 2
+    assert exports.place_of(kept).exists()
+    assert copies() == [".zip"]
+
+
+def test_an_erasure_takes_a_copy_that_is_being_made(settings) -> None:
+    ada = factories.customer("ada")
+    kept = made(factories.customer("ben"))
+    (exports._folder() / f"{ada.pk}-abc.part").write_bytes(b"x")
+    receipt = erasure.forget(customer_id=ada.pk, actor=None).receipt
+    jobs.run(job_id=Job.objects.get(params__erasure_id=receipt.pk).pk)
+    receipt.refresh_from_db()
+    assert receipt.counts["exports"] == 1
+    assert list(exports._folder().glob("*")) == [exports.place_of(kept)]
 
 
 def signed_in(role: str) -> Client:
