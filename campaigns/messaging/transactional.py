@@ -19,6 +19,9 @@ from ingestion import consent
 from ingestion.models import Confirmation
 from ingestion.privacy import confirmations
 
+# A confirmation ends none of these, so its mail would only annoy.
+_NEVER = ("complained", "bounced", "manual")
+
 
 def send_confirmations(*, now: datetime) -> int:
     """Send the mails of double opt-in that wait; how many the server took."""
@@ -28,6 +31,9 @@ def send_confirmations(*, now: datetime) -> int:
         for confirmation_id in confirmations.due(now=now):
             row = confirmations.take(confirmation_id=confirmation_id, now=now)
             if row is None:
+                continue
+            if consent.suppressed({"email": row.address}).get("email") in _NEVER:
+                confirmations.given_up(confirmation_id=row.pk)
                 continue
             try:
                 answer = line.send(

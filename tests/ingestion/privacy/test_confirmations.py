@@ -198,6 +198,25 @@ def test_a_confirmation_ends_an_unsubscribe_but_no_complaint() -> None:
     assert Suppression.objects.count() == 2
 
 
+def test_who_complained_gets_no_mail_and_the_stranger_sees_no_difference(postbox: Postbox) -> None:
+    client, answers = Client(), set()
+    for reason in ("", "complained", "bounced", "manual", "unsubscribed", "erased"):
+        address = f"{reason or 'nobody'}@example.com"
+        if reason:
+            consent.suppress(addresses=[address], reason=reason, now=factories.now())
+        answers.add(client.post("/subscribe/", {"email": address}).content)
+    consent.suppress(addresses=["hidden@example.com"], reason="complained", now=factories.now())
+    consent.veil(addresses=["hidden@example.com"], channel="email", now=factories.now())
+    answers.add(client.post("/subscribe/", {"email": "hidden@example.com"}).content)
+    assert len(answers) == 1
+    assert transactional.send_confirmations(now=factories.now()) == 3
+    assert {to for to, _mail in postbox.mails} == {
+        "nobody@example.com", "unsubscribed@example.com", "erased@example.com",
+    }  # fmt: skip
+    later = factories.now() + timedelta(hours=1)
+    assert confirmations.due(now=later) == []
+
+
 def test_a_refused_mailbox_is_given_up_and_a_busy_server_asked_again(postbox: Postbox) -> None:
     postbox.refuse = {ADA: "550 5.1.1 no such user", "ben@example.com": "451 4.3.0 later"}
     ask(ADA)
@@ -254,3 +273,10 @@ def ada_requests(ada: Customer):  # type: ignore[no-untyped-def]
     from ingestion.models import PrivacyRequest
 
     return PrivacyRequest.objects.filter(customer=ada).values_list("kind", flat=True)
+
+
+def test_people_can_sign_up_while_the_counter_is_away(settings) -> None:  # type: ignore[no-untyped-def]
+    away = {"BACKEND": "django.core.cache.backends.redis.RedisCache"}
+    settings.CACHES = {"default": away | {"LOCATION": "redis://127.0.0.1:1/0"}}
+    assert ask(network="127.0.0.1") is not None
+    assert ask(network="127.0.0.1") is None
