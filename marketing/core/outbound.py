@@ -128,9 +128,19 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def check(url: str) -> None:
-    """Refuse an address that may not be called as things are now. It is checked again when used."""
+    """Refuse an address that may not or cannot be called now. It is checked again when used."""
     parts = parse(url)
-    reach.resolve(host=parts.host or "", port=_port(parts))
+    try:
+        reach.resolve(host=parts.host or "", port=_port(parts))
+    except TimeoutError as error:
+        raise _unreachable(shown(url), True, error) from None
+    except OSError:
+        raise Unreachable(
+            _("No host is known by the name %(host)s.") % {"host": (parts.host or "")[:100]},
+            code="unknown_host",
+            field="url",
+            remedy=_("Check how it is written."),
+        ) from None
 
 
 class _Pinned:
@@ -253,7 +263,8 @@ def _call(
         answer = connection.getresponse()
         # Names in small letters: a header is found however a server writes it.
         found = {name.lower(): value for name, value in answer.headers.items()}
-        pieces = _pieces(answer, limits, where, guillotine)
+        is_bare = method == "HEAD" or answer.status in (204, 304)  # headers of a body, but no body
+        pieces = iter(()) if is_bare else _pieces(answer, limits, where, guillotine)
         yield Stream(answer.status, found, parts.url, pieces)
     except (HTTPError, OSError, ValueError) as error:
         if isinstance(error, Refused):

@@ -120,7 +120,7 @@ class Site(BaseHTTPRequestHandler):
         name = self.path.split("?")[0].strip("/").split("/")
         getattr(self, f"answer_{name[0]}", self.answer_hello)(*name[1:])
 
-    do_POST = do_GET
+    do_POST = do_HEAD = do_GET
 
     def answer_hello(self, *_rest: str) -> None:
         self.send(b'{"hello": "world"}')
@@ -132,6 +132,12 @@ class Site(BaseHTTPRequestHandler):
 
     def answer_zipped(self) -> None:
         self.send(gzip.compress(b"unpacked"), {"Content-Encoding": "gzip"})
+
+    def answer_bare(self, status: str) -> None:
+        self.send_response(int(status))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("ETag", "a1")
+        self.end_headers()
 
     def answer_broken(self) -> None:
         self.send(gzip.compress(b"unpacked" * 1000)[:-20] + b"x" * 20, {"Content-Encoding": "gzip"})
@@ -319,6 +325,15 @@ def test_a_packed_answer_is_unpacked_and_counted_unpacked(port: int) -> None:
         outbound.fetch(url=f"http://127.0.0.1:{port}/bomb", limits=outbound.Limits(body=1_000_000))
 
 
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", 200), ("GET", 204), ("POST", 204), ("GET", 304)]
+)
+def test_an_answer_without_a_body_is_whole(port: int, method: str, status: int) -> None:
+    url = f"http://127.0.0.1:{port}/bare/{status}"
+    answer = outbound.fetch(url=url, method=method)
+    assert (answer.status, answer.headers["etag"], answer.body) == (status, "a1", b"")
+
+
 def test_an_endless_answer_is_cut(port: int) -> None:
     with pytest.raises(outbound.TooMuch):
         outbound.fetch(
@@ -349,6 +364,8 @@ def test_nobody_there_and_unknown_names_are_said_to_be_unreachable(settings) -> 
             outbound.fetch(url=f"http://127.0.0.1:{unused.getsockname()[1]}/")
     with pytest.raises(outbound.Unreachable):
         outbound.fetch(url="http://nobody.invalid/")
+    with pytest.raises(outbound.Unreachable, match=r"nobody\.invalid"):
+        outbound.check("http://nobody.invalid/")
 
 
 def test_messages_carry_neither_query_nor_sign_in(port: int) -> None:
