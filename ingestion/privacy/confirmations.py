@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core import signing
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -23,7 +22,7 @@ from django.utils.translation import gettext as _
 from ingestion import consent
 from ingestion.identity import identify
 from ingestion.models import Confirmation, ConsentText, Customer
-from marketing.core import bus
+from marketing.core import bus, counting
 from marketing.core.errors import Invalid, Refused
 
 VALID_FOR = timedelta(days=3)
@@ -90,18 +89,15 @@ def ask(
 
 def _first_today(address: str, now: datetime) -> bool:
     """One mail a day for one address, whoever asks and however many ask at once."""
-    fresh = cache.add(f"confirm:{consent.digest_of(address).hex()[:32]}", 1, 5)
+    times = counting.count(key=f"confirm:{consent.digest_of(address).hex()[:32]}", seconds=5)
     asked = Confirmation.objects.filter(address=address, asked_at__gt=now - ONCE_IN).exists()
-    return fresh and not asked
+    return times in (None, 1) and not asked
 
 
 def _too_often(network: str) -> bool:
     key = f"confirm-network:{consent.digest_of(network).hex()[:32]}"
-    cache.add(key, 0, 3600)
-    try:
-        return cache.incr(key) > MOST_AN_HOUR
-    except ValueError:  # it ran out in between
-        return False
+    times = counting.count(key=key, seconds=3600)
+    return times is not None and times > MOST_AN_HOUR
 
 
 def text_of(*, purpose: str, language: str) -> ConsentText | None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from ingestion.models import WebhookEndpoint, WebhookReceipt
 from ingestion.webhooks import endpoints, signatures
-from marketing.core import bus
+from marketing.core import bus, counting
 from marketing.core.errors import Invalid, NotFound, Refused, TooLarge
 
 BODY_LIMIT = 2 << 20
@@ -54,12 +53,8 @@ def find(token: str) -> WebhookEndpoint:
 def count(endpoint: WebhookEndpoint, *, now: datetime) -> None:
     """Refuse what comes too often. Counted per minute; without the counter nobody is refused."""
     key = f"webhook:{endpoint.pk}:{int(now.timestamp()) // 60}"
-    try:
-        cache.add(key, 0, 120)
-        times = cache.incr(key)
-    except (ValueError, ConnectionError, OSError):
-        return
-    if times > endpoint.per_minute:
+    times = counting.count(key=key, seconds=120)
+    if times is not None and times > endpoint.per_minute:
         raise TooOften(
             _("This address takes %(n)d deliveries a minute. Nothing was stored.")
             % {"n": endpoint.per_minute},

@@ -132,6 +132,14 @@ def test_more_than_so_many_a_minute_are_told_to_wait(shop):
     assert answers[2]["Retry-After"] == "60"
 
 
+def test_nobody_is_turned_away_because_the_counter_is_away(shop, settings):
+    sender = shop()
+    away = {"BACKEND": "django.core.cache.backends.redis.RedisCache"}
+    settings.CACHES = {"default": away | {"LOCATION": "redis://127.0.0.1:1/0"}}
+    assert sender.post(EVENT).status_code == 200
+    assert WebhookReceipt.objects.get().state == "waiting"
+
+
 def test_the_earlier_secret_counts_for_a_day(shop, monkeypatch):
     sender = shop()
     old = sender.secret
