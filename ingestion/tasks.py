@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from ingestion.connectors import pulling, schedule
-from ingestion.events import claims, tallies
+from ingestion.events import claims, partitions, tallies
 from ingestion.identity import history, suggestions, twins
 from ingestion.imports import archive, running, trial
 from ingestion.privacy import confirmations, exports, retention, storage, sweeping
@@ -82,8 +82,11 @@ def keep_files(**_: Any) -> None:
 
 @shared_task(name="ingestion.tasks.tidy_events")
 def tidy_events(**_: Any) -> None:
-    """Forget message ids that are old enough, and add up what came in by the hour."""
+    """Make the months that are due, forget message ids that are old enough, and add up what came
+    in by the hour.
+    """
     now = timezone.now()
+    partitions.prepare(now=now)
     claims.prune(now=now)
     tallies.merge(now=now)
 

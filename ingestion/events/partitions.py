@@ -4,7 +4,7 @@ import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from django.db import connection, transaction
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from marketing.core.errors import NotFound
 
 TABLE = "ingestion_event"
+AHEAD = timedelta(days=31)
 OLDEST = 2000  # years before share one partition, so that wrong clocks cannot make hundreds
 _BEFORE = f"{TABLE}_before_{OLDEST}"
 _MONTH = re.compile(rf"{TABLE}_(\d{{4}})_(\d{{2}})")
@@ -33,6 +34,12 @@ class Partition:
 def ensure_months(moments: Iterable[datetime]) -> None:
     """Make the monthly partitions that these moments need."""
     ensure({(m.year, m.month) for m in (x.astimezone(UTC) for x in moments)})
+
+
+def prepare(*, now: datetime) -> None:
+    """Make the present month and the next one, so that no event has to wait for its month."""
+    with transaction.atomic():
+        ensure_months([now, now + AHEAD])
 
 
 def ensure(months: Iterable[tuple[int, int]]) -> None:
@@ -67,15 +74,26 @@ def _make(year: int, month: int) -> None:
     name = f"{TABLE}_{year:04d}_{month:02d}" if year else _BEFORE
     low = f"'{year:04d}-{month:02d}-01Z'" if year else "MINVALUE"
     high = f"'{year + month // 12:04d}-{month % 12 + 1:02d}-01Z'" if year else f"'{OLDEST}-01-01Z'"
+    if _stands(name):
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ingestion_event_months'))")
+        if _stands(name):
+            return
+        # Made aside and then attached: CREATE … PARTITION OF would lock all events out meanwhile.
+        cursor.execute(
+            f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
+            " INCLUDING STORAGE INCLUDING COMPRESSION)"
+        )
+        cursor.execute(
+            f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})"
+        )
+
+
+def _stands(name: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
-        if cursor.fetchone()[0]:
-            return
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('ingestion_event_months'))")
-        cursor.execute(
-            f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {TABLE}"
-            f" FOR VALUES FROM ({low}) TO ({high})"
-        )
+        return bool(cursor.fetchone()[0])
 
 
 def months() -> list[Partition]:

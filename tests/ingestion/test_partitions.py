@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from django.db import connection, connections, transaction
 
 from ingestion import events
 from ingestion.events import Incoming, claims, partitions, tallies
@@ -28,6 +29,40 @@ def test_a_month_is_dropped_with_its_events_and_made_again_when_needed() -> None
     assert Event.objects.count() == 2
     with pytest.raises(NotFound):
         partitions.drop(name="ingestion_customer")
+
+
+@pytest.mark.django_db
+def test_the_present_month_and_the_next_stand_before_an_event_needs_them() -> None:
+    now = datetime(2031, 12, 31, 23, 59, tzinfo=UTC)
+    partitions.prepare(now=now)
+    partitions.prepare(now=now)
+    firsts = [month.first for month in partitions.months()]
+    assert date(2031, 12, 1) in firsts
+    assert date(2032, 1, 1) in firsts
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_month_waits_for_no_event_and_no_event_for_it() -> None:
+    store(NOW)
+    other = connections.create_connection("default")
+    name = "ingestion_event_2031_07"
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as theirs, transaction.atomic(), connection.cursor() as ours:
+            theirs.execute("UPDATE ingestion_event SET flags = 'x'")
+            ours.execute("SET LOCAL lock_timeout = 1000")
+            partitions.ensure_months([datetime(2031, 7, 1, tzinfo=UTC)])
+            theirs.execute("SET LOCAL lock_timeout = 1000")
+            theirs.execute("UPDATE ingestion_event SET flags = 'y'")
+        other.rollback()
+    finally:
+        other.close()
+    store(datetime(2031, 7, 3, tzinfo=UTC))
+    (month,) = [month for month in partitions.months() if month.name == name]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = %s", [name])
+        assert cursor.fetchone() == (4,)
+    assert partitions.drop(name=name).first == month.first
 
 
 @pytest.mark.django_db
