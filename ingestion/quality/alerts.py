@@ -7,6 +7,7 @@ mail server that is away delays an alert and loses none.
 import hashlib
 import hmac
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from smtplib import SMTPException
@@ -136,8 +137,9 @@ def tell(*, begun: Iterable[Problem], ended: Iterable[Problem], now: datetime) -
 
 def deliver(*, now: datetime, limit: int = 50) -> int:
     """Send what waits and is due; how many went out. A failure waits longer each time."""
-    sent = 0
+    sent, begun = 0, time.monotonic()
     for _turn in range(limit):
+        moment = now + timedelta(seconds=time.monotonic() - begun)  # sending the last one took long
         with transaction.atomic():
             waiting = Alert.objects.select_for_update(skip_locked=True).filter(
                 Q(state=Alert.State.WAITING), next_try_at__lte=now
@@ -147,9 +149,9 @@ def deliver(*, now: datetime, limit: int = 50) -> int:
                 return sent
             # Claimed by moving its time on: who dies while sending leaves it to be sent again.
             alert.attempts += 1
-            alert.next_try_at = now + CLAIM
+            alert.next_try_at = moment + CLAIM
             alert.save(update_fields=["attempts", "next_try_at"])
-        sent += _send(alert, now)
+        sent += _send(alert, moment)
     return sent
 
 

@@ -121,6 +121,23 @@ def test_whoever_dies_while_sending_leaves_the_mail_to_the_next(postbox: Postbox
     assert alerts.deliver(now=NOW + alerts.CLAIM) == 1
 
 
+def test_an_alert_that_waits_for_a_slow_one_is_claimed_when_its_turn_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    choose(emails=["ops@example.com", "data@example.com"])
+    outage()
+    clock, claims = [100.0], []
+
+    def slow(alert: Alert) -> None:
+        claims.append(alert.next_try_at - NOW - alerts.CLAIM)
+        clock[0] += 170
+
+    monkeypatch.setattr("ingestion.quality.alerts.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(alerts, "_mail", slow)
+    assert alerts.deliver(now=NOW) == 2
+    assert claims == [timedelta(0), timedelta(seconds=170)]
+
+
 def test_after_a_day_of_tries_an_alert_is_given_up_and_says_so(settings: Any) -> None:
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -184,6 +201,7 @@ def test_nobody_hears_the_end_of_what_they_did_not_hear_begin(postbox: Postbox) 
         ({"webhook_url": "http://127.0.0.1/"}, "webhook_url"),
         ({"webhook_url": "file:///etc/passwd"}, "webhook_url"),
         ({"webhook_url": "http://127.0.0.9/"}, "webhook_secret"),
+        ({"webhook_url": "https://nobody.invalid/"}, "webhook_url"),
         ({"least": "some"}, "least"),
     ],
 )
