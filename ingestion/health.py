@@ -18,10 +18,12 @@ class SourceLedger:
     stored: int
     duplicate: int
     quarantined: int
+    left_out: int
 
     @property
     def adds_up(self) -> bool:
-        return self.received == self.stored + self.duplicate + self.quarantined
+        parts = self.stored + self.duplicate + self.quarantined + self.left_out
+        return self.received == parts
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,14 @@ def ledgers() -> list[SourceLedger]:
             stored=Sum("imports__stored", default=0),
             duplicate=Sum("imports__duplicate", default=0),
             quarantined=Sum("imports__quarantined", default=0),
+            left_out=Sum("imports__left_out", default=0),
         )
         .filter(n__gt=0)
         .order_by("name")
     )
     return [
-        SourceLedger(s.name, s.n, s.received, s.stored, s.duplicate, s.quarantined) for s in rows
+        SourceLedger(s.name, s.n, s.received, s.stored, s.duplicate, s.quarantined, s.left_out)
+        for s in rows
     ]
 
 

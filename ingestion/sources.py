@@ -14,6 +14,7 @@ from ingestion.models import Connector, ImportJob, Pull, Source
 LATE = timedelta(minutes=15)
 QUIET = timedelta(days=1)
 SPARK_DAYS = 7
+RECEIPT_DAYS = 40  # deliveries are kept so long: longer than any sender sends the same one again
 OK, LATE_, FAILING, QUIET_, PAUSED, WAITING, NEW, OFF, RUNNING = (
     "ok", "late", "failing", "quiet", "paused", "waiting", "new", "off", "running",
 )  # fmt: skip
@@ -61,6 +62,11 @@ class Line:
     spark: list[int] = field(default_factory=list)
     waiting: ImportJob | None = None
     open_pull: Pull | None = None
+
+    @property
+    def since_days(self) -> int | None:
+        """How far back its total goes, where not to the beginning."""
+        return RECEIPT_DAYS if self.source.kind == Source.Kind.WEBHOOK else None
 
     @property
     def kind(self) -> str:

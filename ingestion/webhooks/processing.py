@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
+from ingestion import sources
 from ingestion.models import WebhookEndpoint, WebhookReceipt
 from ingestion.preprocess import paths
 from ingestion.webhooks import generic, said, samples, storing, trying
@@ -22,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 TRIES = 3
 AGAIN_AFTER = timedelta(seconds=30)
-KEPT_DAYS = 40  # longer than any sender goes on sending the same delivery again
 BATCH = 200
 State = WebhookReceipt.State
 _EMAIL = re.compile(rb"[^\s\"'<>,;:\\]{1,64}@[a-zA-Z0-9.-]{3,180}")
@@ -140,7 +140,8 @@ def sweep(*, now: datetime) -> int:
 def prune(*, now: datetime) -> int:
     """Delete receipts that are done and old enough; quarantined ones stay for a person."""
     old = WebhookReceipt.objects.filter(
-        received_at__lt=now - timedelta(days=KEPT_DAYS), state__in=(State.DONE, State.DUPLICATE)
+        received_at__lt=now - timedelta(days=sources.RECEIPT_DAYS),
+        state__in=(State.DONE, State.DUPLICATE),
     )
     ids = list(old.values_list("pk", flat=True)[:5_000])
     WebhookReceipt.objects.filter(pk__in=ids).delete()

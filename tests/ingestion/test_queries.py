@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from ingestion import events, health, queries
-from ingestion.models import Customer, Product
+from ingestion.models import Customer, ImportJob, Product
+from tests import factories
 from tests.ingestion.conftest import NOW
 
 HEAD = b"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -74,6 +75,15 @@ def test_an_empty_shop_is_said_to_be_empty() -> None:
     assert queries.overview().is_empty
     assert queries.purchases(until=NOW) == []
     assert health.ledgers() == []
+
+
+def test_rows_that_a_recipe_leaves_out_are_accounted_for(shop) -> None:
+    source = factories.source("till")
+    ImportJob.objects.create(
+        source=source, kind="orders", path="", state="done", received=9, stored=6, left_out=3
+    )
+    (ledger,) = [one for one in health.ledgers() if one.name == "till"]
+    assert (ledger.left_out, ledger.adds_up) == (3, True)
 
 
 def test_health_tells_ledgers_and_gaps(shop) -> None:

@@ -54,6 +54,8 @@ def test_every_page_of_every_sender_opens(marketer, shop, scheme, django_assert_
     assert "Quarantined" in page.content.decode()
     source = marketer.get(reverse("ingestion:source-detail", args=[sender.endpoint.source_id]))
     assert "Deliveries and settings" in source.content.decode()
+    for told in (source, marketer.get(reverse("ingestion:source-list"))):
+        assert "in the last 40 days" in told.content.decode()
 
 
 def test_a_mapping_is_suggested_tried_and_saved(marketer, shop):
