@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -207,8 +207,9 @@ def check_all(*, now: datetime) -> list[Finding]:
     found = []
     for row in Expectation.objects.filter(enabled=True):
         try:
-            finding = check(row=row, now=now)
-        except OperationalError:  # too slow to ask just now: what was known still holds
+            with transaction.atomic():
+                finding = check(row=row, now=now)
+        except DatabaseError:  # too slow, or no answer for these rows: what was known still holds
             logger.warning("expectation %s could not be asked", row.pk, exc_info=True)
             finding = _as_before(row)
         if finding is not None:

@@ -35,7 +35,8 @@ EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s.]{2,}$"
 PHONE = r"^\+[1-9][0-9]{6,14}$"
 CURRENCY = r"^[A-Z]{3}$"
 URL = r"^https?://[^\s/]+\.[^\s]+$"
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+# Not longer than what a double holds: a cast of more would be an error of the whole query.
+NUMBER = r"^[+-]?([0-9]{1,100}\.?[0-9]{0,100}|\.[0-9]{1,100})([eE][+-]?[0-9]{1,2})?$"
 # What a value may be asked to look like; the regular expressions are PostgreSQL's.
 SHAPES: dict[str, tuple[Any, str]] = {
     "email": (_("an e-mail address"), EMAIL),

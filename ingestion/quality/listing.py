@@ -136,10 +136,10 @@ def field_rows(
     if newest is None:
         return []
     rows: dict[tuple[str, str], FieldRow] = {}
-    wanted = Measure.objects.filter(day__gt=newest - TREND, source=source).exclude(field="")
+    wanted = Measure.objects.filter(
+        day__gt=newest - TREND, source=source, subject__in=fields.TABLES, total__gt=0
+    ).exclude(field="")
     for m in wanted.order_by("day"):
-        if m.subject.startswith(fields.EVENTS) or not m.total:
-            continue
         row = rows.setdefault(
             (m.subject, m.field),
             FieldRow(m.subject, m.field, fields.field_label(m.subject, m.field)),

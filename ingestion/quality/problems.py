@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
@@ -88,6 +88,7 @@ def _update(measures: Sequence[Measure], now: datetime) -> dict[str, int]:
 def settle(*, found: Iterable[Finding], now: datetime) -> tuple[list[Problem], list[Problem]]:
     """Open what is new, renew what goes on, end what is gone; those that began and ended."""
     by_key = {finding.key[:500]: finding for finding in found}
+    shown = _examples(by_key)  # a slow search, so no row is held meanwhile
     with transaction.atomic():
         going = {p.key: p for p in Problem.objects.select_for_update().filter(ended_at=None)}
         begun, ended = [], []
@@ -97,6 +98,7 @@ def settle(*, found: Iterable[Finding], now: datetime) -> tuple[list[Problem], l
                 problem = Problem(key=key, since=now)
                 begun.append(problem)
             _describe(problem, finding, now)
+            problem.examples = problem.examples or shown.get(key, [])
             problem.save()
         for key, problem in going.items():
             if key not in by_key:
@@ -114,8 +116,14 @@ def _describe(problem: Problem, finding: Finding, now: datetime) -> None:
         setattr(problem, name, getattr(finding, name))
     problem.detail, problem.seen_at = finding.detail, now
     problem.expectation_id = finding.expectation_id
-    if not problem.examples:
-        problem.examples = examples(finding)
+
+
+def _examples(by_key: dict[str, Finding]) -> dict[str, list[dict[str, Any]]]:
+    """Rows to show of each finding that has none yet."""
+    has = set(
+        Problem.objects.filter(ended_at=None).exclude(examples=[]).values_list("key", flat=True)
+    )
+    return {key: examples(finding) for key, finding in by_key.items() if key not in has}
 
 
 def examples(finding: Finding) -> list[dict[str, Any]]:
@@ -137,7 +145,7 @@ def examples(finding: Finding) -> list[dict[str, Any]]:
         with statement_timeout(5_000), connection.cursor() as cursor:
             cursor.execute(sql, params)
             rows = cursor.fetchall()
-    except OperationalError:  # examples are a help, not worth a long search
+    except DatabaseError:  # examples are a help, not worth a long search
         return []
     return [{"id": pk, "customer": customer, "label": label} for pk, customer, label in rows]
 

@@ -185,8 +185,7 @@ def expectation_edit(request: HttpRequest, expectation_id: int | None = None) ->
             )  # fmt: skip
             problems.check(now=timezone.now())
             made.refresh_from_db()
-            said = _("Saved, and it holds.") if made.met else _("Saved. It does not hold now.")
-            messages.success(request, said)
+            messages.success(request, _saved(made))
             return redirect("ingestion:expectations")
     except NotFound as refusal:
         messages.error(request, str(refusal))
@@ -194,6 +193,14 @@ def expectation_edit(request: HttpRequest, expectation_id: int | None = None) ->
     except Refused as refusal:
         return _form(request, row, refusal)
     return _form(request, row, None)
+
+
+def _saved(row: Expectation) -> str:
+    if not row.enabled:
+        return _("Saved. It is off, so it is not checked.")
+    if row.met is None:
+        return _("Saved. It is checked within 15 minutes.")
+    return _("Saved, and it holds.") if row.met else _("Saved. It does not hold now.")
 
 
 def _read(request: HttpRequest) -> dict[str, Any]:

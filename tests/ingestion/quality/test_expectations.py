@@ -5,11 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ingestion import events
 from ingestion.events import Incoming
 from ingestion.models import Customer, Expectation, Order, Problem
-from ingestion.quality import expectations, problems
+from ingestion.quality import expectations, fields, problems
 from marketing.core.errors import Invalid, NotFound
 from tests import factories
 from tests.ingestion.quality.conftest import NOW, volume
@@ -58,6 +60,8 @@ def test_unique_counts_rows_that_share_their_value() -> None:
         ("first_name", "matches", {"shape": "email"}, ["a@b.co", "a@b", "", ""], 1 / 2),
         ("first_name", "matches", {"shape": "number"}, ["1.5", "-2e3", "x", "%s"], 1 / 2),
         ("first_name", "range", {"min": 1, "max": 5}, ["1", "5.5", "x", "3"], 1 / 2),
+        ("first_name", "range", {"min": 1, "max": 5}, ["1", "1e999", "9" * 90, "3"], 1 / 2),
+        ("first_name", "range", {"min": 0, "max": 5}, ["1", "1e-999", "1e-99", "3"], 3 / 4),
         ("first_name", "range", {"min": 2}, ["1", "5.5", "", "3"], 2 / 3),
     ],
 )
@@ -156,6 +160,28 @@ def test_what_is_broken_is_a_problem_with_its_rows_until_it_holds(measure: Found
     expectations.remove(expectation_id=row.pk, user=factories.user(), now=NOW)
     with pytest.raises(NotFound):
         expectations.get(expectation_id=row.pk)
+
+
+def test_rows_to_show_are_searched_before_any_problem_is_held() -> None:
+    people(country=["GB", ""])
+    expect("customers", "country", "filled")
+    with CaptureQueriesContext(connection) as asked:
+        problems.check(now=NOW)
+    texts = [query["sql"] for query in asked]
+    search = next(i for i, text in enumerate(texts) if text.endswith("LIMIT 5"))
+    held = next(i for i, t in enumerate(texts) if "ingestion_problem" in t and "FOR UPDATE" in t)
+    assert search < held
+    assert len(Problem.objects.get().examples) == 1
+
+
+def test_one_that_cannot_be_asked_stops_no_other(
+    measure: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(country=["", "GB"], first_name=["1e999", "1"])
+    expect("customers", "first_name", "range", params={"min": 1})
+    expect("customers", "country", "filled")
+    monkeypatch.setattr(fields, "NUMBER", ".")  # lets through what cannot be cast
+    assert set(measure()) == {"expectation customers.country"}
 
 
 def test_an_expectation_that_is_off_is_not_asked(measure: Found) -> None:

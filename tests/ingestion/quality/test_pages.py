@@ -1,6 +1,7 @@
 """The pages of events, schema and quality: what they show, what they change, and who may."""
 
 import re
+from contextlib import closing
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -283,6 +284,17 @@ def test_an_expectation_is_made_changed_kept_and_removed(marketer: Client) -> No
     marketer.post(at("expectation-remove", row.pk))
     assert not Expectation.objects.filter(pk=row.pk).exists()
     assert marketer.get(at("expectation-edit", row.pk)).status_code == 302
+
+
+def test_saving_says_what_is_known_of_an_expectation(marketer: Client) -> None:
+    form = {"about": "customers|email", "kind": "filled", "threshold": "50", "enabled": "0"}
+    said = marketer.post(at("expectation-new"), form, follow=True).content.decode()
+    assert "It is off, so it is not checked." in said
+    with closing(connection.copy()) as other, other.cursor() as cursor:  # somebody is measuring
+        cursor.execute("SELECT pg_advisory_lock(%s)", [problems._LOCK])
+        said = marketer.post(at("expectation-new"), form | {"enabled": "1"}, follow=True)
+    assert "It is checked within 15 minutes." in said.content.decode()
+    assert "does not hold now" not in said.content.decode()
 
 
 def test_a_suggestion_can_be_taken(marketer: Client) -> None:
