@@ -17,6 +17,7 @@ def main(job_id: int) -> None:
     django.setup()
     jobs = import_module("marketing.core.jobs")
     import_module("ingestion.tasks")
+    import_module("kombu.transport.redis")
     began = time.perf_counter()
     jobs.run(job_id=job_id)
     seconds = time.perf_counter() - began

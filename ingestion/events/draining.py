@@ -6,11 +6,9 @@ batch that cannot be stored is halved until the one call that is at fault stands
 refused, and the rest goes on.
 """
 
-import gc
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -28,6 +26,7 @@ from ingestion.events.refusals import Rejected
 from ingestion.identity import profile
 from ingestion.identity.identify import Found
 from ingestion.registry.discovery import observe_refused
+from marketing.core.collecting import without_pauses
 from marketing.core.db import advisory_lock
 
 logger = logging.getLogger(__name__)
@@ -89,22 +88,7 @@ def drain(*, now: datetime | None = None, seconds: float = 20.0, linger: float =
             time.sleep(0.05)
 
 
-@contextmanager
-def _without_pauses() -> Iterator[None]:
-    """Keep the collector of cycles from walking over tens of thousands of fresh objects.
-
-    Events are trees of plain values, which go by themselves when the batch is done.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
-@_without_pauses()
+@without_pauses()  # events are trees of plain values, which go when the batch is done
 def _step(now: datetime) -> int | None:
     """One batch: how many calls, 0 when nothing waits, None when somebody else is at it."""
     rows: list[_Row] = []

@@ -5,6 +5,7 @@ chunks loses nothing and does nothing twice: the next run skips what is committe
 read and cleaned in a thread while PostgreSQL stores this one. Memory stays flat: two chunks.
 """
 
+import gc
 import queue
 import re
 import threading
@@ -31,6 +32,7 @@ from ingestion.preprocess.records import Batch
 from ingestion.preprocess.texts import Column
 from ingestion.recipes import using
 from marketing.core import bus, jobs
+from marketing.core.collecting import without_pauses
 from marketing.core.errors import Conflict, NotFound
 
 _QUEUED_CHUNKS = 1
@@ -124,6 +126,7 @@ def _count_lines(record: ImportJob) -> int | None:
     return None if lines is None else int(lines)
 
 
+@without_pauses()
 def _store_all(record: ImportJob, job: jobs.Running, now: datetime) -> None:
     handler = HANDLERS[record.kind]
     stop = threading.Event()
@@ -136,6 +139,7 @@ def _store_all(record: ImportJob, job: jobs.Running, now: datetime) -> None:
             _store_patiently(record, handler, chunk, now)
             total = None if lines is None else max(int(lines), record.received)
             job.progress(record.received, total)
+            gc.collect(1)  # what is young; a chunk's rows are gone by now
     finally:
         stop.set()
 
@@ -165,7 +169,7 @@ def clean_chunks(
         block=getattr(handler, "BLOCK", None),
     )
     left = first
-    for batch in batches:
+    for batch in _soon(batches, getattr(handler, "FIRST", None)):
         if left is not None:
             batch = batch.part(0, left) if batch.received > left else batch
             left -= batch.received
@@ -182,6 +186,19 @@ def clean_chunks(
         yield Chunk(batch.received, clean, texts, pairs, outcome)
         if left is not None and left <= 0:
             return
+
+
+def _soon(batches: Iterator[Batch], rows: int | None) -> Iterator[Batch]:
+    """The first batch in two parts, so that storing begins while most of it is cleaned."""
+    first = next(batches, None)
+    if first is None:
+        return
+    if rows and first.received > 2 * rows:
+        yield first.part(0, rows)
+        yield first.part(rows, first.received)
+    else:
+        yield first
+    yield from batches
 
 
 def _plain(column: Column) -> Column:
