@@ -42,6 +42,11 @@ def is_placeholder(name: Name) -> bool:
     return _NOBODY.fullmatch(value.strip()) is not None or _ZERO_UUID.fullmatch(value) is not None
 
 
+def allowed() -> frozenset[Name]:
+    """The names that somebody allowed by hand."""
+    return frozenset(RefusedName.objects.filter(allowed=True).values_list("kind", "value"))
+
+
 def placeholders(counts: Mapping[Name, int], *, source: str, now: datetime) -> frozenset[Name]:
     """Those of these names that are refused as placeholders; they are counted on the list."""
     suspects = {name: times for name, times in counts.items() if is_placeholder(name)}

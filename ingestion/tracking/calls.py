@@ -1,10 +1,10 @@
-"""One message of the tracking protocol → one event of ours. Touches no database.
+"""One message of the tracking protocol → one event of ours. Touches no database itself.
 
 A fault raises Invalid with the name of the field as the client wrote it.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -13,34 +13,24 @@ from django.utils.translation import gettext as _
 
 from ingestion import events, orders
 from ingestion.events import clock
-from ingestion.identity import identify
+from ingestion.identity import guard, identify
+from ingestion.identity.names import ANONYMOUS, EXTERNAL, Name
 from ingestion.preprocess import values
 from ingestion.tracking import commerce, traits
 from marketing.core.errors import Invalid
 
 CALLS = ("identify", "track", "page", "screen", "group", "alias")
 NAME_LIMIT = 100
-# What scripts send for "nobody" when they stumble. Taken for a name, it would glue strangers.
-NOBODY = {
-    "",
-    "0",
-    "-1",
-    "null",
-    "undefined",
-    "none",
-    "nil",
-    "nan",
-    "false",
-    "true",
-    "guest",
-    "anonymous",
-    "unknown",
-    "n/a",
-    "[object object]",
+_NAMES = {
+    "userId": EXTERNAL,
+    "anonymousId": ANONYMOUS,
+    "previousId": EXTERNAL,
+    "groupId": EXTERNAL,
 }
 _DROPPED = ("ip", "traits", "protocols", "integrations")
 
 Body = Mapping[str, Any]
+Allowed = Callable[[], frozenset[Name]]
 
 
 class Call(NamedTuple):
@@ -58,8 +48,12 @@ def read(
     makes_orders: bool = True,
     default_currency: str,
     now: datetime,
+    allowed: Allowed = frozenset,
 ) -> Call:
-    """Read a message of `kind`, or of the type it names. `sent_at` is that of its batch."""
+    """Read a message of `kind`, or of the type it names. `sent_at` is that of its batch.
+
+    `allowed` is asked for names that somebody allowed as soon as one seems to stand for nobody.
+    """
     if not isinstance(message, dict):
         raise _wrong("", _("Each call is a JSON object."), "not_an_object")
     kind = kind or _kind(message)
@@ -74,7 +68,7 @@ def read(
         message_id = uuid.uuid4().hex
     ignored: list[str] = []
     names = {
-        name: _identifier(message, name, ignored)
+        name: _identifier(message, name, ignored, allowed)
         for name in ("userId", "anonymousId", "previousId")
     }
     told, email, phone = traits.read(given) if kind == "identify" else ({}, "", "")
@@ -114,7 +108,7 @@ def read(
             body.setdefault("category", category)
     group = ""
     if kind == "group":
-        group = _identifier(message, "groupId", ignored)
+        group = _identifier(message, "groupId", ignored, allowed)
         _need(group, "groupId", _("A group call names its group: groupId."))
         body = {**given, **body}
     if ignored:
@@ -139,7 +133,8 @@ def read(
             call=kind,
             at=at,
             message_id=message_id,
-            external_id=user,
+            # One that stands for nobody goes along, so that it is listed and may be allowed.
+            external_id=user or _text(message, "userId", NAME_LIMIT),
             email=email,
             phone=phone,
             anonymous_id=names["anonymousId"],
@@ -226,10 +221,11 @@ def _need(value: str, field: str, message: str) -> None:
         raise _wrong(field, message, "missing")
 
 
-def _identifier(message: Body, name: str, ignored: list[str]) -> str:
-    """A name of somebody; what scripts send for nobody is left out, and told."""
+def _identifier(message: Body, name: str, ignored: list[str], allowed: Allowed) -> str:
+    """A name of somebody; what programs send for nobody is left out, and told."""
     value = _text(message, name, NAME_LIMIT)
-    if value and value.casefold() in NOBODY:
+    known = _NAMES[name], value
+    if value and guard.is_placeholder(known) and known not in allowed():
         ignored.append(name)
         return ""
     return value

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from ingestion import events, orders
 from ingestion.events import agreed, bodies, refusals
+from ingestion.identity import guard
 from ingestion.tracking import calls
 from ingestion.tracking.keys import Door
 from marketing.core.errors import Conflict, Invalid, Refused, TooLarge
@@ -35,6 +37,7 @@ def store(
     context is stored with each call, and TooLarge raised where that would be out of proportion.
     """
     _check_context(envelope, len(messages))
+    allowed = cache(guard.allowed)  # asked once a request, and most never ask
     taken: dict[int, calls.Call] = {}
     rejected: dict[int, refusals.Rejected] = {}
     for index, message in enumerate(messages):
@@ -46,6 +49,7 @@ def store(
                 makes_orders=source.makes_orders,
                 default_currency=default_currency,
                 now=now,
+                allowed=allowed,
             )
         except Invalid as fault:
             rejected[index] = refusals.reject(message, fault)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from ingestion import events
-from ingestion.models import Customer, Event, Identity, Refusal, Source
+from ingestion.models import Customer, Event, Identity, Refusal, RefusedName, Source
 from ingestion.tracking import keys, storing
 from marketing.core import passing
 from marketing.core.models import AuditEntry
@@ -478,3 +478,26 @@ def test_ids_that_mean_nobody_glue_nobody(post, stored) -> None:
     assert not Identity.objects.filter(kind="external").exists()
     assert post("track", {"userId": "undefined", "event": "x"}).status_code == 400
     assert Event.objects.count() == 5
+
+
+def test_what_means_nobody_is_the_same_at_every_door_and_may_be_allowed(
+    post, stored, settings
+) -> None:
+    settings.IDENTITY_PLACEHOLDERS = frozenset({"kiosk"})
+    nobody = {
+        "userId": "Kiosk",
+        "anonymousId": "00000000-0000-0000-0000-000000000000",
+        "event": "x",
+        "messageId": "1",
+    }
+    assert post("track", nobody).json()["error"]["code"] == "no_person"
+    assert post("track", nobody | {"anonymousId": "a1"}).status_code == 200
+    (row,) = stored()
+    assert (row.customer, row.context["ignored"]) == (None, ["userId"])
+    listed = RefusedName.objects.get()
+    assert (listed.kind, listed.value, listed.source) == ("external", "Kiosk", "shop.example.com")
+    RefusedName.objects.update(allowed=True)
+    assert post("track", nobody | {"messageId": "2"}).status_code == 200
+    row = stored()[-1]
+    assert row.customer.external_id == "Kiosk"
+    assert (row.anonymous_id, row.context["ignored"]) == ("", ["anonymousId"])
