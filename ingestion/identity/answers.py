@@ -6,7 +6,9 @@ people are joined on a lower floor; whatever they answer afterwards goes through
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
@@ -38,42 +40,49 @@ def follow(selves: "Sequence[SelfMove]", *, now: datetime) -> None:
     _take_back(gone)
     back_to = {move.customer: move.old for move in selves if move.new == move.customer}
     _say_no_to_both(back_to, now)
-    own = _current(gone)
-    theirs = _current({move.new for move in selves})
+    current = _current({*gone, *(move.new for move in selves)})
+    theirs = {(row.customer_id, row.channel, row.purpose): row for row in chain(*current.values())}
     added: list[Consent] = []
     for move in selves:
         if move.new == move.customer:
             continue
-        for (customer, channel, purpose), answer in own.items():
-            if customer != move.customer:
-                continue
-            place = (move.new, channel, purpose)
+        for answer in current.get(move.customer, ()):
+            place = (move.new, answer.channel, answer.purpose)
             so_far = theirs.get(place)
             if so_far is None or (so_far.granted and not answer.granted):
-                copy = _copy(answer, move, so_far, now)
-                theirs[place] = copy
-                added.append(copy)
+                theirs[place] = _passed_on(answer, move, so_far, now)
+                added.append(theirs[place])
     Consent.objects.bulk_create(added, batch_size=2000)
     count({move.new for move in selves} | set(back_to.values()))
 
 
-def _copy(answer: Consent, move: "SelfMove", so_far: Consent | None, now: datetime) -> Consent:
+def _passed_on(answer: Consent, move: "SelfMove", so_far: Consent | None, now: datetime) -> Consent:
     """The same answer for the person who stays. A no that meets a yes counts from now on."""
-    copy = Consent.objects.get(pk=answer.pk) if answer.pk else answer
-    copy.pk = None
-    copy._state.adding = True
-    copy.customer_id = move.new
-    copy.current = False
-    copy.proof = {**answer.proof, "merged_from": move.customer, "answered_at": str(answer.at)}
+    same = _same(answer, move.new, merged_from=move.customer, answered_at=str(answer.at))
     if so_far is not None:
-        copy.at = max(now, so_far.at)
-        copy.weight = 2
-    return copy
+        same.at = max(now, so_far.at)
+        same.weight = 2
+    return same
 
 
-def _current(customers: Iterable[int]) -> dict[tuple[int, str, str], Consent]:
+def _same(answer: Consent, customer: int, **proof: Any) -> Consent:
+    """The same answer as a new row of another person, which does not count yet."""
+    same = copy(answer)
+    same.pk = None
+    same._state.adding = True
+    same.customer_id = customer
+    same.current = False
+    same.proof = answer.proof | proof
+    return same
+
+
+def _current(customers: Iterable[int]) -> dict[int, list[Consent]]:
+    """Customer → the answers that count."""
+    found: dict[int, list[Consent]] = {}
     rows = Consent.objects.filter(customer_id__in=list(customers), current=True)
-    return {(row.customer_id, row.channel, row.purpose): row for row in rows}
+    for row in rows.order_by("id"):
+        found.setdefault(row.customer_id, []).append(row)
+    return found
 
 
 def _take_back(gone: Sequence[int]) -> None:
@@ -96,18 +105,15 @@ def _say_no_to_both(back_to: dict[int, int], now: datetime) -> None:
     kept = _current(back_to.values())
     merged_at: dict[int, Any] = _merged_at(list(back_to))
     for gone, old in back_to.items():
-        for (customer, _channel, _purpose), answer in kept.items():
-            since = merged_at.get(gone)
-            if customer != old or answer.granted or since is None or answer.received_at < since:
-                continue
-            copy = Consent.objects.get(pk=answer.pk)
-            copy.pk = None
-            copy._state.adding = True
-            copy.customer_id = gone
-            copy.current = False
-            copy.proof = {**answer.proof, "said_while_merged_into": old}
-            added.append(copy)
-    Consent.objects.bulk_create(added)
+        since = merged_at.get(gone)
+        if since is None:
+            continue
+        added.extend(
+            _same(answer, gone, said_while_merged_into=old)
+            for answer in kept.get(old, ())
+            if not answer.granted and answer.received_at >= since
+        )
+    Consent.objects.bulk_create(added, batch_size=2000)
     count(back_to)
 
 

@@ -54,11 +54,14 @@ class Outcome:
 
 # Rows whose name or own row moved: (person so far, name or negative row, person from now on).
 _EVENTS = """
-UPDATE ingestion_event e SET customer_id = m.new,
-       identity_id = coalesce(e.identity_id, -e.customer_id)
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS m (old, key, new)
-WHERE e.customer_id = m.old AND coalesce(e.identity_id, -e.customer_id) = m.key
-RETURNING m.key, m.old
+WITH moved AS (
+    UPDATE ingestion_event e SET customer_id = m.new,
+           identity_id = coalesce(e.identity_id, -e.customer_id)
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS m (old, key, new)
+    WHERE e.customer_id = m.old AND coalesce(e.identity_id, -e.customer_id) = m.key
+    RETURNING m.old
+)
+SELECT old, count(*) FROM moved GROUP BY old
 """
 _ORDERS = """
 WITH moved AS (
@@ -70,7 +73,7 @@ WITH moved AS (
 ), lines AS (
     UPDATE ingestion_orderline l SET customer_id = moved.new FROM moved WHERE l.order_id = moved.id
 )
-SELECT old FROM moved
+SELECT old, count(*) FROM moved GROUP BY old
 """
 
 
@@ -95,15 +98,13 @@ def carry(
         with connection.cursor() as cursor:
             columns = [list(column) for column in zip(*keys, strict=True)]
             cursor.execute(_EVENTS, columns)
-            rows = cursor.fetchall()
-            outcome.events = len(rows)
-            for _key, old in rows:
-                _count(per_row, old, "events")
+            for old, events in cursor.fetchall():
+                outcome.events += events
+                _count(per_row, old, "events", events)
             cursor.execute(_ORDERS, columns)
-            orders = cursor.fetchall()
-            outcome.orders = len(orders)
-            for (old,) in orders:
-                _count(per_row, old, "orders")
+            for old, orders in cursor.fetchall():
+                outcome.orders += orders
+                _count(per_row, old, "orders", orders)
     for move in named:
         if move.old is not None:
             _count(per_row, move.old, "names")
@@ -122,9 +123,9 @@ def carry(
     return outcome
 
 
-def _count(per_row: dict[int, dict[str, int]], customer: int, what: str) -> None:
+def _count(per_row: dict[int, dict[str, int]], customer: int, what: str, by: int = 1) -> None:
     counts = per_row.setdefault(customer, {})
-    counts[what] = counts.get(what, 0) + 1
+    counts[what] = counts.get(what, 0) + by
 
 
 def _store_names(changed: Sequence[Node], moved: set[int], now: datetime) -> None:

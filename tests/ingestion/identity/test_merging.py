@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ingestion import consent, events
 from ingestion.events import Incoming
-from ingestion.identity import identify, merging
+from ingestion.identity import answers, identify, merging
 from ingestion.identity.identify import Person
+from ingestion.identity.moves import SelfMove
 from ingestion.models import (
     Consent,
     Customer,
@@ -254,6 +257,19 @@ def test_a_no_by_either_is_a_no(stays: bool | None, goes: bool | None, after: bo
     assert (answer.granted if answer else None) == after
     merging.undo(merge_id=Merge.objects.get().pk, actor=None, now=LATER)
     assert state() == before
+
+
+def test_answers_of_a_crowd_take_no_more_queries_than_those_of_one() -> None:
+    def follow(people: int) -> tuple[int, bool]:
+        one = factories.customer()
+        others = [factories.customer(consent=n % 2 == 0) for n in range(people)]
+        selves = [SelfMove(other.pk, other.pk, one.pk, None) for other in others]
+        with CaptureQueriesContext(connection) as queries:
+            answers.follow(selves, now=LATER)
+        return len(queries), consent.may_mail(one.pk)
+
+    few, _may = follow(2)
+    assert follow(9) == (few, False)
 
 
 def test_a_no_said_while_two_were_one_stays_with_both() -> None:
