@@ -7,6 +7,7 @@ archive   raw files: packed, pruned, and rid of a person on request
 demo      the shipped history, taken in by the same path as a file of one's own
 running   the job: chunks, each one transaction that also moves the ledger; resumes where it stood
 orders, customers, products, events   one chunk of clean rows → tables, set-based
+planned   the events of a chunk against the tracking plan, before any is stored
 finishing what can only be known at the end: outliers, matched returns, rollups
 rejects   quarantined lines: stored raw, handed back as a CSV, taken back when mended
 wording   codes of rules, faults and problems → sentences

@@ -84,6 +84,25 @@ class Lines:
     people: People
     person: Ints  # place in `people`
 
+    def part(self, places: Ints) -> "Lines":
+        """Some of them, with their people alone."""
+        micros = self.micros[places]
+        old, first, person = np.unique(self.person[places], return_index=True, return_inverse=True)
+        order = np.argsort(first, kind="stable")
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        people = self.people.part(old[order])
+        people.at = Moments(micros[first[order]])
+        return Lines(
+            keys=self.keys[places],
+            digests=self.digests[places],
+            heads=self.heads.take(pa.array(places)),
+            micros=micros,
+            months=_months(np.unique(micros)),
+            people=people,
+            person=place[person],
+        )
+
 
 def prepare(clean: Clean, *, source: str, now: datetime) -> Lines:
     """Everything that can be known without the database."""

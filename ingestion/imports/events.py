@@ -8,20 +8,22 @@ import numpy as np
 
 from ingestion import events as stream
 from ingestion.events import bulk, storing
-from ingestion.events.incoming import made_id
+from ingestion.events.incoming import digest_of, key_of, made_id
 from ingestion.identity import identify
 from ingestion.identity.identify import Found
-from ingestion.imports import event_lines
-from ingestion.imports.outcome import Stored
+from ingestion.imports import event_lines, planned
+from ingestion.imports.outcome import Stored, conflict, together
+from ingestion.imports.planned import Broken, Stopped
 from ingestion.models import ImportJob
 from ingestion.preprocess import events
 from ingestion.preprocess.events import Clean, Row
-from ingestion.preprocess.faults import Fault
 from ingestion.preprocess.records import Batch
 from ingestion.preprocess.texts import Column, Ints
 from ingestion.registry.discovery import observe_sample
+from ingestion.registry.plans import Verdict
 
 BLOCK = 3 << 20  # of a file at once
+FIRST = 8_000  # rows after which storing begins
 _LOOKED_AT = 2_000  # events of a chunk whose properties the registry sees
 _RARE = 100_000  # rows of which one at most was there before, for chunks without one to be likely
 _ROWS_AT_LEAST = 200  # below, columns cost more than rows
@@ -65,38 +67,95 @@ def message_id_of(row: Row) -> str:
 
 
 def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
-    """Store one chunk inside the caller's transaction."""
+    """Store one chunk inside the caller's transaction, save for what the plan keeps out."""
     source = record.source.name
     if clean.lines is not None and clean.columns is not None:
-        return _store_lines(
-            clean,
-            clean.lines,
-            source=source,
-            now=now,
-            hopeful=record.duplicate * _RARE <= record.received,
-        )
-    batch = [incoming_of(row) for row in clean.rows]
-    outcomes = stream.record(batch=batch, source=source, now=now, door="file")
-    clashes = [i for i, outcome in enumerate(outcomes) if outcome == stream.CONFLICT]
-    return Stored(
+        hopeful = record.duplicate * _RARE <= record.received
+        return _store_columns(clean, clean.lines, source=source, now=now, hopeful=hopeful)
+    return _store_rows(clean, source=source, now=now)
+
+
+def _store_rows(clean: Clean, *, source: str, now: datetime) -> Stored:
+    rows = clean.rows
+    batch = [incoming_of(row) for row in rows]
+    verdicts = planned.judge_events(batch=batch, source=source, now=now)
+    stopped = planned.stopped_by(verdicts)
+
+    def broken(place: int) -> Broken:
+        row = rows[place]
+        return Broken(verdicts[place], row.type, row.at.timestamp(), row.line)
+
+    away = Stored()
+    if stopped:
+        told = []
+        for place in stopped:
+            name, core = message_id_of(rows[place]), batch[place].core()
+            raw = clean.batch.raw(rows[place].index)
+            told.append(Stopped(broken(place), raw, key_of(source, name), digest_of(core), name))
+        away = planned.turn_away(stopped=told, source=source, now=now)
+    kept = sorted(set(range(len(batch))).difference(stopped))
+    outcomes = stream.record(
+        batch=[batch[place] for place in kept], source=source, now=now, door="file"
+    )
+    told_of = list(zip(kept, outcomes, strict=True))
+    warned = [broken(i) for i, outcome in told_of if outcome == stream.STORED and i in verdicts]
+    clashes = [rows[i] for i, outcome in told_of if outcome == stream.CONFLICT]
+    done = Stored(
         stored=outcomes.count(stream.STORED),
         duplicate=outcomes.count(stream.DUPLICATE),
         faults=[
-            _conflict((row.line, clean.batch.raw(row.index)), row.message_id)
-            for row in (clean.rows[i] for i in clashes)  # some rows may have been taken out
+            conflict(row.line, clean.batch.raw(row.index), row.message_id)
+            for row in clashes  # some rows may have been taken out
         ],
+        rules=planned.note(planned.WARNED, warned, source=source, now=now),
     )
+    return together(away, done)
 
 
-def _conflict(raw: tuple[int, str], message_id: str) -> Fault:
-    return Fault(*raw, "conflict", "message_id", {"value": message_id})
+def _store_columns(
+    clean: Clean, lines: event_lines.Lines, *, source: str, now: datetime, hopeful: bool
+) -> Stored:
+    verdicts = planned.judge_columns(clean)
+    stopped = planned.stopped_by(verdicts)
+    if not stopped:
+        return _store_lines(clean, lines, verdicts, source=source, now=now, hopeful=hopeful)
+    told = []
+    for place in stopped:
+        raw = clean.raw(place)[1]
+        key, digest = lines.keys[place].tobytes().hex(), int(lines.digests[place])
+        broken = _broken(clean, lines, verdicts, place)
+        told.append(Stopped(broken, raw, key, digest, clean.text("message_id", place)))
+    away = planned.turn_away(stopped=told, source=source, now=now)
+    kept = np.setdiff1d(np.arange(len(clean)), stopped)
+    if not len(kept):
+        return away
+    left = {new: verdicts[old] for new, old in enumerate(kept.tolist()) if old in verdicts}
+    done = _store_lines(
+        clean.part(kept), lines.part(kept), left, source=source, now=now, hopeful=hopeful
+    )
+    return together(away, done)
+
+
+def _broken(
+    clean: Clean, lines: event_lines.Lines, verdicts: Mapping[int, Verdict], place: int
+) -> Broken:
+    line = int(clean.batch.line[clean.kept[place]])
+    moment = int(lines.micros[place]) / 1e6
+    return Broken(verdicts[place], clean.text("type", place), moment, line)
 
 
 def _store_lines(
-    clean: Clean, lines: event_lines.Lines, *, source: str, now: datetime, hopeful: bool
+    clean: Clean,
+    lines: event_lines.Lines,
+    verdicts: Mapping[int, Verdict],
+    *,
+    source: str,
+    now: datetime,
+    hopeful: bool,
 ) -> Stored:
     """What `events.record` does, for columns."""
     claimed = bulk.claim(keys=lines.keys, digests=lines.digests, now=now, hopeful=hopeful)
+    rules = {}
     if claimed.stored:
         people, fresh = lines.people, claimed.fresh
         if fresh is None:
@@ -116,14 +175,17 @@ def _store_lines(
             columns=event_lines.COLUMNS,
         )
         _note_seen(clean, lines, fresh, source, now)
-    ids = clean.columns["message_id"] if clean.columns else None
+        new = None if fresh is None or not verdicts else set(fresh.tolist())
+        places = [place for place in verdicts if new is None or place in new]
+        warned = [_broken(clean, lines, verdicts, place) for place in places]
+        rules = planned.note(planned.WARNED, warned, source=source, now=now)
     return Stored(
         stored=claimed.stored,
         duplicate=claimed.duplicates,
         faults=[
-            _conflict(clean.raw(i), ids.values[ids.codes[i]] if ids else "")
-            for i in claimed.conflicts.tolist()
+            conflict(*clean.raw(i), clean.text("message_id", i)) for i in claimed.conflicts.tolist()
         ],
+        rules=rules,
     )
 
 

@@ -37,7 +37,7 @@ def run(
         raise NotFound(_("This import is gone; nothing was changed."), code="import_unknown")
     job.step(1, _("Trying rows"), total=rows, unit="rows")
     counts = dict.fromkeys(("received", "stored", "duplicate", "quarantined", "left_out"), 0)
-    reasons: dict[tuple[str, str], dict[str, Any]] = {}
+    reasons: dict[tuple[str, str, str], dict[str, Any]] = {}
     rules: dict[str, Any] = {}
     seen: Hashes = np.zeros(0, np.uint64)
     handler = running.HANDLERS[record.kind]
@@ -92,15 +92,16 @@ def _hashes(columns: Mapping[str, Column]) -> Hashes:
     return total
 
 
-def _gather(reasons: dict[tuple[str, str], dict[str, Any]], faults: list[Fault]) -> None:
+def _gather(reasons: dict[tuple[str, str, str], dict[str, Any]], faults: list[Fault]) -> None:
     """Count faults by reason, with the first line of each as an example."""
     for fault in faults:
-        found = reasons.get((fault.code, fault.field))
+        reason = (fault.code, fault.field, fault.facts.get("event", ""))
+        found = reasons.get(reason)
         if found is not None:
             found["rows"] += 1
             continue
         message, remedy = wording.fault(fault.code, fault.field, fault.facts)
-        reasons[fault.code, fault.field] = {
+        reasons[reason] = {
             "rows": 1,
             "code": fault.code,
             "field": fault.field,

@@ -7,6 +7,8 @@ from typing import Any
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from ingestion.registry import plans
+
 FIELDS: dict[str, Any] = {
     "order_id": gettext_lazy("Order number"),
     "placed_at": gettext_lazy("Date and time"),
@@ -44,6 +46,7 @@ FIELDS: dict[str, Any] = {
     "cancels": gettext_lazy("Takes back order"),
     "outlier": gettext_lazy("Flagged"),
     "price_text": gettext_lazy("Price"),
+    "plan": gettext_lazy("The plan"),
 }
 
 # rule → (title, what was done)
@@ -138,6 +141,14 @@ RULES: dict[str, tuple[Any, Any]] = {
             "Not recorded as consent. Map the columns that say when or where they agreed."
         ),
     ),
+    "plan_warned": (
+        gettext_lazy("Events unlike the tracking plan"),
+        gettext_lazy("Stored, as the plan only warns of them."),
+    ),
+    "plan_stopped": (
+        gettext_lazy("Events kept out by the tracking plan"),
+        gettext_lazy("Quarantined: change the plan or the lines, then import them again."),
+    ),
     "message_conflict": (
         gettext_lazy("Message number used twice"),
         gettext_lazy("Quarantined: the same number came with another content before."),
@@ -152,9 +163,18 @@ def field(name: str) -> str:
 
 def fault(code: str, name: str, facts: Mapping[str, Any]) -> tuple[str, str]:
     """(what is wrong, what to do) for one quarantined line."""
+    if code.startswith("plan_"):
+        return _plan_fault(code, name, facts)
     values = {"field": field(name), "value": "", **facts}
     message, remedy = _faults(get_language() or "").get(code, (_("This line cannot be read."), ""))
     return (message % values)[:300], (remedy % values)[:300]
+
+
+def _plan_fault(code: str, name: str, facts: Mapping[str, Any]) -> tuple[str, str]:
+    """The plan's own words, or what they come to where only code and property are known."""
+    if "message" in facts:
+        return facts["message"], facts["remedy"]
+    return plans.wording(code, "…", name, "…\0…")
 
 
 @lru_cache(maxsize=8)

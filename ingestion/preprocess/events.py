@@ -98,6 +98,25 @@ class Clean:
     def rows(self, rows: list[Row]) -> None:
         self._rows, self.columns = rows, None
 
+    def part(self, places: Ints) -> "Clean":
+        """The good rows at these places, as columns."""
+        assert self.columns is not None
+        return Clean(
+            faults=[],
+            batch=self.batch,
+            kept=self.kept[places],
+            columns={
+                name: Values(column.codes[places], column.values)
+                for name, column in self.columns.items()
+            },
+        )
+
+    def text(self, name: str, place: int) -> str:
+        """One field of the good row at this place."""
+        assert self.columns is not None
+        column = self.columns[name]
+        return str(column.values[column.codes[place]])
+
     def raw(self, place: int) -> tuple[int, str]:
         """Line and text of the good row at this place."""
         index = int(self.kept[place])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
+from django.db.models import Q
 
 from ingestion.events import claims, clock
 from ingestion.identity import identify, names
@@ -347,11 +348,11 @@ def exchange_products(*, before: Any, after: Any, record: ImportJob, now: dateti
 def exchange_events(*, before: Any, after: Any, record: ImportJob, now: datetime) -> Exchanged:
     """Events by message id; one that came without a number is known by what it said before.
 
-    A line that was in conflict stored nothing, and its number is another event's: it comes as new.
+    A line that was in conflict or kept out by the plan stored nothing: it comes as new.
     """
     old, new = _by_line(before.rows), _by_line(after.rows)
-    clashed = _in_conflict(record, list(old))
-    old = {line: row for line, row in old.items() if line not in clashed}
+    kept_out = _refused_while_storing(record, list(old))
+    old = {line: row for line, row in old.items() if line not in kept_out}
     told, gone, come = _compare(
         {line: row[2:] for line, row in old.items()},
         {line: row[2:] for line, row in new.items()},
@@ -385,15 +386,16 @@ def exchange_events(*, before: Any, after: Any, record: ImportJob, now: datetime
     after.rows = [row for row in after.rows if row.line in wanted]
     told.stored = event_rows.store_chunk(clean=after, record=record, now=now)
     told.added -= sum(fault.line not in old for fault in told.stored.faults)
-    told.judged_anew = sorted(clashed)
+    told.judged_anew = sorted(kept_out)
     return told
 
 
-def _in_conflict(record: ImportJob, lines: list[int]) -> set[int]:
-    """Those lines that storing refused because another event had their number."""
+def _refused_while_storing(record: ImportJob, lines: list[int]) -> set[int]:
+    """Those clean lines whose number was another event's, or that the plan kept out."""
     if not lines:
         return set()
-    refused = Reject.objects.filter(import_job=record, code="conflict")
+    why = Q(code="conflict") | Q(code__startswith="plan_")
+    refused = Reject.objects.filter(why, import_job=record)
     found = refused.filter(line__range=(min(lines), max(lines))).values_list("line", flat=True)
     return set(found)
 

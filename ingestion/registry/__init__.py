@@ -4,6 +4,7 @@
     tally       what a batch of events looks like, added up in one pass (pure)
     discovery   observe: a row per batch; fold: those rows into the lists that pages show
     plans       the tracking plan: judge a batch against it, edit it, adopt what was seen
+    columns     the same judgement for the events of a file (workers)
     drift       what is no longer sent
     listing     the lists and charts of the schema pages
 

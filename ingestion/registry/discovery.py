@@ -107,16 +107,32 @@ def observe_refused(
     *, batch: Sequence[Any], source: str, now: datetime, verdicts: Mapping[int, Any]
 ) -> None:
     """Note which rules events broke that are not stored."""
-    seen = tally.add_up([batch[i] for i in verdicts], now=now, verdicts={})
-    kept: dict[str, Any] = {}
-    for name, entry in seen.items():
-        kept[name] = {**entry, "n": 0, "hours": {}, "days": {}, "properties": {}, "other": 0}
-    for i, verdict in verdicts.items():
-        entry = kept[shapes.label(batch[i].type)[:100]]
+    observe_broken(
+        broken=[(batch[i].type, batch[i].at.timestamp(), v) for i, v in verdicts.items()],
+        source=source,
+        now=now,
+    )
+
+
+def observe_broken(*, broken: Sequence[tuple[str, float, Any]], source: str, now: datetime) -> None:
+    """Note which rules were broken, of events that are noted elsewhere or not stored.
+
+    Each is given by its type, its moment and the verdict.
+    """
+    seen: dict[str, Any] = {}
+    for name, moment, verdict in broken:
+        label = shapes.label(name)[:100]
+        entry = seen.get(label)
+        if entry is None:
+            nothing: dict[str, Any] = {"hours": {}, "days": {}, "properties": {}, "other": 0}
+            entry = {"n": 0, "first": moment, "last": moment, **nothing, "breaches": {}}
+            seen[label] = entry
+        entry["first"] = min(entry["first"], moment)
+        entry["last"] = max(entry["last"], moment)
         key = f"{verdict.code}\0{verdict.action}\0{shapes.label(verdict.field)}"
         entry["breaches"][key] = entry["breaches"].get(key, 0) + 1
-    if kept:
-        _write(kept, source, now)
+    if seen:
+        _write(seen, source, now)
 
 
 def _write(seen: dict[str, dict[str, Any]], source: str, now: datetime) -> None:

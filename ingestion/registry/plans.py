@@ -167,7 +167,9 @@ def _check_range(rule: Mapping[str, Any], value: Any) -> tuple[str, str] | None:
     return None
 
 
-class _Compiled:
+class Standing:
+    """The whole plan, compiled."""
+
     def __init__(self) -> None:
         self.types: dict[str, CompiledType] = {}
         self.unknown = str(Policy.ALLOW)
@@ -178,17 +180,18 @@ class _Compiled:
         return self.unknown == Policy.ALLOW and not self.types
 
 
-_plan = _Compiled()
+_plan = Standing()
 
 
-def _current() -> _Compiled:
+def standing() -> Standing:
+    """The plan as it stands, or stood two seconds ago."""
     global _plan
     if time.monotonic() - _plan.looked < FRESH_SECONDS:
         return _plan
     rules = PlanRules.objects.filter(pk=1).first()
     version, unknown = (rules.version, rules.unknown) if rules else (0, str(Policy.ALLOW))
     if version != _plan.version:
-        made = _Compiled()
+        made = Standing()
         made.version, made.unknown = version, unknown
         made.types = {plan.name: CompiledType(plan) for plan in EventPlan.objects.all()}
         _plan = made
@@ -206,7 +209,7 @@ def judge(*, batch: Sequence[Any], source: str, now: datetime) -> dict[int, Verd
 
     An event that is not named may be stored as it is; so may one whose action is `warn`.
     """
-    plan = _current()
+    plan = standing()
     if plan.silent:
         return {}
     types, unknown = plan.types, plan.unknown
@@ -215,15 +218,16 @@ def judge(*, batch: Sequence[Any], source: str, now: datetime) -> dict[int, Verd
         agreed = types.get(event.type)
         if agreed is None:
             if unknown != Policy.ALLOW:
-                out[index] = _verdict(unknown, event.type, Fault("plan_unknown_type", "type"))
+                out[index] = verdict(unknown, event.type, Fault("plan_unknown_type", "type"))
         elif agreed.policy != Policy.ALLOW:
             fault = agreed.fault(tally.payload_of(event))
             if fault is not None:
-                out[index] = _verdict(agreed.policy, event.type, fault)
+                out[index] = verdict(agreed.policy, event.type, fault)
     return out
 
 
-def _verdict(action: str, name: str, fault: Fault) -> Verdict:
+def verdict(action: str, name: str, fault: Fault) -> Verdict:
+    """A broken rule put into words."""
     field = shapes.label(fault.field)
     message, remedy = wording(fault.code, shapes.label(name), field, fault.detail)
     return Verdict(action, fault.code, field, message[:300], remedy[:300])

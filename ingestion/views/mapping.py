@@ -212,6 +212,7 @@ def trial(record: ImportJob) -> dict[str, Any]:
     return {
         "record": record,
         "trial": record.trial,
+        "trial_warned": record.trial.get("rules", {}).get("plan_warned"),
         "trial_job": job,
         "trial_open": job is not None and job.is_open,
         "try_rows": TRY_ROWS,

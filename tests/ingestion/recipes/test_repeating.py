@@ -21,6 +21,7 @@ from ingestion.models import (
     Source,
 )
 from ingestion.recipes import asking, versions
+from ingestion.registry import plans
 from marketing.core import jobs
 from marketing.core.errors import Conflict
 from marketing.core.models import Job
@@ -314,3 +315,28 @@ def test_a_line_in_conflict_leaves_the_event_it_clashed_with_alone(bring):
     assert Reject.objects.get(import_job=record).code == "conflict"
     assert list(Event.objects.values_list("type", "message_id")) == [("View", "m1")]
     Event.objects.all().delete()
+
+
+def test_lines_that_the_plan_kept_out_come_in_when_the_file_runs_again(shop, bring):
+    plans.save(
+        name="view", policy="refuse", user=None, now=NOW,
+        properties={"sku": {"type": "string", "required": True}},
+    )  # fmt: skip
+    record = bring(
+        b"type,at,message_id,email,properties\n"
+        b'view,2024-01-01 10:00,m1,ann@shop.org,"{""sku"":""A""}"\n'
+        b"view,2024-01-01 10:00,m2,ann@shop.org,{}\n"
+        b"view,2024-01-01 10:00,m3,bob@shop.org,{}\n",
+        kind="events",
+    )
+    assert (record.stored, record.quarantined) == (1, 2)
+    run = again(record, save(shop, [{"rule": "trim", "columns": ["type"]}], "events"))
+    assert counts(run) == [0, 0, 0, 1]
+    assert (record.stored, record.quarantined, record.rejects.count()) == (1, 2, 2)
+    plans.remove(name="view", user=None, now=NOW)
+    run = again(
+        record, save(shop, [{"rule": "case", "columns": ["email"], "to": "lower"}], "events")
+    )
+    assert counts(run) == [2, 0, 0, 1]
+    assert (record.stored, record.quarantined, record.rejects.count()) == (3, 0, 0)
+    assert set(Event.objects.values_list("message_id", flat=True)) == {"m1", "m2", "m3"}

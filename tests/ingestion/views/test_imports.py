@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ingestion.models import ImportJob, OrderLine
+from ingestion.registry import plans
 from marketing.core import jobs
 from tests import factories
 
@@ -173,3 +174,34 @@ def test_somebody_who_may_only_look_gets_no_dry_run_and_throws_nothing_away(clie
     assert client.get(address("trial", record)).status_code == 403
     assert client.post(address("discard", record)).status_code == 403
     assert ImportJob.objects.count() == 1
+
+
+def test_a_dry_run_and_the_report_tell_what_the_tracking_plan_says(marketer) -> None:
+    now = timezone.now()
+    needed = {"total": {"type": "number", "required": True}}
+    plans.save(name="order", policy="refuse", user=None, now=now, properties=needed)
+    plans.save(name="view", policy="warn", user=None, now=now, properties=needed)
+    record = upload(
+        marketer,
+        b"type,at,message_id,email,properties\n"
+        b"order,2024-01-01 10:00,m1,ann@shop.org,{}\n"
+        b"view,2024-01-01 10:00,m2,ann@shop.org,{}\n",
+    )
+    chosen = {f"column-{name}": str(column) for name, column in record.mapping.items()}
+    options = {name: record.options[name] for name in ("encoding", "date_style", "decimal")}
+    sent = {"kind": "events", "was": "events", "has_header": "on", "delimiter": ",", **options}
+    marketer.post(address("map", record), {**sent, **chosen, "try": "all"})
+    record.refresh_from_db()
+    jobs.run(job_id=record.trial_job_id)
+    panel = page_of(marketer, "trial", record)
+    assert "“total” is missing; the plan needs it with every “order”." in panel
+    assert "event is unlike the tracking plan, which only warns of it: it will be stored." in panel
+    assert "Line 3: “total” is missing; the plan needs it with every “view”." in panel
+    marketer.post(address("map", record), {**sent, **chosen})
+    record.refresh_from_db()
+    jobs.run(job_id=record.job_id)
+    page = page_of(marketer, "detail", record)
+    assert "Events unlike the tracking plan" in page
+    assert "Events kept out by the tracking plan" in page
+    assert "Send the property, or make it optional in the plan." in page
+    plans.forget()
