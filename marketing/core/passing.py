@@ -7,7 +7,7 @@ limit holds for each process.
 
 import hashlib
 import time
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.utils import timezone
@@ -19,7 +19,6 @@ from marketing.core.models import ApiKey
 
 REMEMBERED = 4.0  # seconds
 KEPT = 10_000
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _keys: dict[bytes, tuple[float, ApiKey]] = {}
 _buckets: dict[str, tuple[float, float]] = {}
 _rate: tuple[str, float, float] = ("", 1.0, 1.0)
@@ -88,6 +87,6 @@ def _limits() -> tuple[float, float]:
     rest: dict[str, Any] = settings.REST_FRAMEWORK
     text: str = rest["DEFAULT_THROTTLE_RATES"]["key"]
     if text != _rate[0]:
-        number, _slash, period = text.partition("/")
-        _rate = (text, float(number), float(number) / _SECONDS[period[0]])
+        number, seconds = cast(tuple[int, int], auth.KeyThrottle().parse_rate(text))
+        _rate = (text, number, number / seconds)
     return _rate[1], _rate[2]
