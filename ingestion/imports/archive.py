@@ -27,6 +27,7 @@ from ingestion.models import ImportJob, RecipeRun, Reject
 from ingestion.preprocess import files, packing, parquet, reading
 from ingestion.preprocess.faults import show
 from ingestion.preprocess.records import Batch
+from ingestion.privacy import quarantine
 from marketing.core.errors import Conflict
 
 LEVEL = 1  # of gzip: most of the gain for a tenth of the time
@@ -143,53 +144,74 @@ def pattern_of(names: Sequence[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w@.+-])(?:{body})(?![\w@]|[.-]\w)", re.IGNORECASE)
 
 
-def lines_about(*, names: Sequence[str]) -> dict[int, list[Mention]]:
-    """Import → its rows that mention any of these names, over all raw files that are kept."""
-    pattern = pattern_of(names)
+class _Search:
+    """Finds a person in the lines of one import.
+
+    `ids` may be any other number as well, so they count only where a line holds its person.
+    """
+
+    def __init__(self, record: ImportJob, names: Sequence[str], ids: Sequence[str]) -> None:
+        self.record, self.ids = record, ids
+        self.sure = pattern_of(names)
+        self.perhaps = pattern_of([*names, *ids])
+        self.quick = re.compile(self.perhaps.pattern.encode(), re.IGNORECASE)
+
+    def finds(self, raw: str) -> bool:
+        if self.sure.search(raw):
+            return True
+        return (
+            bool(self.ids)
+            and self.perhaps.search(raw) is not None
+            and quarantine.has_id(raw=raw, record=self.record, ids=self.ids)
+        )
+
+
+def lines_about(*, names: Sequence[str], ids: Sequence[str] = ()) -> dict[int, list[Mention]]:
+    """Import → its rows that mention any of these names, over all raw files that are kept.
+
+    `ids` are looked for only where a row holds its person.
+    """
     found: dict[int, list[Mention]] = {}
     kept = ImportJob.objects.exclude(path="").exclude(source__is_demo=True)
     for record in kept.order_by("id"):
-        if uploads.is_kept(record) and (mentions := list(_mentions(record, pattern))):
+        search = _Search(record, names, ids)
+        if uploads.is_kept(record) and (mentions := list(_mentions(record, search))):
             found[record.pk] = mentions
     return found
 
 
-def _mentions(record: ImportJob, pattern: re.Pattern[str]) -> Iterator[Mention]:
+def _mentions(record: ImportJob, search: _Search) -> Iterator[Mention]:
     shape = uploads.shape_of(record)
-    quick = re.compile(pattern.pattern.encode(), re.IGNORECASE)
     base = 0
     for batch in files.batches(uploads.path_of(record), shape):
         lines = np.sort(np.concatenate([batch.line, [fault.line for fault in batch.faults]]))
-        for first, last in _in_batch(batch, pattern, quick):
+        for first, last in _in_batch(batch, search):
             yield Mention(base + int(np.searchsorted(lines, first)), first, last)
         base += batch.received
 
 
-def _in_batch(
-    batch: Batch, pattern: re.Pattern[str], quick: re.Pattern[bytes]
-) -> list[tuple[int, int]]:
+def _in_batch(batch: Batch, search: _Search) -> list[tuple[int, int]]:
     found = [
         (fault.line, fault.line + fault.raw.count("\n"))
         for fault in batch.faults
-        if pattern.search(fault.raw)
+        if search.finds(fault.raw)
     ]
     if batch.raws is not None:
         rows = [(int(line), i) for i, line in enumerate(batch.line)]
-        found += [(line, line) for line, i in rows if pattern.search(batch.raw(i))]
-    elif quick.search(batch.data):
+        found += [(line, line) for line, i in rows if search.finds(batch.raw(i))]
+    elif search.quick.search(batch.data):
         for i, line in enumerate(batch.line.tolist()):
             raw = batch.data[int(batch.start[i]) : int(batch.start[i + 1])]
-            if pattern.search(raw.decode("utf-8", "replace")):
+            if search.finds(raw.decode("utf-8", "replace")):
                 found.append((line, line + raw.rstrip(b"\n").count(b"\n")))
     return sorted(found)
 
 
-def strip(*, import_job_id: int, names: Sequence[str]) -> int:
+def strip(*, import_job_id: int, names: Sequence[str], ids: Sequence[str] = ()) -> int:
     """Take a person out of one import: raw file, quarantined lines, examples; rows taken out.
 
     Refused while the import runs, is tried or is run again.
     """
-    pattern = pattern_of(names)
     with transaction.atomic():
         record = ImportJob.objects.select_for_update(of=("self",)).get(pk=import_job_id)
         again = RecipeRun.objects.select_for_update(of=("self",)).filter(
@@ -204,12 +226,13 @@ def strip(*, import_job_id: int, names: Sequence[str]) -> int:
                 code="import_running",
                 remedy=_("Wait until it has ended or stop it, then try again."),
             )
-        mentions = list(_mentions(record, pattern)) if uploads.is_kept(record) else []
+        search = _Search(record, names, ids)
+        mentions = list(_mentions(record, search)) if uploads.is_kept(record) else []
         if mentions:
             _rewrite(record, mentions)
             for row in filter(None, (record, unfinished)):
                 row.offset -= sum(mention.record < row.offset for mention in mentions)
-        _forget(record, pattern)
+        _forget(record, search)
         record.save(update_fields=["options", "offset", "report", "trial"])
         if unfinished is not None:
             unfinished.save(update_fields=["offset"])
@@ -242,12 +265,12 @@ def _rewrite(record: ImportJob, mentions: Sequence[Mention]) -> None:
     record.options |= {"encoding": "utf-8", "member": "", "sheet": "", "packed": True}
 
 
-def _forget(record: ImportJob, pattern: re.Pattern[str]) -> None:
+def _forget(record: ImportJob, search: _Search) -> None:
     """Take the person's texts out of the quarantine and out of what the reports show."""
     mine = [
         row.pk
         for row in Reject.objects.filter(import_job=record).iterator(chunk_size=2000)
-        if pattern.search(row.raw) or pattern.search(row.message)
+        if search.finds(row.raw) or search.sure.search(row.message)
     ]
     Reject.objects.filter(pk__in=mine).update(raw="", message=_("Erased on request."), remedy="")
     for report in (record.report, record.trial):
@@ -255,5 +278,5 @@ def _forget(record: ImportJob, pattern: re.Pattern[str]) -> None:
             rule["examples"] = [
                 example
                 for example in rule.get("examples", [])
-                if not pattern.search(show(orjson.dumps(example)))
+                if not search.sure.search(show(orjson.dumps(example)))
             ]

@@ -3,14 +3,13 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from ingestion.imports import wording
 from ingestion.models import ImportJob, Reject
-from ingestion.preprocess import jsonlines
+from ingestion.preprocess import rawlines
 from ingestion.preprocess.faults import Fault
 from marketing.core.db import copy_rows
 
@@ -78,28 +77,9 @@ def as_csv(*, import_job: ImportJob, spreadsheet: bool = True) -> Iterator[bytes
     yield "\ufeff".encode() + _line([*lead, *map(shown, header[own:])])
     rows = Reject.objects.filter(import_job=import_job, mended_by=None).order_by("line")
     for reject in rows.iterator(chunk_size=2000):
-        cells = _cells(reject.raw, import_job.options)[own : len(header)]
+        cells = rawlines.cells(reject.raw, import_job.options)[own : len(header)]
         about = [str(import_job.public_id), str(reject.line), reject.field, reject.message]
         yield _line([*about, reject.remedy, *map(shown, [reject.raw, *cells])])
-
-
-def _cells(raw: str, options: Mapping[str, Any]) -> list[str]:
-    """The columns of a line as well as they can be told apart."""
-    header = options.get("header", [])
-    if options.get("format") == "jsonl":
-        try:
-            value = jsonlines.parse(raw.encode())
-        except jsonlines.Broken:
-            return [""] * len(header)
-        return [jsonlines.pick(value, name) for name in header]
-    delimiter = options.get("delimiter", ",")
-    is_text = options.get("format", "csv") == "csv"
-    try:
-        lines = io.StringIO(raw, newline="")
-        cells = next(csv.reader(lines, delimiter=delimiter if is_text else ","), [])
-    except csv.Error:
-        cells = raw.split(delimiter)
-    return cells + [""] * (len(header) - len(cells))
 
 
 def _line(cells: list[str]) -> bytes:

@@ -195,10 +195,10 @@ IMPERSONAL = {
 
 def _raw_files(subject: Subject) -> int:
     """Take the person out of raw files, their quarantined lines and their reports."""
-    names = quarantine.phrases(subject)
-    found: dict[int, Any] = import_string("ingestion.imports.archive.lines_about")(names=names)
+    wanted = {"names": quarantine.phrases(subject), "ids": subject.plain_ids}
+    found: dict[int, Any] = import_string("ingestion.imports.archive.lines_about")(**wanted)
     strip = import_string("ingestion.imports.archive.strip")
-    return sum(strip(import_job_id=job_id, names=names) for job_id in sorted(found))
+    return sum(strip(import_job_id=job_id, **wanted) for job_id in sorted(found))
 
 
 def _quarantined(subject: Subject) -> Iterator[tuple[str, bytes]]:

@@ -1,21 +1,31 @@
-"""Rows that were refused, kept as they came: whose are they?"""
+"""Kept lines, such as rows that were refused: whose are they?"""
 
-import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import orjson
 from django.db import connection, models
 
 from ingestion.models import ImportJob, Refusal, Reject
+from ingestion.preprocess import rawlines
 from marketing.core.personal import Subject
 
 _BATCH = 2_000
-_ID_WORDS = ("id", "customer", "user", "email", "mail", "phone", "person")
+# Columns of a file in which a person's id may stand, as its mapping calls them.
+_COLUMNS = ("customer_id", "email", "phone", "anonymous_id")
+_ADDRESSES = ("email", "mail", "phone")
+_PEOPLE = (
+    *("customer", "user", "person", "visitor", "anonymous", "external", "previous", "device"),
+    *("distinct", "member", "contact", "subscriber", "client"),
+)
 
 
 def phrases(subject: Subject) -> list[str]:
-    """What a line that is about the person says: their names, and first and last name together."""
+    """What a line that is about the person says: their names, and first and last name together.
+
+    Ids that may be any other number are not among them: see `Subject.plain_ids`.
+    """
     pairs = [
         f"{one}{between}{other}"
         for first, last in subject.full_names
@@ -23,32 +33,51 @@ def phrases(subject: Subject) -> list[str]:
         for between in (" ", ",", ", ", ";", "\t")
         if len(first) + len(last) > 4
     ]
-    found = (*subject.emails, *subject.phones, *subject.external_ids, *subject.devices, *pairs)
+    plain = set(subject.plain_ids)
+    ids = (name for name in (*subject.external_ids, *subject.devices) if name not in plain)
+    found = (*subject.emails, *subject.own_phones, *ids, *pairs)
     return [name for name in found if name]
+
+
+def has_id(*, raw: str, record: ImportJob, ids: Collection[str]) -> bool:
+    """Whether a line of an import holds one of these ids where it holds its person."""
+    wanted = {name.lower() for name in ids}
+    return any(cell.strip().lower() in wanted for cell in _person_cells(raw, record))
+
+
+def _person_cells(raw: str, record: ImportJob) -> Iterator[str]:
+    cells = rawlines.cells(raw, record.options)
+    for name in _COLUMNS:
+        place = record.mapping.get(name)
+        if isinstance(place, int) and place < len(cells):
+            yield cells[place]
 
 
 def about(table: type[models.Model], subject: Subject) -> Iterator[Any]:
     """The rejected or refused rows that tell of this person."""
-    names = [name for name in subject.names if len(name) > 1]
+    plain = {name.lower() for name in subject.plain_ids}
+    short = "|".join(sorted(map(re.escape, plain)))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id FROM {table._meta.db_table} t WHERE raw ~* %(text)s"
+            f"SELECT id FROM {table._meta.db_table} t WHERE raw ~* %(text)s OR raw ~* %(plain)s"
             " OR EXISTS (SELECT 1 FROM unnest(%(names)s::text[]) n"
             "            WHERE position(n IN lower(t.raw)) > 0) ORDER BY id",
-            {"text": subject.expression or "(?!)", "names": names},
+            {
+                "text": subject.expression or "(?!)",
+                "plain": f"(?<![0-9a-z])({short})(?![0-9a-z])" if short else "(?!)",
+                "names": [name for name in subject.names if name not in plain],
+            },
         )
         candidates = [row[0] for row in cursor.fetchall()]
-    mapped: dict[int, tuple[str, list[int]]] = {}
+    imports: dict[int, ImportJob] = {}
     for start in range(0, len(candidates), _BATCH):
         rows: Any = table._default_manager.filter(pk__in=candidates[start : start + _BATCH])
         for row in rows:
-            if subject.is_named_in(row.raw) or _is_named_in_fields(row, subject, mapped):
+            if subject.is_named_in(row.raw) or _is_named_in_fields(row, subject, imports):
                 yield row
 
 
-def _is_named_in_fields(
-    row: Any, subject: Subject, mapped: dict[int, tuple[str, list[int]]]
-) -> bool:
+def _is_named_in_fields(row: Any, subject: Subject, imports: dict[int, ImportJob]) -> bool:
     """Whether a field that holds ids holds one of theirs, for names too short to search for."""
     if isinstance(row, Refusal):
         try:
@@ -56,37 +85,29 @@ def _is_named_in_fields(
         except orjson.JSONDecodeError:
             return False
         return subject.is_named_by(_ids_in(body))
-    if row.import_job_id not in mapped:
-        mapped[row.import_job_id] = _id_columns(ImportJob.objects.get(pk=row.import_job_id))
-    delimiter, columns = mapped[row.import_job_id]
-    if row.raw.lstrip().startswith("{"):
-        try:
-            return subject.is_named_by(_ids_in(orjson.loads(row.raw)))
-        except orjson.JSONDecodeError:
-            return False
-    fields = next(csv.reader([row.raw], delimiter=delimiter), [])
-    return subject.is_named_by(fields[i] for i in columns if i < len(fields))
+    if row.import_job_id not in imports:
+        imports[row.import_job_id] = ImportJob.objects.get(pk=row.import_job_id)
+    return subject.is_named_by(_person_cells(row.raw, imports[row.import_job_id]))
 
 
-def _id_columns(record: ImportJob) -> tuple[str, list[int]]:
-    delimiter = record.options.get("delimiter") or ","
-    columns = [
-        place
-        for name, place in record.mapping.items()
-        if isinstance(place, int) and any(word in name for word in _ID_WORDS)
-    ]
-    return (delimiter if len(delimiter) == 1 else ","), columns
-
-
-def _ids_in(value: Any, name: str = "") -> Iterator[str]:
+def _ids_in(value: Any, inside: str = "", name: str = "") -> Iterator[str]:
+    """What stands for a person in an object; `inside` and `name` are the names that led here."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _ids_in(inner, str(key).lower())
+            yield from _ids_in(inner, name, str(key).lower())
     elif isinstance(value, list):
         for inner in value:
-            yield from _ids_in(inner, name)
-    elif isinstance(value, (str, int)) and any(word in name for word in _ID_WORDS):
+            yield from _ids_in(inner, inside, name)
+    elif isinstance(value, (str, int)) and _is_of_person(inside, name):
         yield str(value)
+
+
+def _is_of_person(inside: str, name: str) -> bool:
+    """Whether a field holds a person's id: other things have short numbers, too."""
+    if any(word in name for word in _ADDRESSES) or name in _PEOPLE:
+        return True
+    told = inside if name in ("id", "key") else name
+    return name.endswith(("id", "key", "number")) and any(word in told for word in _PEOPLE)
 
 
 def erase(subject: Subject) -> int:

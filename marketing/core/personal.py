@@ -63,6 +63,12 @@ class Subject:
         """Phone numbers that are nobody else's."""
         return tuple(phone for phone in self.phones if phone not in self.shared)
 
+    @property
+    def plain_ids(self) -> tuple[str, ...]:
+        """Ids that are too short or too plain to be told from other numbers in a text."""
+        every = (*self.external_ids, *self.devices)
+        return tuple(t for t in every if len(t) < _SHORTEST or _PLAIN_NUMBER.fullmatch(t))
+
     @cached_property
     def expression(self) -> str:
         """A regular expression (for Python and PostgreSQL, letters of any case) of their names.
@@ -70,8 +76,9 @@ class Subject:
         Empty when no name is telling enough to be looked for in texts.
         """
         parts: list[str] = []
+        plain = set(self.plain_ids)
         for text in (*self.emails, *self.external_ids, *self.devices):
-            if len(text) >= _SHORTEST and not _PLAIN_NUMBER.fullmatch(text):
+            if text not in plain:
                 parts += _spellings(text)
         for phone in self.own_phones:
             digits = re.sub(r"\D", "", phone)[-9:]
