@@ -12,88 +12,41 @@ import numpy as np
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
+from models_ml.features import compiler, registry
+
 RECENT = timedelta(days=90)
+NAMES = (
+    "recency_days", "orders", "units", "revenue", "avg_order_value", "tenure_days",
+    "interval_days_mean", "interval_days_std", "products", "return_rate", "trend",
+)  # fmt: skip
+_FEATURES = tuple(registry.BY_NAME[name] for name in NAMES)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A number: its SQL over the query below, the decimals it is kept in, and whether it may be
-    unknown.
-    """
+    """A number of Traits: the decimals it is kept in, and whether it may be unknown."""
 
     name: str
-    sql: str
     decimals: int = 0
     nullable: bool = False
 
 
-# People without any order before the moment have 0 orders and no days since the last one.
-COLUMNS = (
-    Column(
-        "recency_days", "floor(extract(epoch FROM %(as_of)s - f.last_at) / 86400)", nullable=True
-    ),
-    Column("orders", "coalesce(f.orders, 0)"),
-    Column("units", "coalesce(f.units, 0)"),
-    Column("revenue", "coalesce(f.revenue, 0)", 2),
-    Column("avg_order_value", "f.gross / f.orders", 2, nullable=True),
-    Column(
-        "tenure_days", "floor(extract(epoch FROM %(as_of)s - f.first_at) / 86400)", nullable=True
-    ),
-    Column("interval_days_mean", "f.gap_mean", 1, nullable=True),
-    Column("interval_days_std", "f.gap_std", 1, nullable=True),
-    Column("products", "coalesce(f.products, 0)"),
-    Column("return_rate", "coalesce(least(f.returned / nullif(f.units, 0), 1), 0)", 3),
-    Column("trend", "coalesce(f.recent - f.before, 0)"),
-)
+COLUMNS = tuple(Column(f.name, f.decimals or 0, f.nullable) for f in _FEATURES)
+_MOMENT = "m AS (SELECT %(last)s::timestamptz AS cut)"
+_JOINS = "LEFT JOIN f_orders USING (customer_id) LEFT JOIN f_goods USING (customer_id)"
 
-# One pass over the lines makes orders, one over the orders makes people. A returned line is a line
-# of its own with its own moment, so returns after `as_of` do not reach back.
-_FACTS = """
-WITH lines AS (
-    SELECT customer_id, order_id, placed_at, kind, quantity, total
-    FROM ingestion_orderline
-    WHERE customer_id IS NOT NULL AND placed_at < %(as_of)s AND kind IN ('product', 'return')
-), orders AS (
-    SELECT customer_id, order_id,
-           min(placed_at) FILTER (WHERE kind = 'product') AS at,
-           sum(quantity) FILTER (WHERE kind = 'product') AS units,
-           coalesce(sum(total) FILTER (WHERE kind = 'product'), 0) AS gross,
-           sum(total) AS revenue,
-           coalesce(sum(abs(quantity)) FILTER (WHERE kind = 'return'), 0) AS returned
-    FROM lines GROUP BY customer_id, order_id
-), spaced AS (
-    SELECT *, extract(epoch FROM at - lag(at) OVER (
-               PARTITION BY customer_id ORDER BY at, order_id)) / 86400 AS gap
-    FROM orders
-), breadth AS (
-    SELECT customer_id, count(*) AS products FROM (
-        SELECT DISTINCT customer_id, product_id FROM ingestion_orderline
-        WHERE customer_id IS NOT NULL AND placed_at < %(as_of)s AND kind = 'product'
-          AND product_id IS NOT NULL
-    ) AS pairs GROUP BY customer_id
-), people AS (
-    SELECT customer_id, count(at) AS orders, min(at) AS first_at, max(at) AS last_at,
-           sum(units) AS units, sum(gross) AS gross, sum(revenue) AS revenue,
-           sum(returned) AS returned,
-           avg(gap) AS gap_mean, stddev_samp(gap) AS gap_std,
-           count(*) FILTER (WHERE at >= %(recent)s) AS recent,
-           count(*) FILTER (WHERE at >= %(before)s AND at < %(recent)s) AS before
-    FROM spaced GROUP BY customer_id
-), f AS (
-    SELECT people.*, breadth.products FROM people LEFT JOIN breadth USING (customer_id)
-    WHERE orders > 0
-)
-"""
+
+def _facts(as_of: datetime) -> str:
+    """CTEs giving the numbers of whoever ordered before the moment."""
+    found = compiler.blocks(features=_FEATURES, params={}, first=as_of)
+    return f"WITH {', '.join([_MOMENT, *found])}"
 
 
 def _select() -> str:
     return ", ".join(
-        f"round(({c.sql})::numeric, {c.decimals})::double precision AS {c.name}" for c in COLUMNS
+        f"{f.name}" if f.nullable else f"coalesce({f.name}, {f.empty}) AS {f.name}"
+        for f in _FEATURES
     )
-
-
-def _moments(as_of: datetime) -> dict[str, datetime]:
-    return {"as_of": as_of, "recent": as_of - RECENT, "before": as_of - 2 * RECENT}
 
 
 def build(*, as_of: datetime) -> int:
@@ -116,18 +69,18 @@ def build(*, as_of: datetime) -> int:
     targets = ["customer_id", "as_of", *names, *scores]
     updates = ", ".join(f"{name} = excluded.{name}" for name in targets[1:])
     sql = f"""
-        {_FACTS}, numbers AS (
-            SELECT c.id AS customer_id, {_select()}
-            FROM ingestion_customer AS c LEFT JOIN f ON f.customer_id = c.id
-            WHERE c.merged_into_id IS NULL
+        {_facts(as_of)}, numbers AS (
+            SELECT customer_id, {_select()}
+            FROM (SELECT id AS customer_id FROM ingestion_customer WHERE merged_into_id IS NULL)
+            {_JOINS}
         )
         INSERT INTO models_ml_traits ({", ".join(targets)})
-        SELECT customer_id, %(as_of)s, {", ".join(names)}, {ranked} FROM numbers
+        SELECT customer_id, %(last)s, {", ".join(names)}, {ranked} FROM numbers
         ON CONFLICT (customer_id) DO UPDATE SET {updates}
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(sql, _moments(as_of))
+        cursor.execute(sql, {"last": as_of})
         count: int = cursor.rowcount
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE models_ml_traits")
@@ -151,8 +104,9 @@ class Snapshot:
 def snapshot(*, as_of: datetime) -> Snapshot:
     """The numbers of everyone who had ordered, as they stood just before `as_of`."""
     rows = _rows(
-        f"{_FACTS} SELECT f.customer_id, {_select()} FROM f ORDER BY f.customer_id",
-        _moments(as_of),
+        f"{_facts(as_of)} SELECT customer_id, {_select()} FROM f_orders"
+        " LEFT JOIN f_goods USING (customer_id) ORDER BY customer_id",
+        {"last": as_of},
         1 + len(COLUMNS),
     )
     return Snapshot(
