@@ -1,0 +1,84 @@
+"""What a candidate is: settings to try, a fit, and a model that gives margins.
+
+A margin is a log-odds-like number for chances and an amount for amounts; calibration comes after.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_ml.algorithms.tabular import calibration
+from models_ml.algorithms.tabular.frame import Floats, Table, Task
+
+Setting = dict[str, Any]
+
+
+class Model(ABC):
+    """Something fitted. It stores itself beside others: files begin with `stem`."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def margin(self, table: Table) -> Floats:
+        """One finite number a row, shape (n,)."""
+
+    @abstractmethod
+    def reasons(self, table: Table) -> tuple[float, Floats]:
+        """What everyone gets, and what each column adds for each row (n, columns): their sum is
+        the margin.
+        """
+
+    @abstractmethod
+    def save(self, folder: Path, stem: str) -> dict[str, Any]:
+        """Write files if needed; return what belongs in the JSON."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, stem: str, stored: dict[str, Any]) -> Self: ...
+
+
+class Candidate(ABC):
+    """A kind of model and the settings worth trying on this much data."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def settings(self, table: Table, task: Task) -> Iterable[Setting]: ...
+
+    @abstractmethod
+    def fit(
+        self, table: Table, y: NDArray[Any], *, task: Task, seed: int, setting: Setting
+    ) -> Model: ...
+
+    def cross(
+        self,
+        table: Table,
+        y: NDArray[Any],
+        fold: NDArray[Any],
+        *,
+        task: Task,
+        seed: int,
+        setting: Setting,
+    ) -> tuple[Floats, Setting]:
+        """Margins of every row by a model that has not seen its fold; the setting, completed."""
+        out = np.empty(len(table))
+        for number in np.unique(fold):
+            here = fold == number
+            model = self.fit(table.take(~here), y[~here], task=task, seed=seed, setting=setting)
+            out[here] = model.margin(table.take(here))
+        return out, setting
+
+    def able(self, table: Table, task: Task) -> bool:
+        """Whether this kind can take part with such data."""
+        return True
+
+
+def loss(margin: Floats, y: NDArray[Any], task: Task) -> float:
+    """How good bare margins are, for choosing between settings of one kind."""
+    return calibration.loss_of(y, calibration.Calibrator("plain", task).apply(margin), task)

@@ -1,0 +1,343 @@
+"""Every candidate on the same folds and the same later people, the baseline always among them.
+
+    outcome = run(train, later, "chance", Baseline("recency", lambda x: -x["recency_days"]), seed=1)
+
+Inside `train` people are dealt into folds; settings, calibration and the winner are chosen there.
+`later` (people or moments the caller kept back) is only measured. `Unfit` says by name why nothing
+could be learned.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models_ml.algorithms import classify
+from models_ml.algorithms.classify import Interval
+from models_ml.algorithms.tabular import blend, calibration, families, judging, leaks
+from models_ml.algorithms.tabular.blend import BlendModel
+from models_ml.algorithms.tabular.calibration import Calibrator
+from models_ml.algorithms.tabular.candidates import Model, Setting, loss
+from models_ml.algorithms.tabular.fitted import Fitted
+from models_ml.algorithms.tabular.frame import (
+    Floats,
+    Frame,
+    Schema,
+    Table,
+    Task,
+    Unfit,
+    check,
+    join,
+)
+from models_ml.algorithms.tabular.judging import Profit
+from models_ml.algorithms.tabular.splits import folds_of
+
+DEFAULT = ("linear", "tree", "forest", "boosting")
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A rule anybody could apply, as a function of the columns: higher means likelier or more."""
+
+    name: str
+    score: Callable[[pd.DataFrame], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `gain` is over the baseline on the later people (0 for itself)."""
+
+    name: str
+    later: dict[str, float]
+    cv: dict[str, float]
+    gain: Interval
+    seconds: float
+    calibration: str
+    setting: Setting = field(default_factory=dict)
+    is_baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether to publish. Codes: better, no_better_than_baseline, worse_than_base_rate."""
+
+    ok: bool
+    code: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`calibration` and `gains` are curves of the winner on the later people."""
+
+    table: tuple[Row, ...]
+    best: str
+    fitted: Fitted
+    calibration: list[dict[str, float]]
+    gains: list[dict[str, float]]
+    gains_baseline: list[dict[str, float]]
+    threshold: dict[str, Any] | None
+    verdict: Verdict
+    dropped: tuple[tuple[str, str], ...]
+    importances: dict[str, float]
+
+
+@dataclass
+class _Entrant:
+    name: str
+    margin: Floats
+    said: Floats
+    calibrator: Calibrator
+    model: Model
+    setting: Setting
+    seconds: float
+
+
+def run(
+    train: Frame,
+    later: Frame,
+    task: Task,
+    baseline: Baseline,
+    *,
+    seed: int,
+    folds: int = 5,
+    profit: Profit | None = None,
+    candidates: Sequence[str] | None = None,
+    report: Report | None = None,
+    allow: Sequence[str] = (),
+) -> Outcome:
+    """Fit and judge everything; Unfit when nothing can be learned or judged.
+
+    `report(name, done, total)` is called before each candidate and may raise to stop. `allow` names
+    columns that may tell the target (a person has looked, and they are known before it).
+    """
+    check(train, later, task)
+    schema = Schema.of(train.x)
+    if not schema.columns:
+        raise Unfit("no_columns", {"dropped": [list(pair) for pair in schema.dropped]})
+    y = train.y.astype(bool) if task == "chance" else np.asarray(train.y, dtype=np.float64)
+    table = schema.read(train.x, train.events)
+    told = [
+        leak for leak in leaks.find(schema, table, y, task, seed) if leak["column"] not in allow
+    ]
+    if told:
+        raise Unfit("leak", {"columns": told})
+    fold = folds_of(train.person, y, folds, seed)
+    names = tuple(candidates or DEFAULT)
+    entrants = _entrants(names, table, y, fold, task, seed, report or (lambda *_: None))
+    rival = _baseline(baseline, train, y, fold, task)
+    best = min(entrants, key=lambda one: _order(one, y, task))
+    fitted = {one.name: _fitted(one, schema, task, y) for one in entrants}
+    seen = later.y.astype(bool) if task == "chance" else np.asarray(later.y, dtype=np.float64)
+    usual = rival.apply(_scores(baseline, later.x))
+    said = {name: one.predict(later.x, later.events) for name, one in fitted.items()}
+    rows = [
+        Row(
+            one.name,
+            judging.figures(seen, said[one.name], task),
+            judging.figures(y, one.said, task),
+            judging.gain(seen, said[one.name], usual, later.person, task),
+            round(one.seconds, 2),
+            one.calibrator.kind,
+            one.setting,
+        )
+        for one in entrants
+    ]
+    crossed = calibration.crossed(rival.kind, _scores(baseline, train.x), y, fold, task)
+    rows.append(
+        Row(
+            baseline.name,
+            judging.figures(seen, usual, task),
+            judging.figures(y, crossed, task),
+            Interval(0.0, 0.0, 0.0),
+            0.0,
+            rival.kind,
+            is_baseline=True,
+        )
+    )
+    winner = next(row for row in rows if row.name == best.name)
+    chances = task == "chance"
+    return Outcome(
+        table=tuple(rows),
+        best=best.name,
+        fitted=fitted[best.name],
+        calibration=classify.calibration(seen, said[best.name]) if chances else [],
+        gains=classify.gains(seen, said[best.name]) if chances else [],
+        gains_baseline=classify.gains(seen, usual) if chances else [],
+        threshold=judging.threshold(seen, said[best.name], profit) if profit and chances else None,
+        verdict=_verdict(winner, baseline.name, seen, float(np.mean(y)), task),
+        dropped=schema.dropped,
+        importances=importances(fitted[best.name], later, seed),
+    )
+
+
+def _entrants(
+    names: Sequence[str],
+    table: Table,
+    y: NDArray[Any],
+    fold: NDArray[Any],
+    task: Task,
+    seed: int,
+    report: Report,
+) -> list[_Entrant]:
+    unknown = [name for name in names if name not in (*families.CANDIDATES, families.BLEND)]
+    if unknown:
+        raise Unfit("unknown_candidate", {"names": unknown})
+    able = [
+        name
+        for name in names
+        if name != families.BLEND and families.CANDIDATES[name].able(table, task)
+    ]
+    entrants = []
+    for done, name in enumerate(able):
+        report(name, done, len(names))
+        entrants.append(_enter(name, table, y, fold, task, seed))
+    by_name = {one.name: one for one in entrants}
+    if families.BLEND in names and all(name in by_name for name in families.BLENDED):
+        report(families.BLEND, len(able), len(names))
+        first, second = (by_name[name] for name in families.BLENDED)
+        entrants.append(_blended(first, second, y, fold, task))
+    return entrants
+
+
+def _enter(
+    name: str, table: Table, y: NDArray[Any], fold: NDArray[Any], task: Task, seed: int
+) -> _Entrant:
+    """The best setting by the loss on unseen folds, then fitted on everyone."""
+    began = time.perf_counter()
+    kind = families.CANDIDATES[name]
+    tried = [
+        kind.cross(table, y, fold, task=task, seed=seed, setting=setting)
+        for setting in kind.settings(table, task)
+    ]
+    margin, setting = min(tried, key=lambda pair: loss(pair[0], y, task))
+    calibrator, said = calibration.choose(margin, y, fold, task)
+    model = kind.fit(table, y, task=task, seed=seed, setting=setting)
+    seconds = time.perf_counter() - began
+    return _Entrant(name, margin, said, calibrator, model, setting, seconds)
+
+
+def _blended(
+    first: _Entrant, second: _Entrant, y: NDArray[Any], fold: NDArray[Any], task: Task
+) -> _Entrant:
+    began = time.perf_counter()
+    share, margin = blend.weigh(first.margin, second.margin, y, task)
+    calibrator, said = calibration.choose(margin, y, fold, task)
+    model = BlendModel((first.model, second.model), (share, 1 - share))
+    seconds = time.perf_counter() - began + first.seconds + second.seconds
+    setting = {first.name: round(share, 2), second.name: round(1 - share, 2)}
+    return _Entrant(families.BLEND, margin, said, calibrator, model, setting, seconds)
+
+
+def _order(one: _Entrant, y: NDArray[Any], task: Task) -> float:
+    """Smaller is better, on the folds: the area under the curve, or the squared error."""
+    if task == "chance":
+        return -classify.auc(y.astype(bool), one.margin)
+    return calibration.loss_of(y, one.said, task)
+
+
+def _scores(baseline: Baseline, x: pd.DataFrame) -> Floats:
+    found = np.asarray(baseline.score(x), dtype=np.float64)
+    known = found[np.isfinite(found)]
+    # Whoever the rule says nothing about comes last.
+    return np.nan_to_num(
+        found, nan=known.min() - 1 if known.size else 0.0, posinf=1e15, neginf=-1e15
+    )
+
+
+def _baseline(
+    baseline: Baseline, train: Frame, y: NDArray[Any], fold: NDArray[Any], task: Task
+) -> Calibrator:
+    """The rule's score as a chance or an amount, calibrated like everybody's."""
+    score = _scores(baseline, train.x)
+    kinds = ("sigmoid", "isotonic")
+    losses = [
+        calibration.loss_of(y, calibration.crossed(kind, score, y, fold, task), task)
+        for kind in kinds
+    ]
+    return calibration.fit(kinds[int(np.argmin(losses))], score, y, task)
+
+
+def _fitted(one: _Entrant, schema: Schema, task: Task, y: NDArray[Any]) -> Fitted:
+    highest = np.inf if task == "chance" else 10 * float(np.abs(y).max())
+    return Fitted(one.name, task, schema, one.model, one.calibrator, highest)
+
+
+def _verdict(winner: Row, baseline: str, seen: NDArray[Any], rate: float, task: Task) -> Verdict:
+    facts: dict[str, Any] = {
+        "candidate": winner.name,
+        "baseline": baseline,
+        "measure": "auc" if task == "chance" else "rmse",
+        "gain": winner.gain.as_json(),
+        "people": len(seen),
+    }
+    if winner.gain.low <= 0:
+        half = winner.gain.high - winner.gain.value
+        if winner.gain.value > 0:
+            # The interval narrows with the root of the people judged.
+            needed = int(np.ceil(len(seen) * (half / winner.gain.value) ** 2))
+            facts["people_needed"] = needed
+        return Verdict(False, "no_better_than_baseline", facts)
+    if task == "chance":
+        dull = classify.log_loss(seen.astype(bool), np.full(len(seen), rate))
+        facts |= {"log_loss": winner.later["log_loss"], "log_loss_base": round(dull, 6)}
+        if winner.later["log_loss"] >= dull:
+            return Verdict(False, "worse_than_base_rate", facts)
+    return Verdict(True, "better", facts)
+
+
+def importances(fitted: Fitted, frame: Frame, seed: int, rows: int = 5000) -> dict[str, float]:
+    """How much the ranking or error suffers when one column is shuffled, strongest first."""
+    rng = np.random.default_rng(seed)
+    pick = np.sort(rng.permutation(len(frame))[:rows])
+    part = frame.take(pick)
+    table = fitted.schema.read(part.x, part.events)
+    y = part.y.astype(bool) if fitted.task == "chance" else part.y
+    usual = _quality(fitted, table, y)
+    shuffle = rng.permutation(len(part))
+    out = {}
+    for j, name in enumerate(fitted.columns):
+        numbers, codes = table.numbers, table.codes
+        if j < numbers.shape[1]:
+            numbers = numbers.copy()
+            numbers[:, j] = numbers[shuffle, j]
+        else:
+            codes = codes.copy()
+            codes[:, j - numbers.shape[1]] = codes[shuffle, j - numbers.shape[1]]
+        out[name] = round(usual - _quality(fitted, Table(numbers, codes, table.events), y), 6)
+    return dict(sorted(out.items(), key=lambda pair: -pair[1]))
+
+
+def _quality(fitted: Fitted, table: Table, y: NDArray[Any]) -> float:
+    margin = fitted.margin(table)
+    if fitted.task == "chance":
+        return classify.auc(y, margin)
+    return -float(np.sqrt(np.mean((fitted.calibrator.apply(margin) - y) ** 2)))
+
+
+def refit(outcome: Outcome, train: Frame, later: Frame, *, seed: int) -> Fitted:
+    """The winner with the same settings and calibration, learned again from everybody."""
+    frame, old = join(train, later), outcome.fitted
+    schema = Schema.of(frame.x)
+    task = old.task
+    table = schema.read(frame.x, frame.events)
+    y = frame.y.astype(bool) if task == "chance" else np.asarray(frame.y, dtype=np.float64)
+    settings = {row.name: row.setting for row in outcome.table}
+
+    def fit(name: str) -> Model:
+        kind = families.CANDIDATES[name]
+        return kind.fit(table, y, task=task, seed=seed, setting=settings[name])
+
+    if outcome.best == families.BLEND:
+        weights = tuple(float(settings[families.BLEND][name]) for name in families.BLENDED)
+        model: Model = BlendModel(tuple(fit(name) for name in families.BLENDED), weights)
+    else:
+        model = fit(outcome.best)
+    return Fitted(old.name, task, schema, model, old.calibrator, old.highest)

@@ -1,0 +1,168 @@
+"""Decision tree, random forest and histogram gradient boosting on raw columns (scikit-learn)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import skops.io
+from numpy.typing import NDArray
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from models_ml.algorithms.tabular.candidates import Candidate, Model, Setting, loss
+from models_ml.algorithms.tabular.encoding import Encoder
+from models_ml.algorithms.tabular.frame import Floats, Table, Task
+
+# All that a stored file may bring to life beside arrays and scikit-learn's public estimators.
+TRUSTED = [
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+]
+EDGE = 1e-3
+
+
+class TreeModel(Model):
+    kind: ClassVar[str] = "trees"
+
+    def __init__(self, encoder: Encoder, estimator: Any, task: Task, columns: int) -> None:
+        self.encoder, self.estimator, self.task, self.columns = encoder, estimator, task, columns
+
+    def margin(self, table: Table) -> Floats:
+        return raw_margin(self.estimator, self.encoder.apply(table), self.task)
+
+    def reasons(self, table: Table) -> tuple[float, Floats]:
+        raise NotImplementedError
+
+    def save(self, folder: Path, stem: str) -> dict[str, Any]:
+        skops.io.dump(self.estimator, folder / f"{stem}.skops")
+        return {"encoder": self.encoder.as_json(), "task": self.task, "columns": self.columns}
+
+    @classmethod
+    def load(cls, folder: Path, stem: str, stored: dict[str, Any]) -> Self:
+        estimator = skops.io.load(folder / f"{stem}.skops", trusted=TRUSTED)
+        encoder = Encoder.from_json(stored["encoder"])
+        return cls(encoder, estimator, stored["task"], int(stored["columns"]))
+
+
+def raw_margin(estimator: Any, x: Floats, task: Task) -> Floats:
+    if task == "amount":
+        return np.asarray(estimator.predict(x), dtype=np.float64)
+    if hasattr(estimator, "decision_function"):
+        return np.asarray(estimator.decision_function(x), dtype=np.float64)
+    chance = np.clip(estimator.predict_proba(x)[:, 1], EDGE, 1 - EDGE)
+    return np.asarray(np.log(chance / (1 - chance)), dtype=np.float64)
+
+
+class _Trees(Candidate):
+    def build(self, task: Task, seed: int, setting: Setting) -> Any:
+        raise NotImplementedError
+
+    def fit(
+        self, table: Table, y: NDArray[Any], *, task: Task, seed: int, setting: Setting
+    ) -> TreeModel:
+        encoder = Encoder("raw")
+        x = encoder.fit(table, y, task, seed)
+        target = y.astype(np.int64) if task == "chance" else np.asarray(y, dtype=np.float64)
+        estimator = self.build(task, seed, setting).fit(x, target)
+        return TreeModel(encoder, estimator, task, table.numbers.shape[1] + table.codes.shape[1])
+
+
+class Tree(_Trees):
+    """CART, pruned by cost complexity through the leaf size and the number of leaves."""
+
+    name: ClassVar[str] = "tree"
+
+    def settings(self, table: Table, task: Task) -> Iterable[Setting]:
+        least = max(10, len(table) // 200)
+        for leaves in (6, 12, 24, 48):
+            yield {"leaves": leaves, "least": least}
+
+    def build(self, task: Task, seed: int, setting: Setting) -> Any:
+        kind = DecisionTreeClassifier if task == "chance" else DecisionTreeRegressor
+        return kind(
+            max_leaf_nodes=setting["leaves"],
+            min_samples_leaf=setting["least"],
+            random_state=seed,
+        )
+
+
+class Forest(_Trees):
+    name: ClassVar[str] = "forest"
+
+    def settings(self, table: Table, task: Task) -> Iterable[Setting]:
+        trees = 300 if len(table) <= 20_000 else 100
+        for least in (5, 20) if len(table) <= 20_000 else (20, 80):
+            yield {"trees": trees, "least": least}
+
+    def build(self, task: Task, seed: int, setting: Setting) -> Any:
+        kind = RandomForestClassifier if task == "chance" else RandomForestRegressor
+        return kind(
+            n_estimators=setting["trees"],
+            min_samples_leaf=setting["least"],
+            max_features="sqrt" if task == "chance" else 0.5,
+            max_samples=None if setting["trees"] > 100 else 0.5,
+            n_jobs=2,
+            random_state=seed,
+        )
+
+
+class Boosting(_Trees):
+    """How many trees is read off the loss on the rows no tree of the fold has seen."""
+
+    name: ClassVar[str] = "boosting"
+
+    def settings(self, table: Table, task: Task) -> Iterable[Setting]:
+        most = 300
+        for leaves in (4, 12):
+            yield {"leaves": leaves, "rate": 0.06, "least": 20, "l2": 5.0, "trees": most}
+
+    def build(self, task: Task, seed: int, setting: Setting) -> Any:
+        kind = HistGradientBoostingClassifier if task == "chance" else HistGradientBoostingRegressor
+        return kind(
+            learning_rate=setting["rate"],
+            max_iter=setting["trees"],
+            max_leaf_nodes=setting["leaves"],
+            min_samples_leaf=setting["least"],
+            l2_regularization=setting["l2"],
+            max_features=setting.get("features", 0.5),
+            early_stopping=False,
+            random_state=seed,
+        )
+
+    def cross(
+        self,
+        table: Table,
+        y: NDArray[Any],
+        fold: NDArray[Any],
+        *,
+        task: Task,
+        seed: int,
+        setting: Setting,
+    ) -> tuple[Floats, Setting]:
+        most = int(setting["trees"])
+        steps = np.unique(np.geomspace(10, most, 24).astype(int)) if most > 10 else np.array([most])
+        out = np.empty((len(steps), len(table)))
+        for number in np.unique(fold):
+            here = fold == number
+            model = self.fit(table.take(~here), y[~here], task=task, seed=seed, setting=setting)
+            x = model.encoder.apply(table.take(here))
+            staged = (
+                model.estimator.staged_predict(x)
+                if task == "amount"
+                else model.estimator.staged_decision_function(x)
+            )
+            wanted = {int(step): place for place, step in enumerate(steps)}
+            for done, said in enumerate(staged, start=1):
+                if done in wanted:
+                    out[wanted[done], here] = np.ravel(said)
+        losses = [loss(row, y, task) for row in out]
+        best = int(np.argmin(losses))
+        return out[best], {**setting, "trees": int(steps[best])}
