@@ -92,7 +92,12 @@ def _make(year: int, month: int) -> None:
 
 def _stands(name: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+        # Not by to_regclass(): within a transaction it goes on denying what others made meanwhile.
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_class"
+            " WHERE relname = %s AND relnamespace = current_schema()::regnamespace)",
+            [name],
+        )
         return bool(cursor.fetchone()[0])
 
 

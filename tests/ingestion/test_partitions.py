@@ -1,5 +1,6 @@
 """Months are made when needed, listed with their size, dropped, and thinned by type."""
 
+import threading
 from datetime import UTC, date, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from ingestion import events
 from ingestion.events import Incoming, claims, partitions, tallies
 from ingestion.models import Event, EventKey, EventTally
 from marketing.core.errors import NotFound
+from tests.conftest import wait_for
 from tests.ingestion.conftest import NOW
 
 
@@ -63,6 +65,37 @@ def test_a_new_month_waits_for_no_event_and_no_event_for_it() -> None:
         cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = %s", [name])
         assert cursor.fetchone() == (4,)
     assert partitions.drop(name=name).first == month.first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_need_a_new_month_at_once_make_it_once() -> None:
+    raised: list[BaseException] = []
+    made = threading.Event()
+
+    def also() -> None:
+        try:
+            made.wait(30)
+            with transaction.atomic():
+                partitions.ensure([(2033, 7)])
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            connections.close_all()
+
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            return bool(cursor.fetchone()[0])
+
+    second = threading.Thread(target=also)
+    second.start()
+    with transaction.atomic():
+        partitions.ensure([(2033, 7)])
+        made.set()
+        wait_for(waits)
+    second.join(30)
+    assert raised == []
+    assert partitions.drop(name="ingestion_event_2033_07").first == date(2033, 7, 1)
 
 
 @pytest.mark.django_db
