@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 
 from ingestion.connectors import configuring, mentions, schedule, spool
 from ingestion.connectors.base import Batch, File, Kind, Later
-from ingestion.imports import uploads
+from ingestion.imports import storage, uploads
 from ingestion.models import Connector, ImportJob, Pull, PulledFile
 from marketing.core import jobs, vault
 from marketing.core.errors import Conflict, NotFound, Refused, TooLarge, Unavailable
@@ -261,10 +261,10 @@ def _take(pull: Pull, file: File, job: jobs.Running, now: datetime) -> bool:
     It is copied before the transaction begins: a long download would outlive any.
     """
     connector = pull.connector
-    kept: uploads.Kept | None = None
+    kept: storage.Kept | None = None
     version, problem = file.version[:200], ""
     try:
-        kept = uploads.keep(chunks=_heard(file, job))
+        kept = storage.keep(chunks=_heard(file, job))
     except Refused as refusal:
         if isinstance(refusal, Unavailable):  # the place, not the file: try again later
             raise
@@ -299,7 +299,7 @@ def _heard(file: File, job: jobs.Running) -> Iterator[bytes]:
 
 
 def _keep(
-    pull: Pull, file: File, version: str, kept: uploads.Kept | None, problem: str, now: datetime
+    pull: Pull, file: File, version: str, kept: storage.Kept | None, problem: str, now: datetime
 ) -> None:
     connector = pull.connector
     with transaction.atomic():

@@ -1,5 +1,6 @@
 """Files on their way in: received, mapped, then stored chunk by chunk.
 
+storage   the folder where files lie, and writing one into it
 uploads   receive a file, look at it, take the mapping, start the job
 matching  which column fills which field, and what was chosen for such a file before
 trial     a dry run: the real path, each chunk rolled back

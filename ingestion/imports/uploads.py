@@ -3,10 +3,8 @@
 A file is kept under a name of our own; the name it came with is only shown.
 """
 
-import hashlib
 import re
 import unicodedata
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,16 +17,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ingestion import schemas
-from ingestion.imports import matching, rejects, wording
+from ingestion.imports import matching, rejects, storage, wording
 from ingestion.models import ImportJob, Source
 from ingestion.preprocess import detect, shape, values
 from ingestion.preprocess.faults import Unreadable
+from ingestion.recipes import versions
 from marketing.core import audit, jobs
-from marketing.core.errors import Conflict, Invalid, NotFound, Refused, TooLarge, Unavailable
+from marketing.core.errors import Conflict, Invalid, NotFound, Refused
 from marketing.core.models import Job, User
 
 DEFAULT_SOURCE = "Uploads"
-FOLDER = "imports"
+FOLDER = storage.FOLDER
 _READ_ALIKE = ("timezone", "date_style", "decimal", "currency")
 BLOCKING = ("duplicate_header", "empty_header", "header_only")
 
@@ -62,22 +61,6 @@ def refusal(error: Unreadable) -> Refused:
     )
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A file as it lies on this machine, before anything was looked at."""
-
-    stored: str
-    digest: str
-    size: int
-
-    @property
-    def path(self) -> Path:
-        return Path(settings.MEDIA_ROOT) / self.stored
-
-    def drop(self) -> None:
-        self.path.unlink(missing_ok=True)
-
-
 def receive(
     *,
     chunks: Iterable[bytes],
@@ -88,43 +71,13 @@ def receive(
     now: datetime,
 ) -> ImportJob:
     """Keep an uploaded file and look at it. Refused if it is no table or too large."""
-    kept = keep(chunks=chunks)
+    kept = storage.keep(chunks=chunks)
     return take(kept=kept, name=name, kind=kind, source_name=source_name, user=user, now=now)
-
-
-def keep(*, chunks: Iterable[bytes]) -> Kept:
-    """Write a file to the disk. Refused, with nothing left, if it is too large."""
-    folder = Path(settings.MEDIA_ROOT) / FOLDER
-    stored = f"{FOLDER}/{uuid.uuid4().hex}"
-    path = Path(settings.MEDIA_ROOT) / stored
-    digest, size = hashlib.sha256(), 0
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            for chunk in chunks:
-                size += len(chunk)
-                if size > settings.UPLOAD_LIMIT_BYTES:
-                    raise TooLarge(
-                        _("The file is larger than %(limit)d MB. Nothing was stored.")
-                        % {"limit": settings.UPLOAD_LIMIT_BYTES // 1_000_000},
-                        code="file_too_large",
-                        field="file",
-                        remedy=_("Split it, or compress it with gzip."),
-                    )
-                digest.update(chunk)
-                file.write(chunk)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise _disk() from error
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return Kept(stored, digest.hexdigest(), size)
 
 
 def take(
     *,
-    kept: Kept,
+    kept: storage.Kept,
     name: str,
     kind: str = "",
     source_name: str = "",
@@ -145,18 +98,10 @@ def take(
         )
     except OSError as error:
         kept.drop()
-        raise _disk() from error
+        raise storage.unwritable() from error
     except Refused:
         kept.drop()
         raise
-
-
-def _disk() -> Unavailable:
-    return Unavailable(
-        _("The file could not be written on the server; nothing was stored."),
-        code="disk",
-        remedy=_("Free some disk space, then upload it again."),
-    )
 
 
 def register(
@@ -382,11 +327,15 @@ def choose(
         if code in BLOCKING:
             raise Invalid(message, code=code, field="file", remedy=remedy)
     _check_options(seen.options)
-    faults = schemas.check(kind, mapping, len(seen.detected.header))
+    header = seen.detected.header
+    filled = versions.filled(
+        source=target(record, source_name), kind=kind, mapping=mapping, header=header
+    )
+    faults = schemas.check(kind, mapping, len(header), filled)
     if faults:
         code, name = faults[0]
-        message, _remedy = wording.problem(code, {"field": wording.field(name), "detail": name})
-        raise Invalid(message, code=code, field=name)
+        message, remedy = wording.problem(code, {"field": wording.field(name), "detail": name})
+        raise Invalid(message, code=code, field=name, remedy=remedy)
     with transaction.atomic():
         # The file was read meanwhile, and somebody else may have started or deleted the import.
         locked = ImportJob.objects.select_for_update(of=("self",)).filter(pk=record.pk).first()
@@ -408,6 +357,14 @@ def choose(
             )
         record.save(update_fields=chosen)
     return record
+
+
+def target(record: ImportJob, source_name: str) -> Source | None:
+    """The source that an import goes to, where that is already there."""
+    name = source_name.strip()[:100]
+    if not name or name == record.source.name:
+        return record.source
+    return Source.objects.filter(name=name).first()
 
 
 def _check_waiting(record: ImportJob) -> None:
