@@ -31,6 +31,7 @@ from marketing.core.errors import Invalid, Unavailable
 _CHUNK = 1 << 20
 _INDEX = outbound.Limits(body=5_000_000)
 _TOKENS = "https://oauth2.googleapis.com/token"
+_BROKEN = (OSError, EOFError, paramiko.SSHException)
 _DOWNLOAD = outbound.Limits(total=3600, read=60, body=1 << 40)
 
 
@@ -322,22 +323,23 @@ def opened(variant: str, given: Mapping[str, Any]) -> Iterator[Any]:
     try:
         place = PLACES[variant](given)
         yield place
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        raise Unavailable(
-            _("The files could not be listed or read (%(why)s).") % {"why": _why(error)},
-            code="unreadable",
-        ) from None
+    except _BROKEN as error:
+        raise _unreadable(error) from None
     except Exception as error:
         if type(error).__module__.split(".")[0] in ("botocore", "aiohttp", "gcsfs", "google"):
-            raise Unavailable(
-                _("The files could not be listed or read (%(why)s).") % {"why": _why(error)},
-                code="unreadable",
-            ) from None
+            raise _unreadable(error) from None
         raise
     finally:
         if place is not None and hasattr(place, "close"):
             with contextlib.suppress(Exception):
                 place.close()
+
+
+def _unreadable(error: Exception) -> Unavailable:
+    return Unavailable(
+        _("The files could not be listed or read (%(why)s).") % {"why": _why(error)},
+        code="unreadable",
+    )
 
 
 def _why(error: Exception) -> str:
@@ -351,10 +353,13 @@ def _why(error: Exception) -> str:
 
 
 def chunks(place: Any, name: str) -> Iterator[bytes]:
-    """A file of a place, piece by piece."""
+    """A file of a place, piece by piece. Its faults must not pass for those of our disk."""
     if hasattr(place, "chunks"):
         yield from place.chunks(name)
         return
-    with place.open(name) as file:
-        while piece := file.read(_CHUNK):
-            yield piece
+    try:
+        with place.open(name) as file:
+            while piece := file.read(_CHUNK):
+                yield piece
+    except _BROKEN as error:
+        raise _unreadable(error) from None

@@ -127,6 +127,22 @@ def test_a_file_is_copied_before_any_transaction_begins(
     assert seen == [False]
 
 
+def test_a_file_that_goes_while_it_is_read_is_no_fault_of_our_disk(
+    inbox: Path, connect: Callable[..., Connector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(inbox, "products.csv")
+    listing = places._Local.listing
+
+    def gone(place: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield from list(listing(place))
+        (inbox / "products.csv").unlink()
+
+    monkeypatch.setattr(places._Local, "listing", gone)
+    pull = fetch(connect("folder", variant="local", path="."))
+    assert (pull.state, pull.rows) == ("failed", 0)
+    assert "could not be listed or read (not found)" in pull.error
+
+
 def test_stopping_is_heard_while_a_file_is_copied_and_leaves_none_behind(
     inbox: Path,
     connect: Callable[..., Connector],
