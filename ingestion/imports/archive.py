@@ -27,7 +27,7 @@ from ingestion.models import ImportJob, RecipeRun, Reject
 from ingestion.preprocess import files, packing, parquet, reading
 from ingestion.preprocess.faults import show
 from ingestion.preprocess.records import Batch
-from ingestion.privacy import quarantine
+from ingestion.privacy import quarantine, retention
 from marketing.core.errors import Conflict
 
 LEVEL = 1  # of gzip: most of the gain for a tenth of the time
@@ -90,10 +90,14 @@ class _replacing:
 
 def prune(*, now: datetime) -> int:
     """Delete raw files kept long enough, uploads never started, and what crashes left behind."""
-    day = now - timedelta(days=settings.IMPORT_RAW_DAYS)
-    ended = ImportJob.objects.filter(
-        state__in=_ENDED, finished_at__lt=day, path__startswith=f"{uploads.FOLDER}/"
-    )
+    days = retention.days_for("raw_files")
+    ended = ImportJob.objects.none()
+    if days is not None:
+        ended = ImportJob.objects.filter(
+            state__in=_ENDED,
+            finished_at__lt=now - timedelta(days=days),
+            path__startswith=f"{uploads.FOLDER}/",
+        )
     forgotten = ImportJob.objects.filter(
         Q(state__in=_WAITING), job=None, created_at__lt=now - timedelta(days=WAITING_DAYS)
     )

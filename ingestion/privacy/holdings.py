@@ -13,6 +13,7 @@ from ingestion.models import ImportJob, Refusal, Reject
 from ingestion.privacy import exports, quarantine
 from marketing.core.personal import Holding, Place, Retained, Subject
 
+State = ImportJob.State
 _MINE = "customer_id = ANY(%(ids)s)"
 _NAMES = f"SELECT id FROM ingestion_identity WHERE {_MINE}"
 _DEVICES = "(customer_id IS NULL AND anonymous_id <> '' AND anonymous_id = ANY(%(devices)s))"
@@ -221,7 +222,11 @@ def _exports(subject: Subject) -> int:
 def _old_raw_files(before: datetime) -> int:
     """Delete raw files of imports that ended before then; their rows and reports stay."""
     gone = 0
-    ended = ImportJob.objects.filter(finished_at__lt=before, path__startswith="imports/")
+    ended = ImportJob.objects.filter(
+        finished_at__lt=before,
+        path__startswith="imports/",
+        state__in=(State.DONE, State.CANCELLED, State.FAILED),
+    )
     for record in ended.only("path"):
         (Path(settings.MEDIA_ROOT) / record.path).unlink(missing_ok=True)
         gone += ImportJob.objects.filter(pk=record.pk).update(path="")
@@ -258,9 +263,10 @@ RETAINED = [
         "raw_files",
         _("Raw files of imports"),
         "ingestion_importjob",
-        "finished_at < %(before)s AND path LIKE 'imports/%%'",
+        "finished_at < %(before)s AND path LIKE 'imports/%%'"
+        " AND state IN ('done', 'cancelled', 'failed')",
         "t.finished_at",
-        days=90,
+        days=lambda: max(1, settings.IMPORT_RAW_DAYS),
         size="t.bytes",
         remove=_old_raw_files,
     ),

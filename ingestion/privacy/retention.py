@@ -86,7 +86,12 @@ def event_rules() -> EventRules:
 def days_of(kinds: Iterable[Retained]) -> dict[str, int | None]:
     """Days by kind: the rule, or else what the kind comes with."""
     rules = dict(RetentionRule.objects.exclude(kind=EVENTS).values_list("kind", "days"))
-    return {kind.kind: (rules.get(kind.kind, kind.days) or None) for kind in kinds}
+    return {kind.kind: (rules.get(kind.kind, kind.comes_with) or None) for kind in kinds}
+
+
+def days_for(kind: str) -> int | None:
+    """Days of one kind of row; None keeps it for ever."""
+    return days_of(k for k in personal.retained() if k.kind == kind)[kind]
 
 
 def choose(

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from ingestion import queries
 from ingestion.imports import rejects, uploads, wording
 from ingestion.models import ImportJob, Source
+from ingestion.privacy import retention
 from ingestion.recipes import wording as recipe_words
 from ingestion.views import mapping
 from marketing.core.auth import page
@@ -229,10 +229,11 @@ def _pace(record: ImportJob) -> dict[str, Any]:
 
 
 def _kept_until(record: ImportJob) -> datetime | None:
-    """When the raw file of an ended import goes."""
+    """When the raw file of an ended import goes; None for never, or where there is none."""
     if record.finished_at is None or not uploads.is_kept(record) or record.source.is_demo:
         return None
-    return record.finished_at + timedelta(days=settings.IMPORT_RAW_DAYS)
+    days = retention.days_for("raw_files")
+    return None if days is None else record.finished_at + timedelta(days=days)
 
 
 def _pairs(values_: dict[str, Any]) -> list[tuple[str, str]]:

@@ -250,8 +250,9 @@ class Retained:
     """Rows of one kind that may be kept for a time only.
 
     `rows` is the SQL condition of those older than %(before)s. `days` is the time unless a rule
-    says otherwise, None for ever; nobody may choose less than `least`. `remove` replaces the plain
-    deletion and gets the moment; it returns how many went. `size` is SQL for the bytes of a row.
+    says otherwise (or what tells it), None for ever; nobody may choose less than `least`.
+    `remove` replaces the plain deletion and gets the moment; it returns how many went. `size` is
+    SQL for the bytes of a row.
     """
 
     kind: str
@@ -259,10 +260,15 @@ class Retained:
     table: str
     rows: str
     at: str
-    days: int | None = None
+    days: int | Callable[[], int] | None = None
     least: int = 1
     size: str = "pg_column_size(t.*)"
     remove: Callable[[Any], int] | None = None
+
+    @property
+    def comes_with(self) -> int | None:
+        """The days that hold without a rule."""
+        return self.days() if callable(self.days) else self.days
 
 
 def retained() -> list[Retained]:

@@ -7,6 +7,7 @@ from django.db import connection
 
 from ingestion import events
 from ingestion.events import partitions
+from ingestion.imports import archive
 from ingestion.models import (
     Event,
     ImportJob,
@@ -17,6 +18,7 @@ from ingestion.models import (
     TableSize,
 )
 from ingestion.privacy import retention, storage
+from ingestion.views.imports import _kept_until
 from marketing.core import jobs
 from marketing.core.errors import Invalid
 from marketing.core.models import AuditEntry, Job
@@ -153,6 +155,30 @@ def test_raw_files_go_with_their_time_and_the_report_stays(bring, settings) -> N
     assert not file.exists()
     record.refresh_from_db()
     assert (record.path, record.received) == ("", 1)
+
+
+def test_one_rule_decides_about_raw_files_for_everybody(bring, settings) -> None:
+    record = bring(b"id,email\n1,ada@example.com\n", kind="customers")
+    file, ended = settings.MEDIA_ROOT / record.path, record.finished_at
+    settings.IMPORT_RAW_DAYS = 30
+    assert retention.days_for("raw_files") == 30
+    assert _kept_until(record) == ended + timedelta(days=30)
+    keep(200, kind="raw_files")
+    assert archive.prune(now=ended + timedelta(days=199)) == 0
+    assert _kept_until(record) == ended + timedelta(days=200)
+    keep(None, kind="raw_files")
+    assert archive.prune(now=ended + timedelta(days=5000)) == 0
+    assert _kept_until(record) is None
+    retention.forget_rule(kind="raw_files", actor=None)
+    retention.run(now=ended + timedelta(days=29))
+    assert file.exists()
+    ImportJob.objects.update(state="running")  # it is being done again
+    retention.run(now=ended + timedelta(days=31))
+    assert file.exists()
+    ImportJob.objects.update(state="done")
+    assert [part.kind for part in retention.plan(now=ended + timedelta(days=31))] == ["raw_files"]
+    retention.run(now=ended + timedelta(days=31))
+    assert not file.exists()
 
 
 def test_it_runs_once_a_night_and_never_by_day() -> None:
