@@ -15,7 +15,8 @@ from django.db.models import Count, Max, Min, Q, Sum
 from django.db.models.functions import TruncDay, TruncMonth
 from django.utils.translation import gettext as _
 
-from ingestion.models import Consent, Customer, Event, EventKey, Order, OrderLine, Product, Reject
+from ingestion import consent
+from ingestion.models import Customer, Event, EventKey, Order, OrderLine, Product, Reject
 from marketing.core.errors import NotFound
 
 Purchase = tuple[int, int, datetime, int, float]
@@ -148,9 +149,7 @@ def overview() -> Overview:
     return Overview(
         customers=people["n"],
         with_email=people["mail"],
-        mailable=Consent.objects.filter(
-            channel="email", purpose="marketing", current=True, granted=True
-        ).count(),
+        mailable=consent.mailable(Customer.objects.all()).filter(reason="").count(),
         orders=span["n"],
         lines=OrderLine.objects.count(),
         products=Product.objects.count(),

@@ -7,7 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ingestion import consent
@@ -62,13 +64,15 @@ def purposes() -> list[tuple[str, Any, Any]]:
     return [*built_in, *own]
 
 
-def choices(*, customer: Customer) -> list[Choice]:
+def choices(*, customer: Customer, now: datetime | None = None) -> list[Choice]:
     """What the person gets by mail now. Predictions are made unless they said no."""
-    answers = dict(
-        Consent.objects.filter(customer=customer, channel="email", current=True).values_list(
-            "purpose", "granted"
-        )
+    standing = Consent.objects.filter(
+        ~Q(granted=True, expires_at__lte=now or timezone.now()),  # a yes that has run out is none
+        customer=customer,
+        channel="email",
+        current=True,
     )
+    answers = dict(standing.values_list("purpose", "granted"))
     return [
         Choice(slug, name, about, answers.get(slug, slug == "profiling"), slug in answers)
         for slug, name, about in purposes()
@@ -82,7 +86,7 @@ def choose(*, customer: Customer, wanted: set[str], now: datetime) -> int:
     """
     changed = 0
     with transaction.atomic():
-        for choice in choices(customer=customer):
+        for choice in choices(customer=customer, now=now):
             granted = choice.slug in wanted
             if granted == choice.granted:
                 continue

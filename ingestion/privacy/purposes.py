@@ -40,7 +40,8 @@ def overview() -> list[Line]:
             "SELECT purpose, channel, count(*) FILTER (WHERE granted"
             "   AND (expires_at IS NULL OR expires_at > now())),"
             " count(*) FILTER (WHERE NOT granted)"
-            " FROM ingestion_consent WHERE current GROUP BY 1, 2 ORDER BY 2"
+            " FROM ingestion_consent a JOIN ingestion_customer c ON c.id = a.customer_id"
+            " WHERE current AND c.merged_into_id IS NULL GROUP BY 1, 2 ORDER BY 2"
         )
         answers: dict[str, dict[str, tuple[int, int]]] = {}
         for purpose, channel, yes, no in cursor.fetchall():

@@ -54,6 +54,9 @@ def test_the_same_people_again_are_duplicates_and_changes_are_stored(bring) -> N
     changed = PEOPLE.replace(b"Lovelace", b"King", 1)
     assert ledger(bring(changed, kind="customers"))[:3] == (5, 2, 2)
     assert Consent.objects.filter(current=True).count() == 2
+    # An undated yes is one answer however often it is told; a no is as new as each file.
+    answers = Consent.objects.values_list("customer__external_id", "granted")
+    assert sorted(answers) == [("1", True), ("2", False), ("2", False), ("2", False)]
 
 
 def test_one_person_ten_thousand_times_is_one_person(bring) -> None:

@@ -269,6 +269,19 @@ def test_people_choose_on_their_own_page_and_ask_for_their_data() -> None:
     assert list(ada_requests(ada)) == ["access"]
 
 
+def test_a_yes_that_ran_out_is_no_tick_and_saying_it_again_counts() -> None:
+    ada = factories.customer("ada")
+    Consent.objects.update(expires_at=factories.now() - timedelta(hours=1))
+    path = urlsplit(preferences.url_of(customer_id=ada.pk)).path
+    client = Client()
+    assert [c.slug for c in preferences.choices(customer=ada) if c.granted] == ["profiling"]
+    assert client.get(path).content.decode().count(" checked") == 1
+    assert not may()
+    client.post(path, {"purpose": ["marketing", "profiling"]})
+    assert may()
+    assert client.get(path).content.decode().count(" checked") == 2
+
+
 def ada_requests(ada: Customer):  # type: ignore[no-untyped-def]
     from ingestion.models import PrivacyRequest
 

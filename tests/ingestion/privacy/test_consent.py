@@ -8,8 +8,10 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion import consent
+from ingestion import consent, queries
+from ingestion.identity import merging
 from ingestion.models import Consent, Customer, Purpose, SuppressedDigest, Suppression
+from ingestion.privacy import purposes
 from marketing.core.errors import Invalid
 from tests import factories
 from tests.ingestion.conftest import NOW
@@ -77,6 +79,18 @@ def test_a_suppression_outlives_consent_until_it_is_lifted() -> None:
     assert Suppression.objects.get().reason == "bounced"
     assert consent.lift(address="ADA@example.com")
     assert reason(ada) == ""
+
+
+def test_who_was_merged_is_counted_once_and_who_may_not_be_mailed_not_at_all() -> None:
+    ada, again = factories.customer("ada"), factories.customer("ada2")
+    gone, over = factories.customer("gone"), factories.customer("over")
+    merging.merge(kept=ada.pk, gone=again.pk, actor=None, now=NOW)
+    consent.suppress(addresses=[gone.email], reason="complained", now=NOW)
+    Consent.objects.filter(customer=over).update(expires_at=NOW - timedelta(days=30))
+    factories.customer("never", email=None)
+    marketing = next(line for line in purposes.overview() if line.slug == "marketing")
+    assert marketing.answers == {"email": (3, 0)}
+    assert queries.overview().mailable == 1
 
 
 def test_purposes_and_channels_are_apart() -> None:
