@@ -1,12 +1,17 @@
 """Campaigns wait while the data they need is not as somebody expects it, and go on afterwards."""
 
-from collections.abc import Iterable
 from datetime import datetime
+
+from django.db.models import Prefetch, QuerySet
 
 from campaigns import runs, uses
 from campaigns.models import Campaign, Run
 from ingestion.quality import holds
 from marketing.core.errors import Conflict
+
+_PAUSED_RUNS = Prefetch(
+    "runs", queryset=Run.objects.filter(state=Run.State.PAUSED), to_attr="paused_runs"
+)
 
 
 def settle(*, now: datetime) -> tuple[list[int], list[int]]:
@@ -15,15 +20,16 @@ def settle(*, now: datetime) -> tuple[list[int], list[int]]:
     A campaign that a person paused is left alone. Ids of the paused and of the resumed.
     """
     found = holds.holding()
+    known = uses.segment_rules() if found else {}
     paused, resumed = [], []
     if found:
         for campaign in _in_state(Campaign.State.RUNNING):
-            reasons = uses.held(campaign, found)
+            reasons = uses.held(campaign, found, known)
             if reasons and _pause(campaign, holds.sentence(reasons), now):
                 paused.append(campaign.pk)
-    for campaign in _in_state(Campaign.State.PAUSED):
-        run = campaign.runs.filter(state=Run.State.PAUSED).first()
-        if run is None or not run.snapshot.get(runs.HELD) or uses.held(campaign, found):
+    for campaign in _in_state(Campaign.State.PAUSED).prefetch_related(_PAUSED_RUNS):
+        run = next(iter(campaign.paused_runs), None)  # type: ignore[attr-defined]
+        if run is None or not run.snapshot.get(runs.HELD) or uses.held(campaign, found, known):
             continue
         try:
             runs.resume(campaign_id=campaign.pk, user=None, now=now)
@@ -33,7 +39,7 @@ def settle(*, now: datetime) -> tuple[list[int], list[int]]:
     return paused, resumed
 
 
-def _in_state(state: str) -> Iterable[Campaign]:
+def _in_state(state: str) -> QuerySet[Campaign]:
     return Campaign.objects.filter(state=state).select_related("segment", "template")
 
 

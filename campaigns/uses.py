@@ -94,15 +94,15 @@ def of_template(parts: Mapping[str, Any]) -> set[Place]:
     return found
 
 
-def _rules() -> dict[int, Mapping[str, Any]]:
+def segment_rules() -> dict[int, Mapping[str, Any]]:
     return dict(Segment.objects.values_list("id", "rule"))
 
 
 def of_campaign(
-    campaign: Campaign, rules_by_id: Mapping[int, Mapping[str, Any]] | None = None
+    campaign: Campaign, known: Mapping[int, Mapping[str, Any]] | None = None
 ) -> set[Place]:
     """The places that a campaign needs: its people, their address, and what its mail shows."""
-    known = _rules() if rules_by_id is None else rules_by_id
+    known = segment_rules() if known is None else known
     found: set[Place] = {("customers", "email")}
     if campaign.segment is not None:
         found |= of_rule(campaign.segment.rule, known)
@@ -142,12 +142,16 @@ def everything() -> Iterable[Use]:
         )
 
 
-def held(campaign: Campaign, among: Iterable[Holding] | None = None) -> list[Holding]:
-    """What holds a campaign back now."""
+def held(
+    campaign: Campaign,
+    among: Iterable[Holding] | None = None,
+    known: Mapping[int, Mapping[str, Any]] | None = None,
+) -> list[Holding]:
+    """What holds a campaign back now. `known` are the rules of segments, if read already."""
     found = holds.holding() if among is None else list(among)
     if not found:
         return []
-    return holds.reasons(places=of_campaign(campaign), keys=keys_of(campaign), among=found)
+    return holds.reasons(places=of_campaign(campaign, known), keys=keys_of(campaign), among=found)
 
 
 def refuse_held(campaign: Campaign) -> None:

@@ -80,6 +80,22 @@ def test_an_outage_pauses_the_right_campaign_and_no_other_until_it_is_mended() -
     assert states() == {"British letter": "running", "Buyers' letter": "running"}
 
 
+def test_looking_costs_the_same_however_many_campaigns_there_are(
+    django_assert_max_num_queries: Any,
+) -> None:
+    british, buyers = two_campaigns()
+    expect_country()
+    for _ in range(5):
+        for like in (british, buyers):
+            more = factories.campaign(segment=like.segment, template=like.template)
+            runs.start(campaign_id=more.pk, user=None, now=now())
+    outage()
+    paused, _resumed = holds.settle(now=now())
+    assert len(paused) == 5
+    with django_assert_max_num_queries(5):
+        assert holds.settle(now=now()) == ([], [])
+
+
 def test_a_campaign_that_a_person_paused_stays_paused() -> None:
     british, _buyers = two_campaigns()
     expect_country()
