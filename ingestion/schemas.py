@@ -6,7 +6,7 @@ letters and digits, so `Customer ID`, `customer_id` and `CustomerID` are one nam
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 # What the columns are called in exports of other languages: German, French, Spanish.
@@ -260,8 +260,13 @@ def guess_kind(header: Sequence[str]) -> str:
     return max(kinds, key=lambda kind: (met(kind), -kinds.index(kind)))
 
 
-def check(kind: str, mapping: Mapping[str, int], columns: int) -> list[tuple[str, str]]:
-    """What is wrong with a mapping, as (code, field name); empty when it can be used."""
+def check(
+    kind: str, mapping: Mapping[str, int], columns: int, filled: Collection[str] = ()
+) -> list[tuple[str, str]]:
+    """What is wrong with a mapping, as (code, field name); empty when it can be used.
+
+    `filled`: fields that need no column, as something else fills them.
+    """
     known = {field.name: field for field in KINDS[kind]}
     faults = [("unknown_field", name) for name in mapping if name not in known]
     faults += [
@@ -269,8 +274,9 @@ def check(kind: str, mapping: Mapping[str, int], columns: int) -> list[tuple[str
         for name, index in mapping.items()
         if not isinstance(index, int) or not 0 <= index < columns
     ]
+    there = {*mapping, *filled}
     faults += [
-        ("field_required", f.name) for f in KINDS[kind] if f.required and f.name not in mapping
+        ("field_required", f.name) for f in KINDS[kind] if f.required and f.name not in there
     ]
     used: dict[int, str] = {}
     for name, index in mapping.items():
@@ -278,6 +284,6 @@ def check(kind: str, mapping: Mapping[str, int], columns: int) -> list[tuple[str
             faults.append(("column_used_twice", name))
         used[index] = name
     needed = ONE_OF.get(kind, ())
-    if needed and not any(name in mapping for name in needed):
+    if needed and there.isdisjoint(needed):
         faults.append(("field_required", needed[0]))
     return faults

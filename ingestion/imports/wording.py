@@ -369,7 +369,10 @@ def problem(code: str, facts: Mapping[str, Any]) -> tuple[str, str]:
             _("Choose the delimiter that separates the columns."),
         ),
         "missing_file": (_("The uploaded file is gone."), _("Upload it again.")),
-        "field_required": (_("Choose a column for %(field)s."), ""),
+        "field_required": (
+            _("Choose a column for %(field)s."),
+            _("If the file has none, a rule of the source's recipe can fill it."),
+        ),
         "no_such_column": (_("The column chosen for %(field)s does not exist."), ""),
         "column_used_twice": (_("The column for %(field)s is already used for another field."), ""),
         "unknown_field": (_("There is no field named %(detail)s."), ""),

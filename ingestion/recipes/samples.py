@@ -3,7 +3,7 @@
 Serves the web process: no pandas and no pyarrow here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from ingestion.imports import uploads
 from ingestion.models import ImportJob, RecipeVersion, Source, WebhookReceipt
 from ingestion.preprocess import detect, paths
 from ingestion.preprocess.faults import Unreadable
-from ingestion.preprocess.recipe import applying, nodes
+from ingestion.preprocess.recipe import applying, nodes, supply
 from ingestion.preprocess.recipe.applying import Context
 from ingestion.preprocess.recipe.expressions import Reading
 from ingestion.preprocess.recipe.frames import Report
@@ -129,6 +129,38 @@ def run(*, recipe: nodes.Recipe, source: Source, sample: Sample) -> Tried:
         context = Context(sample.reading, table, gathering.finish())
     done = applying.apply(recipe, sample.columns, lines, context)
     return Tried(done.reports, len(done.keep), list(done.columns))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row after the rules: its texts, or None and, where it is set aside, why."""
+
+    texts: dict[str, str] | None
+    fault: tuple[str, str, str] | None = None  # code, column, text
+
+
+def follow(
+    *,
+    recipe: nodes.Recipe,
+    source: Source | None,
+    mapping: Mapping[str, int],
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    reading: Reading,
+) -> list[Line]:
+    """What becomes of each of a few rows. Rules that need the whole file look at these alone."""
+    places = supply.with_named(recipe, mapping, header)
+    columns = {
+        name: column_of(row[place] if place < len(row) else "" for row in rows)
+        for name, place in places.items()
+    }
+    table = rates.table(source=source) if source is not None else []
+    context = Context(reading, Rates.of(table))
+    done = applying.apply(recipe, columns, np.arange(1, len(rows) + 1), context)
+    lines = [Line(None, done.faults.get(row)) for row in range(len(rows))]
+    for place, row in enumerate(done.keep.tolist()):
+        lines[row] = Line({name: column.text(place) for name, column in done.columns.items()})
+    return lines
 
 
 def fixed(*, kind: str, record: ImportJob | None) -> list[dict[str, Any]]:

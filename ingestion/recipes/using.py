@@ -21,6 +21,7 @@ from ingestion.preprocess.recipe.applying import Context
 from ingestion.preprocess.recipe.expressions import Reading
 from ingestion.preprocess.recipe.measures import Rates
 from ingestion.preprocess.recipe.statistics import Gathering, Statistics
+from ingestion.preprocess.recipe.supply import with_named
 from ingestion.preprocess.records import Batch
 from ingestion.preprocess.texts import Column, Ints
 from ingestion.recipes import rates, versions
@@ -88,18 +89,6 @@ class Prepared:
             done.columns,
             Outcome(done.left_out, done.duplicates, rules, _originals(self.recipe, done.columns)),
         )
-
-
-def with_named(
-    recipe: nodes.Recipe, mapping: Mapping[str, int], header: list[str]
-) -> dict[str, int]:
-    """The mapping, and the columns of the file that rules call by their own names."""
-    found = dict(mapping)
-    for rule in recipe.active:
-        for name in nodes.reads(rule):
-            if name not in found and name in header:
-                found[name] = header.index(name)
-    return found
 
 
 def _originals(recipe: nodes.Recipe, columns: Mapping[str, Column]) -> dict[str, dict[str, str]]:

@@ -1,6 +1,6 @@
 """Recipes by version: find the one that counts, save a new one, say what is different."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from ingestion import schemas
 from ingestion.models import ImportJob, Recipe, RecipeVersion, Source
-from ingestion.preprocess.recipe import nodes, parsing
+from ingestion.preprocess.recipe import nodes, parsing, supply
 from ingestion.recipes import wording
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid
@@ -39,6 +39,17 @@ def current(*, source: Source, kind: str) -> RecipeVersion | None:
         .order_by("-number")
         .first()
     )
+
+
+def filled(
+    *, source: Source | None, kind: str, mapping: Mapping[str, int], header: Sequence[str]
+) -> frozenset[str]:
+    """The fields that the recipe of a source fills although no column is mapped to them."""
+    recipe = nodes.Recipe()
+    if source is not None:
+        recipe = recipe_of(current(source=source, kind=kind))
+    named = supply.with_named(recipe, mapping, header)
+    return supply.filled(recipe, named).difference(mapping)
 
 
 def recipe_of(version: RecipeVersion | None) -> nodes.Recipe:

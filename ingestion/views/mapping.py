@@ -1,5 +1,7 @@
 """What the page of columns shows: what was recognised, fields, first rows, and the dry run."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,6 +12,9 @@ from ingestion import schemas
 from ingestion.imports import matching, uploads, wording
 from ingestion.models import ImportJob, Source
 from ingestion.preprocess import detect, preview, values
+from ingestion.preprocess.recipe.expressions import Reading
+from ingestion.preprocess.recipe.nodes import Recipe
+from ingestion.recipes import samples, versions
 
 PREVIEW = 8
 TRY_ROWS = 10_000
@@ -80,15 +85,23 @@ def context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
     mapping = mapping if mapping and same else seen.mapping
     mapping = {name: i for name, i in mapping.items() if i < len(seen.detected.header)}
     columns = _columns(seen.detected)
+    source = uploads.target(record, request.POST.get("source", ""))
+    recipe = versions.recipe_of(source and versions.current(source=source, kind=kind))
+    header = seen.detected.header
+    filled = versions.filled(source=source, kind=kind, mapping=mapping, header=header)
+    fields = _fields(seen, kind, mapping, columns, filled)
     return {
         "look": seen,
         "kind": kind,
         "kinds": ImportJob.Kind.choices,
         "chips": _chips(seen, columns),
-        "fields": _fields(seen, kind, mapping, columns),
+        "fields": fields,
+        "lacking": any(row["needed"] and row["column"] < 0 for row in fields),
+        "recipe_source": source,
+        "has_recipe": bool(recipe.active),
         "columns": columns,
         "left_out": [c["name"] for c in columns if c["index"] not in mapping.values()],
-        **_preview(seen, kind, mapping),
+        **_preview(seen, kind, mapping, filled, recipe, source),
         "encodings": [(name, ENCODINGS[name]) for name in detect.ENCODINGS],
         "delimiters": DELIMITERS,
         "delimiter": "tab" if seen.options["delimiter"] == "\t" else seen.options["delimiter"],
@@ -165,7 +178,11 @@ def _chips(seen: uploads.Look, columns: list[dict[str, Any]]) -> list[dict[str, 
 
 
 def _fields(
-    seen: uploads.Look, kind: str, mapping: dict[str, int], columns: list[dict[str, Any]]
+    seen: uploads.Look,
+    kind: str,
+    mapping: dict[str, int],
+    columns: list[dict[str, Any]],
+    filled: Collection[str],
 ) -> list[dict[str, Any]]:
     made = []
     for field in schemas.KINDS[kind]:
@@ -177,7 +194,8 @@ def _fields(
                 "field": field,
                 "label": wording.field(field.name),
                 "column": index,
-                "needed": field.required,
+                "needed": field.required and field.name not in filled,
+                "filled": field.name in filled,
                 "sample": columns[index]["sample"] if index >= 0 else "",
                 "sure": matching.SURE.get(how) if is_ours else None,
                 "how": _FOUND.get(how, "") if is_ours else "",
@@ -186,24 +204,59 @@ def _fields(
     return made
 
 
-def _preview(seen: uploads.Look, kind: str, mapping: dict[str, int]) -> dict[str, Any]:
+def _preview(
+    seen: uploads.Look,
+    kind: str,
+    mapping: dict[str, int],
+    filled: Collection[str],
+    recipe: Recipe,
+    source: Source | None,
+) -> dict[str, Any]:
     """The first rows as they will be stored, each beside the line it comes from."""
     found = seen.detected
     raw = found.rows[:PREVIEW]
-    head = [wording.field(f.name) for f in schemas.KINDS[kind] if f.name in mapping]
-    rows = preview.rows(kind, raw, mapping, seen.options)
+    names = [f.name for f in schemas.KINDS[kind] if f.name in mapping or f.name in filled]
+    lines = samples.follow(
+        recipe=recipe,
+        source=source,
+        mapping=mapping,
+        header=found.header,
+        rows=raw,
+        reading=Reading(
+            str(seen.options["decimal"]),
+            str(seen.options["date_style"]),
+            values.zone(str(seen.options["timezone"])) or Reading().zone,
+        ),
+    )
     shown = []
-    for number, cells in enumerate(rows):
-        faults = [
-            wording.fault(cell.fault, f.name, {**ANY, "value": cell.raw[:80]})[0]
-            for cell, f in zip(
-                cells, [f for f in schemas.KINDS[kind] if f.name in mapping], strict=True
-            )
-            if cell.fault
-        ]
-        line = found.lines[number] if number < len(found.lines) else " · ".join(raw[number])
-        shown.append({"cells": cells, "line": line, "fault": faults[0] if faults else ""})
-    return {"preview_head": head, "preview": shown}
+    for number, (row, line) in enumerate(zip(raw, lines, strict=True)):
+        came = [row[mapping[n]] if mapping.get(n, len(row)) < len(row) else "" for n in names]
+        cells, fault = _cells(kind, names, came, line, seen.options)
+        text = found.lines[number] if number < len(found.lines) else " · ".join(row)
+        shown.append({"cells": cells, "line": text, "fault": fault})
+    return {"preview_head": [wording.field(name) for name in names], "preview": shown}
+
+
+def _cells(
+    kind: str, names: list[str], came: list[str], line: samples.Line, options: dict[str, Any]
+) -> tuple[list[preview.Cell], str]:
+    """One row as it will be stored, or empty and why."""
+    if line.texts is None:
+        cells = [preview.Cell(text, "") for text in came]
+        if line.fault is None:
+            return cells, _("The recipe leaves this row out.")
+        code, name, value = line.fault
+        return cells, wording.fault(code, name, {**ANY, "value": value[:80]})[0]
+    texts = [line.texts.get(name, "") for name in names]
+    places = {name: place for place, name in enumerate(names)}
+    read = preview.rows(kind, [texts], places, options)[0]
+    cells = [replace(cell, raw=text) for cell, text in zip(read, came, strict=True)]
+    faults = [
+        wording.fault(cell.fault, name, {**ANY, "value": text[:80]})[0]
+        for cell, name, text in zip(read, names, texts, strict=True)
+        if cell.fault
+    ]
+    return cells, faults[0] if faults else ""
 
 
 def trial(record: ImportJob) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ingestion import schemas
 from ingestion.imports import wording
 from ingestion.models import Source, WebhookEndpoint
 from ingestion.preprocess import paths
+from ingestion.recipes import versions
 from marketing.core import audit, vault
 from marketing.core.errors import Invalid
 from marketing.core.models import User
@@ -121,13 +122,13 @@ def choose(
     *, endpoint: WebhookEndpoint, kind: str, mapping: Mapping[str, Any], user: User | None
 ) -> None:
     """Take a mapping for deliveries of any shape. Refused, with nothing changed, if it is wrong."""
-    check(kind=kind, mapping=mapping)
+    check(kind=kind, mapping=mapping, source=endpoint.source)
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(kind=kind, mapping=dict(mapping))
     audit.record(actor=user, action="webhook.mapped", obj=endpoint.source, detail={"kind": kind})
 
 
-def check(*, kind: str, mapping: Mapping[str, Any]) -> None:
-    """Refuse a mapping that cannot be used."""
+def check(*, kind: str, mapping: Mapping[str, Any], source: Source) -> None:
+    """Refuse a mapping that cannot be used, not even with what the source's recipe fills."""
     if kind not in schemas.KINDS:
         raise Invalid(_("There are no rows of this kind."), code="unknown_kind", field="kind")
     try:
@@ -140,12 +141,14 @@ def check(*, kind: str, mapping: Mapping[str, Any]) -> None:
             field=faulty.path,
             remedy=_("Write it like customer.email or items[0].sku; $ begins at the top."),
         ) from None
-    faults = schemas.check(kind, {name: place for place, name in enumerate(fields)}, len(fields))
+    places = {name: place for place, name in enumerate(fields)}
+    filled = versions.filled(source=source, kind=kind, mapping=places, header=[])
+    faults = schemas.check(kind, places, len(fields), filled)
     faults = [fault for fault in faults if fault[1] != "at" or kind != "events"]
     if faults:
         code, name = faults[0]
-        message, _remedy = wording.problem(code, {"field": wording.field(name), "detail": name})
-        raise Invalid(message, code=code, field=name)
+        message, remedy = wording.problem(code, {"field": wording.field(name), "detail": name})
+        raise Invalid(message, code=code, field=name, remedy=remedy)
 
 
 def _why(code: str) -> str:

@@ -61,3 +61,11 @@ def test_a_wrong_mapping_names_the_field() -> None:
     del good["sku"]
     assert schemas.check("orders", good, 8) == [("field_required", "sku")]
     assert schemas.check("customers", {"first_name": 0}, 8) == [("field_required", "customer_id")]
+
+
+def test_a_field_that_something_else_fills_needs_no_column() -> None:
+    mapping = schemas.suggest("orders", RETAIL)
+    del mapping["sku"]
+    assert schemas.check("orders", mapping, 8, {"sku"}) == []
+    assert schemas.check("orders", mapping, 8, {"email"}) == [("field_required", "sku")]
+    assert schemas.check("customers", {"first_name": 0}, 8, {"email"}) == []

@@ -9,6 +9,7 @@ cells        rules that look at one text at a time
 rows         rules that look at several columns or at whole rows
 measures     numbers: units, currencies, outliers, filling gaps
 statistics   what can only be known from the whole file, gathered in one pass before
+supply       which columns there are once a recipe has run
 applying     one batch through all rules
 
 Nothing here knows a database. The same recipe, context and batch always give the same rows.

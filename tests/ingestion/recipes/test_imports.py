@@ -189,3 +189,59 @@ def test_people_are_cleaned_by_their_own_recipe(shop, bring):
     ann = Customer.objects.get(email="ann@shop.org")
     assert (ann.phone, ann.first_name) == ("+442079460958", "Ann-Marie")
     assert ImportJob.objects.get().report["rules"]["recipe:t"]["rows"] == 1
+
+
+SHORT = (
+    b"order_id,placed_at,sku,unit_price,email\n"
+    b"1,2024-01-01 10:00,A,10.00,ann@shop.org\n"
+    b"2,2024-01-02 10:00,B,4.00,bob@shop.org\n"
+)
+SUPPLIED = [
+    {"id": "n", "rule": "derive", "column": "quantity", "expression": "2"},
+    {"id": "c", "rule": "derive", "column": "currency", "expression": '"CHF"'},
+]
+
+
+def test_a_needed_column_that_the_file_lacks_may_come_from_the_recipe(shop, bring):
+    with pytest.raises(Invalid) as caught:
+        bring(SHORT)
+    assert (caught.value.code, caught.value.field) == ("field_required", "quantity")
+    assert caught.value.remedy == (
+        "If the file has none, a rule of the source's recipe can fill it."
+    )
+    save(shop, SUPPLIED)
+    record = bring(SHORT)
+    assert (record.received, record.stored, record.quarantined) == (2, 2, 0)
+    assert list(Order.objects.order_by("external_id").values_list("total", "currency")) == [
+        (Decimal("20.00"), "CHF"),
+        (Decimal("8.00"), "CHF"),
+    ]
+    assert record.report["rules"]["recipe:n"]["rows"] == 2
+
+
+def test_the_recipe_that_counts_is_that_of_the_source_the_file_goes_to(shop):
+    save(shop, SUPPLIED)
+    record = uploads.receive(
+        chunks=[SHORT], name="f.csv", kind="orders", source_name="till", user=None, now=NOW
+    )
+    chosen = {"record": record, "kind": "orders", "mapping": record.mapping}
+    with pytest.raises(Invalid):
+        uploads.choose(**chosen, options=record.options, now=NOW)
+    with pytest.raises(Invalid):
+        uploads.choose(**chosen, options=record.options, source_name="a new one", now=NOW)
+    uploads.choose(**chosen, options=record.options, source_name=" shop ", now=NOW)
+    record.refresh_from_db()
+    assert (record.state, record.source) == ("mapped", shop)
+
+
+def test_a_rule_taken_out_before_the_start_sets_the_rows_aside(shop):
+    save(shop, SUPPLIED)
+    record = uploads.receive(
+        chunks=[SHORT], name="f.csv", kind="orders", source_name="shop", user=None, now=NOW
+    )
+    job = uploads.start(record=record, now=NOW)
+    save(shop, SUPPLIED[1:])
+    jobs.run(job_id=job.pk)
+    record.refresh_from_db()
+    assert (record.stored, record.quarantined) == (0, 2)
+    assert set(record.rejects.values_list("code", "field")) == {("missing", "quantity")}

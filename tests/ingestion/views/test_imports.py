@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ingestion.models import ImportJob, OrderLine
+from ingestion.recipes import versions
 from ingestion.registry import plans
 from marketing.core import jobs
 from tests import factories
@@ -205,3 +207,41 @@ def test_a_dry_run_and_the_report_tell_what_the_tracking_plan_says(marketer) -> 
     assert "Events kept out by the tracking plan" in page
     assert "Send the property, or make it optional in the plan." in page
     plans.forget()
+
+
+def test_the_page_shows_what_the_recipe_fills_and_lets_the_import_begin(
+    marketer, django_assert_max_num_queries
+) -> None:
+    record = upload(marketer, b"order_id,placed_at,sku,unit_price\n1,2011-01-31,A,3.5\n2,x,B,4\n")
+    page = page_of(marketer, "map", record)
+    assert "Not in the file? A rule of the recipe can fill a needed field" in page
+    assert reverse("ingestion:recipe-edit", args=[record.source_id, "orders"]) in page
+    rules = [
+        {"id": "n", "rule": "derive", "column": "quantity", "expression": "12"},
+        {"id": "u", "rule": "derive", "column": "sku", "expression": 'sku & "-new"'},
+        {"id": "d", "rule": "drop_rows", "where": 'sku = "B-new"'},
+    ]
+    versions.save(
+        source=record.source, kind="orders", body={"rules": rules}, user=None, now=timezone.now()
+    )
+    with django_assert_max_num_queries(20):
+        page = page_of(marketer, "map", record)
+    assert "filled by the recipe" in page
+    assert "Not in the file?" not in page
+    assert re.search(r'<td class="nowrap">12<small>–</small></td>', page)
+    assert re.search(r'<td class="nowrap">A-NEW<small>A</small></td>', page)
+    assert "The recipe leaves this row out." in page
+    chosen = {f"column-{name}": str(column) for name, column in record.mapping.items()}
+    options = {name: record.options[name] for name in ("encoding", "date_style", "decimal")}
+    sent = {"kind": "orders", "was": "orders", "has_header": "on", "delimiter": ","}
+    other = {**sent, **options, **chosen, "source": "another"}
+    assert (
+        "filled by the recipe"
+        not in marketer.post(address("preview", record), other).content.decode()
+    )
+    marketer.post(address("map", record), {**other, "source": record.source.name})
+    record.refresh_from_db()
+    jobs.run(job_id=record.job_id)
+    record.refresh_from_db()
+    assert (record.stored, record.left_out) == (1, 1)
+    assert OrderLine.objects.get().quantity == 12

@@ -132,3 +132,18 @@ def test_a_mapping_that_cannot_be_used_is_refused(shop, kind, mapping, field):
 
 def test_words_for_every_reason(shop):
     assert trying.words(ValueError("x"))[0] == "failed"
+
+
+def test_a_needed_field_that_deliveries_lack_may_come_from_the_recipe(shop):
+    sender = shop(kind="orders")
+    lacking = {**ORDERS, "fields": {k: v for k, v in ORDERS["fields"].items() if k != "quantity"}}
+    with pytest.raises(Invalid) as caught:
+        endpoints.choose(endpoint=sender.endpoint, kind="orders", mapping=lacking, user=None)
+    assert caught.value.field == "quantity"
+    rule = {"id": "n", "rule": "derive", "column": "quantity", "expression": "3"}
+    versions.save(
+        source=sender.endpoint.source, kind="orders", body={"rules": [rule]}, user=None, now=NOW
+    )
+    endpoints.choose(endpoint=sender.endpoint, kind="orders", mapping=lacking, user=None)
+    assert sender.deliver(DELIVERY).result["stored"] == 2
+    assert Order.objects.get().total == Decimal("39.30")
