@@ -56,11 +56,12 @@ def _checked(field: str, value: Any) -> Any:
         if value in (None, ""):
             return None
         model = Segment if field == "segment_id" else Template
-        if isinstance(value, bool) or not str(value).isascii() or not str(value).isdigit():
+        text = "" if isinstance(value, bool) else str(value)
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise Invalid(_("This is not an id."), code="bad_id", field=field)
-        if not model.objects.filter(pk=int(value)).exists():
+        if not model.objects.filter(pk=int(text)).exists():
             raise Invalid(_("That no longer exists; choose another."), code="unknown", field=field)
-        return int(value)
+        return int(text)
     if field == "holdout_percent":
         try:
             percent = int(value)

@@ -18,6 +18,7 @@ from campaigns.models import Campaign, Message, Run, Segment, Template
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
+from marketing.core.forms import whole_number
 
 PER_PAGE = 25
 TABS = (
@@ -73,12 +74,11 @@ def _segments() -> Any:
 
 def _reach(segment_id: str, percent: str, campaign: Campaign | None) -> dict[str, Any]:
     """The count of an audience for the wizard, or why there is none."""
-    if not segment_id.isascii() or not segment_id.isdigit():
-        return {}
-    segment = Segment.objects.filter(pk=int(segment_id)).first()
+    segment = Segment.objects.filter(pk=whole_number(segment_id)).first()
     if segment is None:
         return {}
-    share = int(percent) if percent.isascii() and percent.isdigit() and int(percent) <= 50 else 0
+    share = whole_number(percent) or 0
+    share = share if share <= 50 else 0
     key = audience.holdout_key(campaign) if campaign else "campaign:new"
     try:
         counted = audience.reach(rule=segment.rule, holdout=share, key=key)
@@ -127,8 +127,7 @@ def campaign_audience(request: HttpRequest, campaign_id: int | None = None) -> H
 @require_GET
 def campaign_reach(request: HttpRequest) -> HttpResponse:
     """The live count beside the audience step."""
-    number = request.GET.get("campaign", "")
-    campaign = Campaign.objects.filter(pk=int(number)).first() if number.isdigit() else None
+    campaign = Campaign.objects.filter(pk=whole_number(request.GET.get("campaign"))).first()
     found = _reach(
         request.GET.get("segment_id", ""), request.GET.get("holdout_percent", ""), campaign
     )
@@ -144,8 +143,8 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
         return redirect("campaigns:campaign-detail", campaign.pk)
     chosen = request.GET.get("template", "")
     template = campaign.template
-    if chosen.isdigit():
-        template = get_object_or_404(Template, pk=int(chosen))
+    if (number := whole_number(chosen)) is not None:
+        template = get_object_or_404(Template, pk=number)
     values: dict[str, Any] = content.starter()
     if template is not None:
         values = {name: getattr(template, name) for name in values}
@@ -154,10 +153,10 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if request.method == "POST":
         values = content.written(request.POST)
         sender = {name: request.POST.get(name, "") for name in sender}
-        kept = request.POST.get("template_id", "")
+        kept = whole_number(request.POST.get("template_id"))
         try:
             saved = content.keep(
-                template_id=int(kept) if kept.isdigit() else None,
+                template_id=kept,
                 campaign_id=campaign.pk,
                 values=values,
                 user=signed_in(request),
@@ -172,7 +171,7 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
             return redirect("campaigns:campaign-check", campaign.pk)
         except Refused as refusal:
             error = refusal
-            template = Template.objects.filter(pk=int(kept)).first() if kept.isdigit() else None
+            template = Template.objects.filter(pk=kept).first()
     return render(
         request,
         "campaigns/campaigns/message.html",

@@ -27,6 +27,7 @@ from ingestion.views import mapping
 from marketing.core import jobs
 from marketing.core.auth import page, person
 from marketing.core.errors import NotFound, Refused
+from marketing.core.forms import whole_number
 from marketing.core.models import Job
 
 ENDED_SHOWN = timedelta(days=14)
@@ -132,11 +133,11 @@ def quality_problem(request: HttpRequest, problem_id: int) -> HttpResponse:
 @page("data")
 def problem_mute(request: HttpRequest, problem_id: int) -> HttpResponse:
     """Say no more of a problem for a while, or speak of it again."""
-    days = request.POST.get("days", "7")
+    days = whole_number(request.POST.get("days"))
     try:
         problems.mute(
             problem_id=problem_id,
-            days=int(days) if days.isdigit() else 7,
+            days=7 if days is None else days,
             user=person(request),
             now=timezone.now(),
         )

@@ -18,6 +18,7 @@ from ingestion.recipes import asking, rates, samples, versions, wording
 from ingestion.views import recipe_forms as forms
 from marketing.core.auth import page, person
 from marketing.core.errors import Refused
+from marketing.core.forms import whole_number
 
 SHOWN_VERSIONS = 12
 SHOWN_FILES = 8
@@ -115,14 +116,14 @@ def recipe_repeat(request: HttpRequest, source_id: int, kind: str) -> HttpRespon
         kind=kind,
         public_id=request.POST.get("import") or None,
     )
-    number = request.POST.get("version", "")
+    number = whole_number(request.POST.get("version"))
     version = None
-    if number != "0":
+    if number != 0:
         version = get_object_or_404(
             RecipeVersion,
             recipe__source=source,
             recipe__kind=kind,
-            number=int(number) if number.isdigit() else -1,
+            number=-1 if number is None else number,
         )
     try:
         run = asking.repeat(record=record, version=version, user=person(request))
@@ -135,8 +136,8 @@ def recipe_repeat(request: HttpRequest, source_id: int, kind: str) -> HttpRespon
 
 
 def _base(request: HttpRequest) -> int:
-    text = request.POST.get("base", "")
-    return int(text) if text.isdigit() and len(text) < 10 else -1
+    number = whole_number(request.POST.get("base"))
+    return -1 if number is None else number
 
 
 def _editor(

@@ -12,6 +12,11 @@ from marketing.core.auth import NOUNS, SCOPES
 from marketing.core.models import User
 
 
+def whole_number(text: str | None) -> int | None:
+    """The number somebody sent, as ids are; None for anything else, "²" and "" too."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 class Styled:
     """Gives each control the look of the design system and ties it to its error or hint."""
 

@@ -229,3 +229,21 @@ def test_people_are_listed_by_outcome_and_reason(marketer):
     assert "silent0@example.com" in page
     for odd in ({"state": "x"}, {"reason": "x"}, {"page": "-1"}, {"page": "999999999"}):
         assert marketer.get(address, odd).status_code == 200
+
+
+@pytest.mark.parametrize("odd", ["²", "٣", "9" * 30, "9" * 5000, "-1", "x", ""])
+def test_a_number_that_is_no_id_is_answered_without_a_fault(marketer, odd):
+    draft = campaign()
+    reach = reverse("campaigns:campaign-reach")
+    asked = {"campaign": odd, "segment_id": odd, "holdout_percent": odd}
+    assert marketer.get(reach, asked).status_code == 200
+    asked["segment_id"] = draft.segment_id
+    assert marketer.get(reach, asked).status_code == 200
+    step = reverse("campaigns:campaign-message", args=[draft.pk])
+    assert marketer.get(step, {"template": odd}).status_code == 200
+    said = {**content.starter(), "from_name": "The shop", "template_id": odd}
+    assert marketer.post(step, said).status_code == 302
+    new = marketer.post(
+        reverse("campaigns:campaign-new"), {"name": "A", "segment_id": odd, "holdout_percent": odd}
+    )
+    assert new.status_code == 422

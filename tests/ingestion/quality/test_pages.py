@@ -229,7 +229,8 @@ def test_quality_says_what_is_wrong_and_who_is_touched(marketer: Client) -> None
     assert "Campaigns that use it are held back" in html
     factories.order(factories.customer("Ada"))
     assert said in page(marketer, "/")
-    marketer.post(at("problem-mute", problem.pk), {"days": "7"})
+    for days in ("²", "9" * 5000, "7"):
+        assert marketer.post(at("problem-mute", problem.pk), {"days": days}).status_code == 302
     assert said not in page(marketer, at("quality-home"))
     assert "1 muted" in page(marketer, at("quality-home"))
     missing = marketer.get(at("quality-problem", 10**9), follow=True)

@@ -149,3 +149,10 @@ def test_a_source_without_rows_has_a_recipe_too(marketer):
         assert found.status_code == 200
     wrong = marketer.get(reverse("ingestion:recipe-edit", args=[source.pk, "cats"]))
     assert wrong.status_code == 404
+
+
+@pytest.mark.parametrize("odd", ["²", "9" * 5000, "-1", ""])
+def test_a_version_that_is_no_number_is_not_found(marketer, record, odd):
+    said = {"import": record.public_id, "version": odd}
+    assert marketer.post(address(record, "repeat"), said).status_code == 404
+    assert marketer.post(address(record, "save"), {"base": odd}).status_code < 500
