@@ -137,17 +137,21 @@ def is_purpose(slug: str) -> bool:
     return slug in _purposes[1]
 
 
+# What a long job stores about somebody merged since it began came after that merge.
 _INSERT = """
     INSERT INTO ingestion_consent (customer_id, channel, purpose, granted, at, received_at,
         expires_at, method, weight, text_id, source, proof, current)
     SELECT DISTINCT ON (n.customer_id, n.granted, n.weight, n.at, n.expires_at)
-        n.customer_id, %(channel)s, %(purpose)s, n.granted, n.at, %(now)s, n.expires_at, n.method,
-        n.weight, n.text_id, %(source)s, n.proof, false
+        n.customer_id, %(channel)s, %(purpose)s, n.granted, n.at, greatest(%(now)s, m.at),
+        n.expires_at, n.method, n.weight, n.text_id, %(source)s, n.proof, false
     FROM unnest(%(ids)s::bigint[], %(granted)s::bool[], %(at)s::timestamptz[],
             %(expires)s::timestamptz[], %(method)s::text[], %(weight)s::int[],
             %(text)s::bigint[], %(proof)s::jsonb[])
         AS n (customer_id, granted, at, expires_at, method, weight, text_id, proof)
-    WHERE n.customer_id = ANY(%(known)s) AND NOT EXISTS (
+    LEFT JOIN (SELECT kept_id, max(at) AS at FROM ingestion_merge
+               WHERE kept_id = ANY(%(known)s) AND undone_at IS NULL GROUP BY kept_id
+        ) m ON m.kept_id = n.customer_id
+    WHERE NOT EXISTS (
         SELECT 1 FROM ingestion_consent c
         WHERE c.customer_id = n.customer_id AND c.channel = %(channel)s
           AND c.purpose = %(purpose)s AND c.granted = n.granted AND c.weight = n.weight
@@ -187,11 +191,33 @@ def record(
     if not answers:
         return set()
     now = now or timezone.now()
-    today = profile.standing_for({answer.customer_id for answer in answers})
-    told = [
-        _not_ahead(replace(answer, customer_id=today.get(answer.customer_id, 0)), now)
-        for answer in answers
-    ]
+    with transaction.atomic():
+        today = _hold({answer.customer_id for answer in answers})
+        told = [
+            _not_ahead(replace(answer, customer_id=today[answer.customer_id]), now)
+            for answer in answers
+            if answer.customer_id in today
+        ]
+        return _store(told, channel, purpose, source, now) if told else set()
+
+
+def _hold(customer_ids: set[int]) -> dict[int, int]:
+    """Whom these ids stand for, held: whoever answers for the same person, or merges it, waits."""
+    today = profile.standing_for(customer_ids)
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT FROM ingestion_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+                [sorted(set(today.values()))],
+            )
+        waited, today = today, profile.standing_for(customer_ids)
+        if waited == today:
+            return today
+
+
+def _store(
+    told: Sequence[Answer], channel: str, purpose: str, source: str, now: datetime
+) -> set[int]:
     values: dict[str, Any] = {
         "channel": channel,
         "purpose": purpose,
@@ -205,14 +231,9 @@ def record(
         "weight": [answer.weight for answer in told],
         "text": [answer.text_id for answer in told],
         "proof": [orjson.dumps(answer.proof, default=str).decode() for answer in told],
+        "known": sorted({answer.customer_id for answer in told}),
     }
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Whoever answers for the same person waits here, so that one row counts at any time.
-        cursor.execute(
-            "SELECT id FROM ingestion_customer WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-            [sorted({answer.customer_id for answer in told})],
-        )
-        values["known"] = [row[0] for row in cursor.fetchall()]
+    with connection.cursor() as cursor:
         cursor.execute(_INSERT, values)
         cursor.execute(_COUNT, values)
         counting = cursor.fetchall()

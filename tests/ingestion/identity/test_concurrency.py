@@ -5,13 +5,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
-from ingestion import events
+from ingestion import consent, events
 from ingestion.events import Incoming
 from ingestion.identity import history, identify, merging
 from ingestion.identity.identify import Person
 from ingestion.models import Customer, Event, Identity, Merge
+from tests import factories
+from tests.conftest import wait_for
 from tests.ingestion.conftest import NOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,6 +83,31 @@ def test_claims_that_move_names_while_others_add_some_leave_one_truth() -> None:
             for name in (f"c{n}", f"d{n}", f"p{n}@x.io", f"v{n}")
         }
         assert whose[f"d{n}"] == whose[f"p{n}@x.io"] == whose[f"v{n}"] != whose[f"c{n}"]
+
+
+def test_a_no_that_waited_for_a_merge_counts_for_whoever_stays() -> None:
+    one, two = factories.customer(), factories.customer()
+    merged = threading.Event()
+
+    def merge() -> None:
+        with transaction.atomic():
+            merging.merge(kept=one.pk, gone=two.pk, actor=None, now=NOW)
+            merged.set()
+            wait_for(someone_waits)
+
+    def refuse() -> None:
+        merged.wait(30)
+        consent.revoke(customer_ids=[two.pk], source="unsubscribe link", now=NOW)
+
+    assert together(merge, refuse) == []
+    assert not consent.may_mail(one.pk)
+    assert not consent.may_mail(two.pk)
+
+
+def someone_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 def test_no_event_is_left_with_somebody_who_was_merged_meanwhile() -> None:

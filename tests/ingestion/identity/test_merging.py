@@ -281,6 +281,15 @@ def test_a_no_said_while_two_were_one_stays_with_both() -> None:
     assert not consent.may_mail(two.pk)
 
 
+def test_a_no_stored_by_a_job_that_began_before_the_merge_stays_with_both() -> None:
+    one, two = factories.customer(), factories.customer()
+    merging.merge(kept=one.pk, gone=two.pk, actor=None, now=LATER)
+    consent.revoke(customer_ids=[one.pk], source="file", now=NOW)
+    merging.undo(merge_id=Merge.objects.get().pk, actor=None, now=LATER)
+    assert not consent.may_mail(one.pk)
+    assert not consent.may_mail(two.pk)
+
+
 def test_the_proof_of_a_no_names_where_it_came_from() -> None:
     one, two = factories.customer(consent=True), factories.customer(consent=False)
     merging.merge(kept=one.pk, gone=two.pk, actor=None, now=NOW)
