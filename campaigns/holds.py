@@ -28,7 +28,7 @@ def settle(*, now: datetime) -> tuple[list[int], list[int]]:
             if reasons and _pause(campaign, holds.sentence(reasons), now):
                 paused.append(campaign.pk)
     for campaign in _in_state(Campaign.State.PAUSED).prefetch_related(_PAUSED_RUNS):
-        run = next(iter(campaign.paused_runs), None)  # type: ignore[attr-defined]
+        run = next(iter(campaign.paused_runs), None)
         if run is None or not run.snapshot.get(runs.HELD) or uses.held(campaign, found, known):
             continue
         try:

@@ -234,7 +234,8 @@ def strip(*, import_job_id: int, names: Sequence[str], ids: Sequence[str] = ()) 
         mentions = list(_mentions(record, search)) if uploads.is_kept(record) else []
         if mentions:
             _rewrite(record, mentions)
-            for row in filter(None, (record, unfinished)):
+            rows: list[ImportJob | RecipeRun] = [record, *([unfinished] if unfinished else [])]
+            for row in rows:
                 row.offset -= sum(mention.record < row.offset for mention in mentions)
         _forget(record, search)
         record.save(update_fields=["options", "offset", "report", "trial"])
