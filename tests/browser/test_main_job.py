@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from campaigns.messaging import delivery
 from campaigns.models import Campaign, Message, Segment
 from ingestion.models import Customer, ImportJob, Order
+from ingestion.recipes import versions
 from marketing.core import jobs
 from marketing.core.models import Job
 from tests import factories
@@ -142,4 +143,38 @@ def test_a_campaign_is_written_checked_sent_and_read(
     frame = page.frame_locator("iframe").first
     expect(frame.locator("body")).to_contain_text("Ada")
     assert visitor.errors == []
+    assert visitor.refusals() == []
+
+
+def test_a_column_that_the_file_lacks_comes_from_the_recipe(visit: Visit, tmp_path: Path) -> None:
+    lines = [line.split(",") for line in ORDERS.splitlines()]
+    file = tmp_path / "orders.csv"
+    file.write_text("\n".join(",".join(cells[:3] + cells[4:]) for cells in lines))
+    visitor = visit(factories.user("marketer"))
+    page = visitor.go("/data/new/")
+    page.set_input_files("#file", str(file))
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Match columns")).to_be_visible()
+    page.get_by_label("Kind of rows").select_option("orders")
+    expect(page.locator("#column-quantity")).to_be_visible()
+    page.get_by_role("button", name="Start import").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose a column for Quantity.")
+    page.get_by_role("link", name="Recipe", exact=True).click()
+    page.wait_for_url("**/recipe/orders/")
+    record = ImportJob.objects.get()
+    rule = {"id": "n", "rule": "derive", "column": "quantity", "expression": "1"}
+    versions.save(
+        source=record.source, kind="orders", body={"rules": [rule]}, user=None, now=factories.now()
+    )
+    visitor.go(f"/data/{record.public_id}/map/")
+    page.get_by_label("Kind of rows").select_option("orders")
+    expect(page.get_by_role("row", name="Quantity filled by the recipe")).to_be_visible()
+    page.get_by_role("button", name="Start import").click()
+    page.wait_for_url("**/data/*-*/")
+    run_waiting_jobs()
+    expect(page.locator(".d-ledger")).to_contain_text("Received6")
+    record.refresh_from_db()
+    assert (record.state, record.received, record.quarantined) == ("done", 6, 1)
+    assert len(visitor.errors) == 1  # the refusal above
+    assert "422" in visitor.errors[0]
     assert visitor.refusals() == []

@@ -4,9 +4,11 @@ import json
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from ingestion.models import ImportJob, OrderLine
+from ingestion.models import ImportJob, OrderLine, Source
+from ingestion.recipes import versions
 from marketing.core import jobs
 from marketing.core.models import Job
+from tests.ingestion.conftest import NOW
 
 CONTENT = b"no,code,n,when,price\n1,A,2,05/01/2011 10:00,3.50\n2,A,x,05/01/2011 10:00,3.50\n"
 MAPPING = {"order_id": "no", "sku": "code", "quantity": "n", "placed_at": "when", "unit_price": 4}
@@ -57,3 +59,18 @@ def test_a_wrong_request_is_refused_and_leaves_nothing(api) -> None:
     assert (ImportJob.objects.count(), Job.objects.count()) == (0, 0)
     missing = api.post("/api/v1/imports/", {}, format="multipart")
     assert missing.json()["error"]["code"] == "file_missing"
+
+
+def test_a_file_without_a_needed_column_goes_in_by_the_recipe_of_its_source(api) -> None:
+    content = b"no,code,when,price\n1,A,2011-01-05 10:00,3.50\n"
+    mapping = json.dumps({"order_id": "no", "sku": "code", "placed_at": "when", "unit_price": 3})
+    answer = send(api, content, kind="orders", source="till", mapping=mapping)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == "quantity"
+    rule = {"id": "n", "rule": "fill", "column": "quantity", "value": "3"}
+    source = Source.objects.create(name="till")
+    versions.save(source=source, kind="orders", body={"rules": [rule]}, user=None, now=NOW)
+    answer = send(api, content, kind="orders", source="till", mapping=mapping)
+    assert answer.status_code == 202, answer.json()
+    jobs.run(job_id=Job.objects.get().pk)
+    assert OrderLine.objects.get().quantity == 3

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.connectors import pulling, schedule, spool, sql
-from ingestion.models import Connector, Customer, Order, Product, Pull
+from ingestion.models import Connector, Customer, Order, OrderLine, Product, Pull
+from ingestion.recipes import versions
 from marketing.core import jobs
 from marketing.core.errors import Invalid, Refused, Unavailable
 from tests.ingestion.connectors.conftest import NOW, Shop, fetch, run_import, settle_columns
@@ -282,3 +283,27 @@ def test_products_of_another_shop_come_with_their_prices_to_the_penny(
         "A1": Decimal("4.10"),
         "A2": Decimal("1234567.89"),
     }
+
+
+def test_rows_without_a_needed_column_go_in_by_the_recipe_fetch_after_fetch(
+    shop: Shop, connect: Callable[..., Connector]
+) -> None:
+    shop.add(1, 3, NOW)
+    connector = connect("sql", **shop.given())
+    rule = {"id": "n", "rule": "derive", "column": "quantity", "expression": "2"}
+    versions.save(
+        source=connector.source, kind="orders", body={"rules": [rule]}, user=None, now=NOW
+    )
+    columns = {
+        "order_id": "order_no",
+        "placed_at": "ordered_at",
+        "sku": "sku",
+        "unit_price": "price",
+        "customer_id": "person",
+    }
+    first = settle_columns(fetch(connector), "orders", columns)
+    assert (first.stored, first.quarantined) == (3, 0)
+    shop.add(4, 5, NOW)
+    second = run_import(fetch(connector).imports.get())
+    assert (second.stored, second.quarantined) == (2, 0)
+    assert set(OrderLine.objects.values_list("quantity", flat=True)) == {2}
