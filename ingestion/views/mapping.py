@@ -98,7 +98,6 @@ def context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
         "fields": fields,
         "lacking": any(row["needed"] and row["column"] < 0 for row in fields),
         "recipe_source": source,
-        "has_recipe": bool(recipe.active),
         "columns": columns,
         "left_out": [c["name"] for c in columns if c["index"] not in mapping.values()],
         **_preview(seen, kind, mapping, filled, recipe, source),
