@@ -101,7 +101,7 @@ def _say_no_to_both(back_to: dict[int, int], now: datetime) -> None:
     """A no that was said while two were one may have been either's: it stays with both."""
     if not back_to:
         return
-    added = []
+    added: list[Consent] = []
     kept = _current(back_to.values())
     merged_at: dict[int, Any] = _merged_at(list(back_to))
     for gone, old in back_to.items():
