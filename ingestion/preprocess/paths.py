@@ -5,7 +5,8 @@
     =EUR                this text
 
 A mapping is {"list": path of the list, or "" for the delivery itself, "fields": {field: path}}.
-Numbers are texts exactly as they came: no digit of an amount is lost.
+Numbers are texts exactly as they came: no digit of an amount is lost. Inside of an object that
+becomes one cell they are numbers again.
 """
 
 import json
@@ -13,6 +14,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 LONGEST = 300
 DEEPEST = 20
@@ -23,7 +26,14 @@ _STEP = re.compile(
     r"(?:\.?(?P<name>[^\s.\[\]\"@$=][^.\[\]\"]{0,99})|\[(?P<index>-?\d{1,5})\]"
     r"|\.?\[\"(?P<quoted>[^\"]{0,100})\"\])"
 )
+_DIGITS_KEPT = 15  # of a number that is not whole
 Step = str | int
+
+
+class Number(str):
+    """The text of a number."""
+
+    __slots__ = ()
 
 
 class Faulty(Exception):
@@ -101,7 +111,7 @@ def parse_body(raw: bytes) -> Any:
 
     try:
         text = raw.decode("utf-8-sig")
-        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=refuse)
+        found = json.loads(text, parse_float=Number, parse_int=Number, parse_constant=refuse)
         # PostgreSQL keeps neither lone surrogates nor zero bytes.
         if "\\u" in text:
             dumped = json.dumps(found, ensure_ascii=False)
@@ -138,7 +148,24 @@ def cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value[:LONGEST_CELL]
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))[:LONGEST_CELL]
+    try:
+        text = orjson.dumps(value, _as_number, orjson.OPT_PASSTHROUGH_SUBCLASS).decode()
+    except orjson.JSONEncodeError:  # deeper than it writes
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text[:LONGEST_CELL]
+
+
+def _as_number(text: Any) -> Any:
+    """A number as JSON writes it; a text where reading it would lose digits or fail."""
+    if not isinstance(text, Number):
+        raise TypeError
+    whole = text.removeprefix("-")
+    if whole.isdecimal():
+        exact = -(2**63) <= int(text) < 2**63 if len(whole) < 20 else False
+    else:
+        mantissa = re.split("[eE]", whole)[0].replace(".", "").lstrip("0")
+        exact = len(mantissa) <= _DIGITS_KEPT and abs(float(text)) < 1e300
+    return orjson.Fragment(str(text)) if exact else str(text)
 
 
 def items_of(mapping: Mapping_, body: Any) -> list[Any]:

@@ -58,6 +58,25 @@ def test_numbers_keep_every_digit():
 
 
 @pytest.mark.parametrize(
+    ("number", "kept"),
+    [
+        ("2", "2"),
+        ("-0", "-0"),
+        ("0.10", "0.10"),
+        ("1e3", "1e3"),
+        ("123456.7890123456", '"123456.7890123456"'),
+        ("9223372036854775807", "9223372036854775807"),
+        ("12345678901234567890", '"12345678901234567890"'),
+        ("1e999", '"1e999"'),
+    ],
+)
+def test_numbers_inside_of_an_object_stay_numbers_where_no_digit_is_lost(number, kept):
+    body = paths.parse_body(f'{{"a": {{"n": [{number}], "t": "7"}}}}'.encode())
+    assert paths.cell(body["a"]) == f'{{"n":[{kept}],"t":"7"}}'
+    assert paths.cell(body["a"]["n"][0]) == number
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         b"",

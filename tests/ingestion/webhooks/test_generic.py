@@ -7,7 +7,8 @@ import pytest
 from ingestion import events
 from ingestion.models import Customer, CustomerRollup, Event, Order
 from ingestion.recipes import versions
-from ingestion.webhooks import endpoints, trying
+from ingestion.registry import plans
+from ingestion.webhooks import endpoints, processing, trying
 from marketing.core.errors import Invalid
 from tests.ingestion.conftest import NOW
 
@@ -105,7 +106,7 @@ def test_events_without_a_number_are_known_by_their_delivery(shop):
         "d2:1",
         "d2:2",
     ]
-    assert Event.objects.get(message_id="d1:2").properties == {"name": "Seen", "n": "2"}
+    assert Event.objects.get(message_id="d1:2").properties == {"name": "Seen", "n": 2}
     Event.objects.all().delete()
 
 
@@ -147,3 +148,19 @@ def test_a_needed_field_that_deliveries_lack_may_come_from_the_recipe(shop):
     endpoints.choose(endpoint=sender.endpoint, kind="orders", mapping=lacking, user=None)
     assert sender.deliver(DELIVERY).result["stored"] == 2
     assert Order.objects.get().total == Decimal("39.30")
+
+
+def test_an_event_that_the_tracking_plan_refuses_waits_until_the_plan_lets_it_in(shop):
+    sender = shop(kind="events")
+    mapping = {"fields": {"type": "what", "email": "who", "properties": "details"}}
+    endpoints.choose(endpoint=sender.endpoint, kind="events", mapping=mapping, user=None)
+    needed = {"total": {"type": "number", "required": True}}
+    plans.save(name="paid", policy="refuse", user=None, now=NOW, properties=needed)
+    receipt = sender.deliver({"what": "paid", "who": "ann@shop.org", "details": {"total": "x"}})
+    assert (receipt.state, receipt.code) == ("quarantined", "plan_type")
+    assert receipt.message == "“total” should be number and is string."
+    assert not Event.objects.exists()
+    plans.remove(name="paid", user=None, now=NOW)
+    trying.again(receipt=receipt, user=None)
+    processing.process(receipt_id=receipt.pk, now=NOW)
+    assert Event.objects.get().properties == {"total": "x"}
