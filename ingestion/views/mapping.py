@@ -86,7 +86,8 @@ def context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
     mapping = {name: i for name, i in mapping.items() if i < len(seen.detected.header)}
     columns = _columns(seen.detected)
     source = uploads.target(record, request.POST.get("source", ""))
-    recipe = versions.recipe_of(source and versions.current(source=source, kind=kind))
+    version = versions.current(source=source, kind=kind) if source else None
+    recipe = versions.recipe_of(version)
     header = seen.detected.header
     filled = versions.filled(source=source, kind=kind, mapping=mapping, header=header)
     fields = _fields(seen, kind, mapping, columns, filled)
