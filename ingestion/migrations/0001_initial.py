@@ -832,7 +832,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Score',
+            name='DayScore',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),

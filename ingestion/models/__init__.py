@@ -33,10 +33,10 @@ from ingestion.models.privacy import (
 from ingestion.models.quality import (
     Alert,
     AlertRule,
+    DayScore,
     Expectation,
     Measure,
     Problem,
-    Score,
     Severity,
 )
 from ingestion.models.recipes import ExchangeRate, Recipe, RecipeRun, RecipeVersion
@@ -64,6 +64,7 @@ __all__ = [
     "ConsentText",
     "Customer",
     "CustomerRollup",
+    "DayScore",
     "Door",
     "Drift",
     "Erasure",
@@ -106,7 +107,6 @@ __all__ = [
     "Reject",
     "RetentionRule",
     "RetentionRun",
-    "Score",
     "Severity",
     "Source",
     "Statement",

@@ -39,7 +39,7 @@ class Measure(models.Model):
         return f"{self.day} {self.dimension} {self.subject}.{self.field}"
 
 
-class Score(models.Model):
+class DayScore(models.Model):
     """How good the data was on a day, from 0 to 100; an empty dimension is the whole."""
 
     day = models.DateField()

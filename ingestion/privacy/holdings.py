@@ -180,7 +180,7 @@ IMPERSONAL = {
     "ingestion_inbox": "events that wait for a moment; an erasure waits for them",
     "ingestion_product": "goods",
     "ingestion_measure": "counts by field",
-    "ingestion_score": "shares by source",
+    "ingestion_dayscore": "shares by source",
     "ingestion_expectation": "what the team expects of the data",
     "ingestion_alertrule": "addresses of the team",
     "ingestion_alert": "messages to the team",

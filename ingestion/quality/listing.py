@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ingestion.models import Measure, Problem, Score
+from ingestion.models import DayScore, Measure, Problem
 from ingestion.quality import fields, measuring, statistics, uses, wording
 from ingestion.quality.uses import Use
 
@@ -36,7 +36,7 @@ def score_lines(*, now: datetime) -> tuple[Lines, datetime | None]:
     """The scores of the last 30 days by dimension and day, and when they were measured last."""
     today = now.astimezone(UTC).date()
     lines: Lines = defaultdict(dict)
-    rows = list(Score.objects.filter(day__gt=today - TREND))
+    rows = list(DayScore.objects.filter(day__gt=today - TREND))
     for row in rows:
         lines[row.dimension][row.day] = row.score
     return lines, max((row.at for row in rows), default=None)

@@ -11,7 +11,7 @@ from statistics import fmean
 
 from django.db import connection, transaction
 
-from ingestion.models import EventProperty, Measure, Score
+from ingestion.models import DayScore, EventProperty, Measure
 from ingestion.quality import fields, statistics
 from ingestion.quality.fields import COMPLETE, CONSISTENT, FRESH, UNIQUE, VALID, VOLUME
 from ingestion.registry import discovery, shapes
@@ -255,9 +255,9 @@ def _freshness(now: datetime) -> Iterable[Row]:
 
 def _store_scores(day: date, measures: list[Measure], now: datetime) -> None:
     scores = score(measures)
-    Score.objects.filter(day=day).delete()
-    Score.objects.bulk_create(
-        Score(day=day, dimension=name, score=value, at=now) for name, value in scores.items()
+    DayScore.objects.filter(day=day).delete()
+    DayScore.objects.bulk_create(
+        DayScore(day=day, dimension=name, score=value, at=now) for name, value in scores.items()
     )
 
 

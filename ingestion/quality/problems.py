@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from ingestion.models import ImportJob, Measure, Problem, Score, Severity
+from ingestion.models import DayScore, ImportJob, Measure, Problem, Severity
 from ingestion.quality import alerts, expectations, fields, measuring, signals
 from ingestion.quality.signals import Finding
 from ingestion.registry import drift
@@ -54,7 +54,7 @@ def measure(*, now: datetime, report: measuring.Report | None = None) -> dict[st
 
 def measured_at() -> datetime | None:
     """When the data was last measured."""
-    return Score.objects.aggregate(at=Max("at"))["at"]
+    return DayScore.objects.aggregate(at=Max("at"))["at"]
 
 
 def keep_current(*, now: datetime) -> dict[str, int]:

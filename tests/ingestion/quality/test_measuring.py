@@ -8,7 +8,7 @@ import pytest
 from ingestion import registry
 from ingestion.events import Incoming
 from ingestion.identity import identify
-from ingestion.models import Customer, ImportJob, Measure, Problem, Product, Score
+from ingestion.models import Customer, DayScore, ImportJob, Measure, Problem, Product
 from ingestion.quality import measuring, problems
 from tests import factories
 from tests.ingestion.quality.conftest import NOW, figure, volume
@@ -26,7 +26,7 @@ def people(count: int, **values: object) -> None:
 
 def test_an_empty_platform_has_no_figures_and_no_problems(measure: Found) -> None:
     assert measure() == {}
-    assert not Score.objects.exists()
+    assert not DayScore.objects.exists()
 
 
 def test_completeness_counts_the_empty_and_validity_the_malformed(measure: Found) -> None:
