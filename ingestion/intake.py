@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from ingestion import catalogue, consent, events, orders
-from ingestion.events import clock
+from ingestion.events import clock, incoming
 from ingestion.identity import guard, identify
 from ingestion.preprocess import codes, countries, titles, values
 from marketing.core.errors import Invalid
@@ -380,7 +380,8 @@ def event(body: Any, *, now: datetime, small: bool = False) -> events.Incoming:
             sent_at=_when(body, "sent_at") if "sent_at" in body else None,
             received_at=now,
         )
-    external, anonymous = _plain(body, "external_id"), _plain(body, "anonymous_id")
+    external = _plain(body, "external_id") if "external_id" in body else ""
+    anonymous = _plain(body, "anonymous_id") if "anonymous_id" in body else ""
     email = "" if body.get("email") is None else _address(body["email"])
     phone = _phone(body) if "phone" in body else ""
     device = _plain(body, "device_id") if "device_id" in body else ""
@@ -402,12 +403,17 @@ def event(body: Any, *, now: datetime, small: bool = False) -> events.Incoming:
         email,
         anonymous,
         _inner(body, "properties", small),
-        phone=phone,
-        device_id=device,
-        context=_inner(body, "context", small) if "context" in body else events.NOTHING,
+        b"",
+        incoming.TRACK,
+        phone,
+        device,
+        "",
+        "",
+        events.NOTHING,
+        _inner(body, "context", small) if "context" in body else events.NOTHING,
         # Without a name and a time two equal calls are two deeds: each is told by when it came.
-        stamp=stamp if stamp or body.get("message_id") else None,
-        flags=flags,
+        stamp if stamp or body.get("message_id") else None,
+        flags,
     )
     if not small and len(orjson.dumps(body)) > events.EVENT_LIMIT:
         raise _wrong("", _("This event is larger than 32 KB."), "too_large")

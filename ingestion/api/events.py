@@ -147,11 +147,14 @@ def take(body: Any, *, now: datetime, small: bool = False) -> tuple[int, dict[st
         now=now,
         rejected=rejected,
     )
-    outcomes = dict(zip(good, told, strict=True))
-    results = [
-        _result(index, outcomes.get(index), good.get(index), faults.get(index))
-        for index in range(len(items))
-    ]
+    if faults:
+        outcomes = dict(zip(good, told, strict=True))
+        results = [
+            _result(index, outcomes.get(index), good.get(index), faults.get(index))
+            for index in range(len(items))
+        ]
+    else:
+        results = [_result(i, told[i], event, None) for i, event in good.items()]
     if many:
         return 200, batches.counted(results)
     batches.refuse_single(results[0])

@@ -5,17 +5,20 @@ in the same way as the answer did.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 from django.db import connection
 from django.utils.translation import gettext as _
+from orjson import Fragment
 
 from ingestion.events import claims, writing
 from ingestion.events.incoming import (
     ID_LIMIT,
     STORED,
     Incoming,
+    cores,
     digest_of,
     key_of,
     made_id,
@@ -64,10 +67,9 @@ def accept(
 def _ticket(
     batch: Sequence[Incoming], source: str, door: str, now: datetime, rejected: Sequence[Rejected]
 ) -> Ticket:
-    keys, digests, parts = [], [], []
-    dumps = orjson.dumps
-    for event in batch:
-        core = event.core()
+    keys, digests = [], []
+    parts: list[tuple[Any, ...]] = []
+    for event, core in zip(batch, cores(batch), strict=True):
         name = event.message_id or made_id(core)
         if len(name) > ID_LIMIT:
             raise Invalid(
@@ -75,20 +77,19 @@ def _ticket(
             )
         keys.append(key_of(source, name))
         digests.append(digest_of(core))
-        at = event.at.isoformat()
+        at = event.at if event.at.tzinfo is UTC else event.at.isoformat()
         if event.context or event.flags or not event.message_id:
-            more = dumps((at, name, event.flags, event.context), dict, _KEYS)
-            parts.append(b"[%b,%b" % (core, more[1:]))
+            parts.append((Fragment(core), at, name, event.flags, event.context))
         else:
-            parts.append(b'[%b,"%b"]' % (core, at.encode()))
+            parts.append((Fragment(core), at))
     ticket = Ticket(
         source=source,
         door=door,
         now=now,
         keys=keys,
         digests=digests,
-        payload=(b"[" + b",".join(parts) + b"]").decode(),
-        refused=dumps([tuple(r) for r in rejected]).decode() if rejected else "",
+        payload=orjson.dumps(parts, dict, _KEYS).decode(),
+        refused=orjson.dumps([tuple(r) for r in rejected]).decode() if rejected else "",
         items=len(batch) + len(rejected),
     )
     if len(set(keys)) < len(keys):

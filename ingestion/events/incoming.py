@@ -1,7 +1,7 @@
 """One event on its way in, and the bytes by which it is known and kept."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ TRACK, IDENTIFY, PAGE, SCREEN, GROUP, ALIAS = (
 ID_LIMIT = 100  # characters of a message id
 EVENT_LIMIT = 32 << 10  # bytes of one event
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+_EMPTY: dict[str, Any] = {}  # which is written sooner than a view of one
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -54,28 +55,40 @@ class Incoming(NamedTuple):
 
     def core(self) -> bytes:
         """Everything that makes two calls the same, as JSON; the order of keys means nothing."""
-        stamp = self.at.isoformat() if self.stamp is None else self.stamp
-        body = orjson.Fragment(self.properties_json) if self.properties_json else self.properties
-        return orjson.dumps(
-            (
-                self.type,
-                self.call,
-                stamp,
-                self.message_id,
-                self.customer_id,
-                self.external_id,
-                self.email,
-                self.phone,
-                self.anonymous_id,
-                self.device_id,
-                self.previous_id,
-                self.group_id,
-                body,
-                self.traits,
-            ),
-            dict,
-            _SORTED,
-        )
+        return orjson.dumps(_content(self), dict, _SORTED)
+
+
+def cores(batch: Sequence[Incoming]) -> list[bytes]:
+    """The core of each, written in one go."""
+    if len(batch) > 1:
+        # No text of JSON holds a line's end, so one between two of them tells where they part.
+        apart = orjson.Fragment(b"\n")
+        told = [part for event in batch for part in (_content(event), apart)]
+        found = orjson.dumps(told[:-1], dict, _SORTED)[1:-1].split(b",\n,")
+        if len(found) == len(batch):  # else somebody's own JSON has lines
+            return found
+    return [event.core() for event in batch]
+
+
+def _content(event: Incoming) -> tuple[Any, ...]:
+    kind, at, message_id, customer_id, external_id, email, anonymous_id, *more = event
+    properties, packed, call, phone, device_id, previous_id, group_id, traits, _, stamp, _ = more
+    return (
+        kind,
+        call,
+        at.isoformat() if stamp is None else stamp,
+        message_id,
+        customer_id,
+        external_id,
+        email,
+        phone,
+        anonymous_id,
+        device_id,
+        previous_id,
+        group_id,
+        orjson.Fragment(packed) if packed else properties or _EMPTY,
+        traits or _EMPTY,
+    )
 
 
 def digest_of(core: bytes) -> int:

@@ -15,6 +15,7 @@ from ingestion.events.incoming import (
     ID_LIMIT,
     STORED,
     Incoming,
+    cores,
     digest_of,
     key_of,
     made_id,
@@ -44,15 +45,15 @@ def record(
 
 
 def _record(batch: list[Incoming], source: str, now: datetime, door: str) -> list[str]:
-    cores = [event.core() for event in batch]
-    names = [e.message_id or made_id(core) for e, core in zip(batch, cores, strict=True)]
+    contents = cores(batch)
+    names = [e.message_id or made_id(core) for e, core in zip(batch, contents, strict=True)]
     if any(len(name) > ID_LIMIT for name in names):
         raise Invalid(
             _("A message_id has at most 100 characters."), code="too_long", field="message_id"
         )
     outcomes = claims.claim(
         keys=[key_of(source, name) for name in names],
-        digests=[digest_of(core) for core in cores],
+        digests=[digest_of(core) for core in contents],
         now=now,
     )
     fresh = [

@@ -1,8 +1,10 @@
 """Requests' events into the ledger and the inbox, in one statement that is one transaction.
 
 Small requests that arrive together at one process share it: whoever is first writes for all who
-wait, so the disk's flush is paid once for many. All share a few connections on which the statement
-is planned already, however many threads the web server has.
+wait, so the disk's flush is paid once for many, and hands over to the first who came since. Each
+is answered once its group is committed, and for itself: where one request cannot be written, the
+others of its group are. All share a few connections on which the statement is planned already,
+however many threads the web server has.
 """
 
 import queue
@@ -12,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import psycopg2
@@ -20,6 +23,7 @@ from django.db import InterfaceError, OperationalError, connection
 from ingestion.events import claims
 
 LINES = 4  # connections of one process
+WRITERS = 2  # groups under way at once: one is put together while the other's flush is awaited
 GROUP_ITEMS = 2_000
 TRIES = 4
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
@@ -63,12 +67,14 @@ class Ticket:
     items: int
     repeated: list[int] = field(default_factory=list)  # places whose key came earlier in here
     skipped: set[int] = field(default_factory=set)  # places that were not new, once written
+    gate: Any = field(default_factory=threading.Lock, compare=False)
     done: bool = False
     error: BaseException | None = None
 
 
 _waiting: deque[Ticket] = deque()
-_pen = threading.Lock()
+_guard = threading.Lock()  # held for moments, never while something is written
+_writers = 0  # threads of this process that write for others
 _lines: "queue.LifoQueue[Any]" = queue.LifoQueue()  # connections that nobody uses, or None
 for _number in range(LINES):
     _lines.put(None)
@@ -76,27 +82,61 @@ for _number in range(LINES):
 
 def submit(ticket: Ticket) -> None:
     """Have a ticket written: by this thread for all who wait, or by one that did so for us."""
-    _waiting.append(ticket)
-    with _pen:
-        while not ticket.done:
-            _write_waiting()
+    global _writers
+    with _guard:
+        free = _writers < WRITERS
+        if free:
+            _writers += 1
+        else:
+            ticket.gate.acquire()
+            _waiting.append(ticket)
+    if not free:
+        ticket.gate.acquire()  # opened when it is written, or when it is our turn to write
+    if not ticket.done:
+        _write_with_others(ticket)
     if ticket.error is not None:
         raise ticket.error
 
 
-def _write_waiting() -> None:
-    group: list[Ticket] = []
-    items = 0
-    while _waiting and items < GROUP_ITEMS:
-        group.append(_waiting.popleft())
-        items += len(group[-1].keys)
+def _write_with_others(ticket: Ticket) -> None:
+    global _writers
+    group, items = [ticket], len(ticket.keys)
+    with _guard:
+        while _waiting and items < GROUP_ITEMS:
+            group.append(_waiting.popleft())
+            items += len(group[-1].keys)
     try:
-        _patiently(group)
-    except BaseException as error:
+        _write_group(group)
+    finally:
+        with _guard:
+            heir = _waiting.popleft() if _waiting else None
+            if heir is None:
+                _writers -= 1
+        if heir is not None:
+            heir.gate.release()  # first, so that the database has something to do
         for one in group:
-            one.error = error
+            one.done = True
+            if one is not ticket:
+                one.gate.release()
+
+
+def _write_group(group: Sequence[Ticket]) -> None:
+    """Write all; where one of them cannot be written, the others are."""
+    try:
+        return _patiently(group)
+    except (OperationalError, InterfaceError) as error:
+        found: BaseException = error
+    except Exception as error:
+        if len(group) > 1:
+            for one in group:
+                _write_group([one])
+            return None
+        found = error
+    except BaseException as error:
+        found = error
     for one in group:
-        one.done = True
+        one.error = found
+    return None
 
 
 def write(ticket: Ticket) -> None:
@@ -161,6 +201,11 @@ def hang_up() -> None:
 
 
 def _arguments(group: Sequence[Ticket]) -> list[Any]:
+    if len(group) == 1 and not group[0].repeated:
+        ticket = group[0]
+        count = len(ticket.keys)
+        given = [claims.array(ticket.keys), claims.array(ticket.digests), *_alone(count)]
+        return [*given, ticket.now, count, *_boxes(group, [""])]
     keys: dict[str, tuple[int, int, int]] = {}
     repeated: list[str] = []
     for box, ticket in enumerate(group, 1):
@@ -181,6 +226,18 @@ def _arguments(group: Sequence[Ticket]) -> list[Any]:
         claims.array(places),
         group[0].now,
         len(keys),
+        *_boxes(group, repeated),
+    ]
+
+
+@lru_cache(maxsize=1_000)
+def _alone(count: int) -> tuple[str, str]:
+    """The boxes and places of so many keys of one ticket."""
+    return claims.array(["1"] * count), claims.array(range(count))
+
+
+def _boxes(group: Sequence[Ticket], repeated: list[str]) -> list[Any]:
+    return [
         [ticket.source for ticket in group],
         [ticket.door for ticket in group],
         [ticket.now for ticket in group],

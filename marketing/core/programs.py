@@ -12,6 +12,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.security import SecurityMiddleware
+from django.urls import ResolverMatch
 from django.utils import translation
 
 
@@ -22,6 +23,7 @@ class ProgramDoor(WSGIHandler):
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
+        self._known: dict[tuple[str, str], ResolverMatch] = {}
         view = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
         secure = convert_exception_to_response(SecurityMiddleware(view))
 
@@ -32,6 +34,17 @@ class ProgramDoor(WSGIHandler):
             return response  # type: ignore[return-value]
 
         self._middleware_chain = answer
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """The view of an address; one without a variable part is looked up once."""
+        place = (settings.ROOT_URLCONF, request.path_info)
+        found = self._known.get(place)
+        if found is None:
+            found = super().resolve_request(request)  # type: ignore[misc]
+            if not found.args and not found.kwargs:
+                self._known[place] = found
+        request.resolver_match = found
+        return found
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         # What an earlier request of this thread chose for a person must not speak to a program.

@@ -1,13 +1,14 @@
 """An accepted event is durable, stored once, and accounted for to the last one."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import DataError, OperationalError, connections
 
 from ingestion import events
-from ingestion.events import Incoming, Rejected, storing
+from ingestion.events import Incoming, Rejected, incoming, storing, writing
 from ingestion.models import Customer, Event, EventKey, Inbox, Refusal
 from tests.ingestion.conftest import NOW
 
@@ -138,3 +139,77 @@ def test_many_posts_of_one_id_at_once_store_it_once() -> None:
     assert (Event.objects.count(), EventKey.objects.count()) == (2, 2)
     assert events.ledger("web") == events.Ledger("web", 4000, 2, 3998, 0, 0)
     assert Customer.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_that_cannot_be_written_refuses_none_of_those_that_came_with_it(
+    monkeypatch,
+) -> None:
+    groups: list[int] = []
+    real = writing._through_line
+
+    def slow(group) -> None:
+        groups.append(len(group))
+        time.sleep(0.05)  # the others arrive meanwhile
+        real(group)
+
+    monkeypatch.setattr(writing, "_through_line", slow)
+    outcomes: dict[int, object] = {}
+
+    def send(number: int) -> None:
+        try:
+            # A source of this length fits no column.
+            outcomes[number] = accept(view(f"g{number}"), source="web" if number else "x" * 200)
+        except DataError as error:
+            outcomes[number] = type(error)
+        connections.close_all()
+
+    threads = [threading.Thread(target=send, args=[number]) for number in range(20)]
+    for thread in reversed(threads):
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert outcomes.pop(0) is DataError
+    assert outcomes == {number: ["stored"] for number in range(1, 20)}
+    assert max(groups) > 1
+    assert Inbox.objects.count() == EventKey.objects.count() == 19
+    assert writing._writers == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_is_away_everybody_hears_so_and_the_next_request_is_taken(
+    monkeypatch,
+) -> None:
+    def away(group) -> None:
+        time.sleep(0.02)
+        raise OperationalError("the server closed the connection")
+
+    told: list[type] = []
+
+    def send(number: int) -> None:
+        try:
+            accept(view(f"a{number}"))
+        except OperationalError as error:
+            told.append(type(error))
+        connections.close_all()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "_through_line", away)
+        threads = [threading.Thread(target=send, args=[number]) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert told == [OperationalError] * 12
+    assert accept(view("a0")) == ["stored"]
+    assert Inbox.objects.count() == 1
+
+
+def test_contents_are_the_same_written_together_or_each_alone() -> None:
+    batch = [
+        view("c1", properties={"b": "line\nend", "a": ["],[", '",']}),
+        view("c2", properties_json=b'{"a":\n1,\n"b":2}'),
+        Incoming("identify", NOW, call="identify", email="a@example.com", traits={"n": {"z": 1}}),
+    ]
+    for some in (batch, batch[::2], batch[:1], []):
+        assert incoming.cores(some) == [event.core() for event in some]
