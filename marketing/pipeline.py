@@ -34,6 +34,9 @@ JOBS: dict[str, JobKind] = {
     "quality.measure": JobKind("ingestion.tasks.run_quality", "bulk"),
     "features.build": JobKind("models_ml.tasks.build_features", "bulk"),
     "tree.train": JobKind("models_ml.tasks.train_tree", "train"),
+    "prediction.train": JobKind("models_ml.prediction_jobs.train", "train"),
+    "prediction.score": JobKind("models_ml.prediction_jobs.score", "train"),
+    "prediction.watch": JobKind("models_ml.prediction_jobs.watch", "train"),
     "recommenders.train": JobKind("models_ml.tasks.train_recommenders", "train"),
     "recommendations.refresh": JobKind("recommendations.tasks.refresh", "train"),
     "demo.campaign": JobKind("marketing.demo.send_campaign", "bulk", 5),
@@ -52,7 +55,8 @@ FOLLOWS: dict[str, list[str]] = {
     ],
     "events.stored": [],
     "features.built": ["campaigns.tasks.count_segments"],
-    "model.promoted": [],
+    "model.promoted": ["models_ml.tasks.score_after_promotion"],
+    "scores.written": [],
     "recommenders.trained": ["recommendations.tasks.refresh_after_training"],
     "recommendations.refreshed": [],
     "run.started": ["campaigns.tasks.deliver"],
@@ -93,6 +97,7 @@ EVERY: dict[str, tuple[float, str]] = {
     "models_ml.tasks.follow_people": (3600.0, "fast"),
     "recommendations.tasks.follow_people": (3600.0, "fast"),
     "models_ml.tasks.renew_features": (300.0, "bulk"),
+    "models_ml.tasks.look_after_predictions": (600.0, "fast"),
 }
 
 # dotted functions that say which segments, models and campaigns read which fields of the facts

@@ -104,7 +104,9 @@ def let_go(*, version: ModelVersion, numbers: Collection[int] | None = None) -> 
         if made is None:
             return False
         version.folder = str(made.relative_to(Path(settings.MODEL_DIR)))
-        version.save(update_fields=["folder"])
+        # Counted where the training itself is the reason: a model that learned from who is gone.
+        version.forgotten = row.forgotten + 1
+        version.save(update_fields=["folder", "forgotten"])
         transaction.on_commit(partial(shutil.rmtree, old, ignore_errors=True))
     return True
 

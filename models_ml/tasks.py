@@ -12,6 +12,7 @@ from marketing.core import bus, jobs
 from models_ml import catalog, features, queries, renewal, repeat, training
 from models_ml.algorithms.tree import Params
 from models_ml.models import ModelVersion
+from models_ml.predictions import life
 
 
 def build_features(job: jobs.Running) -> dict[str, Any]:
@@ -121,3 +122,15 @@ def follow_people(customer_ids: list[int] | None = None, **_ids: Any) -> None:
     """Keep numbers to people who stand for themselves."""
     now = timezone.now()
     renewal.follow(customer_ids=customer_ids or merging.moved_lately(now=now))
+
+
+@shared_task(name="models_ml.tasks.score_after_promotion", queue="fast")
+def score_after_promotion(name: str, **_ids: Any) -> None:
+    """Let everyone be scored by a version that has just begun to speak."""
+    life.score_after_promotion(name=name)
+
+
+@shared_task(name="models_ml.tasks.look_after_predictions", queue="fast")
+def look_after_predictions(**_ids: Any) -> None:
+    """Train, score and watch what is due."""
+    life.look_after(now=timezone.now())

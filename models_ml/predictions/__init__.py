@@ -1,6 +1,23 @@
 """Predictions: models that marketers ask for, from the question to everybody's score.
 
-`ready` the questions that can be asked without a thought; `definitions` makes, changes and archives
-what was asked; `training` learns and judges; `gate` publishes or refuses and says why; `scoring`
-writes everybody's score at once; `watching` sees when people or hits moved and what to do then.
+For pages and the API (these import no model library):
+
+ready        READY, find(key=), install(key=, target=, horizon_days=, actor=, now=)
+definitions  create(title=, target=, horizon_days=, population=, settings=, key=, actor=, now=),
+             change(prediction=, ...), archive(prediction=, actor=, now=), restore(...), get(key=)
+training     start(prediction=, user=) and start_scoring(...) queue jobs; open_job(prediction=,
+             kind=TRAIN | SCORE); url_of(prediction)
+life         versions(prediction=), publish(version=, actor=), roll_back(prediction=, actor=),
+             previous(prediction=), shade(version=, actor=), due(prediction=, now=)
+reading      of_person(customer_id=), reach(prediction=, people=), spread(prediction=), watches(...)
+gate         rule_name(name): a baseline in words
+
+What a page shows of a version is in `ModelVersion.details` (kind "prediction"): table (a row an
+estimator: name, later, cv, gain, seconds, calibration, is_baseline), calibration, gains,
+gains_baseline, importances, dropped, features (name → meaning, unit), base_rate, threshold,
+judged_at, judged_people, learned_people, later_in_time, verdict, duel.
+
+For workers: `engines` says who answers, `contests` is the engine of most, `planning` and `samples`
+say what is read, `profiles` how people were spread, `scoring` writes everybody's score at once,
+`watching` looks at those in use. All of it is started by `models_ml.prediction_jobs`.
 """

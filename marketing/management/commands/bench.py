@@ -19,6 +19,8 @@ from marketing import embedded
 MODULES = (
     "ingestion.benchmarks.workloads",
     "models_ml.bench_features",
+    "models_ml.bench_scores",
+    "models_ml.bench_tabular",
     "models_ml.benchmarks",
     "recommendations.benchmarks",
     "campaigns.segments.benchmarks",

@@ -1,0 +1,108 @@
+"""How fast everybody's scores are written, beside the model's own predict and a bare COPY.
+
+Both sides run in turn on the same people and the same model. The features of the people are read
+before: `features.customers` is about those.
+"""
+
+import io
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from django.db import connection, transaction
+
+from models_ml import registry
+from models_ml.algorithms.tabular import contest
+from models_ml.algorithms.tabular.frame import Frame
+from models_ml.bench_features import RUNS, line
+from models_ml.models import ModelVersion, Prediction
+from models_ml.predictions import scoring
+from models_ml.predictions.engines import Answers
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+PEOPLE = {"small": 100_000, "full": 1_000_000}
+LEARNED_FROM, COLUMNS = 20_000, 18
+
+
+def score_customers(size: str = "small") -> dict[str, Any]:
+    """People scored by gradient boosting and written back, against predict and bare COPY."""
+    people = PEOPLE[size]
+    rng = np.random.default_rng(20111209)
+    x = pd.DataFrame({f"f{n}": rng.gamma(1.0, 20.0, people) for n in range(COLUMNS)})
+    fitted = _boosting(x.iloc[:LEARNED_FROM], rng)
+    ours, limit = [], []
+    with transaction.atomic():
+        person = _people(people)
+        prediction, version = _prediction()
+        for _round in range(RUNS):
+            began = time.perf_counter()
+            answers = Answers(person, fitted.predict(x))
+            scoring.write(
+                prediction=prediction, version=version, answers=answers, as_of=NOW, now=NOW
+            )
+            ours.append(people / (time.perf_counter() - began))
+            ready = scoring.encode(
+                prediction_id=prediction.pk, version_id=version.pk, answers=answers
+            )
+            began = time.perf_counter()
+            fitted.predict(x)
+            _bare(ready)
+            limit.append(people / (time.perf_counter() - began))
+        transaction.set_rollback(True)
+    what = "the same model's predict and COPY of ready rows into an empty table with the same key"
+    return line("score.customers", "people/s", people, ours, limit, what)
+
+
+def _boosting(x: pd.DataFrame, rng: np.random.Generator) -> Any:
+    n = len(x)
+    y = rng.random(n) < 1 / (1 + np.exp(2 - x["f0"].to_numpy() / 20 + x["f1"].to_numpy() / 30))
+    frame = Frame(x, y, np.arange(n), np.full(n, np.datetime64("2026-01-01", "s")))
+    half = np.arange(n) < n // 2
+    baseline = contest.Baseline("f2", lambda rows: rows["f2"].to_numpy())
+    return contest.run(
+        frame.take(half), frame.take(~half), "chance", baseline, seed=1, folds=3,
+        candidates=["boosting"],
+    ).fitted  # fmt: skip
+
+
+def _people(count: int) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(
+            "INSERT INTO ingestion_customer (external_id, email, first_name, last_name, phone,"
+            " country, language, timezone, attributes, is_demo, created_at, updated_at)"
+            " SELECT 'bench-' || n, NULL, '', '', '', 'GB', '', '', '{}', false, now(), now()"
+            " FROM generate_series(1, %s) AS n",
+            [count],
+        )
+        cursor.execute("ANALYZE ingestion_customer")
+        cursor.execute(
+            "SELECT array_agg(id ORDER BY id) FROM ingestion_customer"
+            " WHERE external_id LIKE 'bench-%'"
+        )
+        return np.array(cursor.fetchone()[0], dtype=np.int64)
+
+
+def _prediction() -> tuple[Prediction, ModelVersion]:
+    prediction = Prediction.objects.create(
+        key="bench", title="bench", kind="chance", target={"type": "order"}, horizon_days=90
+    )
+    version = ModelVersion.objects.create(
+        name="bench", version=1, state=registry.State.LIVE, algorithm="boosting"
+    )
+    return prediction, version
+
+
+def _bare(body: memoryview) -> None:
+    """COPY of rows that lie ready into an empty table with the key of the scores."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bench_scores")
+        cursor.execute(f"CREATE TABLE bench_scores (LIKE {scoring.TABLE}, {scoring.KEY})")
+        names = f"bench_scores ({scoring.COLUMNS})"
+        cursor.copy_expert(f"COPY {names} FROM STDIN (FORMAT binary)", io.BytesIO(body), 1 << 20)
+
+
+WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {"score.customers": score_customers}

@@ -1,0 +1,316 @@
+"""What somebody wants to know of each person: made, changed, archived, and read from JSON."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from ingestion.models import EventType
+from marketing.core import audit
+from marketing.core.errors import Conflict, Invalid, NotFound
+from marketing.core.models import ApiKey, User
+from models_ml import catalog
+from models_ml.features import targets
+from models_ml.features.compiler import Population
+from models_ml.features.registry import CATEGORY, NUMBER
+from models_ml.features.targets import Target
+from models_ml.models import ModelVersion, Prediction
+from models_ml.predictions import engines
+
+State = Prediction.State
+RESERVED = {"repeat_90d", *catalog.BY_NAME}
+WHO = ("buyers", "everyone")
+LONGEST_DAYS = 730
+MOST_ATTRIBUTES = 40
+SEED = 20111209
+# Names of `algorithms.tabular.families`, which only workers import.
+CANDIDATES = ("linear", "tree", "forest", "boosting", "blend", "network", "sequence")
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A property of people to learn from. `steady`: somebody says that it never changes."""
+
+    name: str
+    kind: str = CATEGORY
+    steady: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How to learn: what is tried, properties to use, columns that may tell, worth and cost."""
+
+    candidates: tuple[str, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    allow: tuple[str, ...] = ()
+    worth: float | None = None
+    cost: float | None = None
+    engine: str = "contest"
+    seed: int = SEED
+    retrain_days: int = 30
+
+
+def target_of(prediction: Prediction) -> Target:
+    return targets.read(prediction.target)
+
+
+def get(*, key: str) -> Prediction:
+    """The prediction of this key; NotFound."""
+    found = Prediction.objects.filter(key=key).first()
+    if found is None:
+        raise NotFound(_("There is no such prediction."), code="prediction_unknown")
+    return found
+
+
+def create(
+    *,
+    title: str,
+    target: Any,
+    horizon_days: int,
+    population: Any = None,
+    settings: Any = None,
+    key: str = "",
+    is_ready: bool = False,
+    actor: User | ApiKey | None = None,
+    now: datetime | None = None,
+) -> Prediction:
+    """Store a new question. Invalid names the field at fault; Conflict for a key that is taken."""
+    now = now or timezone.now()
+    made = Prediction(created_at=now, is_ready=is_ready, created_by=_person(actor))
+    _fill(made, title, target, horizon_days, population, settings, now)
+    made.key = _free_key(key, made.title)
+    with transaction.atomic():
+        made.save(force_insert=True)
+        audit.record(actor=actor, action="prediction.created", obj=made)
+    return made
+
+
+def change(
+    *,
+    prediction: Prediction,
+    title: str | None = None,
+    target: Any = None,
+    horizon_days: int | None = None,
+    population: Any = None,
+    settings: Any = None,
+    actor: User | ApiKey | None = None,
+    now: datetime | None = None,
+) -> Prediction:
+    """Change what is given. Once a version was published the question itself stays as it is.
+
+    A changed question would make old versions and scores answer another one: copy it instead.
+    """
+    now = now or timezone.now()
+    if prediction.state != State.ACTIVE:
+        raise Conflict(
+            _("This prediction is archived; nothing was changed."), code="prediction_archived"
+        )
+    question = (target, horizon_days, population)
+    current = (prediction.target, prediction.horizon_days, prediction.population)
+    asked = tuple(
+        new if new is not None else old for new, old in zip(question, current, strict=True)
+    )
+    answered = ModelVersion.objects.filter(
+        name=prediction.key, state__in=[ModelVersion.State.LIVE, ModelVersion.State.RETIRED]
+    )
+    if asked != current and answered.exists():
+        raise Conflict(
+            _("This prediction has been published, so what it asks can no longer be changed."),
+            code="prediction_published",
+            remedy=_("Make a new prediction with the other question. Nothing was changed."),
+        )
+    _fill(
+        prediction,
+        prediction.title if title is None else title,
+        asked[0],
+        asked[1],
+        asked[2],
+        prediction.settings if settings is None else settings,
+        now,
+    )
+    with transaction.atomic():
+        prediction.save()
+        audit.record(actor=actor, action="prediction.changed", obj=prediction)
+    return prediction
+
+
+def archive(*, prediction: Prediction, actor: User | ApiKey | None, now: datetime) -> Prediction:
+    """Stop training and scoring it; its scores are taken away, its versions stay to be read."""
+    return _set_state(prediction, State.ARCHIVED, "prediction.archived", actor, now)
+
+
+def restore(*, prediction: Prediction, actor: User | ApiKey | None, now: datetime) -> Prediction:
+    """Take an archived prediction up again; scores come with the next scoring."""
+    return _set_state(prediction, State.ACTIVE, "prediction.restored", actor, now)
+
+
+def _set_state(
+    prediction: Prediction,
+    state: str,
+    action: str,
+    actor: User | ApiKey | None,
+    now: datetime,
+) -> Prediction:
+    with transaction.atomic():
+        row = Prediction.objects.select_for_update().get(pk=prediction.pk)
+        if row.state != state:
+            row.state, row.updated_at = state, now
+            if state == State.ARCHIVED:
+                row.scores.all().delete()
+                row.scored_at, row.scored_people = None, 0
+            row.save()
+            audit.record(actor=actor, action=action, obj=row)
+    return row
+
+
+def _person(actor: User | ApiKey | None) -> User | None:
+    return actor if isinstance(actor, User) else getattr(actor, "created_by", None)
+
+
+def _fill(
+    made: Prediction,
+    title: str,
+    target: Any,
+    horizon_days: int,
+    population: Any,
+    settings: Any,
+    now: datetime,
+) -> None:
+    made.title = _title(title)
+    found = targets.read(target)
+    _check_seen(found)
+    made.target, made.kind = target, found.kind
+    made.horizon_days = _horizon(horizon_days)
+    read_population(population or {})
+    made.population = population or {}
+    read_wishes(settings or {})
+    made.settings = settings or {}
+    made.updated_at = now
+
+
+def _title(title: Any) -> str:
+    title = title.strip() if isinstance(title, str) else ""
+    if not title or len(title) > 120 or "\x00" in title:
+        raise Invalid(
+            _("Give the prediction a name of at most 120 characters."),
+            code="title_invalid",
+            field="title",
+        )
+    return title
+
+
+def _horizon(days: Any) -> int:
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= LONGEST_DAYS:
+        raise Invalid(
+            _("The time to look ahead is a whole number of days from 1 to %(most)d.")
+            % {"most": LONGEST_DAYS},
+            code="horizon_invalid",
+            field="horizon_days",
+        )
+    return days
+
+
+def _check_seen(target: Target) -> None:
+    if target.event and not EventType.objects.filter(name=target.event).exists():
+        raise Invalid(
+            _("No event “%(event)s” has come in so far, so nothing can be learned about it.")
+            % {"event": target.event},
+            code="event_unseen",
+            field="target.event",
+            remedy=_("Choose an event that is in the list, or send this one first."),
+        )
+
+
+def _free_key(key: str, title: str) -> str:
+    wanted = key or slugify(title).replace("-", "_")[:50] or "prediction"
+    if key and (slugify(key) != key.lower() or len(key) > 60):
+        raise Invalid(
+            _("A key has at most 60 small letters, digits, - and _."),
+            code="key_invalid",
+            field="key",
+        )
+    taken = set(
+        Prediction.objects.filter(key__startswith=wanted).values_list("key", flat=True)
+    ) | set(RESERVED)
+    if wanted not in taken:
+        return wanted
+    if key:
+        raise Conflict(
+            _("There is already a model with the key %(key)s; nothing was stored.") % {"key": key},
+            code="key_taken",
+            field="key",
+        )
+    return next(f"{wanted}_{n}" for n in range(2, 10_000) if f"{wanted}_{n}" not in taken)
+
+
+def read_population(raw: Any) -> Population:
+    """{"who": "buyers" | "everyone", "least_orders": 1, "ordered_within_days": 365}."""
+    if not isinstance(raw, dict) or raw.get("who", "buyers") not in WHO:
+        raise _population_invalid(_("Choose people who have bought, or everyone."))
+    least, within = raw.get("least_orders", 1), raw.get("ordered_within_days")
+    for value in (least, *(() if within is None else (within,))):
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 36_500:
+            raise _population_invalid(_("Numbers of orders and of days are whole and at least 1."))
+    return Population(who=raw.get("who", "buyers"), least_orders=least, ordered_within_days=within)
+
+
+def _population_invalid(message: str) -> Invalid:
+    return Invalid(message, code="population_invalid", field="population")
+
+
+def read_wishes(raw: Any) -> Wishes:
+    """Settings from JSON; Invalid for what is none.
+
+    {"candidates": [...], "attributes": [{"name", "kind", "steady"}], "allow": [column],
+     "profit": {"worth": 10, "cost": 0.1}, "engine": "contest", "retrain_days": 30}
+    """
+    if not isinstance(raw, dict):
+        raise _settings_invalid(_("The settings are not readable."))
+    profit = raw.get("profit") or {}
+    candidates = tuple(raw.get("candidates") or ())
+    if any(name not in CANDIDATES for name in candidates):
+        raise _settings_invalid(_("One of the kinds of model to try is not known."))
+    if not isinstance(profit, dict) or any(
+        isinstance(profit.get(name, 0.0), bool)
+        or not isinstance(profit.get(name, 0.0), int | float)
+        for name in ("worth", "cost")
+    ):
+        raise _settings_invalid(_("Worth and cost are amounts of money."))
+    engine = raw.get("engine", "contest")
+    if engine not in engines.ENGINES:
+        raise _settings_invalid(_("This way of answering is not known."))
+    days = raw.get("retrain_days", 30)
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= 3_650:
+        raise _settings_invalid(_("A model is trained again after at least one day."))
+    return Wishes(
+        candidates=candidates,
+        attributes=_attributes(raw.get("attributes") or []),
+        allow=tuple(str(name) for name in raw.get("allow") or ()),
+        worth=float(profit["worth"]) if "worth" in profit else None,
+        cost=float(profit.get("cost", 0.0)) if "worth" in profit else None,
+        engine=engine,
+        seed=SEED,
+        retrain_days=days,
+    )
+
+
+def _attributes(raw: Any) -> tuple[Attribute, ...]:
+    if not isinstance(raw, list) or len(raw) > MOST_ATTRIBUTES:
+        raise _settings_invalid(_("At most 40 properties of people can be learned from."))
+    found = []
+    for one in raw:
+        name = one.get("name") if isinstance(one, dict) else None
+        if not isinstance(name, str) or not 0 < len(name) <= 220 or "\x00" in name:
+            raise _settings_invalid(_("A property to learn from has no name."))
+        if one.get("kind", CATEGORY) not in (CATEGORY, NUMBER):
+            raise _settings_invalid(_("A property is a number or a category."))
+        found.append(Attribute(name, one.get("kind", CATEGORY), bool(one.get("steady", False))))
+    return tuple(found)
+
+
+def _settings_invalid(message: str) -> Invalid:
+    return Invalid(message, code="settings_invalid", field="settings")

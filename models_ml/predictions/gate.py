@@ -1,0 +1,167 @@
+"""Who may speak for a prediction: better than its dull rule, and not worse than who speaks now."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from models_ml import registry
+from models_ml.algorithms.classify import Interval
+from models_ml.models import ModelVersion
+
+State = ModelVersion.State
+# How much worse than the version in use a new one may turn out to be within its interval.
+MARGIN = {"chance": 0.01, "amount": 0.02}
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Challenger against champion on the same people, none of whom either had learned from then.
+
+    `gain` is in AUC for a chance, else in the share of the champion's error (RMSE).
+    """
+
+    champion: ModelVersion
+    gain: Interval
+    measure: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "version": self.champion.version,
+            "measure": self.measure,
+            "gain": self.gain.as_json(),
+        }
+
+
+def decide(
+    *,
+    version: ModelVersion,
+    kind: str,
+    ok: bool,
+    code: str,
+    facts: dict[str, Any],
+    duel: Duel | None = None,
+) -> ModelVersion:
+    """Publish the candidate, keep it beside the version in use, or refuse it with the reason."""
+    if not ok:
+        return registry.refuse(version=version, reason=why_refused(code=code, facts=facts))
+    if duel is not None and not _holds(duel, kind):
+        return _keep(version, duel)
+    return registry.promote(version=version)
+
+
+def _holds(duel: Duel, kind: str) -> bool:
+    """Whether the challenger is surely better, or at least not much worse on newer data."""
+    if duel.champion.forgotten:
+        return duel.gain.high > 0
+    return duel.gain.low > -MARGIN.get(kind, 0.01) or duel.gain.value >= 0
+
+
+def _keep(version: ModelVersion, duel: Duel) -> ModelVersion:
+    version.reason = _(
+        "Version %(champion)d stays in use: on the same people this one is no better"
+        " (difference %(gain)+.4f, 95%% interval %(low)+.4f to %(high)+.4f)."
+    ) % {
+        "champion": duel.champion.version,
+        "gain": duel.gain.value,
+        "low": duel.gain.low,
+        "high": duel.gain.high,
+    }
+    version.save(update_fields=["reason"])
+    return version
+
+
+def why_refused(*, code: str, facts: dict[str, Any]) -> str:
+    """Why a candidate is not published, and which data would help."""
+    gain = facts.get("gain") or {}
+    if code == "worse_than_base_rate":
+        return _(
+            "Its chances are no better than telling everyone the average (log loss"
+            " %(loss).4f against %(base).4f). More kinds of data about people would help: visits,"
+            " answers to mails, properties."
+        ) % {"loss": facts.get("log_loss", 0.0), "base": facts.get("log_loss_base", 0.0)}
+    text = _(
+        "On people it had not seen it was not reliably better than the simple rule “%(rule)s”"
+        " (difference %(gain)+.4f, 95%% interval %(low)+.4f to %(high)+.4f)."
+    ) % {
+        "rule": rule_name(str(facts.get("baseline", ""))),
+        "gain": gain.get("value", 0.0),
+        "low": gain.get("low", 0.0),
+        "high": gain.get("high", 0.0),
+    }
+    return f"{text} {_what_helps(facts)}"
+
+
+def _what_helps(facts: dict[str, Any]) -> str:
+    needed, people = facts.get("people_needed"), int(facts.get("people", 0))
+    if needed and people < needed <= 50 * max(people, 1):
+        return ngettext(
+            "If it is as good as it looks, about %(needed)d person with a known outcome would"
+            " prove it; there were %(people)d.",
+            "If it is as good as it looks, about %(needed)d people with a known outcome would"
+            " prove it; there were %(people)d.",
+            needed,
+        ) % {"needed": needed, "people": people}
+    return _(
+        "More people would hardly change that; other data would: visits of your site, answers to"
+        " mails, or properties of people."
+    )
+
+
+def rule_name(name: str) -> str:
+    """A baseline in words."""
+    return {
+        "recency": _("whoever ordered last orders next"),
+        "last_value": _("everyone spends as before"),
+        "own_average": _("everyone orders as much as usual"),
+        "event_recency": _("whoever did it last does it next"),
+        "answered_before": _("whoever answered before answers again"),
+        "base_rate": _("the same chance for everyone"),
+    }.get(name, name)
+
+
+def why_unfit(*, code: str, facts: dict[str, Any]) -> tuple[str, str]:
+    """What kept anything from being learned, and what to do: for a person to read."""
+    people, yes = int(facts.get("people", 0)), int(facts.get("yes", 0))
+    needed = int(facts.get("needed", 0))
+    more = _("Import more history, choose a longer time to look ahead, or ask about more people.")
+    if code == "leak":
+        names = ", ".join(str(one["column"]) for one in facts.get("columns", ()))
+        return (
+            _("These columns alone nearly tell the answer: %(names)s.") % {"names": names},
+            _(
+                "Mostly that is the answer itself, written down later. Leave them out, or allow"
+                " them if you know that they are known beforehand."
+            ),
+        )
+    if code == "one_class":
+        text = (
+            _("Of %(people)d people nobody did it.") if not yes else _("All %(people)d people did.")
+        )
+        return text % {"people": people}, _(
+            "There is nothing to tell apart. Check the target, or choose another time to look"
+            " ahead."
+        )
+    if code == "too_few_people":
+        return (
+            _("There are %(people)d people to learn from; %(needed)d are needed.")
+            % {"people": people, "needed": needed},
+            more,
+        )
+    if code in ("too_few_each", "too_few_later"):
+        return (
+            _("Of %(people)d people %(yes)d did it; at least %(needed)d of each are needed.")
+            % {"people": people, "yes": yes, "needed": needed},
+            more,
+        )
+    if code == "no_columns":
+        return (
+            _("Nothing is known of these people that differs between them."),
+            _("Import orders, events or properties of people."),
+        )
+    if code == "constant_target":
+        return _("The amount is the same for everybody."), _("Check the target.")
+    if code == "no_rows":
+        return _("Nobody is in the group that is asked about."), more
+    return _("Nothing could be learned (%(code)s).") % {"code": code}, more

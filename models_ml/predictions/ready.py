@@ -1,0 +1,142 @@
+"""Questions most shops ask, ready to be answered by one press."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from marketing.core.errors import NotFound
+from marketing.core.models import ApiKey, User
+from models_ml.models import Prediction
+from models_ml.predictions import definitions
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A question with everything it needs. `asks` names what the marketer still has to choose.
+
+    `settings["engine"]` says who answers (see `engines`); `needs` is what the data must hold:
+    orders, mails, events or attributes.
+    """
+
+    key: str
+    title: str | Promise
+    about: str | Promise
+    target: dict[str, Any]
+    horizon_days: int
+    population: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    needs: str = "orders"
+    asks: tuple[str, ...] = ()
+
+
+READY: tuple[Ready, ...] = (
+    Ready(
+        "churn",
+        _("Will stop buying"),
+        _("The chance that somebody who bought within a year orders nothing for 90 days."),
+        {"type": "no_order"},
+        90,
+        {"who": "buyers", "ordered_within_days": 365},
+    ),
+    Ready(
+        "contract_churn",
+        _("Will leave"),
+        _(
+            "For subscriptions and contracts: the chance that somebody leaves, by an event or a"
+            " property that says so."
+        ),
+        {"type": "event", "event": ""},
+        60,
+        {"who": "everyone"},
+        needs="events",
+        asks=("target",),
+    ),
+    Ready(
+        "purchase_30d",
+        _("Will buy within 30 days"),
+        _("The chance that somebody who bought before orders again within 30 days."),
+        {"type": "order"},
+        30,
+    ),
+    Ready(
+        "purchase_90d",
+        _("Will buy within 90 days"),
+        _("The chance that somebody who bought before orders again within 90 days."),
+        {"type": "order"},
+        90,
+    ),
+    Ready(
+        "big_spender",
+        _("Will spend over an amount"),
+        _("The chance that somebody spends more than an amount within 90 days."),
+        {"type": "spend_over", "amount": 100},
+        90,
+        asks=("amount",),
+    ),
+    Ready(
+        "answer",
+        _("Will click on a mail"),
+        _("The chance that somebody clicks on a mail within a week of its sending."),
+        {"type": "answer", "by": "click"},
+        7,
+        {"who": "everyone"},
+        needs="mails",
+    ),
+    Ready(
+        "order_value",
+        _("Value of the next order"),
+        _("How much the orders of the next 90 days are worth on average, of those who order."),
+        {"type": "order_value"},
+        90,
+    ),
+    Ready(
+        "value_90d",
+        _("Money spent within 90 days"),
+        _("How much somebody spends within 90 days, returns taken off: gradient-boosted CLV."),
+        {"type": "spend"},
+        90,
+    ),
+    Ready(
+        "value_365d",
+        _("Money spent within a year"),
+        _("How much somebody spends within a year. It needs more than two years of orders."),
+        {"type": "spend"},
+        365,
+    ),
+)
+
+
+def find(*, key: str) -> Ready:
+    for one in READY:
+        if one.key == key:
+            return one
+    raise NotFound(_("There is no such ready prediction."), code="ready_unknown")
+
+
+def install(
+    *,
+    key: str,
+    target: dict[str, Any] | None = None,
+    horizon_days: int | None = None,
+    actor: User | ApiKey | None = None,
+    now: datetime | None = None,
+) -> Prediction:
+    """The ready prediction of this key, made if it is not there yet."""
+    one = find(key=key)
+    known = Prediction.objects.filter(key=one.key).first()
+    if known is not None:
+        return known
+    return definitions.create(
+        title=str(one.title),
+        target=target or one.target,
+        horizon_days=horizon_days or one.horizon_days,
+        population=one.population,
+        settings=one.settings,
+        key=one.key,
+        is_ready=True,
+        actor=actor,
+        now=now,
+    )
