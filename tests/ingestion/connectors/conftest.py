@@ -181,5 +181,5 @@ def run_import(record: ImportJob) -> ImportJob:
 
 
 def long_ago() -> float:
-    """A moment at which a file was surely done being written."""
-    return (timezone.now() - timedelta(hours=1)).timestamp()
+    """A moment at which a file was surely done being written, by the real clock and by NOW."""
+    return (min(timezone.now(), NOW) - timedelta(hours=1)).timestamp()
