@@ -152,19 +152,19 @@ def _insert_people(
         key = root.customer
         values = {kind: owned.get((key, kind), (None, None, None))[-1] for kind in PEOPLE}  # type: ignore[arg-type]
         phone = values[PHONE] or ""
-        told = [_field(getattr(first, name, "") or "") for name in _TOLD]
-        names_of = f"{_field(values[EXTERNAL])}\t{_field(values[EMAIL])}\t{_field(phone)}"
+        told = [field(getattr(first, name, "") or "") for name in _TOLD]
+        names_of = f"{field(values[EXTERNAL])}\t{field(values[EMAIL])}\t{field(phone)}"
         rows.append(f"{key}\t{names_of}\t{_TAB.join(told)}{ending}")
-    _copy("ingestion_customer", _PERSON, rows)
+    copy_lines("ingestion_customer", PERSON_COLUMNS, rows)
 
 
-def _copy(table: str, columns: Sequence[str], rows: Sequence[str]) -> None:
+def copy_lines(table: str, columns: Sequence[str], rows: Sequence[str]) -> None:
     """COPY lines. Raises IntegrityError where another transaction was faster."""
     with connection.wrap_database_errors, connection.cursor() as cursor:
         copy_rows(cursor, table, columns, ["".join(rows).encode()])
 
 
-def _field(text: str | None) -> str:
+def field(text: str | None) -> str:
     """A text as a field of COPY."""
     if text is None:
         return "\\N"
@@ -178,7 +178,11 @@ _ESCAPED = re.compile(r"[\\\t\n\r]")
 _TAB = "\t"
 _TOLD = ("first_name", "last_name", "country", "language", "timezone")
 _DATED = ("created_at", "updated_at")
-_PERSON = (
+NAME_COLUMNS = (
+    *("id", "customer_id", "kind", "value", "parent_id", "linked_at", "anchored"),
+    *("refused", "source", "at", "joined_at"),
+)
+PERSON_COLUMNS = (
     *("id", "external_id", "email", "phone", *_TOLD),
     *("attributes", "attribute_times", "is_demo", *_DATED),
 )
@@ -220,11 +224,10 @@ def _copy_names(fresh: Sequence[Node], now: datetime) -> None:
         customer, parent = ("\\N" if i is None else i for i in (n.customer, n.parent))
         linked = n.linked_at.isoformat() if n.linked_at else None
         rows.append(
-            f"{n.id}\t{customer}\t{n.kind}\t{_field(n.value)}\t{parent}\t{_field(linked)}"
-            f"\tf\tf\t{_field(n.source[:100])}\t{linked or came}\t{came}\n"
+            f"{n.id}\t{customer}\t{n.kind}\t{field(n.value)}\t{parent}\t{field(linked)}"
+            f"\tf\tf\t{field(n.source[:100])}\t{linked or came}\t{came}\n"
         )
-    columns = ("id", "customer_id", "kind", "value", "parent_id", "linked_at", "anchored")
-    _copy("ingestion_identity", (*columns, "refused", "source", "at", "joined_at"), rows)
+    copy_lines("ingestion_identity", NAME_COLUMNS, rows)
 
 
 def _note_earlier(nodes: Sequence[Node]) -> None:

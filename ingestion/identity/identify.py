@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 
-from ingestion.identity import clusters, growth, guard, names, profile
+from ingestion.identity import clusters, growth, guard, names, profile, strangers
 from ingestion.identity.claims import Claim, Plan, collect, draw_up
 from ingestion.identity.names import ANONYMOUS, DEVICE, EMAIL, EXTERNAL, PHONE, Name, Node
 from ingestion.identity.profile import Change
@@ -137,6 +137,27 @@ def known_by_one(*, names: Sequence[Sequence[str]]) -> list[Found | None]:
             cursor.execute(_KNOWN, [_array(wanted), kind])
             for value, customer_id, identity_id in cursor.fetchall():
                 found[wanted[value]] = Found(customer_id, identity_id)
+    return found
+
+
+def met_by_one(*, names: Sequence[Sequence[str]], source: str, now: datetime) -> list[Found | None]:
+    """People made for customer numbers never seen; None for all who are left to `locate`.
+
+    `names` as for `known_by_one`, which has found none of them.
+    """
+    found: list[Found | None] = [None] * len(names[0])
+    new = {value: place for place, value in enumerate(names[0]) if value}
+    if len(new) < strangers.MANY:
+        return found
+    _lock("pg_advisory_xact_lock_shared")
+    try:
+        with transaction.atomic():
+            made = strangers.take_in(values=list(new), source=source, now=now)
+    except IntegrityError:
+        return found  # some were made meanwhile, or are refused
+    for value, place in new.items():
+        pair = made[value]
+        found[place] = NOBODY if pair is None else Found(*pair)
     return found
 
 

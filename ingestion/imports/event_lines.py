@@ -83,6 +83,7 @@ class Lines:
     months: set[tuple[int, int]]
     people: People
     person: Ints  # place in `people`
+    seen: Any = None  # what the registry is told where all of them are new
 
     def part(self, places: Ints) -> "Lines":
         """Some of them, with their people alone."""

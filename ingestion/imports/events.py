@@ -19,7 +19,7 @@ from ingestion.preprocess import events
 from ingestion.preprocess.events import Clean, Row
 from ingestion.preprocess.records import Batch
 from ingestion.preprocess.texts import Column, Ints
-from ingestion.registry.discovery import observe_sample
+from ingestion.registry import discovery, tally
 from ingestion.registry.plans import Verdict
 
 BLOCK = 3 << 20  # of a file at once
@@ -38,6 +38,7 @@ def prepare(clean: Clean, *, source: str, now: datetime) -> None:
     """Make ready what needs no database while the last batch is stored."""
     if clean.columns is not None and len(clean) >= _ROWS_AT_LEAST:
         clean.lines = event_lines.prepare(clean, source=source, now=now)
+        clean.lines.seen = _seen(clean, clean.lines, None, now)
 
 
 def options(chosen: Mapping[str, Any], now: datetime) -> events.Options:
@@ -174,7 +175,9 @@ def _store_lines(
             pairs=zip(people.names[-1], customers, strict=True),
             columns=event_lines.COLUMNS,
         )
-        _note_seen(clean, lines, fresh, source, now)
+        whole = lines.seen if fresh is None else None
+        seen = _seen(clean, lines, fresh, now) if whole is None else whole
+        discovery.write(seen=seen, source=source, now=now)
         new = None if fresh is None or not verdicts else set(fresh.tolist())
         places = [place for place in verdicts if new is None or place in new]
         warned = [_broken(clean, lines, verdicts, place) for place in places]
@@ -189,10 +192,10 @@ def _store_lines(
     )
 
 
-def _note_seen(
-    clean: Clean, lines: event_lines.Lines, fresh: Ints | None, source: str, now: datetime
-) -> None:
-    """Tell the registry of events what came: every type and moment, and some of the details."""
+def _seen(
+    clean: Clean, lines: event_lines.Lines, fresh: Ints | None, now: datetime
+) -> dict[str, dict[str, Any]]:
+    """What the registry is told of the events: every type and moment, and some of the details."""
     assert clean.columns is not None
     places = np.arange(len(lines.micros)) if fresh is None else fresh
     types, details = clean.columns["type"], clean.columns["properties"]
@@ -207,7 +210,7 @@ def _note_seen(
         )
         for place in places[::every].tolist()
     ]
-    observe_sample(sample=sample, moments=moments, source=source, now=now, every=every)
+    return tally.add_up_sample(sample, moments=moments, now=now, every=every)
 
 
 def _find(people: event_lines.People, source: str, now: datetime) -> list[Found]:
@@ -228,6 +231,10 @@ def _find(people: event_lines.People, source: str, now: datetime) -> list[Found]
     rest = np.flatnonzero(alone)
     some = identify.known_by_one(names=people.part(rest).names)
     for place, one in zip(rest.tolist(), some, strict=True):
+        found[place] = one
+    new = [place for place, one in enumerate(found) if one is None]
+    met = identify.met_by_one(names=people.part(np.array(new, int)).names, source=source, now=now)
+    for place, one in zip(new, met, strict=True):
         found[place] = one
     locate([place for place, one in enumerate(found) if one is None])
     return found  # type: ignore[return-value]

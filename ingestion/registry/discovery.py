@@ -86,21 +86,7 @@ def observe(
     """
     if batch:
         seen = tally.add_up(batch, now=now, verdicts=verdicts, every=every)
-        _write(seen, source, now)
-
-
-def observe_sample(
-    *,
-    sample: Sequence[Any],
-    moments: Mapping[str, list[float]],
-    source: str,
-    now: datetime,
-    every: int,
-) -> None:
-    """Note a batch by the moments of all its events, by type, and one event in `every` of it."""
-    if moments:
-        seen = tally.add_up_sample(sample, moments=moments, now=now, every=every)
-        _write(seen, source, now)
+        write(seen=seen, source=source, now=now)
 
 
 def observe_refused(
@@ -132,10 +118,11 @@ def observe_broken(*, broken: Sequence[tuple[str, float, Any]], source: str, now
         key = f"{verdict.code}\0{verdict.action}\0{shapes.label(verdict.field)}"
         entry["breaches"][key] = entry["breaches"].get(key, 0) + 1
     if seen:
-        _write(seen, source, now)
+        write(seen=seen, source=source, now=now)
 
 
-def _write(seen: dict[str, dict[str, Any]], source: str, now: datetime) -> None:
+def write(*, seen: dict[str, dict[str, Any]], source: str, now: datetime) -> None:
+    """Note what `tally` found in a batch: one row, in the transaction that stores it."""
     others = 0
     if len(seen) > tally.TYPES:
         ordered = sorted(seen, key=lambda name: -seen[name]["n"])
