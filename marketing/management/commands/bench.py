@@ -21,6 +21,7 @@ MODULES = (
     "models_ml.bench_features",
     "models_ml.bench_scores",
     "models_ml.bench_tabular",
+    "models_ml.bench_trees",
     "models_ml.benchmarks",
     "recommendations.benchmarks",
     "campaigns.segments.benchmarks",
