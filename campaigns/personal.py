@@ -56,11 +56,13 @@ HOLDINGS = [
         erase=_FORGET,
         hidden=("fence", "owner", "lease_until", "next_try_at"),
     ),
+    Holding("campaigns_personlistmember", _("Lists of people"), rows=_MINE),
 ]
 IMPERSONAL = {
     "campaigns_template": "content of the team",
     "campaigns_segment": "rules of the team",
     "campaigns_segmentsize": "sizes of segments",
+    "campaigns_personlist": "names and sizes of lists",
     "campaigns_campaign": "campaigns of the team",
     "campaigns_run": "sendings and their sums",
 }

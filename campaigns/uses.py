@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from campaigns.messaging import rendering
 from campaigns.models import Campaign, Segment, Template
 from campaigns.segments import compile as compiler
-from campaigns.segments import rules
+from campaigns.segments import nodes, rules
 from ingestion.quality import fields, holds
 from ingestion.quality.holds import Holding
 from ingestion.quality.uses import Place, Use
@@ -32,6 +32,20 @@ _MERGED: dict[str, tuple[Place, ...]] = {
     "last_order_date": numbers.ORDERS,
     "days_since_order": numbers.ORDERS,
     "products": (("products", "name"), ("products", "price"), *numbers.PICKS),
+}
+# What questions about purchases name, and the place it is made from.
+_LINES: dict[str, Place] = {
+    "category": ("products", "category"),
+    "name": ("products", "name"),
+    "price": ("lines", "unit_price"),
+    "quantity": ("lines", "quantity"),
+    "units": ("lines", "quantity"),
+    "total": ("lines", "total"),
+    "money": ("lines", "total"),
+    "average": ("lines", "total"),
+    "order_total": ("orders", "total"),
+    "currency": ("orders", "currency"),
+    "country": ("orders", "country"),
 }
 _ENDED = (Campaign.State.FINISHED, Campaign.State.CANCELLED)
 
@@ -63,21 +77,48 @@ def _of_node(
     node: rules.Node, rules_by_id: Mapping[int, Mapping[str, Any]], depth: int
 ) -> set[Place]:
     match node:
-        case rules.All(nodes) | rules.Any(nodes):
-            return {place for part in nodes for place in _of_node(part, rules_by_id, depth)}
+        case rules.All(inner) | rules.Any(inner):
+            return {place for part in inner for place in _of_node(part, rules_by_id, depth)}
         case rules.Not(inner):
             return _of_node(inner, rules_by_id, depth)
         case rules.Compare(field, _, _):
             return set(of_field(field))
-        case rules.Did(event, _, _, where):
-            subject = fields.EVENTS + event
-            return {(subject, ""), *((subject, test.property) for test in where)}
-        case rules.Bought(by, _, _, _):
-            places: set[Place] = {("lines", "product"), ("orders", "customer")}
-            return places | ({("products", "category")} if by == "category" else set())
+        case nodes.Attribute(name, _, _, _):
+            return {("customers", name)}
+        case nodes.Did(event, _, _, where):
+            return _of_event(event, where)
+        case nodes.Sequence(steps, _, _):
+            return {place for step in steps for place in _of_event(step.event, step.where)}
+        case nodes.Bought(by, _, _, _):
+            return _of_lines({"category"} if by == "category" else set())
+        case nodes.Ordered(measure, _, _, where):
+            return _of_lines({measure, *(test.property for test in where)})
+        case nodes.Reach(channel, _):
+            column = {"email": "email", "sms": "phone"}.get(channel)
+            return {("customers", column)} if column else set()
+        case nodes.Rfm(r, f, m):
+            asked = {"r_score": r, "f_score": f, "m_score": m}
+            return {place for name, of in asked.items() if of for place in numbers.of_trait(name)}
+        case nodes.Lifecycle(_):
+            return set(numbers.ORDERS)
         case rules.InSegment(key):
             return of_rule(rules_by_id.get(key), rules_by_id, depth + 1)
     return set()
+
+
+def _of_event(event: str, where: Iterable[nodes.Where]) -> set[Place]:
+    subject = fields.EVENTS + event
+    return {(subject, ""), *((subject, test.property) for test in where)}
+
+
+def _of_lines(asked: set[str]) -> set[Place]:
+    """The columns of order lines and products that a question about purchases reads."""
+    found: set[Place] = {("lines", "product"), ("orders", "customer")}
+    for name, place in _LINES.items():
+        if name in asked:
+            found.add(place)
+    found |= {("products", name[8:]) for name in asked if name.startswith("product.")}
+    return found
 
 
 def of_template(parts: Mapping[str, Any]) -> set[Place]:

@@ -2,7 +2,18 @@
 
 from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.content import Template
+from campaigns.models.lists import PersonList, PersonListMember
 from campaigns.models.messages import Message, MessageBody
 from campaigns.models.segments import Segment, SegmentSize
 
-__all__ = ["Campaign", "Message", "MessageBody", "Run", "Segment", "SegmentSize", "Template"]
+__all__ = [
+    "Campaign",
+    "Message",
+    "MessageBody",
+    "PersonList",
+    "PersonListMember",
+    "Run",
+    "Segment",
+    "SegmentSize",
+    "Template",
+]

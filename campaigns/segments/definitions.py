@@ -6,12 +6,13 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import formats, timezone
-from django.utils.translation import gettext, ngettext
+from django.utils import timezone
+from django.utils.translation import gettext
 
 from campaigns.models import Campaign, Segment, SegmentSize
 from campaigns.segments import compile as compiler
-from campaigns.segments import fields, membership, rules, wording
+from campaigns.segments import membership, naming, rules, wording
+from campaigns.segments.naming import written as written
 from campaigns.segments.rules import Node, RuleFault
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid
@@ -125,10 +126,10 @@ def used_by(segment: Segment, *, among: Iterable[Segment] | None = None) -> list
     `among` spares the look-up for whoever has the live segments at hand.
     """
     others = Segment.objects.filter(state=State.LIVE) if among is None else among
-    naming = [o.name for o in others if o.pk != segment.pk and segment.pk in _named(o.rule)]
+    naming_it = [o.name for o in others if o.pk != segment.pk and segment.pk in _named(o.rule)]
     over = Q(state="finished") | Q(state="cancelled")
     open_campaigns = Campaign.objects.filter(segment=segment).exclude(over)
-    return naming + list(open_campaigns.values_list("name", flat=True))
+    return naming_it + list(open_campaigns.values_list("name", flat=True))
 
 
 def _named(rule: object) -> set[int]:
@@ -140,25 +141,7 @@ def _named(rule: object) -> set[int]:
 
 def meaning(node: Node) -> str:
     """The rule as one sentence in the reader's language."""
-    ids = rules.segments_in(node)
-    names = dict(Segment.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
-    words = wording.Words(
-        gettext=gettext,
-        ngettext=ngettext,
-        label=lambda name: str(fields.FIELDS[name].label),
-        segment=lambda id: names.get(id, str(id)),
-        number=written,
-    )
-    return wording.sentence(node, words)
-
-
-def written(value: int | float) -> str:
-    """A number as people write it: whole when it is whole, with separators."""
-    if float(value).is_integer():
-        return str(formats.number_format(int(value), use_l10n=True, force_grouping=True))
-    text = f"{value:.10f}".rstrip("0")
-    places = len(text.partition(".")[2])
-    return str(formats.number_format(value, decimal_pos=places, use_l10n=True, force_grouping=True))
+    return wording.sentence(node, naming.words_of(node))
 
 
 def explain(fault: RuleFault) -> str:

@@ -7,12 +7,13 @@ every value becomes a bound parameter.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.segments.rules import CHOICE, DATE, FLAG, NUMBER, TEXT
+from campaigns.segments.terms import CHOICE, DATE, FLAG, NUMBER, TEXT
 from ingestion import consent
+from ingestion.models import Identity
 from models_ml.queries import TRAITS
 
 
@@ -76,4 +77,15 @@ def kinds() -> dict[str, str]:
 
 def can_email() -> Q:
     """Has an address, agreed to marketing e-mail, and the address is not suppressed."""
-    return Q(email__isnull=False) & Q(consent.agreed()) & ~consent.barred()
+    return reachable(channel="email", purpose="marketing")
+
+
+def reachable(*, channel: str, purpose: str) -> Q:
+    """Has an address on the channel, agreed to the purpose, and the address is not suppressed."""
+    agreed = Q(consent.agreed(channel=channel, purpose=purpose))
+    if channel == "email":
+        return Q(email__isnull=False) & agreed & ~consent.barred()
+    if channel == "sms":
+        return ~Q(phone="") & agreed & ~consent.barred(channel=channel)
+    device = Identity.objects.filter(customer=OuterRef("pk"), kind="device", refused=False)
+    return Q(Exists(device)) & agreed

@@ -45,6 +45,10 @@ OPS = {
     "after": gettext_lazy("is on or after"),
     "within_days": gettext_lazy("is in the last days"),
     "not_within_days": gettext_lazy("is not in the last days"),
+    "in_next_days": gettext_lazy("is in the next days"),
+    "during": gettext_lazy("is during"),
+    "not_during": gettext_lazy("is not during"),
+    "anniversary_within": gettext_lazy("comes round within days"),
 }
 WORDS = {
     "and": gettext_lazy("and"),
