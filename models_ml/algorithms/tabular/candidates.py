@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models_ml.algorithms.tabular import calibration
 from models_ml.algorithms.tabular.frame import Floats, Table, Task
+from models_ml.algorithms.tabular.splits import Splits
 
 Setting = dict[str, Any]
 
@@ -23,6 +24,7 @@ class Model(ABC):
     """Something fitted. It stores itself beside others: files begin with `stem`."""
 
     kind: ClassVar[str]
+    reads_events: ClassVar[bool] = False
 
     @abstractmethod
     def margin(self, table: Table) -> Floats:
@@ -60,19 +62,19 @@ class Candidate(ABC):
         self,
         table: Table,
         y: NDArray[Any],
-        fold: NDArray[Any],
+        splits: Splits,
         *,
         task: Task,
         seed: int,
         setting: Setting,
     ) -> tuple[Floats, Setting]:
-        """Margins of every row by a model that has not seen its fold; the setting, completed."""
-        out = np.empty(len(table))
-        for number in np.unique(fold):
-            here = fold == number
-            model = self.fit(table.take(~here), y[~here], task=task, seed=seed, setting=setting)
-            out[here] = model.margin(table.take(here))
-        return out, setting
+        """Margins of the judged rows, in their order, and the setting, completed."""
+        out = []
+        for before, judged in splits.pairs:
+            part = table.take(before)
+            model = self.fit(part, y[before], task=task, seed=seed, setting=setting)
+            out.append(model.margin(table.take(judged)))
+        return np.concatenate(out), setting
 
     def able(self, table: Table, task: Task) -> bool:
         """Whether this kind can take part with such data."""

@@ -9,7 +9,6 @@ could be learned.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,13 +16,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from models_ml.algorithms import classify
 from models_ml.algorithms.classify import Interval
-from models_ml.algorithms.tabular import blend, calibration, families, judging, leaks
+from models_ml.algorithms.tabular import calibration, families, judging, leaks
 from models_ml.algorithms.tabular.blend import BlendModel
 from models_ml.algorithms.tabular.calibration import Calibrator
-from models_ml.algorithms.tabular.candidates import Model, Setting, loss
+from models_ml.algorithms.tabular.candidates import Model, Setting
+from models_ml.algorithms.tabular.entering import Entrant, Report, enter, order
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.frame import (
     Floats,
@@ -36,10 +37,10 @@ from models_ml.algorithms.tabular.frame import (
     join,
 )
 from models_ml.algorithms.tabular.judging import Profit
-from models_ml.algorithms.tabular.splits import folds_of
+from models_ml.algorithms.tabular.splits import Splits, choose, columns_that_say_when
 
-DEFAULT = ("linear", "tree", "forest", "boosting")
-Report = Callable[[str, int, int], None]
+THREADS_FROM = 100_000
+DEFAULT = ("linear", "tree", "forest", "boosting", "network", "sequence", "blend")
 
 
 @dataclass(frozen=True)
@@ -89,17 +90,6 @@ class Outcome:
     importances: dict[str, float]
 
 
-@dataclass
-class _Entrant:
-    name: str
-    margin: Floats
-    said: Floats
-    calibrator: Calibrator
-    model: Model
-    setting: Setting
-    seconds: float
-
-
 def run(
     train: Frame,
     later: Frame,
@@ -129,11 +119,20 @@ def run(
     ]
     if told:
         raise Unfit("leak", {"columns": told})
-    fold = folds_of(train.person, y, folds, seed)
+    splits = choose(train, later, task, folds, seed)
+    if splits.by_time:
+        schema = schema.without(columns_that_say_when(schema, table, train), "moment")
+        if not schema.columns:
+            raise Unfit("no_columns", {"dropped": [list(pair) for pair in schema.dropped]})
+        table = schema.read(train.x, train.events)
     names = tuple(candidates or DEFAULT)
-    entrants = _entrants(names, table, y, fold, task, seed, report or (lambda *_: None))
-    rival = _baseline(baseline, train, y, fold, task)
-    best = min(entrants, key=lambda one: _order(one, y, task))
+    # Threads that share little work mostly wait for each other.
+    with threadpool_limits(limits=1, user_api=None if len(train) < THREADS_FROM else "blas"):
+        entrants = enter(names, table, y, splits, task, seed, report or (lambda *_: None))
+    known = y[splits.rows]
+    usual_score = _scores(baseline, train.x)[splits.rows]
+    rival, usual_said = _baseline(usual_score, known, splits, task)
+    best = min(entrants, key=lambda one: order(one, known, task))
     fitted = {one.name: _fitted(one, schema, task, y) for one in entrants}
     seen = later.y.astype(bool) if task == "chance" else np.asarray(later.y, dtype=np.float64)
     usual = rival.apply(_scores(baseline, later.x))
@@ -142,7 +141,7 @@ def run(
         Row(
             one.name,
             judging.figures(seen, said[one.name], task),
-            judging.figures(y, one.said, task),
+            judging.figures(known, one.said, task),
             judging.gain(seen, said[one.name], usual, later.person, task),
             round(one.seconds, 2),
             one.calibrator.kind,
@@ -150,12 +149,11 @@ def run(
         )
         for one in entrants
     ]
-    crossed = calibration.crossed(rival.kind, _scores(baseline, train.x), y, fold, task)
     rows.append(
         Row(
             baseline.name,
             judging.figures(seen, usual, task),
-            judging.figures(y, crossed, task),
+            judging.figures(known, usual_said, task),
             Interval(0.0, 0.0, 0.0),
             0.0,
             rival.kind,
@@ -178,71 +176,6 @@ def run(
     )
 
 
-def _entrants(
-    names: Sequence[str],
-    table: Table,
-    y: NDArray[Any],
-    fold: NDArray[Any],
-    task: Task,
-    seed: int,
-    report: Report,
-) -> list[_Entrant]:
-    unknown = [name for name in names if name not in (*families.CANDIDATES, families.BLEND)]
-    if unknown:
-        raise Unfit("unknown_candidate", {"names": unknown})
-    able = [
-        name
-        for name in names
-        if name != families.BLEND and families.CANDIDATES[name].able(table, task)
-    ]
-    entrants = []
-    for done, name in enumerate(able):
-        report(name, done, len(names))
-        entrants.append(_enter(name, table, y, fold, task, seed))
-    by_name = {one.name: one for one in entrants}
-    if families.BLEND in names and all(name in by_name for name in families.BLENDED):
-        report(families.BLEND, len(able), len(names))
-        first, second = (by_name[name] for name in families.BLENDED)
-        entrants.append(_blended(first, second, y, fold, task))
-    return entrants
-
-
-def _enter(
-    name: str, table: Table, y: NDArray[Any], fold: NDArray[Any], task: Task, seed: int
-) -> _Entrant:
-    """The best setting by the loss on unseen folds, then fitted on everyone."""
-    began = time.perf_counter()
-    kind = families.CANDIDATES[name]
-    tried = [
-        kind.cross(table, y, fold, task=task, seed=seed, setting=setting)
-        for setting in kind.settings(table, task)
-    ]
-    margin, setting = min(tried, key=lambda pair: loss(pair[0], y, task))
-    calibrator, said = calibration.choose(margin, y, fold, task)
-    model = kind.fit(table, y, task=task, seed=seed, setting=setting)
-    seconds = time.perf_counter() - began
-    return _Entrant(name, margin, said, calibrator, model, setting, seconds)
-
-
-def _blended(
-    first: _Entrant, second: _Entrant, y: NDArray[Any], fold: NDArray[Any], task: Task
-) -> _Entrant:
-    began = time.perf_counter()
-    share, margin = blend.weigh(first.margin, second.margin, y, task)
-    calibrator, said = calibration.choose(margin, y, fold, task)
-    model = BlendModel((first.model, second.model), (share, 1 - share))
-    seconds = time.perf_counter() - began + first.seconds + second.seconds
-    setting = {first.name: round(share, 2), second.name: round(1 - share, 2)}
-    return _Entrant(families.BLEND, margin, said, calibrator, model, setting, seconds)
-
-
-def _order(one: _Entrant, y: NDArray[Any], task: Task) -> float:
-    """Smaller is better, on the folds: the area under the curve, or the squared error."""
-    if task == "chance":
-        return -classify.auc(y.astype(bool), one.margin)
-    return calibration.loss_of(y, one.said, task)
-
-
 def _scores(baseline: Baseline, x: pd.DataFrame) -> Floats:
     found = np.asarray(baseline.score(x), dtype=np.float64)
     known = found[np.isfinite(found)]
@@ -253,19 +186,16 @@ def _scores(baseline: Baseline, x: pd.DataFrame) -> Floats:
 
 
 def _baseline(
-    baseline: Baseline, train: Frame, y: NDArray[Any], fold: NDArray[Any], task: Task
-) -> Calibrator:
-    """The rule's score as a chance or an amount, calibrated like everybody's."""
-    score = _scores(baseline, train.x)
+    score: Floats, y: NDArray[Any], splits: Splits, task: Task
+) -> tuple[Calibrator, Floats]:
+    """The rule's score as a chance or an amount, calibrated like everybody's, and cross-fitted."""
     kinds = ("sigmoid", "isotonic")
-    losses = [
-        calibration.loss_of(y, calibration.crossed(kind, score, y, fold, task), task)
-        for kind in kinds
-    ]
-    return calibration.fit(kinds[int(np.argmin(losses))], score, y, task)
+    said = [calibration.crossed(kind, score, y, splits.number, task) for kind in kinds]
+    best = int(np.argmin([calibration.loss_of(y, one, task) for one in said]))
+    return calibration.fit(kinds[best], score, y, task), said[best]
 
 
-def _fitted(one: _Entrant, schema: Schema, task: Task, y: NDArray[Any]) -> Fitted:
+def _fitted(one: Entrant, schema: Schema, task: Task, y: NDArray[Any]) -> Fitted:
     highest = np.inf if task == "chance" else 10 * float(np.abs(y).max())
     return Fitted(one.name, task, schema, one.model, one.calibrator, highest)
 
@@ -302,16 +232,17 @@ def importances(fitted: Fitted, frame: Frame, seed: int, rows: int = 5000) -> di
     y = part.y.astype(bool) if fitted.task == "chance" else part.y
     usual = _quality(fitted, table, y)
     shuffle = rng.permutation(len(part))
+    mixed = table.take(shuffle)
     out = {}
     for j, name in enumerate(fitted.columns):
-        numbers, codes = table.numbers, table.codes
+        numbers, codes, events = table.numbers.copy(), table.codes.copy(), table.events
         if j < numbers.shape[1]:
-            numbers = numbers.copy()
-            numbers[:, j] = numbers[shuffle, j]
+            numbers[:, j] = mixed.numbers[:, j]
+        elif j < len(fitted.schema.columns):
+            codes[:, j - numbers.shape[1]] = mixed.codes[:, j - numbers.shape[1]]
         else:
-            codes = codes.copy()
-            codes[:, j - numbers.shape[1]] = codes[shuffle, j - numbers.shape[1]]
-        out[name] = round(usual - _quality(fitted, Table(numbers, codes, table.events), y), 6)
+            events = mixed.events
+        out[name] = round(usual - _quality(fitted, Table(numbers, codes, events), y), 6)
     return dict(sorted(out.items(), key=lambda pair: -pair[1]))
 
 
@@ -325,7 +256,8 @@ def _quality(fitted: Fitted, table: Table, y: NDArray[Any]) -> float:
 def refit(outcome: Outcome, train: Frame, later: Frame, *, seed: int) -> Fitted:
     """The winner with the same settings and calibration, learned again from everybody."""
     frame, old = join(train, later), outcome.fitted
-    schema = Schema.of(frame.x)
+    when = [name for name, why in outcome.dropped if why == "moment"]
+    schema = Schema.of(frame.x).without(when, "moment")
     task = old.task
     table = schema.read(frame.x, frame.events)
     y = frame.y.astype(bool) if task == "chance" else np.asarray(frame.y, dtype=np.float64)

@@ -145,3 +145,11 @@ class Encoder:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Encoder:
         return cls(**stored)
+
+
+def by_column(shares: Floats, encoder: Encoder, table: Table) -> Floats:
+    """Shares of encoded numbers (n, m) summed to the columns of the table (n, columns)."""
+    out = np.zeros((len(shares), table.numbers.shape[1] + table.codes.shape[1]))
+    for place, column in enumerate(encoder.owner):
+        out[:, column] += shares[:, place]
+    return out

@@ -19,6 +19,7 @@ from models_ml.algorithms.tabular.frame import Floats, Schema, Table, Task
 FILE = "tabular.json"
 STEM = "tabular"
 AT_ONCE = 200_000
+EVENTS = "events"
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Fitted:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that are read, in the order of `contributions`."""
-        return self.schema.columns
+        """What is read, in the order of `contributions`: columns, then the events if they are."""
+        return self.schema.columns + ((EVENTS,) if self.model.reads_events else ())
 
     def predict(self, x: pd.DataFrame, events: Events | None = None) -> Floats:
         """A chance or an amount a row, shape (n,)."""

@@ -6,6 +6,7 @@ never met before is "other", a column that is gone is missing for everyone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ class Unfit(ValueError):
     """Nothing can be learned from this, for the reason named by `code`; `facts` are the numbers.
 
     Codes: no_rows, too_few_people, one_class, too_few_each, no_columns, leak, constant_target,
-    too_few_later, unknown_candidate.
+    too_few_later, unknown_candidate, no_candidate.
     """
 
     def __init__(self, code: str, facts: dict[str, Any]) -> None:
@@ -114,7 +115,8 @@ class Table:
 class Schema:
     """The columns a model reads, in order, and the known levels of each category.
 
-    `dropped` names the columns left out, with why: constant or missing.
+    `dropped` names the columns left out, with why: constant, missing, or moment
+    (says when, not who).
     """
 
     numbers: tuple[str, ...]
@@ -167,6 +169,16 @@ class Schema:
                 codes[:, j] = np.where(place < 0, OTHER, place + FIRST_LEVEL)
                 codes[texts.isna().to_numpy(), j] = MISSING
         return Table(numbers, codes, events)
+
+    def without(self, names: Collection[str], why: str) -> Schema:
+        """The same without these columns."""
+        kept = [j for j, name in enumerate(self.categories) if name not in names]
+        return Schema(
+            tuple(name for name in self.numbers if name not in names),
+            tuple(self.categories[j] for j in kept),
+            tuple(self.levels[j] for j in kept),
+            self.dropped + tuple((name, why) for name in self.columns if name in names),
+        )
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from models_ml.algorithms.tabular.candidates import Candidate, Model, Setting, loss
 from models_ml.algorithms.tabular.encoding import Encoder
 from models_ml.algorithms.tabular.frame import Floats, Table, Task
+from models_ml.algorithms.tabular.splits import Splits
 
 # All that a stored file may bring to life beside arrays and scikit-learn's public estimators.
 TRUSTED = [
@@ -120,9 +121,8 @@ class Boosting(_Trees):
     name: ClassVar[str] = "boosting"
 
     def settings(self, table: Table, task: Task) -> Iterable[Setting]:
-        most = 300
-        for leaves in (4, 12):
-            yield {"leaves": leaves, "rate": 0.06, "least": 20, "l2": 5.0, "trees": most}
+        for leaves in (4, 16):
+            yield {"leaves": leaves, "rate": 0.06, "least": 20, "l2": 5.0, "trees": 300}
 
     def build(self, task: Task, seed: int, setting: Setting) -> Any:
         kind = HistGradientBoostingClassifier if task == "chance" else HistGradientBoostingRegressor
@@ -132,7 +132,7 @@ class Boosting(_Trees):
             max_leaf_nodes=setting["leaves"],
             min_samples_leaf=setting["least"],
             l2_regularization=setting["l2"],
-            max_features=setting.get("features", 0.5),
+            max_features=0.5,
             early_stopping=False,
             random_state=seed,
         )
@@ -141,28 +141,26 @@ class Boosting(_Trees):
         self,
         table: Table,
         y: NDArray[Any],
-        fold: NDArray[Any],
+        splits: Splits,
         *,
         task: Task,
         seed: int,
         setting: Setting,
     ) -> tuple[Floats, Setting]:
         most = int(setting["trees"])
-        steps = np.unique(np.geomspace(10, most, 24).astype(int)) if most > 10 else np.array([most])
-        out = np.empty((len(steps), len(table)))
-        for number in np.unique(fold):
-            here = fold == number
-            model = self.fit(table.take(~here), y[~here], task=task, seed=seed, setting=setting)
-            x = model.encoder.apply(table.take(here))
-            staged = (
+        steps = [int(step) for step in np.unique(np.geomspace(10, most, 24).astype(int))]
+        said = []
+        for before, judged in splits.pairs:
+            part = table.take(before)
+            model = self.fit(part, y[before], task=task, seed=seed, setting=setting)
+            x = model.encoder.apply(table.take(judged))
+            grown = (
                 model.estimator.staged_predict(x)
                 if task == "amount"
                 else model.estimator.staged_decision_function(x)
             )
-            wanted = {int(step): place for place, step in enumerate(steps)}
-            for done, said in enumerate(staged, start=1):
-                if done in wanted:
-                    out[wanted[done], here] = np.ravel(said)
-        losses = [loss(row, y, task) for row in out]
-        best = int(np.argmin(losses))
-        return out[best], {**setting, "trees": int(steps[best])}
+            kept = [np.ravel(one) for done, one in enumerate(grown, start=1) if done in steps]
+            said.append(np.array(kept))
+        out = np.concatenate(said, axis=1)
+        best = int(np.argmin([loss(row, y[splits.rows], task) for row in out]))
+        return out[best], {**setting, "trees": steps[best]}

@@ -1,0 +1,196 @@
+"""A small transformer over what a person did, beside the columns (torch).
+
+Each event is its kind, how long before the moment, how long after the one before, and what it was
+worth. A leading mark that every person has gathers them; the columns join it for the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from models_ml.algorithms import trainer
+from models_ml.algorithms.tabular import network, shapley
+from models_ml.algorithms.tabular.candidates import Candidate, Model, Setting
+from models_ml.algorithms.tabular.encoding import Encoder
+from models_ml.algorithms.tabular.events import Events
+from models_ml.algorithms.tabular.frame import Floats, Table, Task
+from models_ml.algorithms.tabular.network import Inputs, Learned, Scale
+
+LEAST_ROWS, LEAST_EVENTS = 300, 1000
+
+
+@dataclass(frozen=True)
+class Params(network.Params):
+    length: int = 48
+    dimension: int = 32
+    heads: int = 2
+    depth: int = 2
+    epochs: int = 30
+    patience: int = 5
+
+
+class Reader(nn.Module):
+    """(columns, kinds, three numbers an event, which places are filled) → one number."""
+
+    def __init__(self, inputs: int, kinds: int, params: Params) -> None:
+        super().__init__()
+        d = params.dimension
+        self.kind = nn.Embedding(kinds + 1, d)
+        self.numbers = nn.Linear(3, d)
+        self.first = nn.Parameter(torch.zeros(1, 1, d))
+        layer = nn.TransformerEncoderLayer(
+            d, params.heads, 2 * d, params.dropout, "gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, params.depth, enable_nested_tensor=False)
+        self.norm = nn.LayerNorm(d)
+        self.head = nn.Sequential(
+            nn.Linear(d + inputs, params.width),
+            nn.LayerNorm(params.width),
+            nn.GELU(),
+            nn.Dropout(params.dropout),
+            nn.Linear(params.width, 1),
+        )
+
+    def forward(
+        self, x: torch.Tensor, kind: torch.Tensor, numbers: torch.Tensor, filled: torch.Tensor
+    ) -> torch.Tensor:
+        events = self.kind(kind) + self.numbers(numbers)
+        whole = torch.cat([self.first.expand(len(x), -1, -1), events], dim=1)
+        hidden = torch.cat([torch.ones_like(filled[:, :1]), filled], dim=1).logical_not()
+        read = self.norm(self.layers(whole, src_key_padding_mask=hidden)[:, 0])
+        out: torch.Tensor = self.head(torch.cat([read, x], dim=1))
+        return out[:, 0]
+
+
+def tensors(events: Events | None, n: int, kinds: tuple[str, ...], length: int) -> Inputs:
+    """Kinds as known in training (0 for any other), numbers of about unit size, filled places."""
+    if events is None or len(events) != n:
+        return (
+            torch.zeros(n, length, dtype=torch.int64),
+            torch.zeros(n, length, 3),
+            torch.zeros(n, length, dtype=torch.bool),
+        )
+    code, days, worth, filled = events.last(length)
+    known = {name: place + 1 for place, name in enumerate(kinds)}
+    names = np.array([known.get(name, 0) for name in events.names] or [0], dtype=np.int64)
+    safe = np.clip(code, 0, len(names) - 1)
+    days = np.clip(np.nan_to_num(days, nan=0.0, posinf=1e5, neginf=0.0), 0, 1e5)
+    worth = np.clip(np.nan_to_num(worth, nan=0.0, posinf=1e12, neginf=-1e12), -1e12, 1e12)
+    gap = np.maximum(-np.diff(days, axis=1, prepend=days[:, :1]), 0)
+    gap[:, 1:][~filled[:, :-1]] = 0
+    numbers = np.stack(
+        [np.log1p(days) / 4, np.log1p(gap) / 4, np.sign(worth) * np.log1p(np.abs(worth)) / 4],
+        axis=-1,
+    )
+    return (
+        torch.as_tensor(names[safe] * filled),
+        torch.as_tensor(numbers * filled[..., None], dtype=torch.float32),
+        torch.as_tensor(filled),
+    )
+
+
+class SequenceModel(Model):
+    kind: ClassVar[str] = "sequence"
+    reads_events: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        net: Reader,
+        params: Params,
+        learned: Learned,
+        kinds: tuple[str, ...],
+        columns: int,
+    ) -> None:
+        self.encoder, self.net, self.params, self.learned = encoder, net, params, learned
+        self.kinds, self.columns = kinds, columns
+
+    def margin(self, table: Table) -> Floats:
+        x = torch.as_tensor(self.encoder.apply(table), dtype=torch.float32)
+        rest = tensors(table.events, len(table), self.kinds, self.params.length)
+        return network.ask(self.net, (x, *rest), self.learned.scale)
+
+    def reasons(self, table: Table) -> tuple[float, Floats]:
+        """The last column is what the person did; the usual person did nothing we know of."""
+        x = self.encoder.apply(table)
+        mine = tensors(table.events, len(table), self.kinds, self.params.length)
+        none = tensors(None, 1, self.kinds, self.params.length)
+        owner = np.r_[np.asarray(self.encoder.owner, dtype=np.int64), self.columns]
+        base, out = 0.0, np.empty((len(table), self.columns + 1))
+        for row in range(len(table)):
+
+            def ask(mixed: Floats, row: int = row) -> Floats:
+                seen = mixed[:, -1] > 0
+                pick = torch.as_tensor(seen.astype(np.int64))
+                rest = (
+                    torch.cat([a, b[row : row + 1]])[pick] for a, b in zip(none, mine, strict=True)
+                )
+                whole = torch.as_tensor(mixed[:, :-1], dtype=torch.float32)
+                return network.ask(self.net, (whole, *rest), self.learned.scale)
+
+            own = np.r_[x[row], 1.0][None, :]
+            usual = np.zeros(x.shape[1] + 1)
+            base, out[row] = _one(shapley.sample(ask, own, usual, owner, self.columns + 1))
+        return base, out
+
+    def save(self, folder: Path, stem: str) -> dict[str, Any]:
+        save_file(
+            {name: value.cpu().contiguous() for name, value in self.net.state_dict().items()},
+            folder / f"{stem}.safetensors",
+        )
+        return {
+            "encoder": self.encoder.as_json(),
+            "params": asdict(self.params),
+            "learned": asdict(self.learned),
+            "kinds": list(self.kinds),
+            "columns": self.columns,
+        }
+
+    @classmethod
+    def load(cls, folder: Path, stem: str, stored: dict[str, Any]) -> Self:
+        encoder, params = Encoder.from_json(stored["encoder"]), Params(**stored["params"])
+        kinds = tuple(stored["kinds"])
+        net = Reader(len(encoder.owner), len(kinds), params)
+        net.load_state_dict(load_file(folder / f"{stem}.safetensors"))
+        learned = Learned(Scale(**stored["learned"]["scale"]), stored["learned"]["history"])
+        net.to(trainer.pick_device())
+        return cls(encoder, net, params, learned, kinds, int(stored["columns"]))
+
+
+def _one(found: tuple[float, Floats]) -> tuple[float, Floats]:
+    base, shares = found
+    return base, shares[0]
+
+
+class Sequence(Candidate):
+    name: ClassVar[str] = "sequence"
+
+    def able(self, table: Table, task: Task) -> bool:
+        events = table.events
+        return len(table) >= LEAST_ROWS and events is not None and len(events.kind) >= LEAST_EVENTS
+
+    def settings(self, table: Table, task: Task) -> Iterable[Setting]:
+        yield {"dimension": 32, "depth": 2, "dropout": 0.2}
+
+    def fit(
+        self, table: Table, y: NDArray[Any], *, task: Task, seed: int, setting: Setting
+    ) -> SequenceModel:
+        params = Params(**setting)
+        encoder = Encoder("smooth", bends=4)
+        x = torch.as_tensor(encoder.fit(table, y, task, seed), dtype=torch.float32)
+        kinds = table.events.names if table.events is not None else ()
+        rest = tensors(table.events, len(table), kinds, params.length)
+        with trainer.settings(seed, params.threads):
+            net = Reader(x.shape[1], len(kinds), params)
+            learned = network.learn(net, (x, *rest), y, params, seed)
+        columns = table.numbers.shape[1] + table.codes.shape[1]
+        return SequenceModel(encoder, net, params, learned, kinds, columns)
