@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketing.core import jobs
-from marketing.core.errors import NotFound
+from marketing.core.errors import NotFound, Refused
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import scoring, training, watching
 
@@ -51,7 +51,11 @@ def score(job: jobs.Running) -> dict[str, Any]:
     """Everyone's score by the version in use."""
     prediction = _prediction(job)
     job.step(1, _("Scoring everyone"), unit="people")
-    scored = scoring.score(prediction=prediction)
+    try:
+        scored = scoring.score(prediction=prediction)
+    except Refused as refusal:
+        training.note(prediction=prediction, refusal=refusal, now=timezone.now())
+        raise
     job.progress(scored, scored)
     return {"scored": scored}
 

@@ -16,11 +16,14 @@ from typing import Any
 import numpy as np
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from marketing.core import bus
 from marketing.core.db import advisory_lock
+from marketing.core.errors import Conflict
 from models_ml import queries, registry
+from models_ml.algorithms import artifacts
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import engines
 from models_ml.predictions.engines import Answers
@@ -53,7 +56,18 @@ def score(
         clear(prediction=prediction)
         return 0
     engine = engines.of(version.details.get("engine", "contest"))
-    answers = engine.answer(prediction=prediction, version=version, as_of=as_of)
+    try:
+        answers = engine.answer(prediction=prediction, version=version, as_of=as_of)
+    except artifacts.Damaged as fault:
+        raise Conflict(
+            _("The files of %(version)s are damaged, so nobody was scored again.")
+            % {"version": version},
+            code="model_damaged",
+            remedy=_(
+                "The scores of the last good run go on being used. Go back to an earlier version,"
+                " or train again."
+            ),
+        ) from fault
     write(prediction=prediction, version=version, answers=answers, as_of=as_of, now=now)
     return len(answers)
 

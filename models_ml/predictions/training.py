@@ -92,22 +92,21 @@ def train(
             report=report,
         )
     except Refused as refusal:
-        _note(prediction, trouble_of(refusal, now))
+        note(prediction=prediction, refusal=refusal, now=now)
         raise
-    _note(prediction, {})
+    note(prediction=prediction, refusal=None, now=now)
     return version
 
 
-def trouble_of(refusal: Refused, now: datetime) -> dict[str, Any]:
-    """A refusal as a prediction keeps it."""
-    return {
-        "code": refusal.code,
-        "message": refusal.message,
-        "remedy": refusal.remedy or "",
-        "at": now.isoformat(),
-    }
-
-
-def _note(prediction: Prediction, trouble: dict[str, Any]) -> None:
+def note(*, prediction: Prediction, refusal: Refused | None, now: datetime) -> None:
+    """Keep on the prediction what went wrong last, or that nothing did."""
+    trouble: dict[str, Any] = {}
+    if refusal is not None:
+        trouble = {
+            "code": refusal.code,
+            "message": refusal.message,
+            "remedy": refusal.remedy or "",
+            "at": now.isoformat(),
+        }
     Prediction.objects.filter(pk=prediction.pk).update(trouble=trouble)
     prediction.trouble = trouble
