@@ -20,6 +20,7 @@ from ingestion.events.incoming import (
     Incoming,
     cores,
     digest_of,
+    digests,
     key_of,
     made_id,
 )
@@ -67,16 +68,16 @@ def accept(
 def _ticket(
     batch: Sequence[Incoming], source: str, door: str, now: datetime, rejected: Sequence[Rejected]
 ) -> Ticket:
-    keys, digests = [], []
+    keys: list[str] = []
     parts: list[tuple[Any, ...]] = []
-    for event, core in zip(batch, cores(batch), strict=True):
+    contents = cores(batch)
+    for event, core in zip(batch, contents, strict=True):
         name = event.message_id or made_id(core)
         if len(name) > ID_LIMIT:
             raise Invalid(
                 _("A message_id has at most 100 characters."), code="too_long", field="message_id"
             )
         keys.append(key_of(source, name))
-        digests.append(digest_of(core))
         at = event.at if event.at.tzinfo is UTC else event.at.isoformat()
         if event.context or event.flags or not event.message_id:
             parts.append((Fragment(core), at, name, event.flags, event.context))
@@ -87,7 +88,7 @@ def _ticket(
         door=door,
         now=now,
         keys=keys,
-        digests=digests,
+        digests=digests(contents),
         payload=orjson.dumps(parts, dict, _KEYS).decode(),
         refused=orjson.dumps([tuple(r) for r in rejected]).decode() if rejected else "",
         items=len(batch) + len(rejected),

@@ -1,6 +1,7 @@
 """One event on its way in, and the bytes by which it is known and kept."""
 
 import hashlib
+import struct
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -94,6 +95,12 @@ def _content(event: Incoming) -> tuple[Any, ...]:
 def digest_of(core: bytes) -> int:
     """64 bits of a call's content, signed as PostgreSQL's bigint is."""
     return int.from_bytes(hashlib.blake2b(core, digest_size=8).digest(), "big", signed=True)
+
+
+def digests(cores: Sequence[bytes]) -> list[int]:
+    """The digest of each."""
+    told = b"".join([hashlib.blake2b(core, digest_size=8).digest() for core in cores])
+    return list(struct.unpack(f">{len(cores)}q", told))
 
 
 def made_id(core: bytes) -> str:
