@@ -34,6 +34,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ingestion import changes
 from ingestion.identity import profile
 from ingestion.models import Consent, Customer, Purpose, SuppressedDigest, Suppression
 from marketing.core.errors import Invalid
@@ -307,6 +308,7 @@ def veil(*, addresses: Iterable[str], channel: str, now: datetime) -> int:
         ],
         ignore_conflicts=True,
     )
+    changes.note_addresses(channel=channel, addresses=wanted)
     return Suppression.objects.filter(channel=channel, address__in=wanted).delete()[0]
 
 
@@ -317,7 +319,10 @@ def lift(*, address: str, channel: str = "email", reasons: Sequence[str] = REASO
     veiled = SuppressedDigest.objects.filter(
         channel=channel, digest=digest_of(address), reason__in=reasons
     )
-    return plain.delete()[0] + veiled.delete()[0] > 0
+    lifted = plain.delete()[0] + veiled.delete()[0] > 0
+    if lifted:
+        changes.note_addresses(channel=channel, addresses=[address])
+    return lifted
 
 
 def suppressed(addresses: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from functools import partial
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from ingestion import changes
 from marketing.core.errors import NotFound
 
 TABLE = "ingestion_event"
@@ -126,6 +127,7 @@ def drop(*, name: str) -> Partition:
         raise NotFound(_("There is no such month of events."), code="month_unknown")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE {found.name}")
+        changes.note(kind=changes.EVENT, people=None)
     forget()
     return found
 

@@ -1,11 +1,12 @@
 """Claimed events → people → the months of the event table, inside the caller's transaction."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import orjson
 from django.db import DatabaseError, connection, transaction
 
+from ingestion import changes
 from ingestion.events import partitions
 from ingestion.events.incoming import Incoming
 from ingestion.identity import history, identify
@@ -44,11 +45,16 @@ def store(
     if not batch:
         return []
     found = people(batch=batch, source=source, now=now)
+    seen: dict[str, set[int]] = {}
+    for e, (customer, _) in zip(batch, found, strict=True):
+        if customer is not None:
+            seen.setdefault(e.type, set()).add(customer)
     moments = (e.at if e.at.tzinfo is UTC else e.at.astimezone(UTC) for e in batch)
     copy(
         text=[_lines(batch, found, source, received)],
         months={(moment.year, moment.month) for moment in moments},
         pairs=((e.anonymous_id, customer) for e, (customer, _) in zip(batch, found, strict=True)),
+        seen=seen,
     )
     return found
 
@@ -59,9 +65,14 @@ def copy(
     months: Iterable[tuple[int, int]],
     pairs: Iterable[tuple[str, int | None]],
     columns: Sequence[str] = COLUMNS,
+    seen: Mapping[str, set[int]] | None = None,
 ) -> None:
-    """COPY lines in the order of `columns`; `pairs` name visitors whose past joins a person."""
+    """COPY lines in the order of `columns`; `pairs` name visitors whose past joins a person.
+
+    `seen` holds the people of each type of event; without it everybody of `pairs` has any.
+    """
     partitions.ensure(months)
+    pairs = list(pairs)
     try:
         with connection.wrap_database_errors, connection.cursor() as cursor:
             copy_rows(cursor, "ingestion_event", columns, _pieces(text))
@@ -69,6 +80,10 @@ def copy(
         partitions.forget()  # a month that we remember may have been dropped
         raise
     _adopt(pairs)
+    if seen is None:
+        changes.note(kind=changes.EVENT, people=(pk for _, pk in pairs if pk is not None))
+    else:
+        changes.note_events(seen)
     bus.announce("events.stored")
 
 

@@ -1,5 +1,6 @@
 """Tables of facts: where they came from, people, goods, orders and events."""
 
+from ingestion.models.changes import Change, ChangeReader
 from ingestion.models.connectors import Connector, Pull, PulledFile
 from ingestion.models.consent import (
     Consent,
@@ -58,6 +59,8 @@ from ingestion.models.webhooks import WebhookEndpoint, WebhookReceipt, WebhookTh
 __all__ = [
     "Alert",
     "AlertRule",
+    "Change",
+    "ChangeReader",
     "Confirmation",
     "Connector",
     "Consent",

@@ -80,6 +80,13 @@ class Consent(models.Model):
                 name="consent_current_once",
             )
         ]
+        indexes = [
+            models.Index(
+                fields=["expires_at"],
+                name="consent_ends",
+                condition=Q(expires_at__isnull=False, current=True),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.purpose}: {self.granted}"

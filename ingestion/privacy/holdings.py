@@ -178,6 +178,8 @@ IMPERSONAL = {
     "ingestion_eventkey": "hashes of message ids, kept so that an old event is not taken again",
     "ingestion_eventtally": "counts by source",
     "ingestion_inbox": "events that wait for a moment; an erasure waits for them",
+    "ingestion_change": "who changed, for minutes; an erased person's number leads to nobody",
+    "ingestion_changereader": "up to where changes were read",
     "ingestion_product": "goods",
     "ingestion_measure": "counts by field",
     "ingestion_dayscore": "shares by source",
