@@ -279,7 +279,11 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
-    "ENUM_NAME_OVERRIDES": {"PrivacyKindEnum": "ingestion.models.privacy.PrivacyRequest.Kind"},
+    "ENUM_NAME_OVERRIDES": {
+        "PrivacyKindEnum": "ingestion.models.privacy.PrivacyRequest.Kind",
+        "PredictionKindEnum": "models_ml.models.predictions.Prediction.Kind",
+        "PredictionStateEnum": "models_ml.models.predictions.Prediction.State",
+    },
     "TITLE": "Perennial API",
     "DESCRIPTION": "Customers, events, segments, recommendations and campaigns of one business.",
     "VERSION": "1",

@@ -185,10 +185,10 @@ def _fill(
     _check_seen(found)
     made.target, made.kind = target, found.kind
     made.horizon_days = _horizon(horizon_days)
-    read_population(population or {})
-    made.population = population or {}
-    read_wishes(settings or {})
-    made.settings = settings or {}
+    made.population = {} if population is None else population
+    read_population(made.population)
+    made.settings = {} if settings is None else settings
+    read_wishes(made.settings)
     made.updated_at = now
 
 

@@ -143,6 +143,12 @@ def live(*, prediction: Prediction) -> ModelVersion | None:
     return ModelVersion.objects.filter(name=prediction.key, state=ModelVersion.State.LIVE).first()
 
 
+def all_live() -> dict[str, ModelVersion]:
+    """The versions in use by the key of what they answer, without their details."""
+    rows = ModelVersion.objects.filter(state=ModelVersion.State.LIVE).defer("details")
+    return {row.name: row for row in rows}
+
+
 def overview(*, archived: bool = False) -> list[dict[str, Any]]:
     """For a list: each prediction with its version in use and its newest one, in two queries."""
     state = Prediction.State.ARCHIVED if archived else Prediction.State.ACTIVE

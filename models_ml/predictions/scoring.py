@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from ingestion import changes
 from marketing.core import bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict
@@ -87,6 +88,7 @@ def write(
         Prediction.objects.filter(pk=prediction.pk).update(
             scored_at=now, scored_as_of=as_of, scored_people=len(answers)
         )
+        changes.note(kind=changes.SCORE, what=prediction.key, people=None)
         bus.announce("scores.written", prediction_id=prediction.pk, key=prediction.key)
     _let_go(prediction.pk)
     prediction.refresh_from_db(fields=["scored_at", "scored_as_of", "scored_people"])
@@ -99,6 +101,7 @@ def clear(*, prediction: Prediction) -> None:
         Prediction.objects.filter(pk=prediction.pk).update(
             scored_at=None, scored_as_of=None, scored_people=0
         )
+        changes.note(kind=changes.SCORE, what=prediction.key, people=None)
         bus.announce("scores.written", prediction_id=prediction.pk, key=prediction.key)
 
 

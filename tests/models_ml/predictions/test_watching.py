@@ -1,0 +1,202 @@
+"""Models in use are looked after: moved people, broken promises, and what is started then."""
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ingestion.models import Order, OrderLine
+from marketing.core.models import Job
+from models_ml import registry
+from models_ml.models import ModelVersion, Prediction, Watch
+from models_ml.predictions import definitions, life, profiles, scoring, training, watching
+from tests import factories
+from tests.models_ml.predictions import shops
+
+NOW = factories.NOW
+DAY = timedelta(days=1)
+Level = Watch.Level
+
+
+def trained(people: int = 400) -> Prediction:
+    shops.plant(people=people)
+    made = definitions.create(
+        title="Buys again",
+        target={"type": "order"},
+        horizon_days=60,
+        settings={"candidates": ["tree"]},
+        now=NOW,
+    )
+    registry.promote(version=training.train(prediction=made, now=NOW))
+    return made
+
+
+def read_of(x: pd.DataFrame, said: Any) -> dict[str, Any]:
+    return profiles.of(x=x, said=said, columns=list(x.columns))
+
+
+def sure(profile: dict[str, Any], people: int, columns: int) -> float:
+    return watching._sure(profile, people, columns)
+
+
+def test_a_shift_of_one_spread_alarms_at_once() -> None:
+    rng = np.random.default_rng(1)
+    x = pd.DataFrame({"a": rng.normal(size=2000)})
+    profile = read_of(x, x["a"].to_numpy())
+    moved = pd.DataFrame({"a": rng.normal(size=2000) + 1})
+    found = profiles.compare(profile=profile, x=moved, said=moved["a"].to_numpy())
+    for name in ("a", "said"):
+        assert watching._level_of(found[name], sure(profile, 2000, 2)) == Level.ALARM
+
+
+@pytest.mark.parametrize("people", [150, 2000])
+def test_a_hundred_looks_at_people_who_did_not_move_alarm_twice_at_most(people: int) -> None:
+    rng = np.random.default_rng(2)
+    columns = [f"c{n}" for n in range(20)]
+
+    def sample() -> pd.DataFrame:
+        return pd.DataFrame({name: rng.gamma(1.0, 3.0, people) for name in columns})
+
+    first = sample()
+    profile = read_of(first, first["c0"].to_numpy())
+    alarms = 0
+    for _look in range(100):
+        x = sample()
+        found = profiles.compare(profile=profile, x=x, said=x["c0"].to_numpy())
+        limit = sure(profile, people, len(found))
+        levels = [watching._level_of(one, limit) for one in found.values()]
+        alarms += any(level == Level.ALARM for level in levels)
+    assert alarms <= 2
+
+
+def test_a_column_that_went_missing_alarms_and_a_new_level_counts() -> None:
+    x = pd.DataFrame({"a": np.arange(500.0), "b": pd.Categorical(["x", "y"] * 250)})
+    profile = read_of(x, x["a"].to_numpy())
+    gone = x.assign(a=np.nan, b=pd.Categorical(["z"] * 500))
+    found = profiles.compare(profile=profile, x=gone, said=x["a"].to_numpy())
+    assert found["a"]["missing"] == 1.0
+    assert watching._level_of(found["a"], 0.0) == Level.ALARM
+    assert found["b"]["psi"] > 1
+    assert watching._level_of(found["said"], 0.0) == Level.FINE
+
+
+@pytest.mark.django_db
+def test_people_as_they_were_are_no_drift_and_a_look_is_stored_once() -> None:
+    made = trained()
+    scoring.score(prediction=made, now=NOW)
+    (first,) = watching.look(prediction=made, now=NOW)
+    assert (first.kind, first.people) == ("drift", made.scored_people)
+    assert first.readings["said"]["psi"] < 0.25
+    again = watching.look(prediction=made, now=NOW)
+    assert [one.pk for one in again] == [first.pk]
+
+
+@pytest.mark.django_db
+def test_what_was_said_is_held_against_what_came() -> None:
+    made = trained()
+    later = NOW + 30 * DAY
+    # Ninety days on everybody buys, which nothing foretold.
+    goods = factories.product("G0")
+    source = factories.source()
+    buyers = list(OrderLine.objects.values_list("customer_id", flat=True).distinct())
+    orders = Order.objects.bulk_create(
+        Order(
+            source=source, external_id=f"late{key}", customer_id=key, currency="GBP", total=10,
+            placed_at=NOW + 25 * DAY,
+        )
+        for key in buyers
+    )  # fmt: skip
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=order, line_no=1, customer_id=order.customer_id, product=goods, sku="G0",
+            quantity=1, unit_price=10, total=10, placed_at=order.placed_at,
+        )
+        for order in orders
+    )  # fmt: skip
+    seen = {one.kind: one for one in watching.look(prediction=made, now=later)}
+    calibration = seen["calibration"]
+    assert calibration.as_of == later - 60 * DAY
+    assert calibration.readings["seen"] == 1.0
+    assert calibration.readings["said"] < 0.9
+    assert calibration.level == Level.ALARM
+    found = life.due(prediction=made, now=later)
+    assert found is not None
+    assert found.code in ("drift", "calibration")
+
+
+@pytest.mark.django_db
+def test_a_version_in_the_shadow_is_compared_and_decides_nothing() -> None:
+    made = trained()
+    live = registry.live(made.key)
+    assert live is not None
+    other = ModelVersion.objects.get(pk=live.pk)
+    other.pk, other.version, other.state = None, 7, ModelVersion.State.CANDIDATE
+    other.save()
+    shadow = life.shade(version=other, actor=None)
+    scoring.score(prediction=made, now=NOW)
+    before = dict(made.scores.values_list("customer_id", "version_id"))
+    seen = {one.kind: one for one in watching.look(prediction=made, now=NOW)}
+    assert seen["shadow"].version_id == shadow.pk
+    assert seen["shadow"].readings["rank_correlation"] == 1.0
+    assert dict(made.scores.values_list("customer_id", "version_id")) == before
+    assert set(before.values()) == {live.pk}
+
+
+@pytest.mark.django_db
+def test_going_back_is_one_press_and_everybody_is_scored_by_the_older_version() -> None:
+    made = trained()
+    first = registry.live(made.key)
+    second = registry.promote(version=training.train(prediction=made, now=NOW))
+    scoring.score(prediction=made, now=NOW)
+    assert first is not None
+    assert set(made.scores.values_list("version_id", flat=True)) == {second.pk}
+    assert life.roll_back(prediction=made, actor=None).pk == first.pk
+    job = life.score_after_promotion(name=made.key)
+    assert job is not None
+    assert job.kind == "prediction.score"
+    scoring.score(prediction=made, now=NOW)
+    assert set(made.scores.values_list("version_id", flat=True)) == {first.pk}
+
+
+def due(**values: Any) -> str | None:
+    made = Prediction.objects.create(
+        key="again", title="again", kind="chance", target={"type": "order"}, horizon_days=60
+    )
+    factories.model_version(
+        "again", 1, trained_at=NOW - 10 * DAY, data_until=NOW - 10 * DAY, **values
+    )
+    found = life.due(prediction=made, now=NOW)
+    return found.code if found else None
+
+
+@pytest.mark.django_db
+def test_a_training_is_due_by_age_and_by_erasure_and_not_before() -> None:
+    factories.order(factories.customer(), days_ago=1)
+    assert due() is None
+    live = ModelVersion.objects.get()
+    made = Prediction.objects.get()
+    live.forgotten = 2
+    live.save()
+    found = life.due(prediction=made, now=NOW)
+    assert found is not None
+    assert found.code == "erasure"
+    live.forgotten, live.data_until = 0, NOW - 40 * DAY
+    live.save()
+    found = life.due(prediction=made, now=NOW)
+    assert found is not None
+    assert found.code == "age"
+    live.trained_at = NOW - DAY
+    live.save()
+    assert life.due(prediction=made, now=NOW) is None
+
+
+@pytest.mark.django_db
+def test_looking_after_starts_each_thing_once() -> None:
+    factories.order(factories.customer(), days_ago=1)
+    due()
+    kinds = [job.kind for job in life.look_after(now=NOW)]
+    assert kinds == ["prediction.score", "prediction.watch"]
+    assert life.look_after(now=NOW) == []
+    assert Job.objects.count() == 2
