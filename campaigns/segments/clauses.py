@@ -70,7 +70,7 @@ def leaf(node: Node, words: Words) -> str:
         case Message():
             return message(node, words)
         case Reach(channel, purpose):
-            return gettext("they can be reached by %(channel)s for %(purpose)s") % {
+            return gettext("they can be reached by %(channel)s for “%(purpose)s”") % {
                 "channel": words.named("channel", channel),
                 "purpose": words.named("purpose", purpose),
             }
@@ -326,9 +326,9 @@ def message(node: Message, words: Words) -> str:
 def consented(node: Consented, words: Words) -> str:
     gettext = words.gettext
     return {
-        "yes": gettext("they agreed to %(purpose)s by %(channel)s"),
-        "no": gettext("they said no to %(purpose)s by %(channel)s"),
-        "never_asked": gettext("they were never asked about %(purpose)s by %(channel)s"),
+        "yes": gettext("they agreed to “%(purpose)s” by %(channel)s"),
+        "no": gettext("they said no to “%(purpose)s” by %(channel)s"),
+        "never_asked": gettext("they were never asked about “%(purpose)s” by %(channel)s"),
     }[node.answer] % {
         "purpose": words.named("purpose", node.purpose),
         "channel": words.named("channel", node.channel),

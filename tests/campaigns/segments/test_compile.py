@@ -136,7 +136,7 @@ def people(db) -> dict[int, oracle.Person]:  # type: ignore[no-untyped-def]
             wanted = chance.sample(goods, chance.randint(1, 2))
             order = factories.order(person, days_ago=ago, lines=[(g, 1) for g in wanted])
             at = NOW - timedelta(days=ago)
-            known.lines += [(order.pk, at, g.sku, g.category) for g in wanted]
+            known.lines += [oracle.Line(order.pk, at, g.sku, g.category) for g in wanted]
         for _ in range(chance.randint(0, 4)):
             said = chance.choice(
                 [{}, {"price": 5}, {"price": "5"}, {"price": 7.5, "page": "/sale"}, {"page": "x'y"},

@@ -92,6 +92,56 @@ def test_a_rule_of_every_kind_becomes_nodes() -> None:
         ({"bought": "a"}, "bought"),
         ({"in_segment": "7"}, "in_segment"),
         ({"in_segment": 2**63}, "in_segment"),
+        ({"in_list": 0}, "in_list"),
+        ({"did": "x", "at_least": 3, "at_most": 2}, "at_least"),
+        ({"did": "x", "days": 3, "when": {"last": {"days": 3}}}, "when"),
+        ({"did": "x", "when": {}}, "when"),
+        ({"did": "x", "when": {"last": {"years": 3}}}, "when.last"),
+        ({"did": "x", "when": {"last": {"hours": 0}}}, "when.last.hours"),
+        ({"did": "x", "when": {"calendar": "someday"}}, "when.calendar"),
+        ({"did": "x", "when": {"days_ago": [3, 3]}}, "when.days_ago[1]"),
+        ({"did": "x", "when": {"since": "2026-02-01", "until": "2026-01-01"}}, "when.until"),
+        ({"did": "x", "when": {"since": None}}, "when.since"),
+        ({"sequence": [{"did": "x"}]}, "sequence"),
+        ({"sequence": [{"did": "x"}] * 6}, "sequence"),
+        ({"sequence": [{"did_not": "x"}, {"did": "y"}]}, "sequence[0].did_not"),
+        ({"sequence": [{"did": "x", "within": {"days": 1}}, {"did": "y"}]}, "sequence[0].within"),
+        ({"sequence": [{"did": "x"}, {"did": "y", "did_not": "y"}]}, "sequence[1]"),
+        ({"sequence": [{"did": "x"}, {"did": "y", "where": [1]}]}, "sequence[1].where[0]"),
+        ({"ordered": "joy", "op": ">", "value": 1}, "ordered"),
+        ({"ordered": "money", "op": "contains", "value": 1}, "op"),
+        ({"ordered": "money", "op": ">", "value": "1"}, "value"),
+        (
+            {"ordered": "money", "op": ">", "value": 1, "where": [{"property": "mood", "op": "="}]},
+            "where[0].property",
+        ),
+        (
+            {
+                "ordered": "lines",
+                "op": ">",
+                "value": 1,
+                "where": [{"property": "price", "op": "contains", "value": "1"}],
+            },
+            "where[0].op",
+        ),
+        ({"message": "eaten"}, "message"),
+        ({"message": "sent", "campaign": "1"}, "campaign"),
+        ({"reach": "pigeon"}, "reach"),
+        ({"consent": "email", "answer": "perhaps"}, "answer"),
+        ({"score": "churn", "op": "top", "value": 0}, "value"),
+        ({"score": "churn", "op": "top", "value": 101}, "value"),
+        ({"score": "churn", "op": "in_days", "value": 3}, "value"),
+        ({"rfm": {}}, "rfm"),
+        ({"rfm": {"r": []}}, "rfm.r"),
+        ({"rfm": {"r": [11]}}, "rfm.r[0]"),
+        ({"lifecycle": []}, "lifecycle"),
+        ({"bucket": "x", "from": 10, "to": 10}, "to"),
+        ({"bucket": "x", "from": 0, "to": 101}, "to"),
+        ({"attribute": "a'b", "op": "known"}, "attribute"),
+        ({"attribute": "a", "as": "colour", "op": "known"}, "as"),
+        ({"attribute": "a", "as": "number", "op": "=", "value": "1"}, "value"),
+        ({"field": "d", "op": "during", "value": "2026"}, "value"),
+        ({"field": "d", "op": "anniversary_within", "value": 365}, "value"),
     ],
 )
 def test_a_faulty_rule_is_refused_with_the_path_of_the_fault(rule: Any, path: str) -> None:
@@ -132,32 +182,67 @@ def test_text_that_is_not_strict_json_is_refused(text: str) -> None:
         parse_text(text, KINDS)
 
 
+WORDS = [
+    *rules.HEADS, "op", "value", "sku", "days", "when", "where", "at_least", "at_most", "as",
+    "purpose", "answer", "within", "did_not", "property", "last", "hours", "calendar", "since",
+    "days_ago", "from", "to", "r", "f", "campaign", "channel",
+]  # fmt: skip
+SAID = ["n", "t", "=", ">=", "in", "top", "today", "email", "yes", "money", "opened", "price",
+        "2026-01-01", "marketing"]  # fmt: skip
 anything = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(SAID),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "all",
-                    "any",
-                    "not",
-                    "field",
-                    "op",
-                    "value",
-                    "did",
-                    "bought",
-                    "sku",
-                    "in_segment",
-                    "days",
-                ]
-            ),
-            inner,
-            max_size=4,
-        )
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)
     ),
     max_leaves=12,
 )
+
+
+QUESTIONS: list[dict[str, Any]] = [
+    {"attribute": "tier", "as": "text", "op": "not_in", "value": ["gold"]},
+    {"attribute": "born", "as": "date", "op": "anniversary_within", "value": 0},
+    {"field": "d", "op": "during", "value": "last_month"},
+    {"reach": "sms", "purpose": "marketing"},
+    {"consent": "email", "purpose": "profiling", "answer": "never_asked"},
+    {"did": "x", "at_least": 0, "at_most": 2, "when": {"calendar": "today"}},
+    {"did": "x", "at_least": 1, "when": {"last": {"hours": 6}}},
+    {"bought": {"any": True}, "at_least": 0, "at_most": 0, "when": {"days_ago": [60, 30]}},
+    {
+        "sequence": [
+            {"did": "cart", "where": [{"property": "n", "op": ">", "value": 1}]},
+            {"did_not": "purchase", "within": {"days": 3}},
+        ],
+        "days": 30,
+    },
+    {
+        "ordered": "money",
+        "op": "between",
+        "value": [10, 20.5],
+        "when": {"since": "2026-01-01", "until": "2026-03-31"},
+        "where": [
+            {"property": "category", "op": "in", "value": ["mugs"]},
+            {"property": "product.color", "op": "=", "value": "red"},
+        ],
+    },
+    {"message": "opened", "campaign": 3, "channel": "email", "at_least": 2, "days": None},
+    {"score": "churn", "op": "top", "value": 10},
+    {"score": "next", "op": "in_days", "value": [0, 14]},
+    {"score": "churn", "op": "unknown"},
+    {"rfm": {"r": [4, 5], "m": [1]}},
+    {"lifecycle": ["new", "at_risk"]},
+    {"bucket": "summer", "from": 0, "to": 12.5},
+    {"in_list": 3},
+]
+
+
+@pytest.mark.parametrize("rule", QUESTIONS, ids=lambda rule: next(iter(rule)))
+def test_every_question_is_written_back_as_it_was_read(rule: dict[str, Any]) -> None:
+    assert to_json(parse(rule, KINDS)) == rule
 
 
 @given(anything)

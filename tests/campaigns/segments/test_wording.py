@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from campaigns.segments import rules, wording
+from tests.campaigns.segments.test_rules import QUESTIONS
 
 KINDS = {"orders": "number", "gap": "number", "country": "choice", "mail": "flag", "seen": "date"}
 WORDS = wording.Words(
@@ -13,6 +14,7 @@ WORDS = wording.Words(
     label=lambda name: {"mail": "can get mail"}.get(name, name),
     segment=lambda number: f"Group {number}",
     number=str,
+    named=lambda kind, key: f"{kind} {key}",
 )
 
 
@@ -72,6 +74,69 @@ WORDS = wording.Words(
             "Everyone, except people where they bought product “85123A” in at least 2 orders.",
         ),
         (
+            {
+                "sequence": [
+                    {"did": "cart", "where": [{"property": "n", "op": ">", "value": 2}]},
+                    {"did": "checkout", "within": {"hours": 1}},
+                    {"did_not": "purchase", "within": {"days": 3}},
+                ],
+                "when": {"calendar": "last_week"},
+            },
+            "People where they did “cart” with n > 2 last week and then “checkout” within 1 hour"
+            " and then not “purchase” within 3 days.",
+        ),
+        (
+            {
+                "ordered": "money",
+                "op": ">=",
+                "value": 200,
+                "days": 90,
+                "where": [{"property": "category", "op": "in", "value": ["mugs", "cups"]}],
+            },
+            "People where the money they spent with category one of “mugs”, “cups” in the last"
+            " 90 days is at least 200.",
+        ),
+        (
+            {"message": "opened", "campaign": 4, "channel": "email", "at_most": 1, "days": 7},
+            "People where they opened a message of “campaign 4” by channel email at most once in"
+            " the last 7 days.",
+        ),
+        (
+            {
+                "any": [
+                    {"score": "churn", "op": "top", "value": 10},
+                    {"rfm": {"r": [4, 5], "m": [1]}},
+                ]
+            },
+            "People where they are in the highest 10 per cent of “prediction churn” or their scores"
+            " are recency 4 or 5, money 1.",
+        ),
+        (
+            {
+                "all": [
+                    {"reach": "sms", "purpose": "news"},
+                    {"lifecycle": ["new", "loyal"]},
+                    {"bucket": "test", "from": 0, "to": 12.5},
+                    {"not": {"in_list": 3}},
+                ]
+            },
+            "People where they can be reached by channel sms for “purpose news” and their stage is"
+            " stage new or stage loyal and they are in the part from 0 to 12.5 per cent drawn by"
+            " “test”, except where they are on the list “list 3”.",
+        ),
+        (
+            {"attribute": "born", "as": "date", "op": "anniversary_within", "value": 7},
+            "People where the day of “born” comes round within 7 days.",
+        ),
+        (
+            {"consent": "email", "purpose": "profiling", "answer": "no"},
+            "People where they said no to “purpose profiling” by channel email.",
+        ),
+        (
+            {"bought": {"sku": "A"}, "at_least": 2, "at_most": 3, "when": {"days_ago": [60, 30]}},
+            "People where they ordered product “A” 2 to 3 times from 60 to 30 days ago.",
+        ),
+        (
             {"field": "seen", "op": "within_days", "value": 7},
             "People where seen is in the last 7 days.",
         ),
@@ -79,3 +144,14 @@ WORDS = wording.Words(
 )
 def test_a_rule_is_said_in_plain_words(rule: Any, sentence: str) -> None:
     assert wording.sentence(rules.parse(rule, KINDS), WORDS) == sentence
+
+
+@pytest.mark.parametrize("head", rules.HEADS[3:])
+def test_every_question_has_words(head: str) -> None:
+    asked = {next(iter(rule)): rule for rule in QUESTIONS}
+    said = asked.get(head)
+    if said is None:
+        said = {"field": {"field": "d", "op": "known"}, "in_segment": {"in_segment": 3}}[head]
+    text = wording.sentence(rules.parse(said, {"d": "date"}), WORDS)
+    assert text.startswith("People where ")
+    assert text.endswith(".")
