@@ -81,6 +81,20 @@ class Candidate(ABC):
         return True
 
 
+def stretch(shares: Floats, began: float, reached: Floats) -> Floats:
+    """Shares that lead from `began` to what each row `reached`, in the proportions of `shares`.
+
+    The two scales rise together. What is left over where ups and downs cancel out exactly is
+    nobody's in particular.
+    """
+    moved, step = reached - began, shares.sum(axis=1)
+    slope = np.divide(moved, step, out=np.zeros_like(step), where=np.abs(step) > 1e-6)
+    out = shares * slope[:, None]
+    if out.shape[1]:
+        out += ((moved - out.sum(axis=1)) / out.shape[1])[:, None]
+    return np.asarray(out)
+
+
 def loss(margin: Floats, y: NDArray[Any], task: Task) -> float:
     """How good bare margins are, for choosing between settings of one kind."""
     return calibration.loss_of(y, calibration.Calibrator("plain", task).apply(margin), task)

@@ -27,6 +27,7 @@ from models_ml.algorithms.tabular.candidates import Model, Setting
 from models_ml.algorithms.tabular.entering import Entrant, Report, enter, order
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.frame import (
+    LARGEST,
     Floats,
     Frame,
     Schema,
@@ -180,9 +181,8 @@ def _scores(baseline: Baseline, x: pd.DataFrame) -> Floats:
     found = np.asarray(baseline.score(x), dtype=np.float64)
     known = found[np.isfinite(found)]
     # Whoever the rule says nothing about comes last.
-    return np.nan_to_num(
-        found, nan=known.min() - 1 if known.size else 0.0, posinf=1e15, neginf=-1e15
-    )
+    lowest = float(known.min()) - 1 if known.size else 0.0
+    return np.clip(np.nan_to_num(found, nan=lowest), -LARGEST, LARGEST)
 
 
 def _baseline(

@@ -12,7 +12,7 @@ import pandas as pd
 from models_ml.algorithms import artifacts
 from models_ml.algorithms.tabular import families
 from models_ml.algorithms.tabular.calibration import Calibrator
-from models_ml.algorithms.tabular.candidates import Model
+from models_ml.algorithms.tabular.candidates import Model, stretch
 from models_ml.algorithms.tabular.events import Events
 from models_ml.algorithms.tabular.frame import Floats, Schema, Table, Task
 
@@ -64,20 +64,12 @@ class Fitted:
         base + the row's sum is `predict` of the row. The model's own shares sum to its margin; they
         are stretched by how much the calibration turns a step of margin into a step of the answer.
         """
+        if not len(x):
+            return 0.0, np.empty((0, len(self.columns)))
         table = self.schema.read(x, events)
         start, shares = self.model.reasons(table)
         base = float(self._answer(np.array([start]))[0])
-        margin = start + shares.sum(axis=1)
-        moved = self._answer(margin) - base
-        step = margin - start
-        near = np.abs(step) < 1e-6
-        slope = np.divide(moved, step, out=np.zeros_like(step), where=~near)
-        out = shares * slope[:, None]
-        # What is left over where up and down cancel out exactly is nobody's in particular.
-        rest = moved - out.sum(axis=1)
-        if out.shape[1]:
-            out += (rest / out.shape[1])[:, None]
-        return base, out
+        return base, stretch(shares, base, self._answer(self.margin(table)))
 
     def save(self, folder: Path) -> None:
         artifacts.write_json(

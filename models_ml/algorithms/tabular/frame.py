@@ -126,27 +126,28 @@ class Schema:
 
     @classmethod
     def of(cls, x: pd.DataFrame) -> Schema:
+        """What there is to learn from; of columns of one name, the first."""
         numbers, categories, levels, dropped = [], [], [], []
-        for name in x.columns:
-            if is_number(x[name]):
-                values = as_numbers(x[name])
+        for name, column in _columns(x).items():
+            if is_number(column):
+                values = as_numbers(column)
                 known = values[np.isfinite(values)]
                 if known.size == 0:
-                    dropped.append((str(name), "missing"))
+                    dropped.append((name, "missing"))
                 elif known.min() == known.max() and known.size == values.size:
-                    dropped.append((str(name), "constant"))
+                    dropped.append((name, "constant"))
                 else:
-                    numbers.append(str(name))
+                    numbers.append(name)
                 continue
-            texts = as_texts(x[name])
+            texts = as_texts(column)
             found = texts.value_counts()
             if found.empty:
-                dropped.append((str(name), "missing"))
+                dropped.append((name, "missing"))
             elif len(found) == 1 and found.iloc[0] == len(texts):
-                dropped.append((str(name), "constant"))
+                dropped.append((name, "constant"))
             else:
                 kept = found[found >= min(LEAST_ROWS_A_LEVEL, max(1, len(texts) // 100))]
-                categories.append(str(name))
+                categories.append(name)
                 levels.append(tuple(sorted(str(level) for level in kept.index[:MOST_LEVELS])))
         return cls(tuple(numbers), tuple(categories), tuple(levels), tuple(dropped))
 
@@ -156,18 +157,15 @@ class Schema:
         return self.numbers + self.categories
 
     def read(self, x: pd.DataFrame, events: Events | None = None) -> Table:
-        named = {str(name): place for place, name in enumerate(x.columns)}
+        columns = _columns(x)
         numbers = np.full((len(x), len(self.numbers)), np.nan)
         for j, name in enumerate(self.numbers):
-            if name in named:
-                numbers[:, j] = as_numbers(x.iloc[:, named[name]])
+            if name in columns:
+                numbers[:, j] = as_numbers(columns[name])
         codes = np.full((len(x), len(self.categories)), MISSING, dtype=np.int32)
         for j, name in enumerate(self.categories):
-            if name in named:
-                texts = as_texts(x.iloc[:, named[name]])
-                place = pd.Index(self.levels[j]).get_indexer(pd.Index(texts))
-                codes[:, j] = np.where(place < 0, OTHER, place + FIRST_LEVEL)
-                codes[texts.isna().to_numpy(), j] = MISSING
+            if name in columns:
+                codes[:, j] = _codes(columns[name], self.levels[j])
         return Table(numbers, codes, events)
 
     def without(self, names: Collection[str], why: str) -> Schema:
@@ -198,41 +196,71 @@ class Schema:
         )
 
 
+def _columns(x: pd.DataFrame) -> dict[str, pd.Series]:
+    found: dict[str, pd.Series] = {}
+    for place, name in enumerate(x.columns):
+        found.setdefault(str(name), x.iloc[:, place])
+    return found
+
+
 def is_number(column: pd.Series) -> bool:
-    return bool(pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column))
+    kinds = pd.api.types
+    return bool(kinds.is_numeric_dtype(column) or kinds.is_bool_dtype(column)) and not bool(
+        kinds.is_complex_dtype(column)
+    )
 
 
 def as_numbers(column: pd.Series) -> Floats:
     """Float64 with nan for whatever is no finite number of a sensible size."""
-    if not is_number(column):
-        column = pd.to_numeric(column.astype("object").map(_plain), errors="coerce")
-    values = np.array(column.to_numpy(dtype=np.float64, na_value=np.nan), copy=True)
+    if is_number(column):
+        values = np.array(column.to_numpy(dtype=np.float64, na_value=np.nan), copy=True)
+    else:
+        values = np.array([_number(value) for value in column.to_numpy(dtype="object")])
+        values = values.astype(np.float64)
     values[~np.isfinite(values)] = np.nan
     return np.clip(values, -LARGEST, LARGEST)
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (int, float, str, np.number, np.bool_)) else None
+def _number(value: Any) -> float:
+    if not isinstance(value, (bool, int, float, str, np.number, np.bool_)):
+        return np.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError, TypeError):
+        return np.nan
 
 
 def as_texts(column: pd.Series) -> pd.Series:
     """The column as texts; empty texts and nan are missing."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype("object")
     if is_number(column):
-        texts = pd.Series(
-            [f"{v:g}" for v in column.to_numpy(dtype=np.float64, na_value=np.nan)], dtype="object"
-        )
-        texts[np.isnan(column.to_numpy(dtype=np.float64, na_value=np.nan))] = None
-        return texts
-    return pd.Series(
-        [None if _unknown(value) else str(value) for value in column.to_numpy(dtype="object")],
-        dtype="object",
-    )
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.Series([None if v != v else f"{v:.15g}" for v in values], dtype="object")
+    return pd.Series([_text(value) for value in column.to_numpy(dtype="object")], dtype="object")
 
 
-def _unknown(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or value == "" or value != value
+def _text(value: Any) -> str | None:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, float):
+        return None if value != value else f"{value:.15g}"
+    return str(value) or None
+
+
+def _codes(column: pd.Series, levels: tuple[str, ...]) -> NDArray[np.int32]:
+    """Place among the levels; the texts of a category column are looked up once each."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        texts = as_texts(pd.Series(column.cat.categories))
+        of = column.cat.codes.to_numpy()
+        found = np.r_[_looked_up(texts, levels), np.int32(MISSING)].astype(np.int32)
+        return np.asarray(found[np.where(of < 0, len(texts), of)])
+    return _looked_up(as_texts(column), levels)
+
+
+def _looked_up(texts: pd.Series, levels: tuple[str, ...]) -> NDArray[np.int32]:
+    place = pd.Index(levels, dtype="object").get_indexer(pd.Index(texts, dtype="object"))
+    codes = np.where(place < 0, OTHER, place + FIRST_LEVEL).astype(np.int32)
+    codes[texts.isna().to_numpy(dtype=bool)] = MISSING
+    return codes
 
 
 def check(train: Frame, later: Frame, task: Task) -> None:
@@ -261,5 +289,7 @@ def check(train: Frame, later: Frame, task: Task) -> None:
         raise Unfit("too_few_people", {"people": people, "needed": LEAST_PEOPLE})
     if np.ptp(np.asarray(train.y, dtype=np.float64)) == 0:
         raise Unfit("constant_target", {"people": people, "value": float(train.y[0])})
+    if not np.isfinite(np.asarray(later.y, dtype=np.float64)).all():
+        raise Unfit("too_few_later", {"people": 0, "reason": "unknown amounts"})
     if len(later) < LEAST_EACH:
         raise Unfit("too_few_later", {"people": len(later), "needed": LEAST_EACH})

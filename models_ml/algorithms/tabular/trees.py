@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,8 +18,9 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from models_ml.algorithms.tabular.candidates import Candidate, Model, Setting, loss
-from models_ml.algorithms.tabular.encoding import Encoder
+from models_ml.algorithms.explain.trees import TreeShares
+from models_ml.algorithms.tabular.candidates import Candidate, Model, Setting, loss, stretch
+from models_ml.algorithms.tabular.encoding import Encoder, by_column
 from models_ml.algorithms.tabular.frame import Floats, Table, Task
 from models_ml.algorithms.tabular.splits import Splits
 
@@ -39,8 +41,19 @@ class TreeModel(Model):
     def margin(self, table: Table) -> Floats:
         return raw_margin(self.estimator, self.encoder.apply(table), self.task)
 
+    @cached_property
+    def _shares(self) -> TreeShares:
+        return TreeShares.of(self.estimator)
+
     def reasons(self, table: Table) -> tuple[float, Floats]:
-        raise NotImplementedError
+        """TreeSHAP; a tree's and a forest's shares are of the chance, so they are stretched."""
+        base, shares = self._shares.contributions(self.encoder.apply(table))
+        mine = by_column(shares, self.encoder, table)
+        if self.task == "amount" or hasattr(self.estimator, "decision_function"):
+            return base, mine
+        reached = log_odds(base + shares.sum(axis=1))
+        began = float(log_odds(np.array([base]))[0])
+        return began, stretch(mine, began, reached)
 
     def save(self, folder: Path, stem: str) -> dict[str, Any]:
         skops.io.dump(self.estimator, folder / f"{stem}.skops")
@@ -58,8 +71,12 @@ def raw_margin(estimator: Any, x: Floats, task: Task) -> Floats:
         return np.asarray(estimator.predict(x), dtype=np.float64)
     if hasattr(estimator, "decision_function"):
         return np.asarray(estimator.decision_function(x), dtype=np.float64)
-    chance = np.clip(estimator.predict_proba(x)[:, 1], EDGE, 1 - EDGE)
-    return np.asarray(np.log(chance / (1 - chance)), dtype=np.float64)
+    return log_odds(estimator.predict_proba(x)[:, 1])
+
+
+def log_odds(chance: Floats) -> Floats:
+    safe = np.clip(chance, EDGE, 1 - EDGE)
+    return np.asarray(np.log(safe / (1 - safe)), dtype=np.float64)
 
 
 class _Trees(Candidate):
