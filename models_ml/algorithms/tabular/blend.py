@@ -26,11 +26,10 @@ class BlendModel(Model):
         return np.sum([weight * part.margin(table) for part, weight in pairs], axis=0)
 
     def reasons(self, table: Table) -> tuple[float, Floats]:
-        base, out = 0.0, 0.0
-        for part, weight in zip(self.parts, self.weights, strict=True):
-            start, shares = part.reasons(table)
-            base, out = base + weight * start, out + weight * shares
-        return base, np.asarray(out)
+        found = [part.reasons(table) for part in self.parts]
+        base = sum(weight * one[0] for weight, one in zip(self.weights, found, strict=True))
+        shares = [weight * one[1] for weight, one in zip(self.weights, found, strict=True)]
+        return base, np.asarray(np.sum(shares, axis=0))
 
     def save(self, folder: Path, stem: str) -> dict[str, Any]:
         return {

@@ -26,6 +26,11 @@ class Model(ABC):
     kind: ClassVar[str]
     reads_events: ClassVar[bool] = False
 
+    @property
+    def curve(self) -> tuple[dict[str, float], ...]:
+        """How it learned, where that is a story of epochs."""
+        return ()
+
     @abstractmethod
     def margin(self, table: Table) -> Floats:
         """One finite number a row, shape (n,)."""

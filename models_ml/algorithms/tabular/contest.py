@@ -37,7 +37,7 @@ from models_ml.algorithms.tabular.frame import (
     check,
     join,
 )
-from models_ml.algorithms.tabular.judging import Profit
+from models_ml.algorithms.tabular.judging import Profit, threshold
 from models_ml.algorithms.tabular.splits import Splits, choose, columns_that_say_when
 
 THREADS_FROM = 100_000
@@ -54,7 +54,9 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `gain` is over the baseline on the later people (0 for itself)."""
+    """One line of the table. `gain` is over the baseline on the later people (0 for itself);
+    `curve` tells how a network learned, epoch by epoch.
+    """
 
     name: str
     later: dict[str, float]
@@ -63,6 +65,7 @@ class Row:
     seconds: float
     calibration: str
     setting: Setting = field(default_factory=dict)
+    curve: tuple[dict[str, float], ...] = ()
     is_baseline: bool = False
 
 
@@ -131,46 +134,49 @@ def run(
     with threadpool_limits(limits=1, user_api=None if len(train) < THREADS_FROM else "blas"):
         entrants = enter(names, table, y, splits, task, seed, report or (lambda *_: None))
     known = y[splits.rows]
-    usual_score = _scores(baseline, train.x)[splits.rows]
-    rival, usual_said = _baseline(usual_score, known, splits, task)
+    rival = _rival(baseline, train, known, splits, task)
     best = min(entrants, key=lambda one: order(one, known, task))
     fitted = {one.name: _fitted(one, schema, task, y) for one in entrants}
     seen = later.y.astype(bool) if task == "chance" else np.asarray(later.y, dtype=np.float64)
-    usual = rival.apply(_scores(baseline, later.x))
+    usual = rival.calibrator.apply(_scores(baseline, later.x))
     said = {name: one.predict(later.x, later.events) for name, one in fitted.items()}
-    rows = [
-        Row(
-            one.name,
-            judging.figures(seen, said[one.name], task),
-            judging.figures(known, one.said, task),
-            judging.gain(seen, said[one.name], usual, later.person, task),
-            round(one.seconds, 2),
-            one.calibrator.kind,
-            one.setting,
+
+    def row(one: Entrant) -> Row:
+        answers = said[one.name]
+        return Row(
+            name=one.name,
+            later=judging.figures(seen, answers, task),
+            cv=judging.figures(known, one.said, task),
+            gain=judging.gain(seen, answers, usual, later.person, task),
+            seconds=round(one.seconds, 2),
+            calibration=one.calibrator.kind,
+            setting=one.setting,
+            curve=one.model.curve,
         )
-        for one in entrants
-    ]
+
+    rows = [row(one) for one in entrants]
     rows.append(
         Row(
-            baseline.name,
-            judging.figures(seen, usual, task),
-            judging.figures(known, usual_said, task),
-            Interval(0.0, 0.0, 0.0),
-            0.0,
-            rival.kind,
+            name=baseline.name,
+            later=judging.figures(seen, usual, task),
+            cv=judging.figures(known, rival.said, task),
+            gain=Interval(0.0, 0.0, 0.0),
+            seconds=0.0,
+            calibration=rival.calibrator.kind,
             is_baseline=True,
         )
     )
     winner = next(row for row in rows if row.name == best.name)
-    chances = task == "chance"
+    answers = said[best.name]
+    label = seen.astype(bool) if task == "chance" else None
     return Outcome(
         table=tuple(rows),
         best=best.name,
         fitted=fitted[best.name],
-        calibration=classify.calibration(seen, said[best.name]) if chances else [],
-        gains=classify.gains(seen, said[best.name]) if chances else [],
-        gains_baseline=classify.gains(seen, usual) if chances else [],
-        threshold=judging.threshold(seen, said[best.name], profit) if profit and chances else None,
+        calibration=[] if label is None else classify.calibration(label, answers),
+        gains=[] if label is None else classify.gains(label, answers),
+        gains_baseline=[] if label is None else classify.gains(label, usual),
+        threshold=None if label is None or not profit else threshold(label, answers, profit),
         verdict=_verdict(winner, baseline.name, seen, float(np.mean(y)), task),
         dropped=schema.dropped,
         importances=importances(fitted[best.name], later, seed),
@@ -185,14 +191,19 @@ def _scores(baseline: Baseline, x: pd.DataFrame) -> Floats:
     return np.clip(np.nan_to_num(found, nan=lowest), -LARGEST, LARGEST)
 
 
-def _baseline(
-    score: Floats, y: NDArray[Any], splits: Splits, task: Task
-) -> tuple[Calibrator, Floats]:
+@dataclass(frozen=True)
+class _Rival:
+    calibrator: Calibrator
+    said: Floats
+
+
+def _rival(baseline: Baseline, train: Frame, y: NDArray[Any], splits: Splits, task: Task) -> _Rival:
     """The rule's score as a chance or an amount, calibrated like everybody's, and cross-fitted."""
+    score = _scores(baseline, train.x)[splits.rows]
     kinds = ("sigmoid", "isotonic")
     said = [calibration.crossed(kind, score, y, splits.number, task) for kind in kinds]
     best = int(np.argmin([calibration.loss_of(y, one, task) for one in said]))
-    return calibration.fit(kinds[best], score, y, task), said[best]
+    return _Rival(calibration.fit(kinds[best], score, y, task), said[best])
 
 
 def _fitted(one: Entrant, schema: Schema, task: Task, y: NDArray[Any]) -> Fitted:

@@ -41,7 +41,8 @@ def find(
 
 def _grouped(values: Floats) -> NDArray[np.int64]:
     known = values[np.isfinite(values)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if known.size else []
+    known = known if known.size else np.zeros(1)
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
     groups = np.searchsorted(edges, values) + 1
     groups[np.isnan(values)] = 0
     return groups.astype(np.int64)

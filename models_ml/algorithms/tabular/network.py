@@ -79,6 +79,16 @@ class Learned:
     scale: Scale
     history: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def curve(self) -> tuple[dict[str, float], ...]:
+        """The loss on what was learned from and on what was set aside."""
+        epochs = self.history.get("epochs", [])
+        return tuple(
+            {"epoch": one["number"], "loss": one["loss"], "aside": round(-one["score"], 5)}
+            for one in epochs
+            if one["score"] is not None
+        )
+
 
 def learn(net: nn.Module, inputs: Inputs, y: NDArray[Any], params: Params, seed: int) -> Learned:
     """Train in place; a chance by log loss, an amount by squared error on its own scale."""
@@ -154,6 +164,10 @@ class NetworkModel(Model):
     ) -> None:
         self.encoder, self.net, self.params = encoder, net, params
         self.learned, self.columns = learned, columns
+
+    @property
+    def curve(self) -> tuple[dict[str, float], ...]:
+        return self.learned.curve
 
     def margin(self, table: Table) -> Floats:
         return self._ask(self.encoder.apply(table))

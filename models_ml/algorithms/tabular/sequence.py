@@ -114,6 +114,10 @@ class SequenceModel(Model):
         self.encoder, self.net, self.params, self.learned = encoder, net, params, learned
         self.kinds, self.columns = kinds, columns
 
+    @property
+    def curve(self) -> tuple[dict[str, float], ...]:
+        return self.learned.curve
+
     def margin(self, table: Table) -> Floats:
         x = torch.as_tensor(self.encoder.apply(table), dtype=torch.float32)
         rest = tensors(table.events, len(table), self.kinds, self.params.length)
