@@ -40,7 +40,7 @@ class ProgramDoor(WSGIHandler):
         place = (settings.ROOT_URLCONF, request.path_info)
         found = self._known.get(place)
         if found is None:
-            found = super().resolve_request(request)  # type: ignore[misc]
+            found = super().resolve_request(request)
             if not found.args and not found.kwargs:
                 self._known[place] = found
         request.resolver_match = found
