@@ -7,12 +7,14 @@ so that a busy machine slows them alike.
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 
 from models_ml import features
+from models_ml.features import reading, registry
+from models_ml.features.compiler import Population
 
 RUNS = 3
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -132,9 +134,16 @@ def plant(people: int, lines: int, *, now: datetime) -> None:
         )
 
 
-def features_customers(size: str = "small") -> dict[str, Any]:
-    """Order lines to everyone's numbers in Traits, against hand-written SQL into an empty table."""
+def features_customers(size: str = "small") -> list[dict[str, Any]]:
+    """Order lines to everyone's numbers in Traits, against hand-written SQL into an empty table.
+
+    Three sizes of a shop, a line each: the same speed at each is linear in lines.
+    """
     people, lines = SHOPS[size]
+    return [_one_shop(people // part, lines // part) for part in (10, 3, 1)]
+
+
+def _one_shop(people: int, lines: int) -> dict[str, Any]:
     ours, limit = [], []
     with transaction.atomic():
         plant(people, lines, now=NOW)
@@ -155,4 +164,29 @@ def features_customers(size: str = "small") -> dict[str, Any]:
     return line("features.customers", "lines/s", lines, ours, limit, what)
 
 
-WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {"features.customers": features_customers}
+def features_frame(size: str = "small") -> list[dict[str, Any]]:
+    """Every feature of the registry about orders, of everyone, at six moments in one pass.
+
+    Beside it, what the same six moments take one by one: what a backfill by a loop would.
+    """
+    people, lines = SHOPS[size]
+    cuts = [NOW - timedelta(days=60 * n) for n in range(6)]
+    ours, limit = [], []
+    with transaction.atomic():
+        plant(people // 3, lines // 3, now=NOW)
+        for _round in range(RUNS):
+            began = time.perf_counter()
+            found = reading.read(features=registry.ORDERS, population=Population(), cuts=cuts)
+            ours.append(len(found) / (time.perf_counter() - began))
+            began = time.perf_counter()
+            for cut in cuts:
+                reading.read(features=registry.ORDERS, population=Population(), cuts=[cut])
+            limit.append(len(found) / (time.perf_counter() - began))
+        transaction.set_rollback(True)
+    return [line("features.backfill", "rows/s", len(found), ours, limit, "a moment at a time")]
+
+
+WORKLOADS: dict[str, Callable[[str], Any]] = {
+    "features.customers": features_customers,
+    "features.backfill": features_frame,
+}

@@ -1,0 +1,84 @@
+"""Whether predictions are right, on the shipped history of a shop, through the product's own path.
+
+The file is imported as anybody's, the questions are drawn by `samples.draw`, and each is judged at
+its own moment on people as they were then, beside the rule “whoever ordered last orders next”.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from ingestion import imports
+from ingestion.models import OrderLine
+from marketing.core import jobs
+from models_ml import bench_data, queries
+from models_ml.algorithms.tabular import contest
+from models_ml.features import targets
+from models_ml.features.compiler import Population
+from models_ml.predictions import samples
+from models_ml.predictions.definitions import Wishes
+
+HORIZON = timedelta(days=90)
+STEP = timedelta(days=30)
+MOMENTS = 6
+CANDIDATES = {"small": ("linear", "boosting", "blend"), "full": (*contest.DEFAULT, "blend")}
+
+
+def retail_repeat(size: str = "small") -> list[bench_data.Line]:
+    """Who orders again within 90 days, at six moments: AUC over the recency rule, with its 95%
+    interval, and the calibration error.
+    """
+    _import()
+    last = queries.data_now(now=timezone.now())
+    target = targets.read({"type": "order"})
+    lines = []
+    for back in reversed(range(MOMENTS)):
+        sample = samples.draw(
+            target=target,
+            horizon=HORIZON,
+            population=Population(),
+            wishes=Wishes(),
+            as_of=last - back * STEP,
+        )
+        outcome = contest.run(
+            sample.train,
+            sample.later,
+            "chance",
+            samples.baseline_of(target, HORIZON, sample.train.x.columns),
+            seed=Wishes().seed,
+            candidates=CANDIDATES[size],
+        )
+        best = next(row for row in outcome.table if row.name == outcome.best)
+        rule = next(row for row in outcome.table if row.is_baseline)
+        lines.append(
+            bench_data.line(
+                "retail.repeat",
+                "AUC",
+                len(sample.later),
+                [best.later["auc"]],
+                least=("whoever ordered last orders next", rule.later["auc"]),
+                moment=f"{sample.judged_at:%Y-%m-%d}",
+                model=best.name,
+                gain=best.gain.as_json(),
+                with_confidence=best.gain.low > 0,
+                calibration_error=best.later["calibration_error"],
+                rate=best.later["rate"],
+                learned_from=len(sample.train),
+                later_in_time=sample.by_time,
+            )
+        )
+    return lines
+
+
+def _import() -> None:
+    if OrderLine.objects.exists():
+        return
+    record = imports.begin_demo(user=None, now=timezone.now())
+    record.refresh_from_db()
+    if record.job_id is not None:
+        jobs.run(job_id=record.job_id)
+
+
+WORKLOADS: dict[str, Callable[[str], Any]] = {"retail.repeat": retail_repeat}
