@@ -34,6 +34,7 @@ JOBS: dict[str, JobKind] = {
     "quality.measure": JobKind("ingestion.tasks.run_quality", "bulk"),
     "features.build": JobKind("models_ml.tasks.build_features", "bulk"),
     "tree.train": JobKind("models_ml.tasks.train_tree", "train"),
+    "list.load": JobKind("campaigns.list_jobs.load", "bulk"),
     "prediction.train": JobKind("models_ml.prediction_jobs.train", "train"),
     "prediction.score": JobKind("models_ml.prediction_jobs.score", "train"),
     "prediction.watch": JobKind("models_ml.prediction_jobs.watch", "train"),
