@@ -19,7 +19,7 @@ from models_ml.algorithms.tabular import contest
 from models_ml.algorithms.tabular.frame import Frame
 from models_ml.bench_features import RUNS, line
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import scoring
+from models_ml.predictions import parts, scoring
 from models_ml.predictions.engines import Answers
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -100,8 +100,8 @@ def _bare(body: memoryview) -> None:
     """COPY of rows that lie ready into an empty table with the key of the scores."""
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS bench_scores")
-        cursor.execute(f"CREATE TABLE bench_scores (LIKE {scoring.TABLE}, {scoring.KEY})")
-        names = f"bench_scores ({scoring.COLUMNS})"
+        cursor.execute(f"CREATE TABLE bench_scores (LIKE {parts.TABLE}, {parts.KEY})")
+        names = f"bench_scores ({parts.COLUMNS})"
         cursor.copy_expert(f"COPY {names} FROM STDIN (FORMAT binary)", io.BytesIO(body), 1 << 20)
 
 

@@ -20,6 +20,11 @@ HOLDINGS = [
         _("Scores"),
         rows="customer_id = ANY(%(ids)s)",
     ),
+    Holding(
+        "models_ml_formerscore",
+        _("Scores of the model before"),
+        rows="customer_id = ANY(%(ids)s)",
+    ),
 ]
 IMPERSONAL = {
     "models_ml_prediction": "what the shop wants to know of everybody",

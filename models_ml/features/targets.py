@@ -243,7 +243,7 @@ def sent(
     *, target: Target, since: datetime, until: datetime, horizon: timedelta
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Mails sent in [since, until): whom to, when (seconds), and whether they answered in time."""
-    params = {
+    params: dict[str, Any] = {
         "since": since,
         "until": until,
         "horizon": horizon,

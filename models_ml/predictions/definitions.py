@@ -19,7 +19,7 @@ from models_ml.features.compiler import Population
 from models_ml.features.registry import CATEGORY, NUMBER
 from models_ml.features.targets import Target
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import engines
+from models_ml.predictions import engines, parts
 
 State = Prediction.State
 RESERVED = {"repeat_90d", *catalog.BY_NAME}
@@ -160,7 +160,7 @@ def _set_state(
         if row.state != state:
             row.state, row.updated_at = state, now
             if state == State.ARCHIVED:
-                row.scores.all().delete()
+                parts.drop(prediction_id=row.pk)
                 row.scored_at, row.scored_people = None, 0
             row.save()
             audit.record(actor=actor, action=action, obj=row)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketing.core import audit, jobs
@@ -15,7 +16,7 @@ from marketing.core.errors import Conflict
 from marketing.core.models import ApiKey, Job, User
 from models_ml import queries, registry
 from models_ml.models import ModelVersion, Prediction, Watch
-from models_ml.predictions import definitions, training
+from models_ml.predictions import definitions, scoring, training
 
 State = ModelVersion.State
 WATCH = "prediction.watch"
@@ -30,10 +31,15 @@ def versions(*, prediction: Prediction) -> list[ModelVersion]:
 
 
 def publish(
-    *, version: ModelVersion, actor: User | ApiKey | None, reason: str = ""
+    *,
+    version: ModelVersion,
+    actor: User | ApiKey | None,
+    reason: str = "",
+    now: datetime | None = None,
 ) -> ModelVersion:
-    """Let a version speak from now on, whatever the gate said of it; scores follow at once.
+    """Let a version speak from now on, whatever the gate said of it.
 
+    If what it said last was kept it serves at once; the scoring that follows brings it up to date.
     Conflict when its files are gone.
     """
     with transaction.atomic():
@@ -45,10 +51,15 @@ def publish(
             obj=made,
             detail={"from": was, "reason": reason[:300]},
         )
+    prediction = Prediction.objects.filter(key=version.name).first()
+    if prediction is not None:
+        scoring.take_back(prediction=prediction, version=made, now=now or timezone.now())
     return made
 
 
-def roll_back(*, prediction: Prediction, actor: User | ApiKey | None) -> ModelVersion:
+def roll_back(
+    *, prediction: Prediction, actor: User | ApiKey | None, now: datetime | None = None
+) -> ModelVersion:
     """Let the version speak that spoke before the present one. Conflict when there is none."""
     former = previous(prediction=prediction)
     if former is None:
@@ -56,7 +67,7 @@ def roll_back(*, prediction: Prediction, actor: User | ApiKey | None) -> ModelVe
             _("There is no earlier version to go back to; nothing was changed."),
             code="no_former_version",
         )
-    return publish(version=former, actor=actor, reason="roll back")
+    return publish(version=former, actor=actor, reason="roll back", now=now)
 
 
 def previous(*, prediction: Prediction) -> ModelVersion | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from marketing.core.errors import NotFound
@@ -113,7 +114,7 @@ def find(*, key: str) -> Ready:
     for one in READY:
         if one.key == key:
             return one
-    raise NotFound(_("There is no such ready prediction."), code="ready_unknown")
+    raise NotFound(gettext("There is no such ready prediction."), code="ready_unknown")
 
 
 def install(

@@ -1,20 +1,14 @@
 """Everybody's score by the version in use, written whole and switched in one transaction.
 
-A set is copied into a part of its own beside the table and exchanged for the part that serves, so
-nobody ever reads half of two sets, and writing costs little more than a bare COPY. If readers keep
-the table busy, the rows are exchanged inside the part that serves instead, which takes no lock that
-anybody waits for.
+A set is copied into a part of its own beside the table and exchanged for the part that serves (see
+`parts`), so nobody ever reads half of two sets, and writing costs little more than a bare COPY.
 """
 
-import io
-import time
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
@@ -26,17 +20,11 @@ from marketing.core.errors import Conflict
 from models_ml import queries, registry
 from models_ml.algorithms import artifacts
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import engines
+from models_ml.predictions import engines, parts
 from models_ml.predictions.engines import Answers
 
-TABLE = "models_ml_score"
-COLUMNS = "prediction_id, customer_id, value, low, high, percentile, version_id"
-KEY = "PRIMARY KEY (prediction_id, customer_id) INCLUDE (value, percentile)"
 _HEAD = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
 _TAIL = b"\xff\xff"
-# How long an exchange of parts may wait for readers, and how often it is tried.
-PATIENCE, TRIES = "400ms", 5
-LOCK_CODES = ("55P03", "40P01")
 
 
 def score(
@@ -84,20 +72,36 @@ def write(
     """Replace all scores of a prediction by these, at once."""
     body = encode(prediction_id=prediction.pk, version_id=version.pk, answers=answers)
     with advisory_lock(f"scores:{prediction.pk}"):
-        _exchange(prediction.pk, body)
+        parts.replace(prediction_id=prediction.pk, body=body, as_of=as_of)
         Prediction.objects.filter(pk=prediction.pk).update(
             scored_at=now, scored_as_of=as_of, scored_people=len(answers)
         )
         changes.note(kind=changes.SCORE, what=prediction.key, people=None)
         bus.announce("scores.written", prediction_id=prediction.pk, key=prediction.key)
-    _let_go(prediction.pk)
+    parts.let_go(prediction_id=prediction.pk)
     prediction.refresh_from_db(fields=["scored_at", "scored_as_of", "scored_people"])
+
+
+def take_back(*, prediction: Prediction, version: ModelVersion, now: datetime) -> bool:
+    """Let what this version said last speak again at once; False when that was not kept."""
+    with advisory_lock(f"scores:{prediction.pk}"):
+        found = parts.take_back(prediction_id=prediction.pk, version_id=version.pk)
+        if found is None:
+            return False
+        people, as_of = found
+        Prediction.objects.filter(pk=prediction.pk).update(
+            scored_at=now, scored_as_of=as_of, scored_people=people
+        )
+        changes.note(kind=changes.SCORE, what=prediction.key, people=None)
+        bus.announce("scores.written", prediction_id=prediction.pk, key=prediction.key)
+    parts.let_go(prediction_id=prediction.pk)
+    return True
 
 
 def clear(*, prediction: Prediction) -> None:
     """Take all scores of a prediction away."""
     with advisory_lock(f"scores:{prediction.pk}"):
-        prediction.scores.all().delete()
+        parts.drop(prediction_id=prediction.pk)
         Prediction.objects.filter(pk=prediction.pk).update(
             scored_at=None, scored_as_of=None, scored_people=0
         )
@@ -140,83 +144,6 @@ def encode(*, prediction_id: int, version_id: int, answers: Answers) -> memoryvi
     if len(rows) > 1 and not bool((np.diff(answers.person) > 0).all()):
         rows = rows[np.argsort(answers.person, kind="stable")]
     return memoryview(_HEAD + rows.tobytes() + _TAIL)
-
-
-def _exchange(prediction_id: int, body: memoryview) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        part = f"{TABLE}_p{prediction_id}_{uuid.uuid4().hex[:8]}"
-        cursor.execute(
-            f"CREATE TABLE {part} (LIKE {TABLE} INCLUDING DEFAULTS,"
-            f" CHECK (prediction_id = {int(prediction_id)}))"
-        )
-        cursor.copy_expert(
-            f"COPY {part} ({COLUMNS}) FROM STDIN (FORMAT binary, FREEZE)", io.BytesIO(body), 1 << 20
-        )
-        cursor.execute(f"ALTER TABLE {part} ADD {KEY}")
-        cursor.execute(f"ANALYZE {part}")
-        for attempt in range(TRIES):
-            if _attach(cursor, prediction_id, part):
-                return
-            time.sleep(0.05 * 2**attempt)
-        cursor.execute(f"DELETE FROM {TABLE} WHERE prediction_id = %s", [prediction_id])
-        cursor.execute(f"INSERT INTO {TABLE} ({COLUMNS}) SELECT {COLUMNS} FROM {part}")
-        cursor.execute(f"DROP TABLE {part}")
-
-
-def _attach(cursor: Any, prediction_id: int, part: str) -> bool:
-    """Let a part serve in place of the one before it; False when readers are in the way."""
-    try:
-        with transaction.atomic():
-            cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-            former = _part(cursor, prediction_id)
-            if former:
-                cursor.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {former}")
-                cursor.execute(f"DROP TABLE {former}")
-            else:
-                cursor.execute(
-                    f"DELETE FROM {TABLE}_rest WHERE prediction_id = %s", [prediction_id]
-                )
-            cursor.execute(
-                f"ALTER TABLE {TABLE} ATTACH PARTITION {part} FOR VALUES IN ({int(prediction_id)})"
-            )
-            cursor.execute("SET LOCAL lock_timeout = 0")
-    except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", None) not in LOCK_CODES:
-            raise
-        return False
-    return True
-
-
-def _part(cursor: Any, prediction_id: int) -> str | None:
-    """The part that serves a prediction, if it has one of its own."""
-    cursor.execute(
-        "SELECT c.oid::regclass::text FROM pg_inherits AS i"
-        " JOIN pg_class AS c ON c.oid = i.inhrelid"
-        " WHERE i.inhparent = %s::regclass"
-        " AND pg_get_expr(c.relpartbound, c.oid) = %s",
-        [TABLE, f"FOR VALUES IN ('{int(prediction_id)}')"],
-    )
-    row = cursor.fetchone()
-    return row[0] if row else None
-
-
-def _let_go(prediction_id: int) -> None:
-    """Take out who was erased, merged, or said no to profiling while everybody was scored."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(
-            f"DELETE FROM {TABLE} AS s WHERE s.prediction_id = %s AND NOT EXISTS ("
-            " SELECT FROM ingestion_customer AS c"
-            " WHERE c.id = s.customer_id AND c.merged_into_id IS NULL)",
-            [prediction_id],
-        )
-        cursor.execute(
-            f"DELETE FROM {TABLE} AS s USING ingestion_consent AS x"
-            " WHERE s.prediction_id = %s AND x.customer_id = s.customer_id"
-            " AND x.purpose = 'profiling' AND x.current AND NOT x.granted",
-            [prediction_id],
-        )
 
 
 def people(*, prediction: Prediction, ids: Sequence[int]) -> dict[int, float]:

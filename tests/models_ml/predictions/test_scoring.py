@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from ingestion import consent
 from ingestion.models import Customer
+from models_ml import registry
+from models_ml.algorithms import artifacts
 from models_ml.models import ModelVersion, Prediction, Score
-from models_ml.predictions import reading, scoring
+from models_ml.predictions import life, reading, scoring
 from models_ml.predictions.engines import Answers
 from tests import factories
 
@@ -29,6 +31,27 @@ def write(
 ) -> None:
     answers = Answers(np.array([p.pk for p in people], dtype=np.int64), np.array(values))
     scoring.write(prediction=made, version=version, answers=answers, as_of=NOW, now=NOW)
+
+
+def versions(made: Prediction) -> tuple[ModelVersion, ModelVersion]:
+    """Two versions with files: the first spoke before, the second does now."""
+    first, second = (
+        registry.save(
+            name=made.key,
+            algorithm="none",
+            write=lambda folder: artifacts.write_json(folder / "empty.json", {}),
+            params={},
+            metrics={},
+            baseline={},
+            data_from=None,
+            data_until=None,
+            rows=0,
+            seed=0,
+            now=NOW,
+        )
+        for _number in range(2)
+    )
+    return registry.promote(version=first), registry.promote(version=second)
 
 
 def stored(made: Prediction) -> dict[int, tuple[float, int]]:
@@ -93,6 +116,37 @@ def test_without_a_version_in_use_the_scores_are_taken_away() -> None:
     assert stored(made) == {}
     made.refresh_from_db()
     assert made.scored_at is None
+
+
+@pytest.mark.django_db
+def test_what_the_version_before_said_is_kept_and_taken_back_at_once() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben")
+    made = prediction()
+    first, second = versions(made)
+    write(made, first, [ada, ben], [0.1, 0.2])
+    write(made, second, [ada, ben], [0.7, 0.9])
+    write(made, second, [ada], [0.8])
+    assert stored(made) == {ada.pk: (0.8, 1)}
+    assert life.roll_back(prediction=made, actor=None, now=NOW + timedelta(days=1)).pk == first.pk
+    assert stored(made) == {ada.pk: (0.1, 1), ben.pk: (0.2, 51)}
+    made.refresh_from_db()
+    assert (made.scored_people, made.scored_as_of) == (2, NOW)
+    second.refresh_from_db()
+    life.publish(version=second, actor=None, now=NOW)
+    assert stored(made) == {ada.pk: (0.8, 1)}
+
+
+@pytest.mark.django_db
+def test_nobody_comes_back_with_former_scores_who_has_been_erased_or_has_refused() -> None:
+    ada, ben, cleo = (factories.customer(name) for name in ("ada", "ben", "cleo"))
+    made = prediction()
+    first, second = versions(made)
+    write(made, first, [ada, ben, cleo], [0.1, 0.2, 0.3])
+    write(made, second, [ada, ben, cleo], [0.4, 0.5, 0.6])
+    consent.revoke(customer_ids=[ben.pk], purpose="profiling", source="test", now=NOW)
+    cleo.delete()
+    life.roll_back(prediction=made, actor=None, now=NOW)
+    assert list(stored(made)) == [ada.pk]
 
 
 @pytest.mark.django_db(transaction=True)
