@@ -57,11 +57,14 @@ HOLDINGS = [
         hidden=("fence", "owner", "lease_until", "next_try_at"),
     ),
     Holding("campaigns_personlistmember", _("Lists of people"), rows=_MINE),
+    Holding("campaigns_segmentmember", _("Segments they are in"), rows=_MINE),
+    Holding("campaigns_segmentmove", _("Segments they entered and left"), rows=_MINE),
 ]
 IMPERSONAL = {
     "campaigns_template": "content of the team",
     "campaigns_segment": "rules of the team",
     "campaigns_segmentsize": "sizes of segments",
+    "campaigns_segmentupkeep": "how far segments were brought",
     "campaigns_personlist": "names and sizes of lists",
     "campaigns_campaign": "campaigns of the team",
     "campaigns_run": "sendings and their sums",

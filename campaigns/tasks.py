@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from campaigns import holds, runs
 from campaigns.messaging import claims, delivery, former, transactional
-from campaigns.segments import definitions
+from campaigns.segments import upkeep
 from ingestion.identity import merging
 
 LINES = 4
@@ -42,10 +42,23 @@ def settle_holds(**_: Any) -> None:
     holds.settle(now=timezone.now())
 
 
-@shared_task(name="campaigns.tasks.count_segments")
-def count_segments(**_: Any) -> None:
-    """Count every segment again: the numbers its rule asks about were renewed."""
-    definitions.recount_all(now=timezone.now())
+@shared_task(name="campaigns.tasks.refresh_segments")
+def refresh_segments(**_: Any) -> None:
+    """Bring who is in which segment up to now."""
+    if upkeep.refresh(now=timezone.now()).more:
+        refresh_segments.delay()
+
+
+@shared_task(name="campaigns.tasks.check_segments")
+def check_segments(**_: Any) -> None:
+    """Make the segment anew that was not made for longest, once a day each."""
+    upkeep.check(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.tidy_segments")
+def tidy_segments(**_: Any) -> None:
+    """Remove what every segment has seen, and moves that are too old."""
+    upkeep.tidy(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.send_confirmations")

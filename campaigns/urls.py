@@ -23,6 +23,7 @@ _segments = [
 ]
 _segments_api = [
     path("segments/", segments_api.SegmentList.as_view(), name="segment-list"),
+    path("segments/moves/", segments_api.SegmentMoves.as_view(), name="segment-moves"),
     path("segments/count/", segments_api.RuleCount.as_view(), name="segment-rule-count"),
     path("segments/<int:segment_id>/", segments_api.SegmentDetail.as_view(), name="segment-detail"),
     path(

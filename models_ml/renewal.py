@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
+from ingestion import changes
 from ingestion.models import Customer, ImportJob
 from marketing.core import jobs
 from marketing.core.db import advisory_lock
@@ -44,7 +45,11 @@ def follow(*, customer_ids: Sequence[int]) -> int:
     Whoever they were merged into, and whoever was parted again, gets theirs with the next run.
     """
     merged = Customer.every.filter(pk__in=customer_ids, merged_into__isnull=False)
-    Score.objects.filter(customer__in=merged).delete()
+    scored = Score.objects.filter(customer__in=merged)
+    if scored.exists():
+        scored.delete()
+        changes.note(kind=changes.SCORE, people=customer_ids)
+    changes.note(kind=changes.TRAITS, people=customer_ids)
     return Traits.objects.filter(customer__in=merged).delete()[0]
 
 

@@ -4,14 +4,14 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns.models import Segment
+from campaigns.models import Segment, SegmentMove, SegmentUpkeep
 from campaigns.segments import compile as compiler
-from campaigns.segments import definitions, membership
+from campaigns.segments import definitions, membership, moves
 from campaigns.segments.rules import Node
 from ingestion.models import Customer
 from marketing.core.api import View
@@ -58,8 +58,24 @@ MEMBER = inline_serializer(
         "first_name": serializers.CharField(),
         "last_name": serializers.CharField(),
         "country": serializers.CharField(),
+        "since": serializers.DateTimeField(allow_null=True),
     },
     many=True,
+)
+MOVE = inline_serializer(
+    "SegmentMove",
+    {
+        "id": serializers.IntegerField(),
+        "segment_id": serializers.IntegerField(),
+        "customer_id": serializers.IntegerField(),
+        "kind": serializers.ChoiceField(choices=("entered", "left")),
+        "cause": serializers.ChoiceField(choices=SegmentMove.Cause.choices),
+        "at": serializers.DateTimeField(),
+    },
+)
+MOVES = inline_serializer(
+    "SegmentMoves",
+    {"moves": serializers.ListField(child=MOVE), "after": serializers.IntegerField()},
 )
 
 
@@ -81,6 +97,7 @@ def segment_body(segment: Segment) -> dict[str, Any]:
 
 
 def member_body(person: Customer) -> dict[str, Any]:
+    """A person of a segment; `since` when they entered, unknown until the members are stored."""
     return {
         "id": person.pk,
         "external_id": person.external_id,
@@ -88,6 +105,18 @@ def member_body(person: Customer) -> dict[str, Any]:
         "first_name": person.first_name,
         "last_name": person.last_name,
         "country": person.country,
+        "since": getattr(person, "since", None),
+    }
+
+
+def move_body(move: SegmentMove) -> dict[str, Any]:
+    return {
+        "id": move.pk,
+        "segment_id": move.segment_id,
+        "customer_id": move.customer_id,
+        "kind": "entered" if move.entered else "left",
+        "cause": move.cause,
+        "at": move.at,
     }
 
 
@@ -216,9 +245,52 @@ class SegmentMembers(View):
 
     @extend_schema(operation_id="segments_members", responses=MEMBER)
     def get(self, request: Request, segment_id: int) -> Response:
-        """Everyone in it now, by id, page after page."""
+        """Everyone in it, by id, page after page."""
         segment = _found(segment_id)
-        node = compiler.read(segment.rule)
-        return self.paginate(
-            membership.members(node, within=(segment.pk,)), member_body, ordering="id"
+        if SegmentUpkeep.objects.filter(pk=segment.pk).exists():
+            people = moves.people(segment_id=segment.pk)
+        else:
+            people = membership.members(compiler.read(segment.rule), within=(segment.pk,))
+        return self.paginate(people, member_body, ordering="id")
+
+
+class SegmentMoves(View):
+    scope_noun = "segments"
+
+    @extend_schema(
+        operation_id="segments_moves",
+        parameters=[
+            OpenApiParameter("after", int, description="Moves after this number; 0 for all kept."),
+            OpenApiParameter("segment_id", int, description="Of this segment alone."),
+            OpenApiParameter("limit", int, description="At most so many, up to 1000."),
+        ],
+        responses=MOVES,
+    )
+    def get(self, request: Request) -> Response:
+        """Who entered and left, in the order in which it was stored.
+
+        Ask again with `after` as answered: no move is missed and none is told twice. Moves are kept
+        for 90 days.
+        """
+        after = _whole(request, "after", 0, 2**63 - 1, 0)
+        segment_id = _whole(request, "segment_id", 1, 2**63 - 1, None)
+        limit = _whole(request, "limit", 1, moves.PAGE, moves.PAGE)
+        if segment_id is not None:
+            _found(segment_id)
+        found = moves.since(after=after or 0, segment_id=segment_id, limit=limit or moves.PAGE)
+        last = found[-1].pk if found else after
+        return Response({"moves": [move_body(move) for move in found], "after": last})
+
+
+def _whole(request: Request, name: str, low: int, high: int, default: int | None) -> int | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or not low <= int(text) <= high:
+        raise Invalid(
+            _("%(name)s is a whole number from %(low)s to %(high)s.")
+            % {"name": name, "low": low, "high": high},
+            code="bad_number",
+            field=name,
         )
+    return int(text)

@@ -3,6 +3,7 @@
 from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.content import Template
 from campaigns.models.lists import PersonList, PersonListMember
+from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkeep
 from campaigns.models.messages import Message, MessageBody
 from campaigns.models.segments import Segment, SegmentSize
 
@@ -14,6 +15,9 @@ __all__ = [
     "PersonListMember",
     "Run",
     "Segment",
+    "SegmentMember",
+    "SegmentMove",
     "SegmentSize",
+    "SegmentUpkeep",
     "Template",
 ]

@@ -4,7 +4,6 @@ Everything is planted inside a transaction that is rolled back, so the database 
 Both sides of a ratio run in turn, so that a busy machine slows them alike.
 """
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,14 +12,11 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from campaigns.models import Segment
-from campaigns.segments import bench_events, membership
+from campaigns.segments import bench_events, bench_upkeep, membership
 from campaigns.segments import compile as compiler
-from ingestion.models import Customer
 from models_ml import bench_features
 
 RUNS = 5
-SEGMENTS = 500
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RULE = {
     "all": [
@@ -87,44 +83,20 @@ def segment_count(size: str = "small") -> dict[str, Any]:
 
 
 def segment_person(size: str = "small") -> dict[str, Any]:
-    """One person against 500 different segments, in milliseconds; the limit is 25 ms."""
-    taken: list[float] = []
+    """One person against 500 different segments; the limit is 25 ms."""
     with _shop(size) as people:
-        segments = [
-            Segment(
-                pk=n + 1,
-                rule={
-                    "all": [
-                        {"bought": {"any": True}, "at_least": 1 + n % 3, "days": 5 + n},
-                        {"field": "customer.country", "op": "=", "value": ("GB", "FR")[n % 2]},
-                        {"field": "traits.orders", "op": ">=", "value": n % 5},
-                    ]
-                },
-            )
-            for n in range(SEGMENTS)
-        ]
-        ids = list(Customer.objects.order_by("pk").values_list("pk", flat=True)[: RUNS + 1])
-        for turn, person in enumerate(ids):
-            began = time.perf_counter()
-            membership.of_person(customer_id=person, segments=segments, as_of=NOW)
-            if turn:  # the first one compiles the rules, once per process
-                taken.append(1000 * (time.perf_counter() - began))
-    middle = statistics.median(taken)
-    return {
-        "name": "segment.person",
-        "value": round(middle, 2),
-        "unit": "ms",
-        "n": people,
-        "limit": {"what": "500 segments for one person within", "value": 25.0},
-        "peer": None,
-        "ratio": round(25.0 / middle, 3),
-        "runs": len(taken),
-        "spread": round((max(taken) - min(taken)) / middle, 3),
-    }
+        return bench_upkeep.person(people=people, runs=RUNS, now=NOW)
+
+
+def segment_refresh(size: str = "small") -> dict[str, Any]:
+    """Membership after 1% of the people changed, as a share of making it anew."""
+    with _shop(size) as people:
+        return bench_upkeep.refresh(people=people, runs=RUNS, now=NOW)
 
 
 WORKLOADS: dict[str, Callable[..., dict[str, Any]]] = {
     "segment.count": segment_count,
     "segment.person": segment_person,
+    "segment.refresh": segment_refresh,
     "event.visible": bench_events.event_visible,
 }

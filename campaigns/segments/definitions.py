@@ -90,18 +90,6 @@ def recount(*, segment: Segment, now: datetime | None = None) -> membership.Size
     return size
 
 
-def recount_all(*, now: datetime | None = None) -> int:
-    """Count every live segment again, leaving out rules that no longer read; how many."""
-    counted = 0
-    for segment in Segment.objects.filter(state=State.LIVE).order_by("pk"):
-        try:
-            recount(segment=segment, now=now)
-        except RuleFault:
-            continue
-        counted += 1
-    return counted
-
-
 def archive(
     *, segment: Segment, actor: User | ApiKey | None, now: datetime | None = None
 ) -> Segment:

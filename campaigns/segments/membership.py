@@ -5,14 +5,12 @@ it estimates.
 import random
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any as Anything
-from typing import TypeAlias
 
-from django.core.exceptions import EmptyResultSet
-from django.db import OperationalError, connection
+from django.db import connection
 from django.db.models import (
     Aggregate,
     Count,
@@ -29,12 +27,12 @@ from django.db.models import (
 from django.db.models.lookups import Exact
 
 from campaigns.models import Segment
+from campaigns.segments import asking, clock, fields
 from campaigns.segments import compile as compiler
-from campaigns.segments import fields
+from campaigns.segments.needs import expand
 from campaigns.segments.rules import All, Any, Node, RuleFault, segments_in
+from campaigns.segments.turns import OutOfTime, patiently
 from ingestion.models import Customer
-from marketing.core.db import statement_timeout
-from models_ml import queries
 
 PATIENCE_MS = 3000
 SHARE = 32
@@ -56,6 +54,7 @@ def members(
     node: Node, *, as_of: datetime | None = None, within: tuple[int, ...] = ()
 ) -> QuerySet[Customer]:
     """Everyone the rule means, unordered and not yet asked for."""
+    as_of = as_of or clock.moment()
     return Customer.objects.filter(compiler.to_q(node, as_of=as_of, within=within))
 
 
@@ -82,14 +81,18 @@ def count(
     as_of: datetime | None = None,
     within: tuple[int, ...] = (),
     patience_ms: int = PATIENCE_MS,
+    turn: str = "",
 ) -> Size:
-    """How many people the rule means; after `patience_ms` an estimate from every 32nd person."""
+    """How many people the rule means; after `patience_ms` an estimate from every 32nd person.
+
+    A count in a `turn` stops the one before it in the same turn (see `turns.py`).
+    """
     began = time.monotonic()
     meant = members(node, as_of=as_of, within=within)
-    found = _counts(meant, {"n": Count("pk")}, patience_ms)
+    found = _counts(meant, {"n": Count("pk")}, patience_ms, turn)
     if found is not None:
         return Size(found["n"], True, time.monotonic() - began)
-    some = _counts(meant.filter(_every_nth()), {"n": Count("pk")}, patience_ms)
+    some = _counts(meant.filter(every_nth()), {"n": Count("pk")}, patience_ms, turn)
     return Size(None if some is None else some["n"] * SHARE, False, time.monotonic() - began)
 
 
@@ -114,13 +117,14 @@ def look(
     as_of: datetime | None = None,
     within: tuple[int, ...] = (),
     patience_ms: int = PATIENCE_MS,
+    turn: str = "",
 ) -> Look | None:
     """Count a rule part by part in one pass over the customers; None when that took too long.
 
     In an `all` each part leaves fewer people, in an `any` each adds some; another rule is one part.
     """
     began = time.monotonic()
-    as_of = as_of or queries.as_of()
+    as_of = as_of or clock.moment()
     parts = node.nodes if isinstance(node, All | Any) else (node,)
     kind = Any if isinstance(node, Any) else All
     wanted: dict[str, Aggregate] = {"start": Count("pk")}
@@ -131,7 +135,7 @@ def look(
     wanted["size"] = Count("pk", filter=whole)
     wanted["reachable"] = Count("pk", filter=whole & fields.can_email())
     wanted["expected"] = Sum("traits__repeat_90d", filter=whole)
-    found = _counts(Customer.objects.all(), wanted, patience_ms)
+    found = _counts(Customer.objects.all(), wanted, patience_ms, turn)
     if found is None:
         return None
     return Look(
@@ -154,15 +158,14 @@ def sample(
 ) -> list[Customer]:
     """A few people the rule means, others for another seed; empty when that took too long."""
     try:
-        with statement_timeout(patience_ms):
+        with patiently(patience_ms):
             meant = members(node, as_of=as_of, within=within).select_related("traits")
             pivot = _somewhere(random.Random(seed).randint(0, 1000))
             found = list(meant.filter(pk__gte=pivot).order_by("pk")[:number])
             if len(found) < number:
                 found += list(meant.filter(pk__lt=pivot).order_by("pk")[: number - len(found)])
             return found
-    except OperationalError as error:
-        _only_timeouts(error)
+    except OutOfTime:
         return []
 
 
@@ -171,53 +174,42 @@ def of_person(
 ) -> set[int]:
     """Ids of those of the segments that a person is in now; rules that no longer read are left out.
 
-    Each rule is one look-up of one row, and a hundred of them travel together. A rule that names no
-    other segment is compiled once per process and moment.
+    Each rule is one look-up of one row, and a hundred of them travel together. Rules are written as
+    SQL once per process (see `asking.py`).
     """
-    as_of = as_of or queries.as_of()
+    as_of = as_of or clock.moment()
     found: set[int] = set()
-    asked = [(s.pk, part) for s in segments if (part := _asked(s, as_of)) is not None]
+    asked = [
+        (number, asking.some(node, people=[customer_id], as_of=as_of))
+        for number, node in _expanded({s.pk: s.rule for s in segments}).items()
+    ]
     for start in range(0, len(asked), TOGETHER):
         batch = asked[start : start + TOGETHER]
         text = " UNION ALL ".join(
             f"SELECT %s::bigint WHERE EXISTS ({sql})" for _, (sql, _p) in batch
         )
         params: list[Anything] = []
-        for pk, (_sql, values) in batch:
-            params += [pk, *(customer_id if value is _PERSON else value for value in values)]
+        for number, (_sql, values) in batch:
+            params += [number, *values]
         with connection.cursor() as cursor:
             cursor.execute(text, params)
             found |= {row[0] for row in cursor.fetchall()}
     return found
 
 
-# Stands in compiled SQL for the person who will be asked about; no rule can hold so low a number.
-_PERSON = -(2**62)
-Asked: TypeAlias = tuple[str, tuple[Anything, ...]]
-
-
-def _asked(segment: Segment, as_of: datetime) -> Asked | None:
-    try:
-        node = compiler.read(segment.rule)
-        if segments_in(node):
-            return _compiled(node, as_of, (segment.pk,))
-        return _kept(node, as_of)
-    except RuleFault:
-        return None
-
-
-@lru_cache(maxsize=2048)
-def _kept(node: Node, as_of: datetime) -> Asked:
-    return _compiled(node, as_of, ())
-
-
-def _compiled(node: Node, as_of: datetime, within: tuple[int, ...]) -> Asked:
-    one = members(node, as_of=as_of, within=within).filter(pk=_PERSON).values("pk")
-    try:
-        sql, params = one.query.sql_with_params()
-    except EmptyResultSet:
-        return "SELECT 1 WHERE false", ()
-    return sql, tuple(_PERSON if value == _PERSON else value for value in params)
+def _expanded(wanted: Mapping[int, object]) -> dict[int, Node]:
+    """The rules with those of the segments they name in their place."""
+    read = asking.read_all(wanted)
+    if any(segments_in(node) for node in read.values()):
+        stored = dict(Segment.objects.exclude(pk__in=read).values_list("pk", "rule"))
+        every = {**asking.read_all(stored), **read}
+    else:
+        every = read
+    found = {}
+    for number, node in read.items():
+        with suppress(RuleFault):
+            found[number] = expand(node, every.get, (number,))
+    return found
 
 
 def _somewhere(thousandth: int) -> Expression:
@@ -240,22 +232,16 @@ class _Mod(Func):
     output_field = IntegerField()
 
 
-def _every_nth() -> Q:
+def every_nth() -> Q:
+    """Every 32nd person, for estimates."""
     return Q(Exact(_Mod(F("pk"), Value(SHARE)), Value(0)))
 
 
 def _counts(
-    meant: QuerySet[Customer], wanted: Mapping[str, Aggregate], patience_ms: int
+    meant: QuerySet[Customer], wanted: Mapping[str, Aggregate], patience_ms: int, turn: str
 ) -> dict[str, Anything] | None:
     try:
-        with statement_timeout(patience_ms):
+        with patiently(patience_ms, turn):
             return meant.aggregate(**wanted)
-    except OperationalError as error:
-        _only_timeouts(error)
+    except OutOfTime:
         return None
-
-
-def _only_timeouts(error: OperationalError) -> None:
-    """A time-out is an answer; anything else is a fault."""
-    if getattr(error.__cause__, "pgcode", None) != "57014":
-        raise error

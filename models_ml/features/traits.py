@@ -12,6 +12,7 @@ import numpy as np
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
+from ingestion import changes
 from models_ml.features import compiler, registry
 
 RECENT = timedelta(days=90)
@@ -82,6 +83,7 @@ def build(*, as_of: datetime) -> int:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(sql, {"last": as_of})
         count: int = cursor.rowcount
+        changes.note(kind=changes.TRAITS, people=None)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE models_ml_traits")
     return count

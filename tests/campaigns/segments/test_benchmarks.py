@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from campaigns.segments import benchmarks
+from campaigns.segments import bench_upkeep, benchmarks
 from ingestion.models import Consent, Customer, OrderLine
 from models_ml import bench_features
 from models_ml.models import Traits
@@ -20,7 +20,7 @@ WORKLOADS = {**benchmarks.WORKLOADS, **bench_features.WORKLOADS}
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (benchmarks, bench_features):
         monkeypatch.setattr(module, "RUNS", 1)
-    monkeypatch.setattr(benchmarks, "SEGMENTS", 7)
+    monkeypatch.setattr(bench_upkeep, "SEGMENTS", 7)
     monkeypatch.setitem(bench_features.SHOPS, "small", (300, 3000))
 
 

@@ -58,14 +58,6 @@ def test_a_segment_in_use_is_not_archived_and_says_by_whom() -> None:
         definitions.save(name="Again", rule=RECENT, segment=base, actor=None)
 
 
-def test_counting_all_skips_a_rule_that_no_longer_reads() -> None:
-    factories.cast()
-    factories.segment("fine", RECENT, size=None)
-    factories.segment("broken", {"field": "gone", "op": "=", "value": 1}, size=None)
-    assert definitions.recount_all(now=factories.NOW) == 1
-    assert dict(Segment.objects.values_list("name", "size")) == {"fine": 1, "broken": None}
-
-
 @pytest.mark.parametrize(
     ("value", "text"), [(3, "3"), (3.0, "3"), (1234.5, "1,234.5"), (0.167, "0.167"), (-2, "-2")]
 )

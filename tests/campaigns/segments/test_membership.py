@@ -1,10 +1,13 @@
 """Counting, sampling and giving up in time."""
 
+import threading
+import time
+
 import pytest
-from django.db import OperationalError, connection
+from django.db import ProgrammingError, connection
 
 from campaigns.segments import compile as compiler
-from campaigns.segments import membership
+from campaigns.segments import membership, turns
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -91,8 +94,42 @@ def test_a_count_that_takes_too_long_becomes_an_estimate(monkeypatch) -> None:
 
 
 def test_a_fault_of_the_database_is_not_taken_for_a_timeout() -> None:
-    with pytest.raises(OperationalError):
-        membership._only_timeouts(OperationalError("gone"))
+    with pytest.raises(ProgrammingError), turns.patiently(1000), connection.cursor() as cursor:
+        cursor.execute("SELECT nonsense")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asking_again_stops_the_count_that_nobody_waits_for_any_more() -> None:
+    outcome: list[str] = []
+
+    def ask(turn: str) -> None:
+        try:
+            with turns.patiently(20_000, turn), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(15)")
+        except turns.Superseded:
+            outcome.append(turn)
+        finally:
+            connection.close()
+
+    def asking() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(15)%%'"
+                " AND state = 'active'"
+            )
+            return bool(cursor.fetchone()[0])
+
+    thread = threading.Thread(target=ask, args=("ada's builder",))
+    thread.start()
+    until = time.monotonic() + 10
+    while not asking() and time.monotonic() < until:
+        time.sleep(0.02)
+    with turns.patiently(5_000, "ben's builder"), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    assert thread.is_alive()
+    assert membership.count(EVERYONE, turn="ada's builder").people == 0
+    thread.join(10)
+    assert outcome == ["ada's builder"]
 
 
 def test_a_persons_segments_are_those_whose_members_they_are() -> None:

@@ -1,0 +1,83 @@
+"""Who is in which segment, who came and went, and up to where each segment was brought."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models.segments import Segment
+from ingestion.models import Customer
+
+
+class SegmentMember(models.Model):
+    """A person in a segment, and since when.
+
+    Written a million at a time from what the database knows, so it checks no foreign key to people.
+    """
+
+    pk = models.CompositePrimaryKey("segment", "customer")
+    segment = models.ForeignKey(
+        Segment, on_delete=models.CASCADE, related_name="members", db_index=False
+    )
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="memberships", db_constraint=False
+    )
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.segment_id}: {self.customer_id}"
+
+
+class SegmentMove(models.Model):
+    """Somebody entered or left a segment. Numbers grow in the order in which moves were stored, so
+    whoever acts on moves keeps the last number it has seen.
+
+    `cause`: the segment was made or its rule changed, something about the person changed, or time
+    went by.
+    """
+
+    class Cause(models.TextChoices):
+        RULE = "rule", _("Rule")
+        CHANGE = "change", _("Change")
+        TIME = "time", _("Time")
+
+    segment = models.ForeignKey(
+        Segment, on_delete=models.CASCADE, related_name="moves", db_index=False
+    )
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="segment_moves", db_constraint=False
+    )
+    entered = models.BooleanField()
+    at = models.DateTimeField()
+    cause = models.CharField(max_length=6, choices=Cause.choices)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["segment", "id"], name="segment_move")]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} {'entered' if self.entered else 'left'} {self.segment_id}"
+
+
+class SegmentUpkeep(models.Model):
+    """How far the stored membership of a segment was brought.
+
+    `signature` stands for the rule, with those of the segments it names; `position` for the last
+    change that was looked at; `as_of` for the moment its days were counted back from; `looked_at`
+    for the clock's time then. `fault` says why the rule cannot be followed any more.
+    """
+
+    segment = models.OneToOneField(
+        Segment, primary_key=True, on_delete=models.CASCADE, related_name="upkeep"
+    )
+    signature = models.CharField(max_length=32)
+    position = models.TextField()
+    as_of = models.DateTimeField()
+    looked_at = models.DateTimeField()
+    built_at = models.DateTimeField()
+    people = models.BigIntegerField(default=0)
+    fault = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "segment upkeep"
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} as of {self.as_of:%Y-%m-%d %H:%M}"

@@ -1,0 +1,121 @@
+"""A rule as SQL that is kept: compiled once, asked of other people and at other moments.
+
+Django takes longer to write a statement than PostgreSQL to look one person up, so what differs from
+one asking to the next stands in the kept text as values that no rule can hold.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any as Anything
+from typing import TypeAlias
+
+import orjson
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import EmptyResultSet
+from django.db.models import BigIntegerField, BooleanField, F, Func, Q, Value
+
+from campaigns.segments import compile as compiler
+from campaigns.segments import nodes
+from campaigns.segments.needs import Needs
+from campaigns.segments.needs import of as needs_of
+from campaigns.segments.nodes import Node, Score
+from ingestion.models import Customer
+
+Asked: TypeAlias = tuple[str, tuple[Anything, ...]]
+
+_PEOPLE = [-(2**62)]
+# Days written in rules begin at whole minutes; this moment, and days before and after it, do not.
+_MOMENT = datetime(5000, 1, 1, 11, 7, 13, 123457, tzinfo=UTC)
+_NOBODY: Asked = ("SELECT 1 AS id WHERE false", ())
+
+
+class _Among(Func):
+    template = "(%(expressions)s))"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
+
+
+def everyone(node: Node, *, as_of: datetime) -> Asked:
+    """The SELECT of the ids of everybody an expanded rule means."""
+    return _written(Customer.objects.filter(compiler.to_q(node, as_of=as_of)))
+
+
+def some(node: Node, *, people: Iterable[int], as_of: datetime) -> Asked:
+    """The same of these people alone."""
+    if _may_be_kept(node):
+        text, params = _kept(node)
+        shift = as_of - _MOMENT
+    else:
+        text, params = _of(node, as_of)
+        shift = None
+    ids = list(people)
+    return text, tuple(
+        ids
+        if value == _PEOPLE
+        else value + shift
+        if shift is not None
+        and isinstance(value, datetime)
+        and value.microsecond == _MOMENT.microsecond
+        else value
+        for value in params
+    )
+
+
+@lru_cache(maxsize=4096)
+def _may_be_kept(node: Node) -> bool:
+    """Whether another moment means the same statement with its moments shifted, and nothing in it
+    stands for what somebody may set otherwise.
+    """
+    found = needs(node)
+    return not (found.midnights or found.settings) and not any(
+        isinstance(leaf, Score) for leaf in nodes.walk(node)
+    )
+
+
+@lru_cache(maxsize=4096)
+def needs(node: Node) -> Needs:
+    """What an expanded rule needs; not to be changed."""
+    return needs_of(node)
+
+
+@lru_cache(maxsize=4096)
+def _kept(node: Node) -> Asked:
+    return _of(node, _MOMENT)
+
+
+def _of(node: Node, as_of: datetime) -> Asked:
+    chosen = Value(_PEOPLE, ArrayField(BigIntegerField()))
+    people = Customer.objects.filter(Q(_Among(F("pk"), chosen)))
+    return _written(people.filter(compiler.to_q(node, as_of=as_of)))
+
+
+def _written(people: Anything) -> Asked:
+    try:
+        text, params = people.order_by().values("id").query.sql_with_params()
+    except EmptyResultSet:
+        return _NOBODY
+    return text, tuple(params)
+
+
+def forget() -> None:
+    """Write every rule again when it is asked next."""
+    _kept.cache_clear()
+    needs.cache_clear()
+    _may_be_kept.cache_clear()
+
+
+def read_all(rules: Mapping[int, object]) -> dict[int, Node]:
+    """The nodes of stored rules; those that no longer read are left out."""
+    found = {}
+    for number, rule in rules.items():
+        try:
+            found[number] = _read(orjson.dumps(rule))
+        except compiler.RuleFault:
+            continue
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _read(text: bytes) -> Node:
+    return compiler.read(orjson.loads(text))

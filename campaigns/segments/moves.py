@@ -1,0 +1,143 @@
+"""Who is in a segment as it is stored, and who came and went: written here alone.
+
+Membership and the moves that tell of it are one statement, worked out against what is stored, so a
+repeat changes nothing and tells nothing. All writers take turns: moves get their numbers in the
+order in which they can be seen, and a reader who keeps the last number misses none.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import F, QuerySet
+
+from campaigns.models import SegmentMember, SegmentMove
+from campaigns.segments.asking import Asked
+from ingestion.models import Customer
+
+LOCK = "campaigns.segments.moves"
+PAGE = 1_000
+_PATIENCE_MS = 600_000
+
+_TELL = """
+told AS (
+    INSERT INTO campaigns_segmentmove (segment_id, customer_id, entered, at, cause)
+    SELECT %s, customer_id, entered, %s, {cause} FROM (
+        SELECT customer_id, true AS entered FROM entered
+        UNION ALL SELECT customer_id, false FROM gone) AS moved ORDER BY customer_id
+    RETURNING entered
+)
+SELECT count(*) FILTER (WHERE entered), count(*) FILTER (WHERE NOT entered) FROM told
+"""
+_SOME = (
+    """
+WITH meant AS MATERIALIZED ({rule}),
+entered AS (
+    INSERT INTO campaigns_segmentmember (segment_id, customer_id, since)
+    SELECT %s, id, %s FROM meant ON CONFLICT DO NOTHING RETURNING customer_id
+), gone AS (
+    DELETE FROM campaigns_segmentmember k
+    WHERE k.segment_id = %s AND k.customer_id = ANY(%s) AND NOT EXISTS (
+        SELECT FROM meant WHERE meant.id = k.customer_id)
+    RETURNING k.customer_id
+), """
+    + _TELL
+)
+_ALL = (
+    """
+WITH meant AS MATERIALIZED ({rule}),
+entered AS (
+    INSERT INTO campaigns_segmentmember (segment_id, customer_id, since)
+    SELECT %s, id, %s FROM meant WHERE NOT EXISTS (
+        SELECT FROM campaigns_segmentmember k
+        WHERE k.segment_id = %s AND k.customer_id = meant.id)
+    RETURNING customer_id
+), gone AS (
+    DELETE FROM campaigns_segmentmember k
+    WHERE k.segment_id = %s AND NOT EXISTS (SELECT FROM meant WHERE meant.id = k.customer_id)
+    RETURNING k.customer_id
+), """
+    + _TELL
+)
+_TIMELY = "CASE WHEN customer_id = ANY(%s) THEN 'time' ELSE 'change' END"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How many entered and how many left."""
+
+    entered: int = 0
+    left: int = 0
+
+
+def bring(
+    *, segment_id: int, asked: Asked, people: Iterable[int], timely: Iterable[int], at: datetime
+) -> Moved:
+    """Let these people be in the segment or not, as the rule says of them.
+
+    `timely` are those of whom nothing changed but the time. Within the caller's turn (`LOCK`).
+    """
+    ids = list(people)
+    text, params = asked
+    return _run(
+        _SOME.replace("{rule}", text).replace("{cause}", _TIMELY),
+        [*params, segment_id, at, segment_id, ids, segment_id, at, list(timely)],
+    )
+
+
+def rebuild(*, segment_id: int, asked: Asked, cause: str, at: datetime) -> Moved:
+    """The same of everybody; only differences are written."""
+    text, params = asked
+    return _run(
+        _ALL.replace("{rule}", text).replace("{cause}", "%s"),
+        [*params, segment_id, at, segment_id, segment_id, segment_id, at, cause],
+    )
+
+
+def close(*, segment_id: int, at: datetime) -> Moved:
+    """Everybody leaves: the segment is in use no more."""
+    return rebuild(
+        segment_id=segment_id,
+        asked=("SELECT 1::bigint AS id WHERE false", ()),
+        cause=SegmentMove.Cause.RULE,
+        at=at,
+    )
+
+
+def _run(statement: str, params: Sequence[Any]) -> Moved:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = %s", [_PATIENCE_MS])
+        cursor.execute(statement, params)
+        return Moved(*cursor.fetchone())
+
+
+def members(*, segment_id: int) -> QuerySet[SegmentMember]:
+    """Who is in a segment as stored."""
+    return SegmentMember.objects.filter(segment_id=segment_id)
+
+
+def people(*, segment_id: int) -> QuerySet[Customer]:
+    """The same as people, each with `since`."""
+    stored = Customer.objects.filter(memberships__segment_id=segment_id)
+    return stored.annotate(since=F("memberships__since"))
+
+
+def since(*, after: int = 0, segment_id: int | None = None, limit: int = PAGE) -> list[SegmentMove]:
+    """The moves after a number, oldest first: the last one's number is where to go on."""
+    rows = SegmentMove.objects.filter(pk__gt=after)
+    if segment_id is not None:
+        rows = rows.filter(segment_id=segment_id)
+    return list(rows.order_by("pk")[:limit])
+
+
+def tidy(*, before: datetime, limit: int = 50_000) -> int:
+    """Remove up to `limit` moves from before a moment; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM campaigns_segmentmove WHERE id IN (SELECT id FROM campaigns_segmentmove"
+            " WHERE at < %s ORDER BY id LIMIT %s)",
+            [before, limit],
+        )
+        return int(cursor.rowcount)

@@ -1,0 +1,300 @@
+"""Stored membership is the rule's, moves tell how it came about, and time alone moves people."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from campaigns.models import Segment, SegmentMember, SegmentMove, SegmentSize, SegmentUpkeep
+from campaigns.segments import compile as compiler
+from campaigns.segments import definitions, membership, moves, rulebook, upkeep
+from ingestion import changes, consent, events
+from ingestion.identity import merging
+from ingestion.models import Change, Customer, OrderLine, Product
+from models_ml.models import Traits
+from tests import factories
+from tests.factories import NOW
+
+pytestmark = pytest.mark.django_db
+
+BRITISH = {"field": "customer.country", "op": "=", "value": "GB"}
+LATELY = {"bought": {"any": True}, "days": 30}
+MINUTE = timedelta(minutes=1)
+
+
+def stored(segment: Segment) -> set[int]:
+    return set(SegmentMember.objects.filter(segment=segment).values_list("customer_id", flat=True))
+
+
+def seen() -> None:
+    """What a transaction wrote itself it is told again; other transactions are told it once."""
+    Change.objects.all().delete()
+
+
+def told(segment: Segment) -> list[tuple[int, bool, str]]:
+    return [
+        (move.customer_id, move.entered, move.cause) for move in moves.since(segment_id=segment.pk)
+    ]
+
+
+def replayed(segment: Segment) -> set[int]:
+    inside: set[int] = set()
+    for move in moves.since(segment_id=segment.pk, limit=100_000):
+        assert (move.customer_id in inside) != move.entered, "a move that moved nobody"
+        inside.symmetric_difference_update({move.customer_id})
+    return inside
+
+
+def test_a_new_segment_is_filled_and_everybody_enters_by_its_rule() -> None:
+    ada, _ben = factories.customer("ada"), factories.customer("ben", country="FR")
+    segment = factories.segment("British", BRITISH)
+    done = upkeep.refresh(now=NOW)
+    assert (done.rebuilt, done.entered, done.left) == (1, 1, 0)
+    assert stored(segment) == {ada.pk}
+    assert told(segment) == [(ada.pk, True, "rule")]
+    segment.refresh_from_db()
+    assert (segment.size, segment.counted_at) == (1, NOW)
+    assert SegmentSize.objects.filter(segment=segment).count() == 1
+
+
+def test_whoever_changes_enters_and_leaves_and_nobody_else_is_looked_at() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben", country="FR")
+    segment = factories.segment("British", BRITISH)
+    upkeep.refresh(now=NOW)
+    Customer.objects.filter(pk=ben.pk).update(country="GB")
+    done = upkeep.refresh(now=NOW + MINUTE)
+    assert (done.rebuilt, done.entered, done.left) == (0, 1, 0)
+    Customer.objects.filter(pk=ada.pk).update(country="IE")
+    upkeep.refresh(now=NOW + 2 * MINUTE)
+    assert stored(segment) == {ben.pk}
+    assert told(segment)[1:] == [(ben.pk, True, "change"), (ada.pk, False, "change")]
+    member = SegmentMember.objects.get(segment=segment, customer=ben)
+    assert member.since == NOW + MINUTE
+
+
+def test_doing_it_again_changes_nothing_and_tells_nothing() -> None:
+    factories.customer("ada")
+    segment = factories.segment("British", BRITISH)
+    for _again in range(3):
+        upkeep.refresh(now=NOW)
+    assert len(told(segment)) == 1
+    SegmentUpkeep.objects.update(position="1:1:")
+    done = upkeep.refresh(now=NOW)
+    assert (done.entered, done.left, len(told(segment))) == (0, 0, 1)
+
+
+def test_a_new_rule_moves_people_by_the_rule_also_where_another_segment_names_it() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben", country="FR")
+    named = factories.segment("British", BRITISH)
+    naming = factories.segment("Not British", {"not": {"in_segment": named.pk}})
+    upkeep.refresh(now=NOW)
+    assert (stored(named), stored(naming)) == ({ada.pk}, {ben.pk})
+    definitions.save(
+        name="French",
+        rule={"field": "customer.country", "op": "=", "value": "FR"},
+        actor=None,
+        segment=named,
+        now=NOW,
+    )
+    upkeep.refresh(now=NOW + MINUTE)
+    assert (stored(named), stored(naming)) == ({ben.pk}, {ada.pk})
+    assert told(naming)[1:] == [(ada.pk, True, "rule"), (ben.pk, False, "rule")]
+
+
+def test_named_segments_come_before_those_that_name_them() -> None:
+    last = factories.segment("last", BRITISH)
+    middle = factories.segment("middle", {"in_segment": last.pk})
+    Segment.objects.filter(pk=last.pk).update(rule={"in_segment": middle.pk})
+    first = factories.segment("first", BRITISH)
+    Segment.objects.filter(pk=last.pk).update(rule={"in_segment": first.pk})
+    assert rulebook.load().order == [first.pk, last.pk, middle.pk]
+
+
+def test_no_order_for_30_days_begins_when_it_becomes_true() -> None:
+    ada = factories.customer("ada")
+    factories.order(ada, placed_at=NOW - timedelta(days=30) + timedelta(seconds=90))
+    quiet = factories.segment("Quiet", {"not": LATELY})
+    recent = factories.segment("Recent", LATELY)
+    upkeep.refresh(now=NOW)
+    seen()
+    upkeep.refresh(now=NOW + MINUTE)
+    assert (stored(quiet), stored(recent)) == (set(), {ada.pk})
+    done = upkeep.refresh(now=NOW + 2 * MINUTE)
+    assert done.rebuilt == 0
+    assert (stored(quiet), stored(recent)) == ({ada.pk}, set())
+    assert told(quiet) == [(ada.pk, True, "time")]
+    assert told(recent) == [(ada.pk, True, "rule"), (ada.pk, False, "time")]
+
+
+def test_an_event_grows_old_while_others_come_in() -> None:
+    ada = factories.customer("ada")
+    segment = factories.segment("Looked", {"did": "page", "at_least": 2, "days": 7})
+    edge = NOW - timedelta(days=7) + timedelta(seconds=30)
+    for number, at in enumerate((edge, NOW)):
+        events.record(
+            batch=[
+                {"type": "page", "customer_id": ada.pk, "at": at, "message_id": str(number)},
+            ],
+            source="shop",
+            now=NOW,
+        )
+    upkeep.refresh(now=NOW)
+    assert stored(segment) == {ada.pk}
+    upkeep.refresh(now=NOW + MINUTE)
+    assert stored(segment) == set()
+    events.record(
+        batch=[{"type": "page", "customer_id": ada.pk, "at": NOW, "message_id": "3"}],
+        source="shop",
+        now=NOW + MINUTE,
+    )
+    upkeep.refresh(now=NOW + MINUTE)
+    assert stored(segment) == {ada.pk}
+    assert replayed(segment) == {ada.pk}
+
+
+def test_an_answer_that_runs_out_takes_its_person_out() -> None:
+    now = factories.now()
+    ada = factories.customer("ada", consent=None)
+    consent.grant(
+        customer_ids=[ada.pk],
+        source="form",
+        proof={"form": 1},
+        expires_at=now + timedelta(seconds=1),
+        now=now - timedelta(days=1),
+    )
+    segment = factories.segment("Reachable", {"field": "can_email", "op": "=", "value": True})
+    upkeep.refresh(now=now)
+    assert stored(segment) == {ada.pk}
+    with connection.cursor() as cursor:  # as if the database's clock had gone on
+        cursor.execute("UPDATE ingestion_consent SET expires_at = now() - interval '1 second'")
+        cursor.execute("DELETE FROM ingestion_change")
+    upkeep.refresh(now=now + MINUTE)
+    assert stored(segment) == set()
+
+
+def test_a_suppressed_address_leaves_and_a_lifted_one_comes_back() -> None:
+    ada = factories.customer("ada")
+    segment = factories.segment("Reachable", {"field": "can_email", "op": "=", "value": True})
+    upkeep.refresh(now=NOW)
+    consent.suppress(addresses=[ada.email or ""], reason="bounced", now=NOW)
+    upkeep.refresh(now=NOW)
+    assert stored(segment) == set()
+    consent.lift(address=ada.email or "")
+    upkeep.refresh(now=NOW)
+    assert stored(segment) == {ada.pk}
+
+
+def test_merged_people_leave_and_come_back_when_the_merge_is_undone() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben")
+    factories.order(ben, days_ago=3)
+    segment = factories.segment("Buyers", LATELY)
+    upkeep.refresh(now=NOW)
+    assert stored(segment) == {ben.pk}
+    merging.merge(kept=ada.pk, gone=ben.pk, actor=None, now=NOW)
+    upkeep.refresh(now=NOW)
+    assert stored(segment) == {ada.pk}
+    merging.undo(merge_id=ada.merges.get().pk, actor=None, now=NOW)
+    upkeep.refresh(now=NOW)
+    assert stored(segment) == {ben.pk}
+    assert replayed(segment) == {ben.pk}
+
+
+def test_new_numbers_of_everybody_are_looked_at_once_they_are_told() -> None:
+    ada = factories.customer("ada")
+    factories.traits(ada, orders=2)
+    segment = factories.segment("Loyal", {"field": "traits.orders", "op": ">=", "value": 3})
+    upkeep.refresh(now=NOW)
+    Traits.objects.update(orders=4)
+    changes.note(kind=changes.TRAITS, people=None)
+    done = upkeep.refresh(now=NOW)
+    assert (done.rebuilt, stored(segment)) == (1, {ada.pk})
+    assert told(segment) == [(ada.pk, True, "change")]
+
+
+def test_a_product_that_changes_its_category_moves_its_buyers() -> None:
+    ada = factories.customer("ada")
+    factories.order(ada, lines=[(factories.product("TEAPOT", category="Kitchen"), 1)])
+    segment = factories.segment("Tea", {"bought": {"category": "Tea"}})
+    upkeep.refresh(now=NOW)
+    assert stored(segment) == set()
+    Product.objects.update(category="Tea")
+    upkeep.refresh(now=NOW)
+    assert stored(segment) == {ada.pk}
+    assert OrderLine.objects.count() == 1
+
+
+def test_an_archived_segment_lets_everybody_go() -> None:
+    ada = factories.customer("ada")
+    segment = factories.segment("British", BRITISH)
+    upkeep.refresh(now=NOW)
+    definitions.archive(segment=segment, actor=None, now=NOW)
+    upkeep.refresh(now=NOW)
+    assert (stored(segment), replayed(segment)) == (set(), set())
+    assert told(segment) == [(ada.pk, True, "rule"), (ada.pk, False, "rule")]
+    assert not SegmentUpkeep.objects.filter(segment=segment).exists()
+
+
+def test_a_rule_that_no_longer_reads_keeps_its_members_and_says_why() -> None:
+    ada = factories.customer("ada")
+    segment = factories.segment("British", BRITISH)
+    upkeep.refresh(now=NOW)
+    Segment.objects.filter(pk=segment.pk).update(rule={"field": "gone", "op": "=", "value": 1})
+    upkeep.refresh(now=NOW)
+    assert stored(segment) == {ada.pk}
+    assert SegmentUpkeep.objects.get(segment=segment).fault == "This rule cannot be read."
+    Segment.objects.filter(pk=segment.pk).update(rule=BRITISH)
+    upkeep.refresh(now=NOW)
+    assert SegmentUpkeep.objects.get(segment=segment).fault == ""
+
+
+def test_a_refresh_that_runs_out_of_time_goes_on_where_it_stopped() -> None:
+    factories.customer("ada")
+    made = [factories.segment(str(number), BRITISH) for number in range(3)]
+    done = upkeep.refresh(now=NOW, seconds=-1)
+    assert (done.segments, done.more) == (0, True)
+    assert upkeep.refresh(now=NOW).rebuilt == len(made)
+
+
+def test_a_daily_check_finds_nothing_where_everything_was_told_and_mends_what_was_not() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben")
+    segment = factories.segment("British", BRITISH)
+    upkeep.refresh(now=NOW)
+    SegmentMember.objects.filter(customer=ben).delete()
+    seen()
+    assert upkeep.check(now=NOW + MINUTE).rebuilt == 0
+    assert upkeep.check(now=NOW + timedelta(days=1, minutes=1)).entered == 1
+    assert stored(segment) == {ada.pk, ben.pk}
+
+
+def test_counts_of_the_rule_and_of_the_stored_members_agree() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben")
+    factories.order(ada, days_ago=3)
+    factories.order(ben, days_ago=40)
+    segment = factories.segment("Buyers", LATELY)
+    upkeep.refresh(now=NOW)
+    meant = membership.members(compiler.read(LATELY), as_of=NOW)
+    assert set(meant.values_list("pk", flat=True)) == stored(segment) == {ada.pk}
+
+
+def test_moves_go_after_three_months() -> None:
+    factories.customer("ada")
+    factories.segment("British", BRITISH)
+    upkeep.refresh(now=NOW)
+    upkeep.tidy(now=NOW + timedelta(days=89))
+    assert SegmentMove.objects.count() == 1
+    upkeep.tidy(now=NOW + timedelta(days=91))
+    assert SegmentMove.objects.count() == 0
+
+
+def test_a_history_that_is_over_stands_still() -> None:
+    ada = factories.customer("ada")
+    long_ago = NOW - timedelta(days=2000)
+    factories.order(ada, placed_at=long_ago)
+    factories.traits(ada, as_of=long_ago + timedelta(days=1))
+    segment = factories.segment("Recent", LATELY)
+    upkeep.refresh(now=NOW)
+    upkeep.refresh(now=NOW + timedelta(days=60))
+    assert stored(segment) == {ada.pk}
+    facts: dict[str, Any] = dict(SegmentUpkeep.objects.values_list("segment_id", "as_of"))
+    assert facts == {segment.pk: long_ago + timedelta(days=1)}
