@@ -166,7 +166,7 @@ def _leaf(leaf: Node, found: Needs) -> None:
 def _compare(leaf: Compare, found: Needs) -> None:
     f = fields.FIELDS[leaf.field]
     table, _, name = leaf.field.partition(".")
-    if leaf.field == "can_email":
+    if f.group == fields.CONSENT:
         found.changes.update({(changes.CONSENT, ""), (changes.PERSON, "")})
         found.endings = True
     elif table == "rollup":
