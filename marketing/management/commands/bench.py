@@ -23,6 +23,7 @@ MODULES = (
     "models_ml.bench_predictions",
     "models_ml.bench_tabular",
     "models_ml.bench_trees",
+    "models_ml.bench_lifetime",
     "models_ml.benchmarks",
     "recommendations.benchmarks",
     "campaigns.segments.benchmarks",
