@@ -179,7 +179,8 @@ class _Parts:
             f" JOIN m ON {self._before('e.at', 'e')} AND e.at >= m.cut - %(window)s"
             " WHERE e.customer_id IS NOT NULL AND e.at >= %(events_from)s AND e.at < %(last)s"
             f" AND e.type = ANY(%(types)s){self._only('e.')}"
-            f" AND NOT (e.type IN ({machines}) AND e.properties ->> 'machine' = 'true')"
+            f" AND (e.type NOT IN ({machines})"
+            " OR e.properties ->> 'machine' IS DISTINCT FROM 'true')"
             " GROUP BY e.customer_id, m.cut)"
         ]
 

@@ -19,7 +19,7 @@ from models_ml.algorithms.tabular.contest import Outcome
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.frame import Frame, Unfit
 from models_ml.algorithms.tabular.judging import Profit
-from models_ml.features import reading
+from models_ml.features import reading, sequences
 from models_ml.features.compiler import Population
 from models_ml.features.targets import Target
 from models_ml.models import ModelVersion, Prediction
@@ -29,6 +29,7 @@ from models_ml.predictions.engines import Answers, Report
 from models_ml.predictions.samples import Sample
 
 FEATURES, PEOPLE = "features.json", "people.npz"
+SEQUENCE = "sequence"
 
 
 def _silent(_step: int, _label: str) -> None:
@@ -56,6 +57,8 @@ def learn(
         wishes=wishes,
         as_of=as_of,
     )
+    if SEQUENCE in wishes.candidates:
+        sample = samples.with_events(sample)
     outcome = _contest(sample, target, wishes, horizon, report)
     duel = _duel(prediction, outcome.fitted, sample)
     version = _save(prediction, outcome, sample, duel, wishes, now, job_id, began)
@@ -101,7 +104,14 @@ def answer(
 ) -> Answers:
     """See `engines`."""
     found = values(prediction=prediction, version=version, as_of=as_of, only=only)
-    return Answers(found.asked.person, fitted_of(version).predict(found.x))
+    return Answers(found.asked.person, ask(version, found))
+
+
+def ask(version: ModelVersion, found: reading.Values) -> Any:
+    """What the version answers; what people did is read only for a model that reads it."""
+    fitted = fitted_of(version)
+    events = sequences.read(asked=found.asked) if fitted.model.reads_events else None
+    return fitted.predict(found.x, events)
 
 
 def values(
@@ -149,10 +159,13 @@ def _duel(prediction: Prediction, fitted: Fitted, sample: Sample) -> gate.Duel |
         stored = registry.load(champion, read_features)
         if stored["question"] != _question(prediction):
             return None
-        theirs = registry.load(champion, Fitted.load).predict(_as_known(stored, sample))
+        old = registry.load(champion, Fitted.load)
+        if old.model.reads_events:
+            sample = samples.with_events(sample)
+        theirs = old.predict(_as_known(stored, sample), sample.later.events)
     except (artifacts.Damaged, KeyError):
         return None
-    ours, y = fitted.predict(sample.later.x), sample.later.y
+    ours, y = fitted.predict(sample.later.x, sample.later.events), sample.later.y
     return gate.Duel(champion, *compare(y, ours, theirs, sample.later.person, fitted.task))
 
 
@@ -247,7 +260,7 @@ def _details(
 ) -> dict[str, Any]:
     features = planning.features_of(sample.specs)
     later = sample.later
-    said = outcome.fitted.predict(later.x)
+    said = outcome.fitted.predict(later.x, later.events)
     table = [finite(asdict(row) | {"gain": row.gain.as_json()}) for row in outcome.table]
     return {
         "kind": "prediction",

@@ -1,6 +1,7 @@
 """People at moments with what was known then and what came after: what a contest takes."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from marketing.core.errors import Invalid
 from models_ml.algorithms.tabular.contest import Baseline
 from models_ml.algorithms.tabular.frame import Frame
-from models_ml.features import labels, reading, targets
+from models_ml.features import labels, reading, sequences, targets
 from models_ml.features.compiler import Population
 from models_ml.features.reading import Asked, Values
 from models_ml.features.targets import Target
@@ -32,7 +33,7 @@ class Sample:
     later: Frame
     specs: list[dict[str, Any]]
     dropped: list[dict[str, str]]
-    levels: dict[str, list[str]]
+    levels: dict[str, Sequence[str]]
     learned_at: tuple[datetime, ...]
     judged_at: datetime
     data_from: datetime | None
@@ -85,13 +86,25 @@ def draw(
     )
 
 
+def with_events(sample: Sample) -> Sample:
+    """The same with what everybody did before their moment, for models that read it."""
+
+    def beside(frame: Frame) -> Frame:
+        if frame.events is not None:
+            return frame
+        events = sequences.read(asked=Asked(frame.person, frame.moment))
+        return replace(frame, events=events)
+
+    return replace(sample, train=beside(sample.train), later=beside(sample.later))
+
+
 def kept_back(person: np.ndarray) -> np.ndarray:
     """A quarter of the people, the same ones in every training."""
     mixed = person.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(40)) / float(1 << 24) < LATER_SHARE
 
 
-def _levels(features: Any) -> dict[str, list[str]]:
+def _levels(features: Any) -> dict[str, Sequence[str]]:
     return {name: list(known) for name, known in reading.levels_of(features=features).items()}
 
 

@@ -74,7 +74,7 @@ def _drift(
     now: datetime,
 ) -> Watch:
     profile = version.details["profile"]
-    said = contests.fitted_of(version).predict(values.x)
+    said = contests.ask(version, values)
     found = profiles.compare(profile=profile, x=values.x, said=said)
     sure = _sure(profile, len(values), len(found))
     importances = version.details.get("importances") or {}
@@ -130,7 +130,7 @@ def _calibration(
     values = _people(prediction, version, moment)
     target = definitions.target_of(prediction)
     came = labels.of(target=target, asked=values.asked, horizon=planning.horizon_of(prediction))
-    said = contests.fitted_of(version).predict(values.x)
+    said = contests.ask(version, values)
     known = np.isfinite(came)
     said, came = said[known], came[known]
     readings: dict[str, Any] = {"people": len(came)}
