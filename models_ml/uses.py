@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ingestion.quality.uses import Place, Use
-from models_ml.models import ModelVersion
+from models_ml.models import ModelVersion, Prediction
 
 ORDERS: tuple[Place, ...] = (
     ("orders", "customer"),
@@ -41,12 +41,14 @@ def of_trait(name: str) -> tuple[Place, ...]:
 
 def everything() -> Iterable[Use]:
     """The live models, with the places that they learn from and are fed by."""
+    asked = dict(Prediction.objects.values_list("key", "title"))
     for row in ModelVersion.objects.filter(state=ModelVersion.State.LIVE):
         tree = row.name == "repeat_90d"
+        title = _("Repeat purchase within 90 days") if tree else row.name.replace("_", " ")
         yield Use(
             "model",
             f"model:{row.pk}",
-            _("Repeat purchase within 90 days") if tree else row.name.replace("_", " "),
+            asked.get(row.name, title),
             reverse("models_ml:model-detail", args=[row.pk]),
-            frozenset(FEATURES if tree else PICKS),
+            frozenset(FEATURES if tree or row.name in asked else PICKS),
         )
