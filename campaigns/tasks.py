@@ -9,6 +9,7 @@ from campaigns import holds, runs
 from campaigns.messaging import claims, delivery, former, transactional
 from campaigns.segments import upkeep
 from ingestion.identity import merging
+from models_ml.explorer import groups
 
 LINES = 4
 # Short, so that sweeps and other quick work wait behind a long campaign for moments only.
@@ -59,6 +60,12 @@ def check_segments(**_: Any) -> None:
 def tidy_segments(**_: Any) -> None:
     """Remove what every segment has seen, and moves that are too old."""
     upkeep.tidy(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.count_groups")
+def count_groups(**_: Any) -> None:
+    """Count the groups of every tree again: the numbers they are made of were renewed."""
+    groups.count_all()
 
 
 @shared_task(name="campaigns.tasks.send_confirmations")

@@ -4,19 +4,36 @@ from django.urls import path
 
 from campaigns.api import campaigns as campaigns_api
 from campaigns.api import segments as segments_api
-from campaigns.views import campaigns, content, messages, public, segments, tree
+from campaigns.views import (
+    builder,
+    campaigns,
+    content,
+    lists,
+    messages,
+    public,
+    segments,
+    tree,
+)
 
 app_name = "campaigns"
 
 _segments = [
     path("segments/", segments.segment_list, name="segment-list"),
-    path("segments/new/", segments.segment_new, name="segment-new"),
-    path("segments/preview/", segments.segment_preview, name="segment-preview"),
+    path("segments/new/", builder.segment_new, name="segment-new"),
+    path("segments/preview/", builder.segment_preview, name="segment-preview"),
+    path("segments/overlap/", builder.segment_overlap, name="segment-overlap"),
+    path("segments/lists/upload/", lists.list_upload, name="list-upload"),
+    path("segments/lists/<int:pk>/", lists.list_state, name="list-state"),
     path("segments/create/", segments.segment_save, name="segment-create"),
     path("segments/tree/", tree.tree, name="tree"),
     path("segments/tree/train/", tree.tree_train, name="tree-train"),
+    path("segments/tree/new/", tree.new, name="tree-new"),
+    path("segments/tree/<int:version_id>/keep/", tree.leaves_save, name="tree-leaves-save"),
     path("segments/tree/<int:version_id>/<int:leaf>/", tree.leaf_save, name="tree-leaf-save"),
-    path("segments/<int:pk>/", segments.segment_edit, name="segment-edit"),
+    path("segments/tree/<slug:key>/", tree.question, name="tree-question"),
+    path("segments/tree/<slug:key>/train/", tree.question_train, name="tree-question-train"),
+    path("segments/tree/<slug:key>/archive/", tree.question_archive, name="tree-question-archive"),
+    path("segments/<int:pk>/", builder.segment_edit, name="segment-edit"),
     path("segments/<int:pk>/save/", segments.segment_save, name="segment-update"),
     path("segments/<int:pk>/archive/", segments.segment_archive, name="segment-archive"),
     path("segments/<int:pk>/people/", segments.segment_people, name="segment-people"),

@@ -27,6 +27,7 @@ HOLDINGS = [
     ),
 ]
 IMPERSONAL = {
+    "models_ml_exploration": "what the shop wants groups found for",
     "models_ml_prediction": "what the shop wants to know of everybody",
     "models_ml_watch": "figures about many people at once",
     "models_ml_modelversion": "figures of models; their folders are emptied of the person",

@@ -21,9 +21,13 @@ from ingestion import changes
 from ingestion.models import OrderLine
 from marketing.core.errors import Invalid
 from models_ml import features, registry
-from models_ml.algorithms import artifacts, classify
+from models_ml.algorithms import artifacts
 from models_ml.algorithms import tree as trees
-from models_ml.algorithms.tree import Feature, Params, Sample, Tree
+from models_ml.algorithms.tree import Feature, Params, Sample, Tree, moving
+from models_ml.explorer import groups
+from models_ml.features import labels, reading
+from models_ml.features.reading import Asked
+from models_ml.features.targets import Target
 from models_ml.models import ModelVersion
 
 NAME = "repeat_90d"
@@ -78,7 +82,7 @@ def train(
             auc=verdict.auc_recency, log_loss=verdict.log_loss_base, brier=verdict.brier_base
         )
         | {"rule": "whoever ordered last orders next; chance of everyone"},
-        details=_details(fitted, verdict, cut, moments, structure),
+        details=_details(fitted, verdict, cut, moments, structure, judge, as_of),
         data_from=_first_order(),
         data_until=as_of,
         rows=structure.size + judge.size,
@@ -145,41 +149,13 @@ def _details(
     cut: datetime,
     moments: list[datetime],
     structure: Sample,
+    judge: Sample,
+    as_of: datetime,
 ) -> dict[str, Any]:
-    everyone = int(fitted.yes[0]), int(fitted.people[0])
-    rate = fitted.rate
-    nodes = [
-        {
-            "id": i,
-            "feature": fitted.features[int(fitted.feature[i])].name
-            if fitted.left[i] != trees.LEAF
-            else None,
-            "threshold": float(fitted.threshold[i]),
-            "left": int(fitted.left[i]),
-            "right": int(fitted.right[i]),
-            "people": int(fitted.people[i]),
-            "rate": round(float(rate[i]), 4),
-        }
-        for i in range(len(fitted.left))
-    ]
-    leaves = [
-        {
-            "id": leaf,
-            "people": int(fitted.people[leaf]),
-            "yes": int(fitted.yes[leaf]),
-            "chance": round(float(rate[leaf]), 4),
-            "earlier_rate": round(float(fitted.guess[leaf]), 4),
-            "rate": classify.wilson(int(fitted.yes[leaf]), int(fitted.people[leaf])).as_json(),
-            "lift": classify.lift(
-                int(fitted.yes[leaf]), int(fitted.people[leaf]), *everyone
-            ).as_json(),
-            "conditions": [
-                {"feature": c.feature, "op": c.op, "threshold": c.threshold, "missing": c.missing}
-                for c in fitted.conditions(leaf)
-            ],
-        }
-        for leaf in fitted.leaves
-    ]
+    spent = _spent(judge, cut)
+    leaves, where = groups.leaves(fitted), fitted.apply(judge.x)
+    for leaf in leaves:
+        leaf["worth"] = groups.worth(spent[where == leaf["id"]])
     return {
         "kind": "tree",
         "horizon_days": HORIZON.days,
@@ -190,11 +166,42 @@ def _details(
         "later_in_time": bool(moments),
         "base_rate": verdict.base_rate.as_json(),
         "auc_gain": verdict.gain.as_json(),
-        "nodes": nodes,
+        "worth": groups.worth(spent),
+        "worth_of": "next",
+        "nodes": groups.nodes(fitted),
         "leaves": leaves,
         "calibration": verdict.calibration,
         "gains": verdict.gains,
         "gains_baseline": verdict.gains_recency,
+        "moved": _moved(fitted, as_of),
+    }
+
+
+def _spent(judge: Sample, cut: datetime) -> np.ndarray:
+    """The money each judged person went on to spend."""
+    when = np.full(judge.size, reading.as_moment(cut))
+    asked = Asked(judge.person, when.astype("datetime64[s]"))
+    return labels.of(target=Target("spend"), asked=asked, horizon=HORIZON)
+
+
+def _moved(fitted: Tree, as_of: datetime) -> dict[str, Any] | None:
+    """What became of the groups of the live version, over everyone as of today."""
+    before = registry.live(NAME)
+    if before is None:
+        return None
+    try:
+        old = registry.load(before, read)
+    except (OSError, ValueError):  # its files are gone or damaged: there is nothing to compare
+        return None
+    seen = features.snapshot(as_of=as_of)
+    if not seen.person.size:
+        return None
+    compared = moving.between(old, fitted, old.apply(seen.x), fitted.apply(seen.x))
+    return {
+        "version": before.version,
+        "version_id": before.pk,
+        "people": int(seen.person.size),
+        **compared.as_json(),
     }
 
 

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ingestion.quality.uses import Place, Use
-from models_ml.models import ModelVersion, Prediction
+from models_ml.models import Exploration, ModelVersion, Prediction
 
 ORDERS: tuple[Place, ...] = (
     ("orders", "customer"),
@@ -42,8 +42,10 @@ def of_trait(name: str) -> tuple[Place, ...]:
 def everything() -> Iterable[Use]:
     """The live models, with the places that they learn from and are fed by."""
     asked = dict(Prediction.objects.values_list("key", "title"))
+    asked = dict(Exploration.objects.values_list("key", "title"))
     for row in ModelVersion.objects.filter(state=ModelVersion.State.LIVE):
-        tree = row.name == "repeat_90d"
+        question = asked.get(row.name.removeprefix("tree:"), "")
+        tree = row.name == "repeat_90d" or bool(question)
         title = _("Repeat purchase within 90 days") if tree else row.name.replace("_", " ")
         yield Use(
             "model",

@@ -1,11 +1,13 @@
 """Tables of numbers, a file a subject: versions of models, traits, and what is predicted.
 
 `versions` what was trained, `traits` the numbers of each person in columns (rules and the tree read
-them), `predictions` the models somebody asked for with everybody's scores and how they are watched.
+them), `predictions` the models somebody asked for with everybody's scores and how they are watched,
+`explorations` the questions trees find groups for.
 """
 
+from models_ml.models.explorations import Exploration
 from models_ml.models.predictions import Prediction, Score, Watch
 from models_ml.models.traits import Traits
 from models_ml.models.versions import ModelVersion
 
-__all__ = ["ModelVersion", "Prediction", "Score", "Traits", "Watch"]
+__all__ = ["Exploration", "ModelVersion", "Prediction", "Score", "Traits", "Watch"]

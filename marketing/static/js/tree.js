@@ -3,8 +3,26 @@ document.addEventListener("alpine:init", () => {
   const { $, el } = ui, nf = n => Math.round(n).toLocaleString(), pct = (r, d = 0) => (r * 100).toFixed(d) + "%";
   const GAP = 10, LEAF = 88, ROOMY = 136, WIDE = 176, STEP = 108, CARD = 56, FOOT = 192;
 
+  const go = $("[data-chosen]"); if (go) go.onchange = () => go.form.submit();
+
+  Alpine.data("treeQuestion", () => ({
+    type: "order",
+    init() { this.type = $("#id_type").value; },
+    get is_spend_over() { return this.type === "spend_over"; }, get is_event() { return this.type === "event" || this.type === "no_event"; }, get is_answer() { return this.type === "answer"; },
+    get is_segment() { return this.type === "segment"; }, get is_attribute() { return this.type === "attribute"; }, get is_ahead() { return !this.is_segment && !this.is_attribute; },
+  }));
+
   Alpine.data("tree", () => ({
-    view: innerWidth < 1024 ? "list" : "tree", data: null, nodes: null,
+    view: innerWidth < 1024 ? "list" : "tree", data: null, nodes: null, picked: [],
+    get some() { return this.picked.length > 0; },
+    pick(n, on) {
+      this.picked = this.picked.filter(m => m.id !== n.id).concat(on ? [n] : []); n.el.classList.toggle("picked", on);
+      const bulk = this.$refs.bulk, said = this.$refs.chosen; if (!bulk) return;
+      bulk.querySelectorAll("[name=leaf]").forEach(x => x.remove());
+      this.picked.forEach(m => { const i = el("input"); i.type = "hidden"; i.name = "leaf"; i.value = m.id; bulk.append(i); });
+      const k = this.picked.length; said.textContent = `${k} ${k === 1 ? said.dataset.one : said.dataset.many} ${nf(this.picked.reduce((t, m) => t + m.n, 0))} ${said.dataset.people}`;
+    },
+    clear() { this.picked.slice().forEach(n => { n.box.checked = false; this.pick(n, false); }); },
     get tree() { return this.view === "tree"; }, get list() { return this.view === "list"; }, get isTree() { return String(this.tree); }, get isList() { return String(this.list); },
     asTree() { this.view = "tree"; this.$nextTick(() => this.draw()); }, asList() { this.view = "list"; },
     init() {
@@ -39,10 +57,12 @@ document.addEventListener("alpine:init", () => {
         if (n.leaf) {
           b.style.width = lw + "px"; b.title = n.rule;
           const top = el("div", "ltop"), sure = n.lift_low > 1 ? "up" : n.lift_high < 1 ? "dn" : "", bar = el("span", "bar thin"), count = el("span", "ln num", `${nf(n.n)} ${words.people}`);
-          top.append(el("b", "num", pct(n.rate)), el("span", "lf num " + sure, `${n.lift.toFixed(2)}×`)); bar.style.setProperty("--v", pct(n.rate)); bar.append(el("i"));
+          top.append(el("b", "num", pct(n.rate)), el("span", "lf num " + sure, `${n.lift.toFixed(2)}×`));
+          if (words.save && n.save && !n.segment) { const c = n.box = el("input"); c.type = "checkbox"; c.setAttribute("aria-label", `${words.choose}: ${n.rule}`); c.checked = this.picked.some(m => m.id === n.id); b.classList.toggle("picked", c.checked); c.onchange = () => this.pick(n, c.checked); top.append(c); }
+          bar.style.setProperty("--v", pct(n.rate)); bar.append(el("i"));
           count.append(el("small", "", `${pct(n.low)} – ${pct(n.high)}`)); b.append(top, bar, count);
           if (n.segment) { const a = el("a", "btn sm", lw < ROOMY ? words.openShort : words.open); a.href = n.segment; a.setAttribute("aria-label", `${lw < ROOMY ? words.openShort : words.open}: ${n.rule}`); b.append(a); }
-          else if (words.save) { const s = el("button", "btn sm", lw < ROOMY ? words.saveShort : words.save); s.type = "button"; s.setAttribute("aria-label", `${lw < ROOMY ? words.saveShort : words.save}: ${n.rule}`); s.onclick = () => this.save(n.save); b.append(s); }
+          else if (words.save && n.save) { const s = el("button", "btn sm", lw < ROOMY ? words.saveShort : words.save); s.type = "button"; s.setAttribute("aria-label", `${lw < ROOMY ? words.saveShort : words.save}: ${n.rule}`); s.onclick = () => this.save(n.save); b.append(s); }
           b.onmouseenter = () => this.mark(n); b.onmouseleave = () => this.mark();
           b.addEventListener("focusin", () => this.mark(n)); b.addEventListener("focusout", () => this.mark());
         } else b.style.maxWidth = this.room(n, nodes, W) + "px", b.title = n.q, b.append(el("b", "", n.q), el("span", "num", `${nf(n.n)} ${words.people} · ${pct(n.rate)}`));

@@ -27,11 +27,16 @@ class Judgement:
     calibration: list[dict[str, float]]
     gains: list[dict[str, float]]
     gains_recency: list[dict[str, float]]
+    over_chance: Interval
 
     @property
     def better(self) -> bool:
-        """Ranks people better than the recency rule and knows more than the average rate."""
-        return self.gain.low > 0 and self.log_loss < self.log_loss_base
+        """Ranks people better than the dull rule and than chance, and knows more than the average.
+
+        A dull rule may rank worse than chance, so that being better than it says little.
+        """
+        surely = self.gain.low > 0 and self.over_chance.low > 0
+        return surely and self.log_loss < self.log_loss_base
 
 
 def halves(person: Ints, seed: int) -> Bools:
@@ -127,4 +132,5 @@ def assess(tree: Tree, judge: Sample, recency: Floats, params: Params) -> Judgem
         calibration=classify.calibration(judge.label, tree.guess[leaf]),
         gains=classify.gains(judge.label, ranked),
         gains_recency=classify.gains(judge.label, rival),
+        over_chance=classify.auc_gain(judge.label, ranked, np.zeros(judge.size), seed=params.seed),
     )

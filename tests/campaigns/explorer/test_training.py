@@ -1,0 +1,263 @@
+"""A tree for any question: judged, refused or published, and each group the same as its segment."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from campaigns import tree_jobs
+from campaigns.segments import compile as compiler
+from campaigns.segments import definitions, leaves, membership
+from ingestion import consent
+from ingestion.models import Customer
+from marketing.core import jobs
+from marketing.core.errors import Invalid, Refused
+from marketing.core.models import Job
+from models_ml import features
+from models_ml.explorer import groups, questions, training
+from models_ml.models import Exploration, ModelVersion
+from tests import factories
+from tests.campaigns.explorer import people
+
+NOW = people.NOW
+pytestmark = pytest.mark.django_db
+SMALL = {"depth": 3, "leaves": 6, "min_leaf": 30}
+ALLOWED = {"allow": ["country", "language", "attribute:plan", "attribute:score"]}
+
+
+def ask(target: dict[str, Any], *, days: int = 60, **more: Any) -> Exploration:
+    return questions.create(
+        title=more.pop("title", "Question"), target=target, horizon_days=days,
+        settings={**SMALL, **ALLOWED, **more.pop("settings", {})}, now=NOW, **more,
+    )  # fmt: skip
+
+
+def train(exploration: Exploration, defining: tuple[str, ...] = ()) -> ModelVersion:
+    return training.train(
+        exploration=exploration, as_of=NOW, now=NOW, members=tree_jobs.members, defining=defining
+    )
+
+
+def same_people(exploration: Exploration, version: ModelVersion) -> int:
+    """Every group's segment means exactly the people whom the tree puts there; how many people."""
+    person, leaf_of = groups.apply(exploration=exploration, version=version)
+    for leaf in version.details["leaves"]:
+        rule = compiler.read(leaves.rule_in(version, leaf))
+        meant = set(membership.ids(rule))
+        assert meant == set(person[leaf_of == leaf["id"]].tolist()), leaf["conditions"]
+    return len(person)
+
+
+def test_the_planted_countries_and_plan_are_found_and_every_group_is_its_segment() -> None:
+    people.plant()
+    exploration = ask({"type": "order"}, settings={"without": ["recency_days"]})
+    version = train(exploration)
+    assert version.name == "tree:question"
+    assert version.state == "live", version.reason
+    assert same_people(exploration, version) == people.PEOPLE
+    exploration.refresh_from_db()
+    assert exploration.sizes["people"] == people.PEOPLE
+    assert sum(exploration.sizes["leaves"].values()) == people.PEOPLE
+
+
+def test_a_question_of_now_finds_the_category_and_the_number_behind_it() -> None:
+    made = people.plant()
+    lucky = [
+        p.pk for p in made
+        if p.country in ("ES", "PT") or float(str(p.attributes.get("score", 0))) > 70
+    ]  # fmt: skip
+    rng = np.random.default_rng(3)
+    noisy = [pk for pk in lucky if rng.random() < 0.9]
+    Customer.objects.update(language="en")
+    Customer.objects.filter(pk__in=noisy).update(language="xx")
+    segment = definitions.save(
+        name="Lucky", actor=None, rule={"field": "customer.language", "op": "=", "value": "xx"}
+    )
+    exploration = ask({"type": "segment", "segment": segment.pk}, population={"who": "everyone"})
+    version = train(exploration, leaves.defining(segment.rule))
+    assert version.state == "live", version.reason
+    asked = {node["feature"] for node in version.details["nodes"]} - {None}
+    names = {s["name"]: s.get("attribute", s["name"]) for s in version.details["columns"]}
+    assert {names[a] for a in asked} >= {"country", "score"}
+    assert {"column": "language", "why": "target"} in version.details["left_out"]
+    assert same_people(exploration, version) == Customer.objects.count()
+
+
+def test_an_event_as_the_target_and_windows_as_columns_mean_the_same_people() -> None:
+    people.plant()
+    exploration = ask({"type": "event", "event": "help asked"}, days=30)
+    version = train(exploration)
+    assert version.state == "refused"  # nothing was planted: help is asked at random
+    assert any(why in version.reason for why in ("simple rule", "one group", "than a coin"))
+    same_people(exploration, version)
+
+
+def test_groups_by_orders_money_and_events_in_a_window_are_their_segments() -> None:
+    people.plant()
+    exploration = ask({"type": "order"})
+    others = [*features.traits.NAMES, "orders_30d", "orders_365d", "money_30d", "money_365d"]
+    others += ["event:help asked:30", "country", "attribute:plan", "attribute:score"]
+    exploration.settings |= {"without": others}
+    version = train(exploration)
+    asked = {s["name"] for s in version.details["columns"]}
+    assert asked == {"orders_90d", "money_90d", "event_0_90d"}
+    assert same_people(exploration, version) == people.PEOPLE
+
+
+def test_rates_are_of_people_the_questions_never_saw_with_an_interval() -> None:
+    people.plant()
+    version = train(ask({"type": "order"}))
+    leaves_found = version.details["leaves"]
+    judged = sum(leaf["people"] for leaf in leaves_found)
+    assert judged == version.details["judged_people"] < people.PEOPLE
+    for leaf in leaves_found:
+        assert leaf["rate"]["low"] <= leaf["rate"]["value"] <= leaf["rate"]["high"]
+        worth = leaf["worth"]
+        assert worth is None or worth["low"] <= worth["value"] <= worth["high"]
+    assert version.details["worth"]["value"] > 0
+
+
+def test_a_column_that_tells_the_answer_is_a_leak_and_nothing_is_stored() -> None:
+    made = people.plant()
+    for person in made:
+        person.attributes["cancelled"] = "yes" if person.pk % 3 == 0 else "no"
+        person.attributes["reason"] = "price" if person.pk % 3 == 0 else "none"
+    Customer.objects.bulk_update(made, ["attributes"])
+    target = {"type": "attribute", "attribute": "cancelled", "op": "=", "value": "yes"}
+    exploration = ask(target, population={"who": "everyone"})
+    with pytest.raises(Invalid, match="reason"):
+        train(exploration)
+    exploration.refresh_from_db()
+    assert exploration.trouble["code"] == "leak"
+    assert exploration.trouble["columns"] == ["attribute:reason"]
+    assert not ModelVersion.objects.exists()
+    exploration = questions.change(
+        exploration=exploration, settings={"without": exploration.trouble["columns"]}, now=NOW
+    )
+    version = train(exploration)
+    assert version.state == "refused"
+    left_out = {one["column"]: one["why"] for one in version.details["left_out"]}
+    assert left_out["attribute:cancelled"] == "target"
+    assert left_out["attribute:reason"] == "left_out"
+
+
+@pytest.mark.parametrize(
+    ("many", "target", "code"),
+    [
+        (10, {"type": "order"}, "too_few_people"),
+        (300, {"type": "spend_over", "amount": 1e9}, "one_class"),
+        (300, {"type": "event", "event": "never"}, "history_too_short"),
+        (300, {"type": "answer"}, "no_mails"),
+        (300, {"type": "segment", "segment": 999}, "segment_gone"),
+    ],
+)
+def test_what_keeps_a_tree_from_being_grown_is_noted_by_name(
+    many: int, target: dict[str, Any], code: str
+) -> None:
+    people.plant(many)
+    exploration = ask(target)
+    with pytest.raises(Refused):
+        train(exploration)
+    exploration.refresh_from_db()
+    assert exploration.trouble["code"] == code
+    assert exploration.trouble["message"]
+    assert exploration.trouble["remedy"]
+    assert not ModelVersion.objects.exists()
+
+
+def test_ten_thousand_categories_and_a_constant_column_are_borne() -> None:
+    made = people.plant()
+    for n, person in enumerate(made):
+        person.attributes |= {"town": f"town {n * 13 % 10_000}", "flat": "same"}
+    Customer.objects.bulk_update(made, ["attributes"])
+    exploration = ask({"type": "order"})
+    version = train(exploration)
+    assert "town" not in {s.get("attribute") for s in version.details["columns"]}
+    assert "flat" not in {s.get("attribute") for s in version.details["columns"]}
+    same_people(exploration, version)
+
+
+def test_a_level_that_comes_up_later_is_where_the_segment_says() -> None:
+    people.plant()
+    exploration = ask({"type": "order"}, settings={"without": ["recency_days"]})
+    version = train(exploration)
+    Customer.objects.filter(pk__lt=people.FIRST + 40).update(country="ZZ")
+    Customer.objects.filter(pk__lt=people.FIRST + 20).update(attributes={"plan": "platinum"})
+    assert same_people(exploration, version) == people.PEOPLE
+
+
+def test_what_was_learned_of_people_later_is_left_out_unless_said_to_be_steady() -> None:
+    made = people.plant()
+    Customer.objects.filter(pk__in=[p.pk for p in made]).update(created_at=NOW)
+    version = train(ask({"type": "order"}, settings={"allow": ["country"]}))
+    late = {one["column"]: one["why"] for one in version.details["left_out"]}
+    assert late["attribute:plan"] == "learned_later"
+    assert "country" not in late
+
+
+def test_a_retrain_says_what_moved_and_touches_no_segment() -> None:
+    people.plant()
+    exploration = ask({"type": "order"})
+    first = train(exploration)
+    assert first.state == "live", first.reason
+    segment = leaves.save(
+        version=first, leaf_id=first.details["leaves"][0]["id"], actor=factories.user()
+    )
+    assert not leaves.edited(segment)
+    edited = definitions.save(
+        name=segment.name, rule={"all": [*segment.rule["all"], {"in_list": 1}][:1]},
+        actor=None, segment=segment,
+    )  # fmt: skip
+    before = edited.rule
+    exploration = questions.change(exploration=exploration, settings={"depth": 2}, now=NOW)
+    second = train(exploration)
+    moved = second.details["moved"]
+    assert moved["version"] == 1
+    assert moved["people"] == people.PEOPLE
+    assert {m["leaf"] for m in moved["moves"]} == {leaf["id"] for leaf in second.details["leaves"]}
+    segment.refresh_from_db()
+    assert segment.rule == before
+    third = train(exploration)
+    assert {m["kind"] for m in third.details["moved"]["moves"]} == {"same"}
+    assert third.details["moved"]["changed"] == 0.0
+
+
+def test_groups_of_a_refused_tree_are_not_offered() -> None:
+    people.plant()
+    version = train(ask({"type": "event", "event": "help asked"}, days=30))
+    with pytest.raises(Refused, match="not published"):
+        leaves.save(version=version, leaf_id=version.details["leaves"][0]["id"], actor=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_job_grows_the_tree_and_can_be_taken_up_again() -> None:
+    people.plant()
+    exploration = ask({"type": "order"})
+    job = jobs.start(kind="explorer.train", title="x", params={"exploration": exploration.pk})
+    jobs.run(job_id=job.pk)
+    job.refresh_from_db()
+    assert job.state == Job.State.DONE, job.error
+    assert job.result_url == "/segments/tree/question/"
+    Job.objects.filter(pk=job.pk).update(state="queued")
+    jobs.run(job_id=job.pk)
+    assert ModelVersion.objects.filter(name="tree:question").count() == 1
+
+
+def test_whoever_refused_profiling_teaches_nothing() -> None:
+    made = people.plant(400)
+    no = [person.pk for person in made[:50]]
+    consent.revoke(customer_ids=no, purpose="profiling", source="test", now=NOW)
+    exploration = ask({"type": "order"})
+    version = train(exploration)
+    assert exploration.sizes["people"] == 350
+    assert version.details["judged_people"] + version.details["learned_people"] <= 350
+
+
+def test_only_questions_of_yes_or_no_are_taken() -> None:
+    with pytest.raises(Invalid, match="yes or no"):
+        ask({"type": "spend"})
+    with pytest.raises(Invalid, match="at least 20 people"):
+        ask({"type": "order"}, settings={"min_leaf": 3})
+    with pytest.raises(Invalid, match="whole number of days"):
+        ask({"type": "order"}, days=0)
+    assert not Exploration.objects.exists()
