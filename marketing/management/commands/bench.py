@@ -24,6 +24,7 @@ MODULES = (
     "models_ml.bench_tabular",
     "models_ml.bench_trees",
     "models_ml.bench_lifetime",
+    "models_ml.bench_reasons",
     "models_ml.benchmarks",
     "recommendations.benchmarks",
     "campaigns.segments.benchmarks",
