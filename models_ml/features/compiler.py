@@ -153,7 +153,7 @@ class _Parts:
     def orders(self, features: Sequence[Feature]) -> list[str]:
         values = "".join(f", {rounded(f)} AS {f.name}" for f in features)
         return [
-            order_rows(only=self.only),
+            order_rows(only=self.only, ahead=any("o.next_at" in f.sql for f in features)),
             "f_orders AS (SELECT o.customer_id, m.cut, count(o.at) AS orders_before,"
             f" max(o.at) AS last_at{values} FROM spaced AS o"
             f" JOIN m ON {self._before('o.moment', 'o')}"
@@ -192,13 +192,14 @@ class _Parts:
         return f" AND {row}customer_id = ANY(%(only)s)" if self.only else ""
 
 
-def order_rows(*, only: bool = False) -> str:
+def order_rows(*, only: bool = False, ahead: bool = False) -> str:
     """CTEs `lines`, `orders`, `spaced`: every order and credit note before `last`, with its gap.
 
     A returned line is a line of its own with its own moment, so a later return does not reach back.
     The moment is part of the key: lines of one order that came at two moments are two orders, and
-    what came later stays unseen before it.
+    what came later stays unseen before it. `ahead` adds when the next order came.
     """
+    after = ", lead(at) OVER w AS next_at" if ahead else ""
     some = " AND customer_id = ANY(%(only)s)" if only else ""
     return (
         "lines AS (SELECT customer_id, order_id, placed_at, kind, quantity,"
@@ -212,8 +213,8 @@ def order_rows(*, only: bool = False) -> str:
         " sum(total) AS revenue,"
         " coalesce(sum(abs(quantity)) FILTER (WHERE kind = 'return'), 0) AS returned"
         " FROM lines GROUP BY customer_id, order_id, placed_at),"
-        f" spaced AS (SELECT *, date_part('epoch', at - lag(at) OVER w) / 86400 AS gap,"
-        " lead(at) OVER w AS next_at FROM orders"
+        f" spaced AS (SELECT *, date_part('epoch', at - lag(at) OVER w) / 86400 AS gap{after}"
+        " FROM orders"
         " WINDOW w AS (PARTITION BY customer_id ORDER BY at, order_id))"
     )
 

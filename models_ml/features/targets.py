@@ -185,7 +185,7 @@ _LINES = (
     " FROM ingestion_orderline AS l JOIN m ON {own}l.placed_at >= m.cut"
     " AND l.placed_at < m.cut + %(horizon)s"
     " WHERE l.customer_id IS NOT NULL AND l.placed_at >= %(first)s AND l.placed_at < %(until)s"
-    " AND l.kind IN ({kinds}) GROUP BY l.customer_id, m.cut"
+    " AND l.kind IN ({kinds}){also} GROUP BY l.customer_id, m.cut"
 )
 
 
@@ -202,7 +202,11 @@ def question(
         ),
         "spend": lambda: _orders("sum(l.total)::double precision", "'product', 'return'", grid),
         "order_value": lambda: _orders(
-            "sum(l.total)::double precision / count(DISTINCT l.order_id)", "'product'", grid
+            "sum(l.total)::double precision / count(DISTINCT l.order_id)",
+            "'product'",
+            grid,
+            # One mistyped quantity would be worth more than all others together.
+            " AND NOT l.outlier",
         ),
         "next_order": lambda: _orders(
             "date_part('epoch', min(l.placed_at) - m.cut) / 86400", "'product'", grid
@@ -213,9 +217,9 @@ def question(
     return Question(makers[target.type](), params)
 
 
-def _orders(value: str, kinds: str, grid: bool) -> str:
+def _orders(value: str, kinds: str, grid: bool, also: str = "") -> str:
     own = "" if grid else "l.customer_id = m.customer_id AND "
-    found = _LINES.format(own=own, kinds=kinds)
+    found = _LINES.format(own=own, kinds=kinds, also=also)
     return f"SELECT l.customer_id::int8, extract(epoch FROM m.cut)::int8, {value}{found}"
 
 
