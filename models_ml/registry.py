@@ -22,11 +22,12 @@ from django.utils.translation import gettext as _
 from marketing.core import bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict
-from models_ml.algorithms import artifacts, forgetting
+from models_ml.algorithms import artifacts, forgetting, tensorboard
 from models_ml.models import ModelVersion
 
 Model = TypeVar("Model")
 State = ModelVersion.State
+CURVES = "tensorboard"
 
 
 def save(
@@ -87,7 +88,16 @@ def save(
         )
     # Whoever was erased during the training: from here on an erasure finds the version itself.
     let_go(version=version)
+    _draw_curves(version)
     return version
+
+
+def _draw_curves(version: ModelVersion) -> None:
+    """How it learned, for TensorBoard, beside the folders of models."""
+    scalars = list(tensorboard.scalars_of(version.details))
+    if scalars:
+        place = Path(settings.MODEL_DIR) / CURVES / version.name / f"v{version.version}"
+        tensorboard.write(place, scalars, at=version.trained_at.timestamp())
 
 
 def let_go(*, version: ModelVersion, numbers: Collection[int] | None = None) -> bool:

@@ -1,7 +1,10 @@
 """A prediction whose model reads what people did, one after the other."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from django.conf import settings
 
 from models_ml.algorithms.tabular.fitted import EVENTS
 from models_ml.algorithms.tabular.sequence import Sequence
@@ -14,8 +17,8 @@ pytestmark = pytest.mark.django_db
 
 
 def test_what_people_did_is_read_in_training_and_in_answering(monkeypatch):
-    shops.plant(people=300)
-    monkeypatch.setattr(Sequence, "settings", lambda *_: [{"epochs": 2}])
+    shops.plant(people=200)
+    monkeypatch.setattr(Sequence, "settings", lambda *_: [{"epochs": 1, "dimension": 8, "depth": 1}])
     made = definitions.create(
         title="Buys again",
         target={"type": "order"},
@@ -26,6 +29,8 @@ def test_what_people_did_is_read_in_training_and_in_answering(monkeypatch):
     version = training.train(prediction=made, now=NOW)
     assert version.algorithm == "sequence"
     assert version.details["table"][0]["curve"][0]["epoch"] == 1
+    curves = Path(settings.MODEL_DIR) / "tensorboard" / made.key / "v1"
+    assert [path.name.split(".")[0] for path in curves.iterdir()] == ["events"]
     fitted = contests.fitted_of(version)
     assert fitted.columns[-1] == EVENTS
     answers = contests.answer(prediction=made, version=version, as_of=NOW)
