@@ -13,7 +13,7 @@ from typing import TypeAlias
 import orjson
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import EmptyResultSet
-from django.db.models import BigIntegerField, BooleanField, F, Func, Q, Value
+from django.db.models import BigIntegerField, BooleanField, F, Func, Q, QuerySet, Value
 
 from campaigns.segments import compile as compiler
 from campaigns.segments import nodes
@@ -24,9 +24,9 @@ from ingestion.models import Customer
 
 Asked: TypeAlias = tuple[str, tuple[Anything, ...]]
 
-_PEOPLE = [-(2**62)]
+PEOPLE = [-(2**62)]
 # Days written in rules begin at whole minutes; this moment, and days before and after it, do not.
-_MOMENT = datetime(5000, 1, 1, 11, 7, 13, 123457, tzinfo=UTC)
+MOMENT = datetime(5000, 1, 1, 11, 7, 13, 123457, tzinfo=UTC)
 _NOBODY: Asked = ("SELECT 1 AS id WHERE false", ())
 
 
@@ -43,27 +43,27 @@ def everyone(node: Node, *, as_of: datetime) -> Asked:
 
 def some(node: Node, *, people: Iterable[int], as_of: datetime) -> Asked:
     """The same of these people alone."""
-    if _may_be_kept(node):
+    if may_be_kept(node):
         text, params = _kept(node)
-        shift = as_of - _MOMENT
+        shift = as_of - MOMENT
     else:
         text, params = _of(node, as_of)
         shift = None
     ids = list(people)
     return text, tuple(
         ids
-        if value == _PEOPLE
+        if value == PEOPLE
         else value + shift
         if shift is not None
         and isinstance(value, datetime)
-        and value.microsecond == _MOMENT.microsecond
+        and value.microsecond == MOMENT.microsecond
         else value
         for value in params
     )
 
 
 @lru_cache(maxsize=4096)
-def _may_be_kept(node: Node) -> bool:
+def may_be_kept(node: Node) -> bool:
     """Whether another moment means the same statement with its moments shifted, and nothing in it
     stands for what somebody may set otherwise.
     """
@@ -81,13 +81,16 @@ def needs(node: Node) -> Needs:
 
 @lru_cache(maxsize=4096)
 def _kept(node: Node) -> Asked:
-    return _of(node, _MOMENT)
+    return _of(node, MOMENT)
 
 
 def _of(node: Node, as_of: datetime) -> Asked:
-    chosen = Value(_PEOPLE, ArrayField(BigIntegerField()))
-    people = Customer.objects.filter(Q(_Among(F("pk"), chosen)))
-    return _written(people.filter(compiler.to_q(node, as_of=as_of)))
+    return _written(chosen().filter(compiler.to_q(node, as_of=as_of)))
+
+
+def chosen() -> QuerySet[Customer]:
+    """The people who will be asked about."""
+    return Customer.objects.filter(Q(_Among(F("pk"), Value(PEOPLE, ArrayField(BigIntegerField())))))
 
 
 def _written(people: Anything) -> Asked:
@@ -102,15 +105,15 @@ def forget() -> None:
     """Write every rule again when it is asked next."""
     _kept.cache_clear()
     needs.cache_clear()
-    _may_be_kept.cache_clear()
+    may_be_kept.cache_clear()
 
 
-def read_all(rules: Mapping[int, object]) -> dict[int, Node]:
-    """The nodes of stored rules; those that no longer read are left out."""
+def read_all(rules: Mapping[int, bytes]) -> dict[int, Node]:
+    """The nodes of rules as JSON text; those that no longer read are left out."""
     found = {}
     for number, rule in rules.items():
         try:
-            found[number] = _read(orjson.dumps(rule))
+            found[number] = _read(rule)
         except compiler.RuleFault:
             continue
     return found

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any as Anything
 
+import orjson
 from django.db import connection
 from django.db.models import (
     Aggregate,
@@ -27,7 +29,7 @@ from django.db.models import (
 from django.db.models.lookups import Exact
 
 from campaigns.models import Segment
-from campaigns.segments import asking, clock, fields
+from campaigns.segments import asking, clock, fields, standing
 from campaigns.segments import compile as compiler
 from campaigns.segments.needs import expand
 from campaigns.segments.rules import All, Any, Node, RuleFault, segments_in
@@ -36,7 +38,6 @@ from ingestion.models import Customer
 
 PATIENCE_MS = 3000
 SHARE = 32
-TOGETHER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,42 +175,29 @@ def of_person(
 ) -> set[int]:
     """Ids of those of the segments that a person is in now; rules that no longer read are left out.
 
-    Each rule is one look-up of one row, and a hundred of them travel together. Rules are written as
-    SQL once per process (see `asking.py`).
+    Each rule is one look-up of one row; a hundred of them are one statement, planned once.
     """
     as_of = as_of or clock.moment()
-    found: set[int] = set()
-    asked = [
-        (number, asking.some(node, people=[customer_id], as_of=as_of))
-        for number, node in _expanded({s.pk: s.rule for s in segments}).items()
-    ]
-    for start in range(0, len(asked), TOGETHER):
-        batch = asked[start : start + TOGETHER]
-        text = " UNION ALL ".join(
-            f"SELECT %s::bigint WHERE EXISTS ({sql})" for _, (sql, _p) in batch
-        )
-        params: list[Anything] = []
-        for number, (_sql, values) in batch:
-            params += [number, *values]
-        with connection.cursor() as cursor:
-            cursor.execute(text, params)
-            found |= {row[0] for row in cursor.fetchall()}
-    return found
+    key = tuple((segment.pk, orjson.dumps(segment.rule)) for segment in segments)
+    board = _kept_board(key) or _board(dict(key))
+    return set(board.of(people=[customer_id], as_of=as_of))
 
 
-def _expanded(wanted: Mapping[int, object]) -> dict[int, Node]:
-    """The rules with those of the segments they name in their place."""
-    read = asking.read_all(wanted)
-    if any(segments_in(node) for node in read.values()):
-        stored = dict(Segment.objects.exclude(pk__in=read).values_list("pk", "rule"))
-        every = {**asking.read_all(stored), **read}
-    else:
-        every = read
+@lru_cache(maxsize=8)
+def _kept_board(key: tuple[tuple[int, bytes], ...]) -> standing.Board | None:
+    """The rules side by side, unless they name segments, whose rules may be other ones later."""
+    rules = asking.read_all(dict(key))
+    return None if any(segments_in(node) for node in rules.values()) else standing.Board(rules)
+
+
+def _board(wanted: Mapping[int, bytes]) -> standing.Board:
+    stored = Segment.objects.exclude(pk__in=wanted).values_list("pk", "rule")
+    every = asking.read_all({**{pk: orjson.dumps(rule) for pk, rule in stored}, **wanted})
     found = {}
-    for number, node in read.items():
-        with suppress(RuleFault):
-            found[number] = expand(node, every.get, (number,))
-    return found
+    for number in wanted:
+        with suppress(RuleFault, KeyError):
+            found[number] = expand(every[number], every.get, (number,))
+    return standing.Board(found)
 
 
 def _somewhere(thousandth: int) -> Expression:

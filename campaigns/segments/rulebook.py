@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+import orjson
+
 from campaigns.models import Segment
 from campaigns.segments import asking
 from campaigns.segments.needs import expand
@@ -25,7 +27,9 @@ class Rules:
 
 def load() -> Rules:
     """Every live segment's rule, named segments before those that name them."""
-    stored = dict(Segment.objects.values_list("pk", "rule"))
+    stored = {
+        number: orjson.dumps(rule) for number, rule in Segment.objects.values_list("pk", "rule")
+    }
     live = list(
         Segment.objects.filter(state=Segment.State.LIVE).order_by("pk").values_list("pk", flat=True)
     )
