@@ -4,15 +4,25 @@ from django.urls import path
 
 from models_ml import api as endpoints
 from models_ml import prediction_api as predictions
-from models_ml import views
+from models_ml.views import acting, listing, question, versions, wizard
 
 app_name = "models_ml"
 
 pages: list = [
-    path("models/", views.model_list, name="model-list"),
-    path("models/<int:pk>/", views.model_detail, name="model-detail"),
-    path("models/<int:pk>/promote/", views.model_promote, name="model-promote"),
-    path("models/train/<slug:name>/", views.model_train, name="model-train"),
+    path("models/", listing.model_list, name="model-list"),
+    path("models/new/", wizard.new, name="prediction-new"),
+    path("models/new/check/", wizard.check, name="prediction-check"),
+    path("models/<int:pk>/", versions.model_detail, name="model-detail"),
+    path("models/<int:pk>/promote/", versions.model_promote, name="model-promote"),
+    path("models/train/<slug:name>/", versions.model_train, name="model-train"),
+    path("models/of/<slug:key>/", question.prediction, name="prediction"),
+    path("models/of/<slug:key>/train/", acting.train, name="prediction-train"),
+    path("models/of/<slug:key>/roll-back/", acting.roll_back, name="prediction-roll-back"),
+    path("models/of/<slug:key>/look/", acting.look, name="prediction-look"),
+    path("models/of/<slug:key>/archive/", acting.archive, name="prediction-archive"),
+    path("models/of/<slug:key>/restore/", acting.restore, name="prediction-restore"),
+    path("models/of/<slug:key>/<int:number>/publish/", acting.publish, name="prediction-publish"),
+    path("models/of/<slug:key>/<int:number>/shade/", acting.shade, name="prediction-shade"),
 ]
 api: list = [
     path("models/", endpoints.ModelList.as_view(), name="model-list"),

@@ -5,11 +5,13 @@ For pages and the API (these import no model library):
 ready        READY, find(key=), install(key=, target=, horizon_days=, actor=, now=)
 definitions  create(title=, target=, horizon_days=, population=, settings=, key=, actor=, now=),
              change(prediction=, ...), archive(prediction=, actor=, now=), restore(...), get(key=)
+sufficiency  look(target=, horizon_days=, population=, now=): what the data holds for a question
 training     start(prediction=, user=) and start_scoring(...) queue jobs; open_job(prediction=,
              kind=TRAIN | SCORE); url_of(prediction)
 life         versions(prediction=), publish(version=, actor=), roll_back(prediction=, actor=),
              previous(prediction=), shade(version=, actor=), due(prediction=, now=)
 reading      of_person(customer_id=), reach(prediction=, people=), spread(prediction=), watches(...)
+answers      ask(prediction=, customer_id=): the reasons for a score once a worker has them
 gate         rule_name(name): a baseline in words
 
 What a page shows of a version is in `ModelVersion.details` (kind "prediction"): table (a row an
@@ -18,6 +20,7 @@ gains_baseline, importances, dropped, features (name → meaning, unit), base_ra
 judged_at, judged_people, learned_people, later_in_time, verdict, duel.
 
 For workers: `engines` says who answers, `contests` is the engine of most, `planning` and `samples`
-say what is read, `profiles` how people were spread, `scoring` writes everybody's score at once,
-`watching` looks at those in use. All of it is started by `models_ml.prediction_jobs`.
+say what is read, `profiles` how people were spread, `scoring` and `parts` write everybody's score
+at once, `watching` looks at those in use,
+`reasons` says why one person has their score. All of it is started by `models_ml.prediction_jobs`.
 """

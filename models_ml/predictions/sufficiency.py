@@ -1,0 +1,219 @@
+"""What the data holds for a question, before anything is learned: counted, not guessed.
+
+The same people and the same answers that the judging of a training would read, so that a question
+for which this finds enough is not refused for want of people later.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import OperationalError, connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ingestion.models import Event
+from marketing.core import wording
+from marketing.core.db import statement_timeout
+from marketing.core.errors import Invalid
+from models_ml import queries
+from models_ml.features import compiler, targets
+from models_ml.features.compiler import Population
+from models_ml.features.registry import CLICKS, OPENS
+from models_ml.features.targets import Target
+from models_ml.predictions import planning
+
+GOOD, WARN, BAD = "good", "warn", "bad"
+PATIENCE_MS = 4_000
+# What a training refuses to go below, and what makes its intervals narrow enough to tell.
+LEAST_PEOPLE, LEAST_EACH, ENOUGH_EACH = 100, 20, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: good, warn or bad, what was found and what would help."""
+
+    level: str
+    text: str
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sufficiency:
+    """All findings; `ok` unless one of them would keep a training from starting."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(one.level != BAD for one in self.findings)
+
+    @property
+    def level(self) -> str:
+        levels = {one.level for one in self.findings}
+        return next((level for level in (BAD, WARN) if level in levels), GOOD)
+
+
+def look(
+    *, target: Target, horizon_days: int, population: Population, now: datetime
+) -> Sufficiency:
+    """Count the history, the people asked about and the answers known by now."""
+    horizon = timedelta(days=horizon_days)
+    as_of = queries.data_now(now=now).replace(microsecond=0)
+    try:
+        with statement_timeout(PATIENCE_MS):
+            if target.timeless:
+                return Sufficiency(tuple(_answers(target, *_of_property(target))))
+            if target.own_moments:
+                return Sufficiency(tuple(_answers(target, *_of_mails(target))))
+            return Sufficiency(tuple(_of_history(target, horizon, population, as_of)))
+    except OperationalError:
+        return Sufficiency((
+            Finding(
+                WARN,
+                _("The data is large, so it was not counted here."),
+                _("You can start: the training looks at it and says what is missing, if anything."),
+            ),
+        ))  # fmt: skip
+
+
+def _of_history(
+    target: Target, horizon: timedelta, population: Population, as_of: datetime
+) -> list[Finding]:
+    try:
+        plan = planning.moments(target=target, horizon=horizon, as_of=as_of)
+    except Invalid as short:
+        return [Finding(BAD, short.message, short.remedy or "")]
+    days = (as_of - plan.first).days if plan.first else 0
+    found = [_length(days, horizon, len(plan.earlier))]
+    people, yes = _count(target, horizon, population, plan.judge)
+    found.append(
+        Finding(
+            GOOD if people else BAD,
+            ngettext(
+                "%(people)s person in the group on %(day)s.",
+                "%(people)s people in the group on %(day)s.",
+                people,
+            )
+            % {"people": wording.comma(people), "day": wording.day(plan.judge)},
+            "" if people else _("Ask about more people, or choose a shorter time to look ahead."),
+        )
+    )
+    return found + _answers(target, people, yes) if people else found
+
+
+def _length(days: int, horizon: timedelta, moments: int) -> Finding:
+    text = _("%(days)s days of history, to look %(ahead)d days ahead.") % {
+        "days": wording.comma(days),
+        "ahead": horizon.days,
+    }
+    if not moments:
+        return Finding(
+            WARN,
+            text,
+            _(
+                "Too short to be judged at a later time: half of the people will be kept back"
+                " instead. More history would help."
+            ),
+        )
+    return Finding(
+        GOOD,
+        text,
+        ngettext(
+            "It is learned at %(n)d earlier moment and judged at a later one.",
+            "It is learned at %(n)d earlier moments and judged at a later one.",
+            moments,
+        )
+        % {"n": moments},
+    )
+
+
+def _answers(target: Target, people: int, yes: int) -> list[Finding]:
+    more = _("Import more history, choose a longer time to look ahead, or ask about more people.")
+    if people < LEAST_PEOPLE:
+        text = _("Too few people to learn from: %(people)s of at least %(needed)d.")
+        return [
+            Finding(BAD, text % {"people": wording.comma(people), "needed": LEAST_PEOPLE}, more)
+        ]
+    facts = {
+        "yes": wording.comma(yes),
+        "people": wording.comma(people),
+        "share": wording.pct(yes / people),
+    }
+    if target.kind != targets.CHANCE:
+        text = _("%(yes)s of %(people)s people have an amount above zero (%(share)s).") % facts
+        level = BAD if yes < LEAST_EACH else WARN if yes < ENOUGH_EACH else GOOD
+        return [Finding(level, text, "" if level == GOOD else more)]
+    rarer = min(yes, people - yes)
+    text = _("%(yes)s of %(people)s did it (%(share)s).") % facts
+    if rarer == 0:
+        help_text = _("There is nothing to tell apart: everybody is alike. Check the target.")
+        return [Finding(BAD, text, help_text)]
+    if rarer < LEAST_EACH:
+        needed = _("At least %(n)d of each are needed.") % {"n": LEAST_EACH}
+        return [Finding(BAD, text, f"{needed} {more}")]
+    if rarer < ENOUGH_EACH:
+        return [
+            Finding(
+                WARN,
+                text,
+                _(
+                    "Enough to try, but intervals will be wide: it may turn out not to be surely"
+                    " better than a simple rule, and is then not published."
+                ),
+            )
+        ]
+    return [Finding(GOOD, text, _("Enough of each to tell whether it beats a simple rule."))]
+
+
+def _count(
+    target: Target, horizon: timedelta, population: Population, judge: datetime
+) -> tuple[int, int]:
+    """The people asked about at the moment of judging, and of how many the answer is yes."""
+    asked = compiler.compile(features=(), population=population, cuts=[judge])
+    made = targets.question(target=target, first=judge, last=judge, horizon=horizon, grid=True)
+    params: dict[str, Any] = {**asked.params, **made.params, "amount": target.amount}
+    did = {
+        "spend_over": "did.value > %(amount)s",
+        "spend": "did.value > 0",
+        "no_order": "did.value IS NULL",
+        "no_event": "did.value IS NULL",
+    }.get(target.type, "did.value IS NOT NULL")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH m AS (SELECT unnest(%(cuts)s::timestamptz[]) AS cut),"
+            f" asked (person, cut) AS ({asked.sql}),"
+            f" did (person, cut, value) AS ({made.sql})"
+            f" SELECT count(*), count(*) FILTER (WHERE {did})"
+            " FROM asked LEFT JOIN did USING (person)",
+            params,
+        )
+        people, yes = cursor.fetchone()
+    return int(people), int(yes)
+
+
+def _of_property(target: Target) -> tuple[int, int]:
+    sql, params = targets.compared(
+        text="(c.attributes ->> %(attribute)s)", op=target.op, value=target.value, key="value"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*), count(*) FILTER (WHERE {sql}) FROM ingestion_customer AS c"
+            " WHERE c.merged_into_id IS NULL"
+            " AND nullif(c.attributes ->> %(attribute)s, '') IS NOT NULL",
+            {**params, "attribute": target.attribute},
+        )
+        people, yes = cursor.fetchone()
+    return int(people), int(yes)
+
+
+def _of_mails(target: Target) -> tuple[int, int]:
+    """People who got mail, and those of them who ever answered."""
+    sent = Event.objects.filter(type="email_sent", customer_id__isnull=False)
+    answers = CLICKS if target.by == "click" else OPENS
+    answered = Event.objects.filter(type=answers[0], customer_id__isnull=False)
+    if target.campaign is not None:
+        sent = sent.filter(properties__campaign=target.campaign)
+        answered = answered.filter(properties__campaign=target.campaign)
+    people = sent.values("customer_id").distinct().count()
+    return people, min(answered.values("customer_id").distinct().count(), people)

@@ -1,0 +1,14 @@
+"""Pages of models.
+
+listing     every model, the questions asked for, and those ready to be asked
+question    one prediction: how good, what drives it, whom to reach, how it holds up, its versions
+acting      what is done there: train, publish, roll back, shadow, archive
+wizard      a new prediction in three choices, with a look at the data before it starts
+versions    one version of the other models: the tree and the recommenders
+
+names, figures and plots word and measure what those show.
+"""
+
+from models_ml.views.names import title, titles
+
+__all__ = ["title", "titles"]

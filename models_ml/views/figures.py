@@ -1,0 +1,83 @@
+"""Figures of versions beside those of their baselines."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy
+
+from marketing.core import wording
+from models_ml import catalog
+from models_ml.models import ModelVersion
+
+METRICS = {
+    "auc": gettext_lazy("Ranks people right (AUC)"),
+    "calibration_error": gettext_lazy("Gap between said and seen (calibration error)"),
+    "lift_top_tenth": gettext_lazy("Hits in the best tenth, as a multiple of the average"),
+    "log_loss": gettext_lazy("Surprise at what happened (log loss, lower is better)"),
+    "brier": gettext_lazy("Squared error of the chances (Brier, lower is better)"),
+    "rmse": gettext_lazy("Typical error (RMSE, lower is better)"),
+    "mae": gettext_lazy("Average error (MAE, lower is better)"),
+    "rank_correlation": gettext_lazy("Ranks amounts right (rank correlation)"),
+    "explained": gettext_lazy("Share of the differences explained"),
+    "total_ratio": gettext_lazy("Total said over total seen"),
+    "ndcg@10": gettext_lazy("Right products near the top (NDCG@10)"),
+    "recall@10": gettext_lazy("Later purchases among ten picks (recall@10)"),
+    "hit@10": gettext_lazy("People with a hit among ten picks"),
+    "mrr@10": gettext_lazy("Place of the first hit (MRR@10)"),
+    "coverage@10": gettext_lazy("Share of the catalogue ever shown"),
+}
+MONEY = {"rmse", "mae"}
+LOWER = {"log_loss", "brier", "rmse", "mae", "calibration_error"}
+# The figure a kind of prediction is chosen by, first known first.
+MAIN = ("auc", "rmse", "mae", "qini", "correlation")
+
+
+def main_metric(version: ModelVersion) -> str:
+    """The figure that decides about a version."""
+    entry = catalog.BY_NAME.get(version.name)
+    names = (entry.metric, *MAIN) if entry else MAIN
+    found = next((name for name in names if name in version.metrics), None)
+    return found or next(iter(version.metrics), "")
+
+
+def headline(version: ModelVersion) -> dict[str, Any] | None:
+    return against(version, main_metric(version))
+
+
+def against(version: ModelVersion, name: str) -> dict[str, Any] | None:
+    """One figure beside its baseline, as bars on a common scale."""
+    ours, dull = version.metrics.get(name), version.baseline.get(name)
+    if not isinstance(ours, int | float) or isinstance(ours, bool):
+        return None
+    dull = dull if isinstance(dull, int | float) else None
+    top = max(ours, dull or 0.0) or 1.0
+    lower = name in LOWER
+    return {
+        "name": name,
+        "label": str(METRICS.get(name, name)),
+        "ours": ours,
+        "dull": dull,
+        "ours_text": worded(name, ours),
+        "dull_text": worded(name, dull) if dull is not None else "",
+        "ours_width": round(100 * max(ours, 0) / top, 1),
+        "dull_width": round(100 * max(dull, 0) / top, 1) if dull is not None else 0,
+        "change": (ours / dull - 1) if dull else None,
+        "better": dull is not None and (ours < dull if lower else ours > dull),
+        "lower": lower,
+    }
+
+
+def worded(name: str, value: float) -> str:
+    """A figure as it is written large."""
+    if name in MONEY:
+        return wording.money0(value, settings.DEFAULT_CURRENCY)
+    return wording.decimal(value, 3)
+
+
+def gap(details: dict[str, Any]) -> dict[str, float] | None:
+    """The stored difference to the baseline with its interval."""
+    found = details.get("difference")
+    if not isinstance(found, dict) or "low" not in found:
+        return None
+    value = found.get("mean", found.get("value", 0.0))
+    return {"value": value, "low": found["low"], "high": found["high"]}

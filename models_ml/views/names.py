@@ -1,0 +1,159 @@
+"""What models, methods and questions are called on screen."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from marketing.core import wording
+from models_ml import catalog, queries
+from models_ml.models import Exploration, Prediction
+from models_ml.predictions import gate
+
+TREE_TITLE = gettext_lazy("Orders again within 90 days")
+TREE_ABOUT = gettext_lazy(
+    "A decision tree that puts every customer into one of a few groups and says how likely a person"
+    " of that group is to order again within 90 days."
+)
+METHODS = {
+    "tree": gettext_lazy("Decision tree"),
+    "forest": gettext_lazy("Random forest"),
+    "boosting": gettext_lazy("Gradient boosting"),
+    "blend": gettext_lazy("Blend of a line and boosting"),
+    "network": gettext_lazy("Neural network"),
+    "sequence": gettext_lazy("Transformer over events"),
+}
+KINDS = {
+    "chance": gettext_lazy("a chance for each person"),
+    "amount": gettext_lazy("an amount for each person"),
+    "date": gettext_lazy("a date for each person"),
+}
+
+
+def title(name: str) -> str:
+    """What a model is called on screen."""
+    return titles([name])[name]
+
+
+def titles(names: Iterable[str]) -> dict[str, str]:
+    """Name → title, with two questions to the database at most."""
+    wanted = set(names)
+    found = {name: str(catalog.BY_NAME[name].title) for name in wanted & set(catalog.BY_NAME)}
+    if queries.REPEAT in wanted:
+        found[queries.REPEAT] = str(TREE_TITLE)
+    if rest := wanted - set(found):
+        asked = Prediction.objects.filter(key__in=rest).values_list("key", "title")
+        found |= {name: name.replace("_", " ") for name in rest} | dict(asked)
+    if trees := {name for name in wanted if name.startswith("tree:")}:
+        keys = [name.removeprefix("tree:") for name in trees]
+        explored = Exploration.objects.filter(key__in=keys).values_list("key", "title")
+        found |= {f"tree:{key}": title for key, title in explored}
+    return found
+
+
+def about(name: str) -> str:
+    if name == queries.REPEAT:
+        return str(TREE_ABOUT)
+    entry = catalog.BY_NAME.get(name)
+    return str(entry.about) if entry else ""
+
+
+def method(name: str, kind: str = "chance") -> str:
+    """An estimator in words: the same line is logistic for chances and linear for amounts."""
+    if name == "linear":
+        return _("Logistic regression") if kind == "chance" else _("Linear regression")
+    return str(METHODS.get(name, name))
+
+
+def rule(name: str) -> str:
+    """A baseline as the beginning of a line."""
+    text = gate.rule_name(name)
+    return text[:1].upper() + text[1:]
+
+
+def question(prediction: Prediction) -> str:
+    """What a prediction asks, as one sentence."""
+    days = prediction.horizon_days
+    what = _what(prediction.target, days)
+    whom = _whom(prediction)
+    return _("%(what)s Asked about %(whom)s.") % {"what": what, "whom": whom}
+
+
+def _what(target: dict[str, Any], days: int) -> str:
+    within = ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
+    known = {
+        "order": _("The chance to order within %(within)s."),
+        "no_order": _("The chance to order nothing for %(within)s."),
+        "spend": _("How much money somebody spends within %(within)s."),
+        "order_value": _("How much an order of the next %(within)s is worth."),
+        "next_order": _("When the next order comes, looking %(within)s ahead."),
+    }
+    kind = str(target.get("type", ""))
+    if kind in known:
+        return known[kind] % {"within": within}
+    if kind == "spend_over":
+        return _("The chance to spend more than %(amount)s within %(within)s.") % {
+            "amount": wording.trimmed(target.get("amount", 0), 2),
+            "within": within,
+        }
+    if kind in ("event", "no_event"):
+        text = (
+            _("The chance of “%(event)s” within %(within)s.")
+            if kind == "event"
+            else _("The chance that “%(event)s” does not happen for %(within)s.")
+        )
+        return text % {"event": target.get("event", ""), "within": within}
+    if kind == "answer":
+        text = (
+            _("The chance to click on a mail within %(within)s of its sending.")
+            if target.get("by", "click") == "click"
+            else _("The chance to open a mail within %(within)s of its sending.")
+        )
+        return text % {"within": within}
+    if kind == "attribute":
+        return _("The chance that “%(name)s” is %(op)s %(value)s.") % {
+            "name": target.get("attribute", ""),
+            "op": target.get("op", "="),
+            "value": target.get("value", ""),
+        }
+    return _("A number about each person, looking %(within)s ahead.") % {"within": within}
+
+
+def _whom(prediction: Prediction) -> str:
+    population = prediction.population or {}
+    kind = prediction.target.get("type")
+    if kind == "answer":
+        return _("people who get mail")
+    if kind == "attribute":
+        return _("everyone of whom it is known or asked")
+    within = population.get("ordered_within_days")
+    least = int(population.get("least_orders", 1) or 1)
+    if population.get("who", "buyers") == "everyone":
+        if within:
+            return _("everyone who ordered in the last %(days)d days") % {"days": within}
+        return _("everyone")
+    if within and least > 1:
+        return _("people with at least %(n)d orders, one of them in the last %(days)d days") % {
+            "n": least,
+            "days": within,
+        }
+    if within:
+        return _("people who ordered in the last %(days)d days") % {"days": within}
+    if least > 1:
+        return _("people with at least %(n)d orders") % {"n": least}
+    return _("people who have bought before")
+
+
+def left_out(why: str) -> str:
+    """Why a column was not learned from."""
+    return {
+        "constant": _("the same for everybody"),
+        "missing": _("empty for everybody"),
+        "all_missing": _("empty for everybody"),
+        "target": _("it is what is asked"),
+        "learned_later": _("for many people it was learned only after the moment"),
+        "moment": _("it only tells which moment a row is from"),
+        "identifier": _("nearly every person has a value of their own"),
+        "leak": _("it nearly tells the answer by itself"),
+    }.get(why, why.replace("_", " "))
