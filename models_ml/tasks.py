@@ -5,13 +5,14 @@ from typing import Any
 from celery import shared_task
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from ingestion.identity import merging
 from marketing.core import bus, jobs
 from models_ml import catalog, features, queries, renewal, repeat, training
 from models_ml.algorithms.tree import Params
-from models_ml.models import ModelVersion
+from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import life
 
 
@@ -134,3 +135,12 @@ def score_after_promotion(name: str, **_ids: Any) -> None:
 def look_after_predictions(**_ids: Any) -> None:
     """Train, score and watch what is due."""
     life.look_after(now=timezone.now())
+
+
+@shared_task(name="models_ml.tasks.explain_score", queue="bulk")
+def explain_score(prediction_id: int, customer_id: int, **_ids: Any) -> None:
+    """Work out why a person has their score, for a page that waits for it."""
+    prediction = Prediction.objects.filter(pk=prediction_id).first()
+    if prediction is not None:
+        work_out = import_string("models_ml.predictions.reasons.work_out")
+        work_out(prediction=prediction, customer_id=customer_id, now=timezone.now())
