@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ('pk', models.CompositePrimaryKey('segment', 'customer', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('since', models.DateTimeField()),
                 ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='ingestion.customer')),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='members', to='campaigns.segment')),
+                ('segment', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='members', to='campaigns.segment')),
             ],
         ),
         migrations.CreateModel(
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
                 ('cause', models.CharField(choices=[('rule', 'Rule'), ('change', 'Change'), ('time', 'Time')], max_length=6)),
                 ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='segment_moves', to='ingestion.customer')),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='moves', to='campaigns.segment')),
+                ('segment', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='moves', to='campaigns.segment')),
             ],
             options={
                 'ordering': ['id'],

@@ -10,12 +10,16 @@ from ingestion.models import Customer
 class SegmentMember(models.Model):
     """A person in a segment, and since when.
 
-    Written a million at a time from what the database knows, so it checks no foreign key to people.
+    Written a million at a time from what the database knows, so no foreign key is checked.
     """
 
     pk = models.CompositePrimaryKey("segment", "customer")
     segment = models.ForeignKey(
-        Segment, on_delete=models.CASCADE, related_name="members", db_index=False
+        Segment,
+        on_delete=models.CASCADE,
+        related_name="members",
+        db_index=False,
+        db_constraint=False,
     )
     customer = models.ForeignKey(
         Customer, on_delete=models.CASCADE, related_name="memberships", db_constraint=False
@@ -40,7 +44,11 @@ class SegmentMove(models.Model):
         TIME = "time", _("Time")
 
     segment = models.ForeignKey(
-        Segment, on_delete=models.CASCADE, related_name="moves", db_index=False
+        Segment,
+        on_delete=models.CASCADE,
+        related_name="moves",
+        db_index=False,
+        db_constraint=False,
     )
     customer = models.ForeignKey(
         Customer, on_delete=models.CASCADE, related_name="segment_moves", db_constraint=False
