@@ -25,6 +25,7 @@ MODULES = (
     "models_ml.bench_trees",
     "models_ml.bench_lifetime",
     "models_ml.bench_reasons",
+    "models_ml.bench_uplift",
     "models_ml.benchmarks",
     "recommendations.benchmarks",
     "campaigns.segments.benchmarks",

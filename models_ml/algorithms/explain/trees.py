@@ -36,6 +36,8 @@ Bools = NDArray[np.bool_]
 
 # Numbers held at once while leaves are worked through.
 AT_ONCE = 4_000_000
+# And of the leaves of one width: what the fast part of a processor's memory holds.
+NEAR = 50_000
 NEVER = 1e-12
 
 
@@ -140,7 +142,7 @@ class TreeShares:
             whole = slice(paths.start, paths.start + width * leaves)
             o = passed[whole].reshape(width, leaves, -1)
             found = share[whole].reshape(width, leaves, -1)
-            span = max(1, AT_ONCE // (len(x) * width))
+            span = max(1, NEAR // (len(x) * width))
             for at in range(0, leaves, span):
                 part = slice(at, at + span)
                 found[:, part] = paths.value[part] * _split(o[:, part], paths.passing[:, part])
@@ -229,11 +231,16 @@ def _split(o: Bools, z: Floats) -> Floats:
     if width == 1:
         return o - z
     node, weight = _gauss((width + 1) // 2)
-    inner = np.zeros(o.shape)
+    # o u + z (1 - u) = z + (o - z) u
+    gap = o - z
+    inner, factor = np.zeros(gap.shape), np.empty(gap.shape)
     for u, w in zip(node, weight, strict=True):
-        factor = o * u + z * (1 - u)
-        inner += w * np.multiply.reduce(factor, axis=0) / factor
-    return (o - z) * inner
+        np.multiply(gap, u, out=factor)
+        factor += z
+        np.divide(w * np.multiply.reduce(factor, axis=0), factor, out=factor)
+        inner += factor
+    inner *= gap
+    return inner
 
 
 @cache
