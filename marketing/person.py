@@ -104,9 +104,7 @@ def _segments(customer: Customer, person: Person | None) -> list[dict[str, str]]
     """The live segments this person is in right now."""
     live = Segment.objects.filter(state=Segment.State.LIVE).only("name", "rule", "updated_at")
     live = live[:SEGMENTS]
-    inside = membership.of_person(
-        customer_id=customer.pk, segments=live, as_of=person.as_of if person else None
-    )
+    inside = membership.of_person(customer_id=customer.pk, segments=live)
     return [
         {"name": segment.name, "url": _address("campaigns:segment-edit", segment.pk)}
         for segment in live
