@@ -79,7 +79,7 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
         ],
         "timeline": _timeline(customer, messages),
         "picks": _picks(customer),
-        "segments": _segments(customer, person),
+        "segments": _segments(customer),
         "panel": panel.of(customer),
     }
 
@@ -100,7 +100,7 @@ def _picks(customer: Customer) -> list[dict[str, Any]]:
     ]
 
 
-def _segments(customer: Customer, person: Person | None) -> list[dict[str, str]]:
+def _segments(customer: Customer) -> list[dict[str, str]]:
     """The live segments this person is in right now."""
     live = Segment.objects.filter(state=Segment.State.LIVE).only("name", "rule", "updated_at")
     live = live[:SEGMENTS]
