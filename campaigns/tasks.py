@@ -63,9 +63,10 @@ def tidy_segments(**_: Any) -> None:
 
 
 @shared_task(name="campaigns.tasks.count_groups")
-def count_groups(**_: Any) -> None:
-    """Count the groups of every tree again: the numbers they are made of were renewed."""
-    groups.count_all()
+def count_groups(name: str = "tree:", **_: Any) -> None:
+    """Count the groups of trees again: numbers were renewed, or another version is shown."""
+    if name.startswith("tree:"):
+        groups.count_all()
 
 
 @shared_task(name="campaigns.tasks.send_confirmations")

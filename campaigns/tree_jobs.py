@@ -55,7 +55,8 @@ def train(job: jobs.Running) -> dict[str, Any]:
 
 def members(segment_id: int) -> NDArray[np.int64]:
     """Ids of whoever is in a segment now; NotFound when it is gone."""
-    return np.fromiter(membership.ids(compiler.read(_segment(segment_id).rule)), np.int64)
+    rule = compiler.read(_segment(segment_id).rule)
+    return np.fromiter(membership.ids(rule, as_of=queries.as_of()), np.int64)
 
 
 def _segment(segment_id: int) -> Segment:

@@ -57,7 +57,7 @@ FOLLOWS: dict[str, list[str]] = {
     ],
     "events.stored": [],
     "features.built": ["campaigns.tasks.refresh_segments", "campaigns.tasks.count_groups"],
-    "model.promoted": ["models_ml.tasks.score_after_promotion"],
+    "model.promoted": ["models_ml.tasks.score_after_promotion", "campaigns.tasks.count_groups"],
     "scores.written": ["campaigns.tasks.refresh_segments"],
     "recommenders.trained": ["recommendations.tasks.refresh_after_training"],
     "recommendations.refreshed": [],

@@ -27,8 +27,8 @@ YEAR = 2014
 def campaign(path: Path) -> tuple[Sample, tuple[Feature, ...]]:
     """Who answered the last campaign, by age, income, purchases, schooling and household."""
     table = pd.read_csv(path, sep=";", encoding="utf-8-sig")
-    bought = table[[name for name in table if name.startswith("Num") and "Purchases" in name]]
-    numbers = [YEAR - table["Year_Birth"], table["Income"], bought.sum(axis=1)]
+    bought = table.filter(regex="^Num.*Purchases$").sum(axis=1)
+    numbers = [YEAR - table["Year_Birth"], table["Income"], bought]
     features = [Feature("age"), Feature("income", nullable=True), Feature("purchases")]
     for name in ("Education", "Marital_Status"):
         codes, levels = pd.factorize(table[name], sort=True)

@@ -230,7 +230,8 @@ def moved(tree: Tree, found: dict[int, dict[str, Any]], people: int) -> dict[str
     return {
         "version": told["version"],
         "version_id": told["version_id"],
-        "rows": rows,
+        "rows": [row for row in rows if row["moved"] or row["kind"] != "same"],
+        "same": [row for row in rows if not row["moved"] and row["kind"] == "same"],
         "rates": sum(row["moved"] for row in rows),
         "groups": sum(row["kind"] != "same" for row in rows),
         "gone": len(told["gone"]),

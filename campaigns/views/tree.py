@@ -42,8 +42,10 @@ def tree(request: HttpRequest) -> HttpResponse:
         refused = ModelVersion.objects.filter(
             name=queries.REPEAT, state=ModelVersion.State.REFUSED
         ).first()
-    shown = version or refused
+    shown = version or (refused if refused and refused.details.get("nodes") else None)
     context = _frame(None, Tree(shown, None) if shown else None, job)
+    if shown is None and refused is not None:
+        context["trouble"] = {"code": "refused", "message": refused.reason}
     return render(request, "campaigns/segments/tree.html", context)
 
 

@@ -62,14 +62,17 @@ def choose(
             found.append({"name": name, "of": "event", "event": event, "days": days})
     left_out: list[dict[str, str]] = []
     for spec in _of_people():
-        late = since is not None and id_of(spec) not in set(allow)
-        if late and planning.changed_since(name=_asked(spec), since=since) > planning.UNSTEADY:
+        if since is not None and id_of(spec) not in set(allow) and _learned_later(spec, since):
             left_out.append({"column": id_of(spec), "why": "learned_later"})
         else:
             found.append(spec)
     barred = set(without)
     left_out += [{"column": id_of(s), "why": "left_out"} for s in found if id_of(s) in barred]
     return [spec for spec in found if id_of(spec) not in barred], left_out
+
+
+def _learned_later(spec: Spec, since: datetime) -> bool:
+    return planning.changed_since(name=_asked(spec), since=since) > planning.UNSTEADY
 
 
 def id_of(spec: Spec) -> str:

@@ -40,7 +40,7 @@ def train(
     try:
         version = _train(exploration, as_of, now, members, defining, job_id, report)
     except Refused as refusal:
-        trouble = {
+        trouble: dict[str, Any] = {
             "code": refusal.code,
             "message": refusal.message,
             "remedy": refusal.remedy or "",

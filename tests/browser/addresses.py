@@ -84,6 +84,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "new segment": reverse("campaigns:segment-new"),
         "segment": reverse("campaigns:segment-edit", args=[segment.pk]),
         "tree": reverse("campaigns:tree"),
+        "new question": reverse("campaigns:tree-new"),
         "models": reverse("models_ml:model-list"),
         "model": reverse("models_ml:model-detail", args=[model.pk]),
         "recommendations": reverse("recommendations:home"),

@@ -50,7 +50,7 @@ class Sample:
     label: Bools
     person: Ints
 
-    def take(self, rows: Bools) -> "Sample":
+    def take(self, rows: Bools | Ints) -> "Sample":
         return Sample(self.x[rows], self.label[rows], self.person[rows])
 
     @property

@@ -5,12 +5,15 @@ does so at intervals in which the last order alone says little. Plans and scores
 """
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
+from ingestion import rollups
 from ingestion.events import partitions
 from ingestion.models import Customer, Event, EventType, Order, OrderLine
 from models_ml import features
+from models_ml.models import Exploration, ModelVersion
 from tests import factories
 
 NOW = factories.NOW
@@ -70,5 +73,58 @@ def plant(people: int = PEOPLE, *, seed: int = 7) -> list[Customer]:
     EventType.objects.create(
         name="help asked", count=len(events), first_seen_at=since, last_seen_at=NOW
     )
+    rollups.refresh(customer_ids=[person.pk for person in made])
     features.build(as_of=NOW)
     return made
+
+
+def explored(*, state: str = "live", **values: Any) -> tuple[Exploration, ModelVersion]:
+    """A question with a tree of three groups, as a training would have stored them."""
+    exploration = Exploration.objects.create(
+        key="gold", title="Who turns gold", target={"type": "order"}, horizon_days=30,
+        settings={"depth": 3, "min_leaf": 30}, **values,
+    )  # fmt: skip
+    version = factories.tree_version(state="retired")
+    version.name, version.state = "tree:gold", state
+    version.reason = "It ranks hardly better than a coin." if state == "refused" else ""
+    nodes, leaves = version.details["nodes"], version.details["leaves"]
+    nodes[2] |= {"feature": "country", "levels": ["ES", "PT", "FR", "IT"], "named_left": False}
+    for leaf in leaves:
+        leaf["worth"] = {"value": 40.0, "low": 30.0, "high": 50.0}
+        for condition in leaf["conditions"]:
+            if condition["feature"] == "orders":
+                among = "in" if condition["op"] == ">" else "not_in"
+                condition |= {
+                    "feature": "country", "op": among, "missing": among == "not_in",
+                    "levels": ["ES", "PT", "FR", "IT"],
+                }  # fmt: skip
+    move = {"leaf": 1, "was": 1, "kind": "changed", "common": 0.7, "before": 0.4, "after": 0.6}
+    gap = {"value": 0.2, "low": 0.1, "high": 0.3}
+    fresh = {"leaf": 3, "was": None, "kind": "new", "common": 0.1, "before": None, "after": 0.12}
+    same = {"leaf": 4, "was": 4, "kind": "same", "common": 1.0, "before": 0.35, "after": 0.35}
+    version.details |= {
+        "columns": [
+            {"name": "recency_days", "of": "traits"},
+            {"name": "country", "of": "person", "levels": ["ES", "PT", "FR", "IT", "GB"]},
+        ],
+        "population": {},
+        "worth": {"value": 20.0, "low": 15.0, "high": 25.0},
+        "worth_of": "next",
+        "left_out": [{"column": "attribute:plan", "why": "learned_later"}],
+        "moved": {
+            "version": 1, "version_id": version.pk + 1000, "people": 10, "changed": 0.12,
+            "gone": [9],
+            "moves": [
+                {**move, "difference": gap, "moved": True},
+                {**fresh, "difference": None, "moved": False},
+                {**same, "difference": {"value": 0, "low": -0.1, "high": 0.1}, "moved": False},
+            ],
+        },
+    }  # fmt: skip
+    version.save()
+    exploration.sizes = {
+        "version": version.pk, "as_of": NOW.isoformat(), "people": 1000,
+        "leaves": {"1": 300, "3": 500, "4": 200},
+    }  # fmt: skip
+    exploration.save()
+    return exploration, version

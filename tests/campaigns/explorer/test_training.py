@@ -13,7 +13,7 @@ from ingestion.models import Customer
 from marketing.core import jobs
 from marketing.core.errors import Invalid, Refused
 from marketing.core.models import Job
-from models_ml import features
+from models_ml import features, queries
 from models_ml.explorer import groups, questions, training
 from models_ml.models import Exploration, ModelVersion
 from tests import factories
@@ -43,7 +43,7 @@ def same_people(exploration: Exploration, version: ModelVersion) -> int:
     person, leaf_of = groups.apply(exploration=exploration, version=version)
     for leaf in version.details["leaves"]:
         rule = compiler.read(leaves.rule_in(version, leaf))
-        meant = set(membership.ids(rule))
+        meant = set(membership.ids(rule, as_of=queries.as_of()))
         assert meant == set(person[leaf_of == leaf["id"]].tolist()), leaf["conditions"]
     return len(person)
 
