@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from campaigns.models import Segment
-from campaigns.segments import clock, definitions, fields, membership, preview, rules
+from campaigns.segments import clock, definitions, fields, history, membership, preview, rules
 from campaigns.segments import compile as compiler
 from campaigns.segments.rules import All, Node, RuleFault
 from campaigns.segments.starters import Starter, starters
@@ -65,7 +65,6 @@ def _builder(
         "preview": reverse("campaigns:segment-preview"),
         "overlap": reverse("campaigns:segment-overlap"),
     }
-    trend = list(segment.sizes.order_by("-at")[:TREND])[::-1] if segment else []
     context = {
         "segment": segment,
         "name": name,
@@ -78,9 +77,7 @@ def _builder(
         "used": definitions.used_by(segment, among=others) if segment else [],
         "meaning": definitions.meaning(node),
         "as_of": clock.moment(),
-        "trend": [row.size for row in trend],
-        "trend_from": trend[0].at if trend else None,
-        "trend_change": trend[-1].size - trend[0].size if len(trend) > 1 else 0,
+        "history": history.of(segment=segment) if segment else None,
     }
     return render(request, "campaigns/segments/edit.html", context)
 
@@ -133,6 +130,7 @@ def _seen(request: HttpRequest) -> dict[str, Any]:
             }
     answer = {
         "live": render_to_string("campaigns/segments/_live.html", context, request),
+        "some": render_to_string("campaigns/segments/_people.html", context, request),
         "meaning": definitions.meaning(node),
         "start": seen.start,
         "left": seen.left,
@@ -195,7 +193,7 @@ def segment_overlap(request: HttpRequest) -> HttpResponse:
         "exact": exact,
     }
     html = render_to_string("campaigns/segments/_overlap.html", context, request)
-    return JsonResponse({"html": html})
+    return JsonResponse({"html": html.strip()})
 
 
 def _asked(request: HttpRequest) -> tuple[Node, Segment | None]:

@@ -123,12 +123,14 @@
 
     /* tests on an event's properties, and on an order's lines */
     const tests = (q, box, line, adding) => {
-      const all = el("div", "s-tests"); q.where ||= [];
+      q.where ||= []; const add = more(w.addTest, () => { q.where.push(adding()); draw(); });
+      if (!q.where.length) { box.append(add); return; }
+      const all = el("div", "s-tests");
       q.where.forEach((t, i) => {
         const row = el("div", "s-test"); say(row, i ? w.and : w.with); line(t, row);
         row.append(button("x", w.removeTest, () => { q.where.splice(i, 1); draw(); })); all.append(row);
       });
-      all.append(more(w.addTest, () => { q.where.push(adding()); draw(); })); box.append(all);
+      all.append(add); box.append(all);
     };
     const typed = (t, row, list) => {
       const kind = typeof t.value === "number" ? "number" : typeof t.value === "boolean" ? "flag" : "text";
@@ -170,7 +172,7 @@
             if (s.within) span(s.within, row, `${w.step} ${i + 1}: ${w.howLong}`, told => { s.within = told; });
             if (q.sequence.length > 2) row.append(button("x", `${w.removeStep} ${i + 1}`, () => { q.sequence.splice(i, 1); draw(); }));
           }
-          li.append(row); eventTests(s, s[key], li); steps.append(li);
+          eventTests(s, s[key], row); li.append(row); steps.append(li);
         });
         if (q.sequence.length < 5) { const li = el("li", "s-step"); li.append(more(w.addStep, () => { q.sequence.push({ did: data.events[0]?.name || "page_view", within: { days: 3 } }); draw(); })); steps.append(li); }
         box.append(steps);

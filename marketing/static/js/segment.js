@@ -53,13 +53,13 @@ document.addEventListener("alpine:init", () => {
         const said = await this.ask(s.data.preview, { seed: s.seed, sql: this.sql ? 1 : "" });
         if (!said) return this.lost();
         if (said.fault) return this.fault(said.fault);
-        this.clearFault(); $("#live").innerHTML = said.live; $("#meaning").textContent = said.meaning; if (said.sql) $("#sql").textContent = said.sql;
+        this.clearFault(); $("#live").innerHTML = said.live; $("#some").innerHTML = said.some; $("#meaning").textContent = said.meaning; if (said.sql) $("#sql").textContent = said.sql;
         $("#live").removeAttribute("aria-busy"); this.counted(said); this.also();
       } catch (error) { if (error.name !== "AbortError") this.lost(); }
     },
     async also() {
-      const box = $("#overlap"); if (!box) return;
-      try { const said = await this.ask(this.s.data.overlap, {}); if (said && $("#overlap")) $("#overlap").innerHTML = said.html; else box.replaceChildren(); } catch (error) { if (error.name !== "AbortError") box.replaceChildren(); }
+      const box = $("#overlap"), show = html => { box.innerHTML = html; box.hidden = !html; };
+      try { show((await this.ask(this.s.data.overlap))?.html || ""); } catch (error) { if (error.name !== "AbortError") show(""); }
     },
     lost() { $("#live").removeAttribute("aria-busy"); ui.toast({ title: this.s.data.words.lost, tone: "bad", icon: "alert-triangle" }); },
 
@@ -88,7 +88,7 @@ document.addEventListener("alpine:init", () => {
       const filter = () => { const q = box.value.trim().toLowerCase(); $$(".mi", menu).forEach(m => { m.hidden = !m.textContent.toLowerCase().includes(q); }); $$(".mgroup", menu).forEach(g => { g.hidden = !$$(".mi", g).some(m => !m.hidden); }); $("#m-none").hidden = $$(".mi", menu).some(m => !m.hidden); };
       box.addEventListener("input", filter);
       box.addEventListener("keydown", e => { if (e.key === "Enter") { e.preventDefault(); $$(".mi", menu).find(m => !m.hidden)?.click(); } if (e.key === "ArrowDown") { e.preventDefault(); e.stopPropagation(); $$(".mi", menu).find(m => !m.hidden)?.focus(); } });
-      menu.addEventListener("toggle", e => { if (e.newState === "open") { box.value = ""; filter(); if (!matchMedia("(pointer: coarse)").matches) box.focus(); } });
+      menu.addEventListener("toggle", e => { if (e.newState !== "open") return; box.value = ""; filter(); if (!matchMedia("(pointer: coarse)").matches) requestAnimationFrame(() => box.focus()); });
     },
 
     /* what may be done with one row */

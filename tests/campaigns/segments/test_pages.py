@@ -57,7 +57,7 @@ def test_the_preview_answers_count_sentence_and_sql_and_says_what_is_left(
     assert said["meaning"] == "People where days since last order is at most 30."
     assert '"recency_days" <= 30' in said["sql"]
     assert (said["start"], said["left"], said["exact"]) == (3, [1], True)
-    assert "Ada Byron" in said["live"]
+    assert "Ada Byron" in said["some"]
 
 
 def test_the_sql_is_written_only_for_whoever_looks_at_it(shop: factories.Cast) -> None:
