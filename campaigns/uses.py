@@ -19,6 +19,8 @@ from models_ml import uses as numbers
 DEPTH = 20
 _OWN: dict[str, tuple[Place, ...]] = {
     "can_email": (("customers", "email"),),
+    "suppressed.email": (("customers", "email"),),
+    "suppressed.sms": (("customers", "phone"),),
     "rollup.first_order_at": (("orders", "placed_at"), ("orders", "customer")),
     "rollup.last_order_at": (("orders", "placed_at"), ("orders", "customer")),
 }

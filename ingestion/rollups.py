@@ -4,24 +4,35 @@ from django.db import connection, transaction
 
 PART = 20_000  # people per statement
 
-_ROLLUP = """
+RECENT = 5  # newest orders whose moments are kept
+
+_ROLLUP = f"""
+WITH orders AS (
+    SELECT customer_id, order_id, sum(total) AS total, bool_or(kind = 'return') AS returned,
+           sum(quantity) FILTER (WHERE kind = 'product') AS units,
+           min(placed_at) FILTER (WHERE kind = 'product') AS first,
+           max(placed_at) FILTER (WHERE kind = 'product') AS last
+    FROM ingestion_orderline
+    WHERE customer_id = ANY(%(ids)s) AND kind IN ('product', 'return')
+    GROUP BY customer_id, order_id
+), goods AS (
+    SELECT customer_id, count(DISTINCT product_id) AS products FROM ingestion_orderline
+    WHERE customer_id = ANY(%(ids)s) AND kind = 'product' GROUP BY customer_id
+)
 INSERT INTO ingestion_customerrollup
-    (customer_id, orders, units, revenue, returns, products, first_order_at, last_order_at)
-SELECT l.customer_id,
-       count(DISTINCT l.order_id) FILTER (WHERE l.kind = 'product'),
-       coalesce(sum(l.quantity) FILTER (WHERE l.kind = 'product'), 0),
-       sum(l.total),
-       count(DISTINCT l.order_id) FILTER (WHERE l.kind = 'return'),
-       count(DISTINCT l.product_id) FILTER (WHERE l.kind = 'product'),
-       min(l.placed_at) FILTER (WHERE l.kind = 'product'),
-       max(l.placed_at) FILTER (WHERE l.kind = 'product')
-FROM ingestion_orderline l
-WHERE l.customer_id = ANY(%s) AND l.kind IN ('product', 'return')
-GROUP BY l.customer_id
+    (customer_id, orders, units, revenue, returns, products, first_order_at, last_order_at,
+     recent_orders)
+SELECT o.customer_id, count(o.last), coalesce(sum(o.units), 0), sum(o.total),
+       count(*) FILTER (WHERE o.returned), coalesce(max(g.products), 0), min(o.first), max(o.last),
+       coalesce((array_agg(o.last ORDER BY o.last DESC)
+                 FILTER (WHERE o.last IS NOT NULL))[1:{RECENT}], '{{}}')
+FROM orders o LEFT JOIN goods g USING (customer_id)
+GROUP BY o.customer_id
 ON CONFLICT (customer_id) DO UPDATE SET
     orders = excluded.orders, units = excluded.units, revenue = excluded.revenue,
     returns = excluded.returns, products = excluded.products,
-    first_order_at = excluded.first_order_at, last_order_at = excluded.last_order_at
+    first_order_at = excluded.first_order_at, last_order_at = excluded.last_order_at,
+    recent_orders = excluded.recent_orders
 """
 _FIRST_SEEN = """
 UPDATE ingestion_customer c SET first_seen_at = s.at
@@ -39,7 +50,7 @@ def refresh(*, customer_ids: list[int]) -> None:
         cursor.execute("SET LOCAL statement_timeout = 0")
         for start in range(0, len(customer_ids), PART):
             part = customer_ids[start : start + PART]
-            cursor.execute(_ROLLUP, [part])
+            cursor.execute(_ROLLUP, {"ids": part})
             cursor.execute(_FIRST_SEEN, [part])
 
 

@@ -142,6 +142,7 @@ def _roll_up(buyer: Customer) -> None:
             "products": len({line.sku for line in lines}),
             "first_order_at": orders[0].placed_at,
             "last_order_at": orders[-1].placed_at,
+            "recent_orders": [one.placed_at for one in reversed(orders)][:5],
         },
     )
 

@@ -1,21 +1,14 @@
 """Each question of a rule as a clause of a sentence. Pure, like `wording.py`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from campaigns.segments.nodes import (
-    Ago,
     Attribute,
     Bought,
     Bucket,
-    Calendar,
     Compare,
     Consented,
-    Dates,
     Did,
     InList,
     InSegment,
-    Last,
     Lifecycle,
     Message,
     Node,
@@ -24,30 +17,19 @@ from campaigns.segments.nodes import (
     Rfm,
     Score,
     Sequence,
-    Span,
     Step,
-    Value,
-    When,
-    Where,
 )
-
-
-def _as_written(kind: str, key: str | int) -> str:
-    return str(key)
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What the sentence is made of: `label` names a field, `segment` names a segment, `number`
-    writes a number, `named` says what a purpose, prediction, campaign, stage or list is called.
-    """
-
-    gettext: Callable[[str], str]
-    ngettext: Callable[[str, str, int], str]
-    label: Callable[[str], str]
-    segment: Callable[[int], str]
-    number: Callable[[int | float], str]
-    named: Callable[[str, str | int], str] = _as_written
+from campaigns.segments.phrases import (
+    Words,
+    compare,
+    either,
+    listed,
+    often,
+    say,
+    span,
+    tested,
+    within,
+)
 
 
 def leaf(node: Node, words: Words) -> str:
@@ -82,7 +64,7 @@ def leaf(node: Node, words: Words) -> str:
             return rfm(node, words)
         case Lifecycle(stages):
             named = tuple(words.named("stage", stage) for stage in stages)
-            return gettext("their stage is %(stages)s") % {"stages": _or(named, words)}
+            return gettext("their stage is %(stages)s") % {"stages": either(named, words)}
         case Bucket(salt, start, end):
             return gettext(
                 "they are in the part from %(low)s to %(high)s per cent drawn by “%(salt)s”"
@@ -94,92 +76,6 @@ def leaf(node: Node, words: Words) -> str:
     raise AssertionError(node)
 
 
-def compare(label: str, op: str, value: Value, words: Words, *, own: bool = False) -> str:
-    """A comparison of a field, or of the shop's `own` attribute."""
-    gettext = words.gettext
-    if isinstance(value, bool):
-        if own:
-            said = gettext("%(field)s is true") if value else gettext("%(field)s is false")
-            return said % {"field": label}
-        if value:
-            return gettext("they %(field)s") % {"field": label}
-        return gettext("it is not so that they %(field)s") % {"field": label}
-    values: dict[str, object] = {"field": label, "value": say(value, words)}
-    if op == "between" and isinstance(value, tuple):
-        values |= {"low": say(value[0], words), "high": say(value[1], words)}
-    if op in ("during", "not_during"):
-        values["value"] = _stretch(str(value), words)
-    if op == "anniversary_within" and value == 0:
-        return gettext("the day of %(field)s comes round today") % values
-    return {
-        "<": gettext("%(field)s is under %(value)s"),
-        "<=": gettext("%(field)s is at most %(value)s"),
-        "=": gettext("%(field)s is %(value)s"),
-        "!=": gettext("%(field)s is not %(value)s"),
-        ">=": gettext("%(field)s is at least %(value)s"),
-        ">": gettext("%(field)s is over %(value)s"),
-        "between": gettext("%(field)s is from %(low)s to %(high)s"),
-        "known": gettext("%(field)s is known"),
-        "unknown": gettext("%(field)s is not known"),
-        "in": gettext("%(field)s is one of %(value)s"),
-        "not_in": gettext("%(field)s is none of %(value)s"),
-        "contains": gettext("%(field)s contains %(value)s"),
-        "starts_with": gettext("%(field)s starts with %(value)s"),
-        "before": gettext("%(field)s is before %(value)s"),
-        "after": gettext("%(field)s is on or after %(value)s"),
-        "within_days": gettext("%(field)s is in the last %(value)s days"),
-        "not_within_days": gettext("%(field)s is not in the last %(value)s days"),
-        "in_next_days": gettext("%(field)s is in the next %(value)s days"),
-        "during": gettext("%(field)s is %(value)s"),
-        "not_during": gettext("%(field)s is not %(value)s"),
-        "anniversary_within": gettext("the day of %(field)s comes round within %(value)s days"),
-    }[op] % values
-
-
-def say(value: Value, words: Words) -> str:
-    if isinstance(value, tuple):
-        return _listed([say(part, words) for part in value], words)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return words.number(value)
-    return f"“{value}”" if value is not None else ""
-
-
-def _listed(parts: list[str], words: Words) -> str:
-    text = parts[0]
-    for part in parts[1:]:
-        text = words.gettext("%(first)s, %(second)s") % {"first": text, "second": part}
-    return text
-
-
-def _or(parts: tuple[str, ...], words: Words) -> str:
-    text = parts[0]
-    for part in parts[1:]:
-        text = words.gettext("%(first)s or %(second)s") % {"first": text, "second": part}
-    return text
-
-
-def _often(act: str, least: int, most: int | None, words: Words) -> str:
-    """An act with how often, where at least once goes without saying."""
-    values: dict[str, object] = {
-        "act": act,
-        "least": words.number(least),
-        "most": words.number(most or 0),
-    }
-    if most is None:
-        return act if least == 1 else words.gettext("%(act)s at least %(least)s times") % values
-    if most == 0:
-        return words.gettext("%(act)s not once") % values
-    if least == most:
-        return (
-            words.ngettext("%(act)s exactly once", "%(act)s exactly %(most)s times", most) % values
-        )
-    if least == 0:
-        return (
-            words.ngettext("%(act)s at most once", "%(act)s at most %(most)s times", most) % values
-        )
-    return words.gettext("%(act)s %(least)s to %(most)s times") % values
-
-
 def did(node: Did, words: Words) -> str:
     if node.at_most is None:
         text = words.ngettext(
@@ -189,48 +85,21 @@ def did(node: Did, words: Words) -> str:
         ) % {"event": node.event, "times": words.number(node.at_least)}
     else:
         act = words.gettext("they did “%(event)s”") % {"event": node.event}
-        text = _often(act, node.at_least, node.at_most, words)
-    return within(_tested(text, node.where, words), node.days, node.when, words)
-
-
-def _tested(act: str, tests: tuple[Where, ...], words: Words) -> str:
-    for test in tests:
-        act = words.gettext("%(act)s with %(test)s") % {"act": act, "test": where(test, words)}
-    return act
-
-
-def where(test: Where, words: Words) -> str:
-    values = {"property": test.property, "value": say(test.value, words)}
-    match test.op:
-        case "known":
-            return words.gettext("%(property)s present") % values
-        case "contains":
-            return words.gettext("%(property)s containing %(value)s") % values
-        case "starts_with":
-            return words.gettext("%(property)s starting with %(value)s") % values
-        case "in":
-            return words.gettext("%(property)s one of %(value)s") % values
-        case "not_in":
-            return words.gettext("%(property)s none of %(value)s") % values
-        case "between" if isinstance(test.value, tuple):
-            values |= {"low": say(test.value[0], words), "high": say(test.value[1], words)}
-            return words.gettext("%(property)s from %(low)s to %(high)s") % values
-    if isinstance(test.value, bool):
-        values["value"] = "true" if test.value else "false"
-    return f"{test.property} {test.op} {values['value']}"
+        text = often(act, node.at_least, node.at_most, words)
+    return within(tested(text, node.where, words), node.days, node.when, words)
 
 
 def sequence(node: Sequence, words: Words) -> str:
     first, *later = node.steps
     act = words.gettext("they did “%(event)s”") % {"event": first.event}
-    text = within(_tested(act, first.where, words), node.days, node.when, words)
+    text = within(tested(act, first.where, words), node.days, node.when, words)
     for step in later:
         text = _then(text, step, words)
     return text
 
 
 def _then(before: str, step: Step, words: Words) -> str:
-    values = {"before": before, "event": _tested(f"“{step.event}”", step.where, words)}
+    values = {"before": before, "event": tested(f"“{step.event}”", step.where, words)}
     if step.within is None:
         said = (
             words.gettext("%(before)s and then not %(event)s")
@@ -247,16 +116,6 @@ def _then(before: str, step: Step, words: Words) -> str:
     return said % values
 
 
-def span(length: Span, words: Words) -> str:
-    n = length.number
-    return {
-        "minutes": words.ngettext("%(n)s minute", "%(n)s minutes", n),
-        "hours": words.ngettext("%(n)s hour", "%(n)s hours", n),
-        "days": words.ngettext("%(n)s day", "%(n)s days", n),
-        "weeks": words.ngettext("%(n)s week", "%(n)s weeks", n),
-    }[length.unit] % {"n": words.number(n)}
-
-
 def bought(node: Bought, words: Words) -> str:
     ngettext, what = words.ngettext, f"“{node.value}”"
     if node.at_most is not None:
@@ -265,7 +124,7 @@ def bought(node: Bought, words: Words) -> str:
             "sku": words.gettext("they ordered product %(what)s"),
             "category": words.gettext("they ordered from the category %(what)s"),
         }[node.by] % {"what": what}
-        return within(_often(act, node.at_least, node.at_most, words), node.days, node.when, words)
+        return within(often(act, node.at_least, node.at_most, words), node.days, node.when, words)
     if node.by == "any":
         text = ngettext(
             "they ordered at least once", "they ordered at least %(times)s times", node.at_least
@@ -296,7 +155,7 @@ def ordered(node: Ordered, words: Words) -> str:
         "products": gettext("the number of different products they bought"),
         "average": gettext("their average order value"),
     }[node.measure]
-    label = within(_tested(label, node.where, words), node.days, node.when, words)
+    label = within(tested(label, node.where, words), node.days, node.when, words)
     return compare(label, node.op, node.value, words)
 
 
@@ -320,7 +179,7 @@ def message(node: Message, words: Words) -> str:
         "failed": gettext("%(what)s to them failed"),
         "held_out": gettext("they were held out of %(what)s"),
     }[node.act] % {"what": what}
-    return within(_often(act, node.at_least, node.at_most, words), node.days, node.when, words)
+    return within(often(act, node.at_least, node.at_most, words), node.days, node.when, words)
 
 
 def consented(node: Consented, words: Words) -> str:
@@ -363,49 +222,8 @@ def rfm(node: Rfm, words: Words) -> str:
     ]
     parts = [
         gettext("%(score)s %(values)s")
-        % {"score": name, "values": _or(tuple(words.number(v) for v in values), words)}
+        % {"score": name, "values": either(tuple(words.number(v) for v in values), words)}
         for name, values in asked
         if values
     ]
-    return gettext("their scores are %(scores)s") % {"scores": _listed(parts, words)}
-
-
-def within(act: str, days: int | None, when: When, words: Words) -> str:
-    """An act with the time asked about."""
-    gettext, values = words.gettext, {"act": act}
-    if days is not None:
-        text = words.ngettext("%(act)s in the last day", "%(act)s in the last %(days)s days", days)
-        return text % {"act": act, "days": words.number(days)}
-    match when:
-        case Last(length):
-            return gettext("%(act)s in the last %(time)s") % {
-                "act": act,
-                "time": span(length, words),
-            }
-        case Ago(start, end):
-            numbers = {"start": words.number(start), "end": words.number(end)}
-            return gettext("%(act)s from %(start)s to %(end)s days ago") % (values | numbers)
-        case Calendar(name):
-            return gettext("%(act)s %(stretch)s") % (values | {"stretch": _stretch(name, words)})
-        case Dates(since, None):
-            return gettext("%(act)s since %(since)s") % (values | {"since": str(since)})
-        case Dates(None, until):
-            return gettext("%(act)s until %(until)s") % (values | {"until": str(until)})
-        case Dates(since, until):
-            days_said = {"since": str(since), "until": str(until)}
-            return gettext("%(act)s from %(since)s to %(until)s") % (values | days_said)
-    return act
-
-
-def _stretch(name: str, words: Words) -> str:
-    gettext = words.gettext
-    return {
-        "today": gettext("today"),
-        "yesterday": gettext("yesterday"),
-        "this_week": gettext("this week"),
-        "last_week": gettext("last week"),
-        "this_month": gettext("this month"),
-        "last_month": gettext("last month"),
-        "this_year": gettext("this year"),
-        "last_year": gettext("last year"),
-    }[name]
+    return gettext("their scores are %(scores)s") % {"scores": listed(parts, words)}

@@ -34,6 +34,7 @@ from campaigns.segments import fields, moments, rules
 from campaigns.segments.acts import Said
 from campaigns.segments.logic import compared, exact, exactly
 from campaigns.segments.nodes import Attribute, Compare
+from ingestion import consent
 
 _LOOKUP = {"<": "lt", "<=": "lte", ">=": "gte", ">": "gt"}
 _OPPOSITE = {"<": "gte", "<=": "gt", ">=": "lt", ">": "lte"}
@@ -132,15 +133,20 @@ def text(f: fields.Field, node: Compare, want: bool) -> Q:
     if f.kind == rules.TEXT and lookup == "exact":
         lookup = "iexact"
     value = list(node.value) if isinstance(node.value, tuple) else node.value
-    same = Q(**{f"{f.column}__{lookup}": value}) & _known(f, True)
+    # A value is never blank, so whatever is the same is known.
+    same = Q(**{f"{f.column}__{lookup}": value})
     if node.op in ("!=", "not_in"):
         return _known(f, True) & ~same if want else same | _known(f, False)
-    return same if want else ~same | _known(f, False)
+    return same if want else ~same
 
 
 def flag(f: fields.Field, want: bool) -> Q:
     if f.name == "can_email":
         return fields.can_email() if want else ~fields.can_email()
+    group, _dot, channel = f.name.partition(".")
+    if group == "suppressed":
+        barred = consent.barred(channel=channel)
+        return barred if want else ~barred
     return Q(**{f.column: want})
 
 

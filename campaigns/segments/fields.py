@@ -43,6 +43,8 @@ GROUPS = {
 
 _OWN = (
     Field("can_email", _("can get marketing e-mail"), FLAG, "", CONSENT),
+    Field("suppressed.email", _("are suppressed for e-mail"), FLAG, "", CONSENT),
+    Field("suppressed.sms", _("are suppressed for SMS"), FLAG, "", CONSENT),
     Field("customer.country", _("country"), CHOICE, "country", WHO, nullable=False),
     Field("customer.language", _("language"), CHOICE, "language", WHO, nullable=False),
     Field("customer.email", _("e-mail address"), TEXT, "email", WHO),

@@ -30,6 +30,7 @@ _STRETCHES = {
     "this_year": ("year", 0),
     "last_year": ("year", -1),
 }
+EVER = datetime.min.replace(tzinfo=UTC)
 _EAST, _WEST = timedelta(hours=14), timedelta(hours=-12)
 
 
@@ -117,6 +118,22 @@ def day_begins(day: str, *, later: int = 0) -> datetime:
         time(),
         timezone.get_default_timezone(),
     )
+
+
+def since(days: int | None, when: When, *, as_of: datetime) -> datetime | None:
+    """The moment after which everything is in the time asked about: EVER for all the time, None
+    where it ends, too, or is of the person's own calendar.
+    """
+    if days is not None:
+        return as_of - timedelta(days=days)
+    match when:
+        case None:
+            return EVER
+        case Last(span):
+            return as_of - delta(span)
+        case Dates(first, None) if first is not None:
+            return day_begins(first)
+    return None
 
 
 def during(days: int | None, when: When, *, as_of: datetime, column: str, person: Column) -> Q:

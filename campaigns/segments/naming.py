@@ -1,6 +1,7 @@
 """What the things that a rule names are called, for its sentence in the reader's language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.utils import formats
 from django.utils.functional import Promise
@@ -9,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, PersonList, Segment
 from campaigns.segments import fields
-from campaigns.segments.clauses import Words
 from campaigns.segments.nodes import (
     Consented,
     Node,
@@ -20,6 +20,7 @@ from campaigns.segments.nodes import (
     segments_in,
     walk,
 )
+from campaigns.segments.phrases import Words
 from ingestion.models import Purpose
 from ingestion.privacy.preferences import BUILT_IN
 from models_ml import lifecycle
@@ -31,9 +32,9 @@ CHANNELS: dict[str, str | Promise] = {"email": _("e-mail"), "sms": _("SMS"), "pu
 def words_of(node: Node) -> Words:
     """Words for the sentence of a rule: one look-up for each kind of thing that it names."""
     segments = _named(Segment, "pk", "name", segments_in(node))
-    known: dict[str, dict[str | int, object]] = {
-        "channel": dict(CHANNELS),
-        "stage": dict(lifecycle.STAGES),
+    known: dict[str, Mapping[Any, object]] = {
+        "channel": CHANNELS,
+        "stage": lifecycle.STAGES,
         "purpose": _purposes(node),
         "prediction": _named(Prediction, "key", "title", predictions_in(node)),
         "campaign": _named(Campaign, "pk", "name", campaigns_in(node)),
@@ -49,7 +50,7 @@ def words_of(node: Node) -> Words:
     )
 
 
-def _naming(known: dict[str, dict[str | int, object]]) -> Callable[[str, str | int], str]:
+def _naming(known: Mapping[str, Mapping[Any, object]]) -> Callable[[str, str | int], str]:
     return lambda kind, key: str(known[kind].get(key, key))
 
 

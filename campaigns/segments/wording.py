@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence as Many
 
-from campaigns.segments.clauses import Words, leaf
+from campaigns.segments.clauses import leaf
 from campaigns.segments.nodes import All, Any, Compare, Node, Not
+from campaigns.segments.phrases import Words
 
 __all__ = ["Words", "sentence"]
 

@@ -74,7 +74,7 @@ def _segments() -> Any:
 
 def _reach(segment_id: str, percent: str, campaign: Campaign | None) -> dict[str, Any]:
     """The count of an audience for the wizard, or why there is none."""
-    segment = Segment.objects.filter(pk=whole_number(segment_id)).first()
+    segment = Segment.objects.filter(pk=whole_number(segment_id) or 0).first()
     if segment is None:
         return {}
     share = whole_number(percent) or 0
@@ -127,7 +127,7 @@ def campaign_audience(request: HttpRequest, campaign_id: int | None = None) -> H
 @require_GET
 def campaign_reach(request: HttpRequest) -> HttpResponse:
     """The live count beside the audience step."""
-    campaign = Campaign.objects.filter(pk=whole_number(request.GET.get("campaign"))).first()
+    campaign = Campaign.objects.filter(pk=whole_number(request.GET.get("campaign")) or 0).first()
     found = _reach(
         request.GET.get("segment_id", ""), request.GET.get("holdout_percent", ""), campaign
     )
@@ -171,7 +171,7 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
             return redirect("campaigns:campaign-check", campaign.pk)
         except Refused as refusal:
             error = refusal
-            template = Template.objects.filter(pk=kept).first()
+            template = Template.objects.filter(pk=kept or 0).first()
     return render(
         request,
         "campaigns/campaigns/message.html",

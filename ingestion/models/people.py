@@ -1,5 +1,6 @@
 """People, the names they go by, what was said of them, and who was found to be whom."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q, Value
@@ -85,8 +86,15 @@ class Customer(models.Model):
         )
 
 
+_NO_MOMENTS = Value([], output_field=ArrayField(models.DateTimeField()))
+
+
 class CustomerRollup(models.Model):
-    """Running totals of a person's orders, kept by whoever stores orders."""
+    """Running totals of a person's orders, kept by whoever stores orders.
+
+    `recent_orders` are the moments of the newest five, newest first: whether somebody ordered so
+    often since a moment is one comparison.
+    """
 
     customer = models.OneToOneField(
         Customer, primary_key=True, on_delete=models.CASCADE, related_name="rollup"
@@ -98,6 +106,7 @@ class CustomerRollup(models.Model):
     products = models.IntegerField(default=0)
     first_order_at = models.DateTimeField(null=True)
     last_order_at = models.DateTimeField(null=True)
+    recent_orders = ArrayField(models.DateTimeField(), default=list, db_default=_NO_MOMENTS)
 
     class Meta:
         indexes = [

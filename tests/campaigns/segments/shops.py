@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from campaigns.models import Campaign, Message, PersonList, PersonListMember, Run
-from ingestion import events
+from ingestion import events, rollups
 from ingestion.models import Consent, Customer, Identity, Order, OrderLine, Product, Suppression
 from models_ml.models import Prediction, Score
 from tests import factories
@@ -58,6 +58,9 @@ class Shop:
         batch: list[events.Incoming] = []
         for number in range(40):
             batch += self.person(number)
+        rollups.refresh(customer_ids=list(self.people))
+        for pk, seen in Customer.objects.values_list("pk", "first_seen_at"):  # some ordered before
+            self.people[pk].values["customer.first_seen_at"] = seen
         events.record(batch=batch, source="test", now=NOW)
 
     def person(self, number: int) -> list[events.Incoming]:
@@ -80,7 +83,7 @@ class Shop:
             consent=None,
         )
         person = oracle.Person(
-            {"customer.first_seen_at": seen},
+            {"customer.first_seen_at": seen, "suppressed.email": False, "suppressed.sms": False},
             id=made.pk,
             zone=ZONES[zone] or COUNTRIES[country],
             attributes=told,
@@ -143,6 +146,7 @@ class Shop:
             address = made.email if channel == "email" else made.phone
             if address:
                 Suppression.objects.create(channel=channel, address=address, reason="manual")
+                person.values[f"suppressed.{channel}"] = True
         if chance.random() < 0.5:
             Identity.objects.create(customer=made, kind="device", value=f"device {made.pk}")
         else:

@@ -21,6 +21,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (benchmarks, bench_features):
         monkeypatch.setattr(module, "RUNS", 1)
     monkeypatch.setattr(bench_upkeep, "SEGMENTS", 7)
+    # One in a hundred of so few may be three who belong to nothing.
+    monkeypatch.setattr(bench_upkeep, "CHANGED", 10)
     monkeypatch.setitem(bench_features.SHOPS, "small", (300, 3000))
 
 
@@ -31,13 +33,14 @@ HERE = {name: workload for name, workload in WORKLOADS.items() if name != "event
 @pytest.mark.django_db
 @pytest.mark.parametrize(("name", "workload"), HERE.items())
 def test_a_workload_is_measured_and_leaves_the_database_as_it_was(
-    name: str, workload: Callable[[str], dict[str, Any]]
+    name: str, workload: Callable[[str], Any]
 ) -> None:
     ada = factories.customer("ada")
     told = workload("small")
-    assert set(told) == FIELDS
-    assert told["name"] == name
-    assert told["ratio"] > 0
+    for line in told if isinstance(told, list) else [told]:
+        assert set(line) >= FIELDS
+        assert line["name"] == name
+        assert line["ratio"] > 0
     assert list(Customer.objects.all()) == [ada]
     assert not OrderLine.objects.exists()
     assert not Traits.objects.exists()

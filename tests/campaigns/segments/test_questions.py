@@ -133,7 +133,14 @@ attribute = st.one_of(
     st.builds(lambda q: {"attribute": "born", "as": "date", **q}, days),
     st.just({"attribute": "7", "op": "=", "value": "seven"}),
 )
-field = st.builds(lambda q: {"field": "customer.first_seen_at", **q}, days)
+field = st.one_of(
+    st.builds(lambda q: {"field": "customer.first_seen_at", **q}, days),
+    st.builds(
+        lambda channel, v: {"field": f"suppressed.{channel}", "op": "=", "value": v},
+        st.sampled_from(["email", "sms"]),
+        st.booleans(),
+    ),
+)
 line_tests = st.lists(
     st.one_of(
         st.builds(
