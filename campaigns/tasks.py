@@ -62,7 +62,7 @@ def tidy_segments(**_: Any) -> None:
     upkeep.tidy(now=timezone.now())
 
 
-@shared_task(name="campaigns.tasks.count_groups")
+@shared_task(name="campaigns.tasks.count_groups", queue="bulk")
 def count_groups(name: str = "tree:", **_: Any) -> None:
     """Count the groups of trees again: numbers were renewed, or another version is shown."""
     if name.startswith("tree:"):

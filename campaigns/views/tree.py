@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,7 +19,7 @@ from campaigns.views.questions import QuestionForm
 from ingestion.models import EventType
 from marketing.core import jobs
 from marketing.core.auth import page
-from marketing.core.errors import NotFound, Refused
+from marketing.core.errors import Refused
 from marketing.core.models import Job, User
 from models_ml import queries
 from models_ml.explorer import columns, questions
@@ -52,13 +53,17 @@ def tree(request: HttpRequest) -> HttpResponse:
 @page("view")
 def question(request: HttpRequest, key: str) -> HttpResponse:
     """The groups found for one question; without a tree, how to get one or why there is none."""
-    exploration = get_object_or_404(Exploration, key=key, state=Exploration.State.ACTIVE)
+    exploration = _asked(key)
     job = _open_job(exploration)
     return render(
         request,
         "campaigns/segments/tree.html",
         _frame(exploration, explored.explored(exploration), job),
     )
+
+
+def _asked(key: str) -> Exploration:
+    return get_object_or_404(Exploration, key=key, state=Exploration.State.ACTIVE)
 
 
 def _open_job(exploration: Exploration) -> Job | None:
@@ -130,7 +135,7 @@ def _choices() -> dict[str, Any]:
 @page("edit")
 def question_train(request: HttpRequest, key: str) -> HttpResponse:
     """Grow the tree again, with what was changed; the shown one stays until it is judged."""
-    exploration = questions.get(key=key)
+    exploration = _asked(key)
     if running := _open_job(exploration):
         messages.warning(request, _("The tree is already being trained."))
         return redirect("core:job-detail", public_id=running.public_id)
@@ -169,7 +174,7 @@ def _start(exploration: Exploration, user: User) -> Job:
 @page("edit")
 def question_archive(request: HttpRequest, key: str) -> HttpResponse:
     """Take a question off the page; segments made from it stay."""
-    exploration = questions.get(key=key)
+    exploration = _asked(key)
     questions.archive(
         exploration=exploration,
         actor=request.user,  # type: ignore[arg-type]
@@ -187,9 +192,7 @@ def question_archive(request: HttpRequest, key: str) -> HttpResponse:
 @page("edit")
 def leaf_save(request: HttpRequest, version_id: int, leaf: int) -> HttpResponse:
     """Keep a leaf as an ordinary segment."""
-    version = get_object_or_404(ModelVersion, pk=version_id)
-    if version.name != queries.REPEAT and not version.name.startswith("tree:"):
-        raise NotFound(_("There is no such tree."), code="no_such_tree")
+    version = _tree_version(version_id)
     try:
         segment = leaves.save(
             version=version,
@@ -208,6 +211,11 @@ def leaf_save(request: HttpRequest, version_id: int, leaf: int) -> HttpResponse:
     return redirect("campaigns:segment-edit", pk=segment.pk)
 
 
+def _tree_version(version_id: int) -> ModelVersion:
+    trees = Q(name=queries.REPEAT) | Q(name__startswith="tree:")
+    return get_object_or_404(ModelVersion, trees, pk=version_id)
+
+
 def _page_of(version: ModelVersion) -> str:
     key = version.name.removeprefix("tree:")
     if version.name == queries.REPEAT or not Exploration.objects.filter(key=key).exists():
@@ -219,8 +227,7 @@ def _page_of(version: ModelVersion) -> str:
 @page("edit")
 def leaves_save(request: HttpRequest, version_id: int) -> HttpResponse:
     """Keep several leaves at once, each as a segment of its own."""
-    version = get_object_or_404(ModelVersion, pk=version_id)
-    kept = 0
+    version, kept = _tree_version(version_id), 0
     try:
         for number in request.POST.getlist("leaf")[: questions.MOST_LEAVES]:
             if number.isdecimal():

@@ -13,7 +13,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from marketing.core import audit
-from marketing.core.errors import Invalid, NotFound
+from marketing.core.errors import Invalid
 from marketing.core.models import ApiKey, User
 from models_ml.algorithms.tree import Params
 from models_ml.features import targets
@@ -77,14 +77,6 @@ def params_of(exploration: Exploration) -> Params:
 
 def population_of(exploration: Exploration) -> Population:
     return definitions.read_population(exploration.population)
-
-
-def get(*, key: str) -> Exploration:
-    """The active question of this key; NotFound."""
-    found = Exploration.objects.filter(key=key, state=State.ACTIVE).first()
-    if found is None:
-        raise NotFound(_("There is no such question."), code="exploration_unknown")
-    return found
 
 
 def shown(exploration: Exploration) -> ModelVersion | None:

@@ -167,3 +167,15 @@ def test_an_analyst_looks_but_asks_nothing() -> None:
         f"/segments/tree/{version.pk}/keep/",
     ):
         assert client.post(path, ASKED).status_code == 403, path
+
+
+def test_what_is_not_there_is_not_found(client: Client) -> None:
+    other = factories.model_version("next_product_als")
+    for path in (
+        "/segments/tree/nope/train/",
+        "/segments/tree/nope/archive/",
+        f"/segments/tree/{other.pk}/1/",
+        f"/segments/tree/{other.pk}/keep/",
+    ):
+        assert client.post(path).status_code == 404, path
+    assert client.get("/segments/tree/nope/").status_code == 404
