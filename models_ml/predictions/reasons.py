@@ -19,7 +19,7 @@ from models_ml.algorithms.explain.counterfactual import Lever
 from models_ml.features import reading, sequences
 from models_ml.features.compiler import Population
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import answers, contests
+from models_ml.predictions import alike, answers, contests
 
 SAMPLE = 2_000
 # What a shop can work on, and the way it would go for better.
@@ -39,8 +39,8 @@ def work_out(*, prediction: Prediction, customer_id: int, now: datetime) -> dict
     """The reasons for a person's score, kept for the page; None for whom there are none.
 
     {"value", "usual", "version", "as_of", "reasons": [{"feature", "meaning", "unit", "known",
-    "share"}], "change": {"feature", "meaning", "before", "after", "would"} or None}; the shares and
-    `usual` sum to `value`.
+    "share"}], "change": {"feature", "meaning", "before", "after", "would"} or None,
+    "peers": see `alike`}; the shares and `usual` sum to `value`.
     """
     version = registry.live(prediction.key)
     if version is None or version.details.get("engine") != "contest":
@@ -63,7 +63,7 @@ def _explain(
     events = sequences.read(asked=found.asked) if fitted.model.reads_events else None
     usual, shares = fitted.contributions(found.x, events)
     features = {f.name: f for f in found.features}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, share in zip(fitted.columns, shares[0], strict=True):
         known = found.x[name].iloc[0]
         rows.append(
@@ -77,8 +77,15 @@ def _explain(
         )
     rows.sort(key=lambda row: -abs(row["share"]))
     value = usual + float(shares[0].sum())
-    change = None
+    change = peers = None
     if not fitted.model.reads_events:
+        peers = alike.of(
+            version=version,
+            row=found.x,
+            people=_sample(prediction.pk, version.pk, as_of),
+            said=_said(prediction.pk, version.pk, as_of),
+            features=features,
+        )
         change = _change(prediction, version, found, as_of, value)
     return {
         "value": value,
@@ -87,6 +94,7 @@ def _explain(
         "as_of": as_of.isoformat(),
         "reasons": rows,
         "change": change,
+        "peers": peers,
     }
 
 
