@@ -10,7 +10,7 @@ from campaigns.models import Campaign, Message, Run
 from ingestion.models import Customer, CustomerRollup, ImportJob, Order
 from marketing.core import wording
 from models_ml.models import ModelVersion
-from models_ml.views import title as model_title
+from models_ml.views import titles as model_titles
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ def newest_models() -> list[ModelVersion]:
 
 
 def health(models: list[ModelVersion]) -> list[Health]:
+    titles = model_titles(row.name for row in models)
     return [
         Health(
-            model_title(row.name),
+            titles[row.name],
             "binary-tree-2" if row.name == "repeat_90d" else "shopping-bag",
             _quality(row),
             row,

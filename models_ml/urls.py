@@ -4,7 +4,7 @@ from django.urls import path
 
 from models_ml import api as endpoints
 from models_ml import prediction_api as predictions
-from models_ml.views import acting, listing, question, versions, wizard
+from models_ml.views import acting, listing, person, question, versions, wizard
 
 app_name = "models_ml"
 
@@ -15,9 +15,11 @@ pages: list = [
     path("models/<int:pk>/", versions.model_detail, name="model-detail"),
     path("models/<int:pk>/promote/", versions.model_promote, name="model-promote"),
     path("models/train/<slug:name>/", versions.model_train, name="model-train"),
+    path("models/person/<int:customer_id>/", person.scores, name="person-scores"),
     path("models/of/<slug:key>/", question.prediction, name="prediction"),
     path("models/of/<slug:key>/train/", acting.train, name="prediction-train"),
     path("models/of/<slug:key>/roll-back/", acting.roll_back, name="prediction-roll-back"),
+    path("models/of/<slug:key>/why/<int:customer_id>/", person.why, name="prediction-why"),
     path("models/of/<slug:key>/look/", acting.look, name="prediction-look"),
     path("models/of/<slug:key>/archive/", acting.archive, name="prediction-archive"),
     path("models/of/<slug:key>/restore/", acting.restore, name="prediction-restore"),

@@ -141,7 +141,11 @@ def _answers(target: Target, people: int, yes: int) -> list[Finding]:
         "share": wording.pct(yes / people),
     }
     if target.kind != targets.CHANCE:
-        text = _("%(yes)s of %(people)s people have an amount above zero (%(share)s).") % facts
+        text = (
+            _("%(yes)s of %(people)s people ordered within that time (%(share)s).")
+            if target.kind == targets.DATE
+            else _("%(yes)s of %(people)s people have an amount above zero (%(share)s).")
+        ) % facts
         level = BAD if yes < LEAST_EACH else WARN if yes < ENOUGH_EACH else GOOD
         return [Finding(level, text, "" if level == GOOD else more)]
     rarer = min(yes, people - yes)

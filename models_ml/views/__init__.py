@@ -3,6 +3,7 @@
 listing     every model, the questions asked for, and those ready to be asked
 question    one prediction: how good, what drives it, whom to reach, how it holds up, its versions
 acting      what is done there: train, publish, roll back, shadow, archive
+person      why somebody has a score, for the page of that person
 wizard      a new prediction in three choices, with a look at the data before it starts
 versions    one version of the other models: the tree and the recommenders
 

@@ -32,6 +32,8 @@ KINDS = (
      "receipt", "k2"),
     ("order_value", gettext_lazy("What an order is worth"), gettext_lazy("of those who order"),
      "shopping-bag", "k3"),
+    ("next_order", gettext_lazy("When they order next"), gettext_lazy("a day for each person"),
+     "calendar-event", "k1"),
 )  # fmt: skip
 # What has to be said besides, and for which types.
 PART_OF = {
@@ -316,6 +318,8 @@ class AskForm(forms.Form):
         values = self.cleaned_data
         numbers = dict(self.properties)
         made: dict[str, Any] = {}
+        if values["type"] == "next_order":
+            made["engine"] = "lifetime"
         if chosen := values.get("learn_from"):
             made["attributes"] = [
                 {"name": name, "kind": "number" if numbers.get(name) else "category"}

@@ -18,6 +18,8 @@ METRICS = {
     "rmse": gettext_lazy("Typical error (RMSE, lower is better)"),
     "mae": gettext_lazy("Average error (MAE, lower is better)"),
     "rank_correlation": gettext_lazy("Ranks amounts right (rank correlation)"),
+    "days_off": gettext_lazy("Days off on average (lower is better)"),
+    "days_off_median": gettext_lazy("Days off in the middle (lower is better)"),
     "explained": gettext_lazy("Share of the differences explained"),
     "total_ratio": gettext_lazy("Total said over total seen"),
     "ndcg@10": gettext_lazy("Right products near the top (NDCG@10)"),
@@ -27,9 +29,9 @@ METRICS = {
     "coverage@10": gettext_lazy("Share of the catalogue ever shown"),
 }
 MONEY = {"rmse", "mae"}
-LOWER = {"log_loss", "brier", "rmse", "mae", "calibration_error"}
+LOWER = {"log_loss", "brier", "rmse", "mae", "calibration_error", "days_off", "days_off_median"}
 # The figure a kind of prediction is chosen by, first known first.
-MAIN = ("auc", "rmse", "mae", "qini", "correlation")
+MAIN = ("auc", "rmse", "mae", "qini", "correlation", "days_off")
 
 
 def main_metric(version: ModelVersion) -> str:

@@ -23,11 +23,7 @@ METHODS = {
     "blend": gettext_lazy("Blend of a line and boosting"),
     "network": gettext_lazy("Neural network"),
     "sequence": gettext_lazy("Transformer over events"),
-}
-KINDS = {
-    "chance": gettext_lazy("a chance for each person"),
-    "amount": gettext_lazy("an amount for each person"),
-    "date": gettext_lazy("a date for each person"),
+    "lifetime": gettext_lazy("Laws of buying (BG/NBD, Pareto/NBD, Gamma-Gamma)"),
 }
 
 

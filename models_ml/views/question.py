@@ -32,6 +32,7 @@ HEADS = {
     "mae": "MAE",
     "rank_correlation": gettext_lazy("Rank correlation"),
     "total_ratio": gettext_lazy("Total said / seen"),
+    "days_off": gettext_lazy("Days off"),
 }
 
 
@@ -108,10 +109,12 @@ def _of_version(row: Prediction, version: ModelVersion) -> dict[str, Any]:
         "learned_at": [_moment(one) for one in details.get("learned_at") or []],
         "base": details.get("base_rate"),
         "contest": _contest(row, table, details.get("best")),
+        "digits": 4 if row.kind == Prediction.Kind.CHANCE else 2,
         "calibration": plots.calibration(details.get("calibration")),
         "gains": charts.gains(details.get("gains"), details.get("gains_baseline")),
         "drivers": plots.drivers(details),
         "driver_measure": "AUC" if row.kind == Prediction.Kind.CHANCE else "RMSE",
+        "laws": _laws(details),
         "curves": [
             {**one, "title": names.method(one["name"], row.kind).lower()}
             for one in plots.curves(table)
@@ -183,6 +186,22 @@ def _whisk(gain: dict[str, Any], table: list[dict[str, Any]]) -> dict[str, float
     reach = max(abs(value) for value in ends) or 1.0
     low, value, high = (50 + 50 * gain[name] / reach for name in ("low", "value", "high"))
     return {"low": round(low, 1), "at": round(value, 1), "wide": round(high - low, 1)}
+
+
+def _laws(details: dict[str, Any]) -> list[dict[str, Any]]:
+    """Laws of buying that were fitted, each with its numbers."""
+    return [
+        {
+            "name": str(one.get("kind", "")),
+            "numbers": [
+                (name, wording.decimal(value, 3))
+                for name, value in one.items()
+                if name != "kind" and isinstance(value, int | float)
+            ],
+        }
+        for one in details.get("models") or []
+        if isinstance(one, dict)
+    ]
 
 
 def _left_out(details: dict[str, Any]) -> list[dict[str, str]]:

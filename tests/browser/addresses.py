@@ -19,9 +19,12 @@ from ingestion.recipes import versions
 from ingestion.registry import discovery, plans
 from ingestion.tracking import keys
 from ingestion.webhooks import endpoints
+from marketing.core.errors import Invalid
 from marketing.core.models import Job
-from models_ml.models import ModelVersion
+from models_ml.models import ModelVersion, Prediction, Score
+from models_ml.predictions import definitions, scoring, training, watching
 from tests import factories
+from tests.models_ml.predictions import shops
 
 
 def all_pages(people: factories.Cast) -> dict[str, str]:
@@ -83,10 +86,19 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "segments": reverse("campaigns:segment-list"),
         "new segment": reverse("campaigns:segment-new"),
         "segment": reverse("campaigns:segment-edit", args=[segment.pk]),
+        "segment from a start": reverse("campaigns:segment-new") + "?from=best",
+        "segment's people": reverse("campaigns:segment-people", args=[segment.pk]),
+        "no segment of the name": reverse("campaigns:segment-list") + "?q=nothing",
         "tree": reverse("campaigns:tree"),
         "new question": reverse("campaigns:tree-new"),
         "models": reverse("models_ml:model-list"),
         "model": reverse("models_ml:model-detail", args=[model.pk]),
+        "prediction": _prediction_page(),
+        "prediction without data": _troubled_page(),
+        "archived predictions": reverse("models_ml:model-list") + "?show=archived",
+        "new prediction": reverse("models_ml:prediction-new"),
+        "ready prediction": reverse("models_ml:prediction-new") + "?from=big_spender",
+        "person with scores": _scored_person(),
         "recommendations": reverse("recommendations:home"),
         "campaigns": reverse("campaigns:campaign-list"),
         "new campaign": reverse("campaigns:campaign-new"),
@@ -185,6 +197,46 @@ def _event_type() -> EventType:
         raw='{"type": "Product Viewed"}',
     )
     return EventType.objects.get()
+
+
+def _prediction_page() -> str:
+    """A prediction that learned from a shop of known rates, serves, and was looked at."""
+    row = Prediction.objects.filter(title="Buys again").first()
+    if row is None:
+        now = factories.now()
+        shops.plant(people=400, now=now)
+        row = definitions.create(
+            title="Buys again",
+            target={"type": "order"},
+            horizon_days=60,
+            settings={"candidates": ["tree"], "profit": {"worth": 20, "cost": 2}},
+            now=now,
+        )
+        training.train(prediction=row, now=now)
+        training.train(prediction=row, now=now)
+        scoring.score(prediction=row, now=now)
+        row.refresh_from_db()
+        watching.look(prediction=row, now=now)
+    return reverse("models_ml:prediction", args=[row.key])
+
+
+def _troubled_page() -> str:
+    """A prediction for which the data does not suffice."""
+    row = Prediction.objects.filter(title="Spends a million").first()
+    if row is None:
+        row = definitions.create(
+            title="Spends a million",
+            target={"type": "spend_over", "amount": 1e6},
+            horizon_days=60,
+            now=factories.now(),
+        )
+        refusal = Invalid("Of 400 people nobody did it.", code="one_class", remedy="Check it.")
+        training.note(prediction=row, refusal=refusal, now=factories.now())
+    return reverse("models_ml:prediction", args=[row.key])
+
+
+def _scored_person() -> str:
+    return reverse("customer", args=[Score.objects.earliest("customer_id").customer_id])
 
 
 def _problem() -> Problem:

@@ -5,10 +5,11 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
+from ingestion import consent
 from marketing.core.errors import Invalid
 from marketing.core.models import AuditEntry, Job
-from models_ml.models import ModelVersion, Prediction, Watch
-from models_ml.predictions import definitions, scoring, training, watching
+from models_ml.models import ModelVersion, Prediction, Score, Watch
+from models_ml.predictions import definitions, reasons, scoring, training, watching
 from tests import factories
 from tests.models_ml.predictions import shops
 
@@ -293,3 +294,48 @@ def test_the_wizard_asks_little_of_the_database(
         text_of(client, reverse("models_ml:prediction-new"))
     with django_assert_max_num_queries(MOST_QUERIES):
         ask(client)
+
+
+def why(client: Client, prediction: Prediction, person: int, tried: int = 0) -> str:
+    return text_of(client, f"{address(prediction, 'prediction-why', person)}?try={tried}")
+
+
+def test_the_page_of_a_person_shows_scores_and_the_reasons_sum_to_them(
+    trained: Prediction, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = signed_in()
+    score = Score.objects.filter(prediction=trained).order_by("value")[5]
+    part = reverse("models_ml:person-scores", args=[score.customer_id])
+    assert part in text_of(client, reverse("customer", args=[score.customer_id]))
+    with django_assert_max_num_queries(MOST_QUERIES):
+        shown = text_of(client, part)
+    assert "Buys again" in shown
+    assert f"{100 * score.value:.1f}%" in shown
+    body = reasons.work_out(prediction=trained, customer_id=score.customer_id, now=NOW)
+    assert body is not None
+    total = body["usual"] + sum(one["share"] for one in body["reasons"])
+    assert total == pytest.approx(score.value, abs=1e-9)
+    assert body["peers"]["people"] == 100
+    told = why(client, trained, score.customer_id)
+    assert "Usually it says" in told
+    assert "Associations, not causes" in told
+    assert "people most alike" in told
+    assert "data-poll" not in told
+
+
+def test_reasons_that_are_not_there_yet_are_asked_for_again(trained: Prediction) -> None:
+    client = signed_in()
+    person = Score.objects.filter(prediction=trained).earliest("customer_id").customer_id
+    waiting = why(client, trained, person)
+    assert "?try=1" in waiting
+    assert 'data-poll="1"' in waiting
+    given_up = why(client, trained, person, tried=40)
+    assert "data-poll" not in given_up
+    assert "The reasons are not there yet" in given_up
+
+
+def test_whoever_refused_profiling_has_no_scores_on_their_page(trained: Prediction) -> None:
+    person = Score.objects.filter(prediction=trained).earliest("customer_id").customer
+    consent.revoke(customer_ids=[person.pk], purpose="profiling", source="test", now=NOW)
+    shown = text_of(signed_in(), reverse("models_ml:person-scores", args=[person.pk]))
+    assert "h-scores" not in shown
