@@ -63,6 +63,9 @@ class Reader(nn.Module):
     def forward(
         self, x: torch.Tensor, kind: torch.Tensor, numbers: torch.Tensor, filled: torch.Tensor
     ) -> torch.Tensor:
+        # Events stand at the right end; places that nobody here fills are not worked through.
+        width = max(1, int(filled.sum(dim=1).max()))
+        kind, numbers, filled = kind[:, -width:], numbers[:, -width:], filled[:, -width:]
         events = self.kind(kind) + self.numbers(numbers)
         whole = torch.cat([self.first.expand(len(x), -1, -1), events], dim=1)
         hidden = torch.cat([torch.ones_like(filled[:, :1]), filled], dim=1).logical_not()

@@ -45,6 +45,15 @@ def test_the_transformer_learns_from_the_order_of_events(tmp_path):
     np.testing.assert_allclose(base + shares.sum(axis=1), said[:3], atol=1e-9)
 
 
+def test_empty_places_change_no_answer():
+    train = shoppers(400, seed=1)
+    schema, model = fit("sequence", train, epochs=1)
+    few = np.flatnonzero(train.events.counts <= 3)
+    alone = model.margin(schema.read(train.x.iloc[few], train.events.take(few)))
+    among = model.margin(schema.read(train.x, train.events))[few]
+    np.testing.assert_allclose(alone, among, atol=1e-4)
+
+
 def test_people_without_events_get_an_answer_from_their_columns():
     train, later = shoppers(seed=1), shoppers(seed=2)
     schema, model = fit("sequence", train, epochs=2)
