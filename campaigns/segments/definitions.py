@@ -1,6 +1,6 @@
 """Segments as kept rules: save, count, archive, and say what they mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -118,6 +118,19 @@ def used_by(segment: Segment, *, among: Iterable[Segment] | None = None) -> list
     over = Q(state="finished") | Q(state="cancelled")
     open_campaigns = Campaign.objects.filter(segment=segment).exclude(over)
     return naming_it + list(open_campaigns.values_list("name", flat=True))
+
+
+def uses(*, segments: Sequence[Segment]) -> dict[int, list[str]]:
+    """By segment, the names of the live segments and the campaigns that stand on it."""
+    wanted = {segment.pk for segment in segments}
+    found: dict[int, list[str]] = {}
+    for name, rule in Segment.objects.filter(state=State.LIVE).values_list("name", "rule"):
+        for pk in _named(rule) & wanted:
+            found.setdefault(pk, []).append(name)
+    campaigns = Campaign.objects.filter(segment__in=wanted).values_list("segment", "name")
+    for pk, name in campaigns.order_by("id"):
+        found.setdefault(pk, []).append(name)
+    return found
 
 
 def _named(rule: object) -> set[int]:

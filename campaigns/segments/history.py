@@ -68,6 +68,36 @@ def of(*, segment: Segment, now: datetime | None = None, days: int = DAYS) -> Hi
     return History(found, sum(d.entered for d in found), sum(d.left for d in found))
 
 
+def trends(*, segments: Sequence[Segment], days: int = DAYS) -> dict[int, list[int]]:
+    """The last size of each of the last days that had one, by segment."""
+    first = timezone.now() - timedelta(days=days)
+    rows = (
+        SegmentSize.objects.filter(segment__in=segments, at__gte=first)
+        .annotate(day=TruncDate("at"))
+        .order_by("segment_id", "day", "-at")
+        .distinct("segment_id", "day")
+    )
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        found.setdefault(row.segment_id, []).append(row.size)
+    return found
+
+
+def moves(*, segments: Sequence[Segment], days: int = 7) -> dict[int, tuple[int, int]]:
+    """How many entered and left each segment in the last days, but for changes of its rule."""
+    first = timezone.now() - timedelta(days=days)
+    rows = (
+        SegmentMove.objects.filter(segment__in=segments, at__gte=first)
+        .exclude(cause=SegmentMove.Cause.RULE)
+        .order_by()
+        .values_list("segment")
+        .annotate(
+            came=Count("pk", filter=Q(entered=True)), went=Count("pk", filter=Q(entered=False))
+        )
+    )
+    return {pk: (came, went) for pk, came, went in rows}
+
+
 def _sizes(rows: Sequence[SegmentSize], first: date, last: date) -> dict[date, int]:
     """The last count of each day; a day without one kept the size of the day before."""
     counted: dict[date, int] = {}

@@ -12,43 +12,50 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns.models import Campaign, Segment, SegmentSize
+from campaigns.models import Segment
 from campaigns.segments import compile as compiler
-from campaigns.segments import definitions, fields, membership, rules
+from campaigns.segments import definitions, fields, history, membership, rules
 from campaigns.segments.rules import RuleFault
+from campaigns.segments.starters import starters
+from campaigns.views import palette
 from campaigns.views.builder import whole
 from ingestion.models import Customer
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
 PER_PAGE = 25
-TREND = 30
 
 
 @page("view")
 def segment_list(request: HttpRequest) -> HttpResponse:
-    """Live segments with size, trend, origin and where each is used."""
+    """Live segments with size, trend, who came and went, and where each is used."""
     q = request.GET.get("q", "").strip()[:100]
-    rows = Segment.objects.filter(state=Segment.State.LIVE).select_related("created_by")
+    live = Segment.objects.filter(state=Segment.State.LIVE)
+    rows = live.select_related("created_by")
     if q:
         rows = rows.filter(name__icontains=q)
     shown = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     found = list(shown.object_list)
-    trends: dict[int, list[int]] = {}
-    sizes = SegmentSize.objects.filter(segment__in=found).order_by("-at")[: TREND * PER_PAGE]
-    for row in sizes:
-        trends.setdefault(row.segment_id, []).insert(0, row.size)
-    used: dict[int, list[str]] = {}
-    for name, segment_id in Campaign.objects.filter(segment__in=found).values_list(
-        "name", "segment_id"
-    ):
-        used.setdefault(segment_id, []).append(name)
+    trends = history.trends(segments=found)
+    moves = history.moves(segments=found)
+    used = definitions.uses(segments=found)
     items = [
-        {"segment": s, "trend": trends.get(s.pk, [])[-TREND:], "used": used.get(s.pk, [])}
+        {
+            "segment": s,
+            "trend": trends.get(s.pk, []),
+            "moves": moves.get(s.pk, (0, 0)),
+            "used": used.get(s.pk, []),
+        }
         for s in found
     ]
     everyone = Customer.objects.count()
     context = {"items": items, "page": shown, "q": q, "everyone": everyone}
+    if not items and not q:
+        events, predictions = palette.events(), palette.predictions()
+        context["starts"] = starters(
+            events=frozenset(event["name"] for event in events),
+            predictions={one["key"]: one["kind"] for one in predictions},
+        )
     return render(request, "campaigns/segments/list.html", context)
 
 

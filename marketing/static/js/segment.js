@@ -88,7 +88,7 @@ document.addEventListener("alpine:init", () => {
       const filter = () => { const q = box.value.trim().toLowerCase(); $$(".mi", menu).forEach(m => { m.hidden = !m.textContent.toLowerCase().includes(q); }); $$(".mgroup", menu).forEach(g => { g.hidden = !$$(".mi", g).some(m => !m.hidden); }); $("#m-none").hidden = $$(".mi", menu).some(m => !m.hidden); };
       box.addEventListener("input", filter);
       box.addEventListener("keydown", e => { if (e.key === "Enter") { e.preventDefault(); $$(".mi", menu).find(m => !m.hidden)?.click(); } if (e.key === "ArrowDown") { e.preventDefault(); e.stopPropagation(); $$(".mi", menu).find(m => !m.hidden)?.focus(); } });
-      menu.addEventListener("toggle", e => { if (e.newState !== "open") return; box.value = ""; filter(); if (!matchMedia("(pointer: coarse)").matches) requestAnimationFrame(() => box.focus()); });
+      menu.addEventListener("toggle", e => { if (e.newState !== "open") return; box.value = ""; filter(); if (!matchMedia("(pointer: coarse)").matches) setTimeout(() => box.focus(), 60); });
     },
 
     /* what may be done with one row */
