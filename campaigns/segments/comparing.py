@@ -45,6 +45,15 @@ _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)"
 def compare(node: Compare, want: bool, as_of: datetime) -> Q:
     """A comparison of one field, or exactly the rest of the people."""
     f = fields.FIELDS[node.field]
+    asked = _compare(f, node, want, as_of)
+    if f.group != fields.PREDICTED:
+        return asked
+    # Whoever said no to predictions since has none, though the number stays until the next scoring.
+    refused = Q(consent.objects_to_profiling("pk"))
+    return asked & ~refused if (node.op != "unknown") == want else asked | refused
+
+
+def _compare(f: fields.Field, node: Compare, want: bool, as_of: datetime) -> Q:
     if f.kind == rules.FLAG:
         return flag(f, bool(node.value) == want)
     if node.op in rules.NO_VALUE:

@@ -73,7 +73,10 @@ def _check_purpose(slug: str, path: str) -> None:
 
 
 def score(node: Score, as_of: datetime, names: Names, want: bool, path: str) -> Q:
-    """One look-up by key: of the value, or of the place among everybody scored."""
+    """One look-up by key: of the value, or of the place among everybody scored.
+
+    Whoever said no to predictions since has none, though the row stays until the next scoring.
+    """
     if node.prediction not in names.predictions:
         raise RuleFault(
             join(path, "score"),
@@ -84,7 +87,7 @@ def score(node: Score, as_of: datetime, names: Names, want: bool, path: str) -> 
     if node.op == "in_days" and kind != Prediction.Kind.DATE:
         raise RuleFault(join(path, "op"), gettext_noop("This prediction does not tell a date."))
     rows = Scored.objects.filter(_said(node, as_of), prediction=number, customer=OuterRef("pk"))
-    found = Exists(rows)
+    found = Exists(rows.filter(~consent.objects_to_profiling("customer")))
     return Q(found) if want == (node.op != "unknown") else Q(~found)
 
 

@@ -146,7 +146,7 @@ def _leaf(leaf: Node, found: Needs) -> None:
             told.add((changes.CONSENT, ""))
             found.endings = True
         case Score():
-            told.add((changes.SCORE, leaf.prediction))
+            told.update({(changes.SCORE, leaf.prediction), (changes.CONSENT, "")})
             if leaf.op == "in_days" and isinstance(leaf.value, tuple):
                 found.edges.update(
                     Edge(SCORE, leaf.prediction, -timedelta(days=float(days)))
@@ -173,6 +173,8 @@ def _compare(leaf: Compare, found: Needs) -> None:
         found.changes.add((changes.ORDERS, ""))
     elif table == "traits":
         found.changes.add((changes.TRAITS, ""))
+        if f.group == fields.PREDICTED:
+            found.changes.add((changes.CONSENT, ""))
     else:
         found.changes.add((changes.PERSON, ""))
     if f.kind != rules.DATE:

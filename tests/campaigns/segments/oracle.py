@@ -12,6 +12,7 @@ from campaigns.segments import nodes
 from campaigns.segments.nodes import All, Bought, Compare, Did, InSegment, Node, Not
 from campaigns.segments.nodes import Any as AnyOf
 
+PREDICTED = {"traits.repeat_90d"}
 LENGTHS = {"minutes": 60, "hours": 3600, "days": 86400, "weeks": 7 * 86400}
 
 
@@ -55,6 +56,7 @@ class Person:
     consents: dict[tuple[str, str], str] = field(default_factory=dict)
     reach: set[tuple[str, str]] = field(default_factory=set)
     lists: set[int] = field(default_factory=set)
+    no_profiling: bool = False  # said no to predictions
 
 
 def holds(node: Node, person: Person, as_of: datetime, segments: dict[int, Node]) -> bool:
@@ -77,7 +79,8 @@ def answer(node: Node, person: Person, as_of: datetime) -> bool:
     inside = in_time(getattr(node, "days", None), getattr(node, "when", None), person, as_of)
     match node:
         case Compare(name, op, value):
-            return compare_moment(person, person.values[name], op, value, as_of)
+            have = None if name in PREDICTED and person.no_profiling else person.values[name]
+            return compare_moment(person, have, op, value, as_of)
         case nodes.Attribute(name, kind, op, value):
             return attribute(person, person.attributes.get(name), kind, op, value, as_of)
         case Did():
@@ -115,7 +118,8 @@ def answer(node: Node, person: Person, as_of: datetime) -> bool:
         case nodes.Consented(channel, purpose, said):
             return person.consents.get((channel, purpose), "never_asked") == said
         case nodes.Score(key, op, value):
-            return scored(person.scores.get(key), op, value, as_of)
+            said = None if person.no_profiling else person.scores.get(key)
+            return scored(said, op, value, as_of)
         case nodes.Rfm(r, f, m):
             asked = {"traits.r_score": r, "traits.f_score": f, "traits.m_score": m}
             return all(not of or person.values[name] in of for name, of in asked.items())

@@ -104,9 +104,11 @@ class Shop:
     def numbers(self, made: Customer, person: oracle.Person) -> None:
         chance = self.chance
         values: dict[str, Any] = dict.fromkeys(
-            ("orders", "recency_days", "tenure_days", "r_score", "f_score", "m_score")
-        )
+            ("orders", "recency_days", "tenure_days", "r_score", "f_score", "m_score",
+             "repeat_90d")
+        )  # fmt: skip
         if chance.random() < 0.85:
+            values["repeat_90d"] = chance.choice([None, 0.2, 0.8])
             values["orders"] = orders = chance.choice([0, 1, 2, 4, 9])
             if orders:
                 values["recency_days"] = float(chance.choice([0, 29, 90, 91, 365, 366, 500]))
@@ -139,6 +141,7 @@ class Shop:
                 expires_at=datetime(2024, 1, 1, tzinfo=UTC) if said == "over" else None,
             )  # fmt: skip
             person.consents[channel, purpose] = "yes" if said == "yes" else "no"
+            person.no_profiling |= purpose == "profiling" and said == "no"
             if said == "yes":
                 person.reach.add((channel, purpose))
         barred = {channel for channel in ("email", "sms") if chance.random() < 0.2}

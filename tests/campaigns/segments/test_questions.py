@@ -134,6 +134,7 @@ attribute = st.one_of(
     st.just({"attribute": "7", "op": "=", "value": "seven"}),
 )
 field = st.one_of(
+    st.builds(lambda q: {"field": "traits.repeat_90d", **q}, numbers([0, 0.2, 0.5]) | known),
     st.builds(lambda q: {"field": "customer.first_seen_at", **q}, days),
     st.builds(
         lambda channel, v: {"field": f"suppressed.{channel}", "op": "=", "value": v},
