@@ -171,6 +171,26 @@ def test_a_version_can_be_tried_in_the_shadow(trained: Prediction) -> None:
     assert f"In the shadow: version {other.version}" in text_of(signed_in(), address(trained))
 
 
+def test_what_came_true_stands_beside_what_was_said(trained: Prediction) -> None:
+    version = ModelVersion.objects.get(name=trained.key)
+    readings = {"said": 0.41, "seen": 0.26, "low": 0.22, "high": 0.3, "people": 400}
+    Watch.objects.create(
+        prediction=trained,
+        version=version,
+        kind=Watch.Kind.CALIBRATION,
+        level=Watch.Level.ALARM,
+        as_of=NOW,
+        people=400,
+        readings=readings,
+    )
+    shown = text_of(signed_in(), address(trained))
+    assert "41.0%" in shown
+    assert "26.0%" in shown
+    assert "22.0% – 30.0%" in shown
+    assert "What it says no longer comes true." not in shown  # it was trained only just now
+    assert ">Alarm</span>" in text_of(signed_in(), reverse("models_ml:model-list"))
+
+
 def test_an_archived_prediction_is_out_of_the_way_and_can_come_back(trained: Prediction) -> None:
     client = signed_in()
     client.post(address(trained, "prediction-archive"))
