@@ -14,6 +14,8 @@ from models_ml.explorer import columns
 from models_ml.models import Exploration, ModelVersion
 
 Rule = dict[str, Any]
+# Numbers of all time whose like of the last days would tell nearly as much.
+FAMILIES = {"orders": "orders", "units": "money", "revenue": "money", "avg_order_value": "money"}
 PERSON = {"country": "customer.country", "language": "customer.language"}
 
 
@@ -219,7 +221,8 @@ def _collect(rule: object, found: set[str]) -> None:
         _collect(part, found)
     field = str(rule.get("field", ""))
     if field.startswith("traits."):
-        found.add(field.removeprefix("traits."))
+        name = field.removeprefix("traits.")
+        found |= {name, *(f"{FAMILIES[name]}_{d}d" for d in columns.WINDOWS if name in FAMILIES)}
     found |= {name for name, asked in PERSON.items() if asked == field}
     if "attribute" in rule:
         found.add(f"attribute:{rule['attribute']}")

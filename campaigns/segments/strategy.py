@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from models_ml.explorer import questions
 
 HIGH, LOW, EVEN = "high", "low", "even"
-# In 100: from here on most of a group does it without being asked.
-MOSTLY = 50
+# In 100: from here on most of a group does it without being asked, or nobody is left to ask.
+MOSTLY, NEARLY_ALL = 50, 95
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,12 @@ def _answer(side: str, facts: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _membership(side: str, facts: dict[str, Any]) -> tuple[str, str, str]:
+    if facts["rate"] >= NEARLY_ALL:
+        return (
+            "watch",
+            _("Nothing to add here"),
+            _("%(rate)d in 100 are already: hardly anybody is left to address.") % facts,
+        )
     if side == HIGH:
         return (
             "look_alike",

@@ -189,11 +189,21 @@ def _now(asking: Asking, as_of: datetime, members: Members) -> Drawn:
         without.append(f"attribute:{target.attribute}")
         without += [name for name in columns.PERSON if name == target.attribute]
     specs, left_out = columns.choose(since=None, without=without)
-    person, x = read(specs=specs, population=asking.population, as_of=as_of)
+    last_year = columns.feature({"name": "spent", "of": "money", "days": 365})
+    values = reading.read(
+        features=[*(columns.feature(s) for s in specs), last_year],
+        population=asking.population,
+        cuts=[as_of],
+        levels={},
+    )
+    person, x = values.asked.person, _matrix(values, len(specs))
+    spent = values.x["spent"].to_numpy(dtype=np.float64)
+    if not spent.any():
+        spent = np.full(len(person), np.nan)
     if target is not None:
         people, holds = targets.at_once(target=target)
         known = np.isin(person, people)
-        person, x = person[known], x[known]
+        person, x, spent = person[known], x[known], spent[known]
         label = np.isin(person, people[holds])
         left_out = [
             {**one, "why": "target"} if one["column"].endswith(target.attribute) else one
@@ -203,14 +213,12 @@ def _now(asking: Asking, as_of: datetime, members: Members) -> Drawn:
         assert asking.question.segment is not None
         label = np.isin(person, members(asking.question.segment))
     half = trees.halves(person, asking.seed)
-    money = [i for i, spec in enumerate(specs) if spec["name"] == "money_365d"]
-    spent = x[half, money[0]] if money else np.full(int(half.sum()), np.nan)
     return Drawn(
         structure=Sample(x[~half], label[~half], person[~half]),
         judge=Sample(x[half], label[half], person[half]),
         rival=np.zeros(int(half.sum())),
         rule="base_rate",
-        spent=spent,
+        spent=spent[half],
         specs=specs,
         left_out=left_out,
         learned_at=(as_of,),

@@ -64,7 +64,8 @@ def plant(people: int = PEOPLE, *, seed: int = 7) -> list[Customer]:
     OrderLine.objects.bulk_create(
         OrderLine(
             order=order, line_no=1, customer_id=order.customer_id, product=product,
-            placed_at=order.placed_at, sku="P", quantity=1, unit_price=20, total=20 + order.pk % 7,
+            placed_at=order.placed_at, sku="P", quantity=1, unit_price=20,
+            total=20 + int(rng.integers(0, 7)),
         )
         for order in Order.objects.bulk_create(orders)
     )  # fmt: skip

@@ -93,6 +93,13 @@ def test_groups_with_categories_are_kept_one_by_one_or_together(client: Client) 
     assert rest.rule["all"][-1] == {"not": named}
 
 
+def test_its_figures_lead_back_to_its_groups(client: Client) -> None:
+    _exploration, version = people.explored()
+    text = client.get(f"/models/{version.pk}/").content.decode()
+    assert "Who turns gold" in text
+    assert "/segments/tree/gold/" in text
+
+
 def test_an_edited_segment_is_named_as_edited_and_stays(client: Client) -> None:
     factories.cast()
     _exploration, version = people.explored()

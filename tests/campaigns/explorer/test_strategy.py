@@ -34,6 +34,7 @@ def leaf(yes: int, people: int, worth: float | None = None) -> dict[str, Any]:
         ("answer", 20, None, "rest"),
         ("segment", 120, None, "look_alike"),
         ("attribute", 60, None, "watch"),
+        ("segment", 198, None, "watch"),
     ],
 )
 def test_the_action_follows_the_rate_the_worth_and_what_is_wished_for(
@@ -103,4 +104,5 @@ def test_the_columns_that_define_a_segment_are_found_wherever_the_rule_names_the
             ]
         }
     )
-    assert found == ("attribute:plan", "country", "event:page:30", "event:page:90", "revenue")
+    money = ("money_30d", "money_365d", "money_90d", "revenue")
+    assert found == ("attribute:plan", "country", "event:page:30", "event:page:90", *money)

@@ -119,9 +119,9 @@ def test_rates_are_of_people_the_questions_never_saw_with_an_interval() -> None:
 
 def test_a_column_that_tells_the_answer_is_a_leak_and_nothing_is_stored() -> None:
     made = people.plant()
-    for person in made:
-        person.attributes["cancelled"] = "yes" if person.pk % 3 == 0 else "no"
-        person.attributes["reason"] = "price" if person.pk % 3 == 0 else "none"
+    for person, gone in zip(made, np.random.default_rng(5).random(len(made)) < 0.3, strict=True):
+        person.attributes["cancelled"] = "yes" if gone else "no"
+        person.attributes["reason"] = "price" if gone else "none"
     Customer.objects.bulk_update(made, ["attributes"])
     target = {"type": "attribute", "attribute": "cancelled", "op": "=", "value": "yes"}
     exploration = ask(target, population={"who": "everyone"})
