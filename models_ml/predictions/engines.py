@@ -63,7 +63,10 @@ class Engine(Protocol):
     ) -> Answers: ...
 
 
-ENGINES: dict[str, str] = {"contest": "models_ml.predictions.contests"}
+ENGINES: dict[str, str] = {
+    "contest": "models_ml.predictions.contests",
+    "lifetime": "models_ml.predictions.lifetimes",
+}
 
 
 def of(name: str) -> Engine:

@@ -115,6 +115,7 @@ def rule_name(name: str) -> str:
         "recency": _("whoever ordered last orders next"),
         "last_value": _("everyone spends as before"),
         "own_average": _("everyone orders as much as usual"),
+        "own_gap": _("everyone keeps their usual time between orders"),
         "event_recency": _("whoever did it last does it next"),
         "answered_before": _("whoever answered before answers again"),
         "base_rate": _("the same chance for everyone"),

@@ -107,6 +107,39 @@ READY: tuple[Ready, ...] = (
         {"type": "spend"},
         365,
     ),
+    Ready(
+        "clv",
+        _("Customer lifetime value"),
+        _(
+            "What somebody is worth over the next half year: orders expected from the rhythm of"
+            " their own, times what their orders are worth, later money discounted."
+        ),
+        {"type": "spend"},
+        182,
+        settings={"engine": "lifetime", "discount": 0.1},
+    ),
+    Ready(
+        "next_order",
+        _("Day of the next order"),
+        _(
+            "The day by which half of the people with the same rhythm have ordered again, if they"
+            " are still customers, and the days between which four of five do."
+        ),
+        {"type": "next_order"},
+        120,
+        settings={"engine": "lifetime"},
+    ),
+    Ready(
+        "still_customer",
+        _("Is still a customer"),
+        _(
+            "The chance that somebody has not left for good, told from how long they have been"
+            " silent beside their own rhythm. The laws behind it are judged by who orders again."
+        ),
+        {"type": "order"},
+        120,
+        settings={"engine": "lifetime"},
+    ),
 )
 
 

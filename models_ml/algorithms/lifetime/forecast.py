@@ -71,8 +71,12 @@ class Forecast:
         return self.slope * _said(self.models, data, times) + self.floor * np.asarray(times)
 
     def alive(self, data: Summary) -> Floats:
-        """The chance that each person is still a customer (n,)."""
-        return np.asarray(np.mean([one.alive(data) for one in self.models], axis=0))
+        """The chance that each person is still a customer (n,).
+
+        BG/NBD has no say beside others: to it whoever never came back cannot have left.
+        """
+        asked = [one for one in self.models if one.kind != BGNBD.kind] or list(self.models)
+        return np.asarray(np.mean([one.alive(data) for one in asked], axis=0))
 
     def order_chance(self, data: Summary, time: float) -> Floats:
         """The chance that each person buys within `time` from now (n,)."""

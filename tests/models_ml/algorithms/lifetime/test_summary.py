@@ -94,7 +94,12 @@ def test_a_forecast_is_the_mean_of_its_models_and_a_line() -> None:
     found = Forecast((one, other), slope=2.0, floor=0.1)
     mean = (one.expected(data, 5.0) + other.expected(data, 5.0)) / 2
     np.testing.assert_allclose(found.expected(data, 5.0), 2 * mean + 0.5)
-    np.testing.assert_allclose(found.alive(data), (one.alive(data) + other.alive(data)) / 2)
+    np.testing.assert_allclose(
+        found.order_chance(data, 5.0),
+        (one.order_chance(data, 5.0) + other.order_chance(data, 5.0)) / 2,
+    )
+    assert one.alive(data)[0] == 1.0
+    assert found.alive(data).tolist() == other.alive(data).tolist()
 
 
 def test_what_comes_after_today_changes_no_forecast() -> None:
