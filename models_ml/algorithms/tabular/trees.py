@@ -138,7 +138,7 @@ class Boosting(_Trees):
     name: ClassVar[str] = "boosting"
 
     def settings(self, table: Table, task: Task) -> Iterable[Setting]:
-        for leaves in (4, 16):
+        for leaves in (4, 16) if len(table) < 20_000 else (8, 31):
             yield {"leaves": leaves, "rate": 0.06, "least": 20, "l2": 5.0, "trees": 300}
 
     def build(self, task: Task, seed: int, setting: Setting) -> Any:
