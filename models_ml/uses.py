@@ -42,15 +42,16 @@ def of_trait(name: str) -> tuple[Place, ...]:
 def everything() -> Iterable[Use]:
     """The live models, with the places that they learn from and are fed by."""
     asked = dict(Prediction.objects.values_list("key", "title"))
-    asked = dict(Exploration.objects.values_list("key", "title"))
+    explored = dict(Exploration.objects.values_list("key", "title"))
+    asked = dict(Prediction.objects.values_list("key", "title"))
     for row in ModelVersion.objects.filter(state=ModelVersion.State.LIVE):
-        question = asked.get(row.name.removeprefix("tree:"), "")
+        question = explored.get(row.name.removeprefix("tree:"), "")
         tree = row.name == "repeat_90d" or bool(question)
         title = _("Repeat purchase within 90 days") if tree else row.name.replace("_", " ")
         yield Use(
             "model",
             f"model:{row.pk}",
-            asked.get(row.name, title),
+            question or asked.get(row.name, title),
             reverse("models_ml:model-detail", args=[row.pk]),
             frozenset(FEATURES if tree or row.name in asked else PICKS),
         )

@@ -76,5 +76,4 @@ def test_the_page_of_a_version_and_the_list_stand_with_a_prediction(client) -> N
         reverse("models_ml:model-detail", args=[version.pk]),
     ):
         assert client.get(address, follow=True).status_code == 200
-    titles = {str(use.label) for use in uses.everything()}
-    assert titles == {"Buys again"}
+    assert "Buys again" in {str(use.label) for use in uses.everything()}
