@@ -29,6 +29,7 @@ METRICS = {
     "coverage@10": gettext_lazy("Share of the catalogue ever shown"),
 }
 MONEY = {"rmse", "mae"}
+DAYS = {"days_off", "days_off_median"}
 LOWER = {"log_loss", "brier", "rmse", "mae", "calibration_error", "days_off", "days_off_median"}
 # The figure a kind of prediction is chosen by, first known first.
 MAIN = ("auc", "rmse", "mae", "qini", "correlation", "days_off")
@@ -73,7 +74,7 @@ def worded(name: str, value: float) -> str:
     """A figure as it is written large."""
     if name in MONEY:
         return wording.money0(value, settings.DEFAULT_CURRENCY)
-    return wording.decimal(value, 3)
+    return wording.decimal(value, 1 if name in DAYS else 3)
 
 
 def gap(details: dict[str, Any]) -> dict[str, float] | None:

@@ -153,5 +153,15 @@ def curves(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
             for name, word in words.items()
         ]
-        found.append({"name": row["name"], "lines": lines, "epochs": len(epochs)})
+        ends = (("1", 0.0), (str(len(epochs)), 1.0))
+        losses = ((low, 0.0), (low + width / 2, 0.5), (low + width, 1.0))
+        found.append(
+            {
+                "name": row["name"],
+                "lines": lines,
+                "epochs": len(epochs),
+                "x": [{"at": _x(share), "text": text} for text, share in ends],
+                "y": [{"at": _y(share), "text": f"{loss:.3f}"} for loss, share in losses],
+            }
+        )
     return found

@@ -19,6 +19,7 @@ from models_ml.views import figures, names, plots
 
 State = ModelVersion.State
 MOST_VERSIONS = 30
+LAWS = {"bgnbd": "BG/NBD", "mbgnbd": "MBG/NBD", "pareto": "Pareto/NBD"}
 COLUMNS: dict[str, tuple[str, ...]] = {
     "chance": ("auc", "calibration_error", "log_loss", "lift_top_tenth"),
     "amount": ("rmse", "mae", "rank_correlation", "total_ratio"),
@@ -120,7 +121,11 @@ def _of_version(row: Prediction, version: ModelVersion) -> dict[str, Any]:
             for one in plots.curves(table)
         ],
         "left_out": _left_out(details),
-        "params": sorted((k, v) for k, v in version.params.items() if k != "seed"),
+        "params": [
+            (name, wording.trimmed(value, 4) if isinstance(value, float) else value)
+            for name, value in sorted(version.params.items())
+            if name != "seed"
+        ],
         "threshold": details.get("threshold"),
     }
 
@@ -192,7 +197,7 @@ def _laws(details: dict[str, Any]) -> list[dict[str, Any]]:
     """Laws of buying that were fitted, each with its numbers."""
     return [
         {
-            "name": str(one.get("kind", "")),
+            "name": LAWS.get(str(one.get("kind", "")), str(one.get("kind", ""))),
             "numbers": [
                 (name, wording.decimal(value, 3))
                 for name, value in one.items()
