@@ -23,16 +23,15 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
-    Sum,
     Value,
 )
 from django.db.models.lookups import Exact
 
 from campaigns.models import Segment
-from campaigns.segments import asking, clock, fields, standing
+from campaigns.segments import asking, clock, standing
 from campaigns.segments import compile as compiler
 from campaigns.segments.needs import expand
-from campaigns.segments.rules import All, Any, Node, RuleFault, segments_in
+from campaigns.segments.rules import Node, RuleFault, segments_in
 from campaigns.segments.turns import OutOfTime, patiently
 from ingestion.models import Customer
 
@@ -95,57 +94,6 @@ def count(
         return Size(found["n"], True, time.monotonic() - began)
     some = _counts(meant.filter(every_nth()), {"n": Count("pk")}, patience_ms, turn)
     return Size(None if some is None else some["n"] * SHARE, False, time.monotonic() - began)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A rule seen part by part: `left` people after each part, out of `start` people in all.
-
-    `reachable` of them can get marketing e-mail; `expected` of them are expected to order again
-    within 90 days, None where nobody has been scored.
-    """
-
-    start: int
-    left: list[int]
-    size: Size
-    reachable: int
-    expected: float | None
-
-
-def look(
-    node: Node,
-    *,
-    as_of: datetime | None = None,
-    within: tuple[int, ...] = (),
-    patience_ms: int = PATIENCE_MS,
-    turn: str = "",
-) -> Look | None:
-    """Count a rule part by part in one pass over the customers; None when that took too long.
-
-    In an `all` each part leaves fewer people, in an `any` each adds some; another rule is one part.
-    """
-    began = time.monotonic()
-    as_of = as_of or clock.moment()
-    parts = node.nodes if isinstance(node, All | Any) else (node,)
-    kind = Any if isinstance(node, Any) else All
-    wanted: dict[str, Aggregate] = {"start": Count("pk")}
-    for i in range(len(parts)):
-        q = compiler.to_q(kind(parts[: i + 1]), as_of=as_of, within=within)
-        wanted[f"left{i}"] = Count("pk", filter=q)
-    whole = compiler.to_q(node, as_of=as_of, within=within)
-    wanted["size"] = Count("pk", filter=whole)
-    wanted["reachable"] = Count("pk", filter=whole & fields.can_email())
-    wanted["expected"] = Sum("traits__repeat_90d", filter=whole)
-    found = _counts(Customer.objects.all(), wanted, patience_ms, turn)
-    if found is None:
-        return None
-    return Look(
-        found["start"],
-        [found[f"left{i}"] for i in range(len(parts))],
-        Size(found["size"], True, time.monotonic() - began),
-        found["reachable"],
-        found["expected"],
-    )
 
 
 def sample(

@@ -21,40 +21,6 @@ def test_everyone_and_nobody_are_counted_exactly() -> None:
     assert membership.count(compiler.read({"any": []})).people == 0
 
 
-def test_a_rule_is_counted_part_by_part_with_who_can_be_reached() -> None:
-    factories.cast()
-    rule = {
-        "all": [
-            {"field": "traits.orders", "op": ">=", "value": 1},
-            {"field": "traits.recency_days", "op": "<=", "value": 30},
-        ]
-    }
-    seen = membership.look(compiler.read(rule))
-    assert seen is not None
-    assert (seen.start, seen.left, seen.size.people) == (3, [2, 1], 1)
-    assert (seen.reachable, seen.expected) == (1, 0.6)
-
-
-def test_the_parts_of_an_any_add_people() -> None:
-    factories.cast()
-    rule = {
-        "any": [
-            {"field": "traits.recency_days", "op": ">", "value": 100},
-            {"field": "traits.orders", "op": "=", "value": 0},
-        ]
-    }
-    seen = membership.look(compiler.read(rule))
-    assert seen is not None
-    assert seen.left == [1, 2]
-
-
-def test_an_empty_rule_looks_at_everyone() -> None:
-    factories.cast()
-    seen = membership.look(EVERYONE)
-    assert seen is not None
-    assert (seen.left, seen.size.people, seen.reachable) == ([], 3, 2)
-
-
 def test_a_sample_holds_only_members_and_shuffles() -> None:
     people = [factories.customer(consent=None) for _ in range(40)]
     inside = compiler.read({"field": "customer.country", "op": "=", "value": "GB"})
