@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 
 def test_what_people_did_is_read_in_training_and_in_answering(monkeypatch):
     shops.plant(people=200)
-    monkeypatch.setattr(Sequence, "settings", lambda *_: [{"epochs": 1, "dimension": 8, "depth": 1}])
+    monkeypatch.setattr(
+        Sequence, "settings", lambda *_: [{"epochs": 1, "dimension": 8, "depth": 1}]
+    )
     made = definitions.create(
         title="Buys again",
         target={"type": "order"},
