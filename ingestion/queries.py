@@ -4,14 +4,14 @@ Reads only. Figures count what was sold: lines of kind product, less what came b
 fees, vouchers and stock corrections are in an order's total but not in these.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncDay, TruncMonth
 from django.utils.translation import gettext as _
 
@@ -51,15 +51,35 @@ class Moment:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def timeline(*, customer_id: int, limit: int = 50, before: datetime | None = None) -> list[Moment]:
-    """The newest `limit` moments of a person before a time, newest first."""
+def orders_of(
+    *, customer_id: int, limit: int = 50, before: datetime | None = None
+) -> QuerySet[Order]:
+    """The newest `limit` orders of a person before a time, with their `units` and `goods`."""
     orders = Order.objects.filter(customer_id=customer_id).annotate(
         units=Sum("lines__quantity", filter=Q(lines__kind=OrderLine.Kind.PRODUCT)),
         goods=Count("lines", filter=Q(lines__kind=OrderLine.Kind.PRODUCT)),
     )
+    if before is not None:
+        orders = orders.filter(placed_at__lt=before)
+    return orders.order_by("-placed_at", "-id")[:limit]
+
+
+def timeline(
+    *,
+    customer_id: int,
+    limit: int = 50,
+    before: datetime | None = None,
+    orders: Iterable[Any] | None = None,
+) -> list[Moment]:
+    """The newest `limit` moments of a person before a time, newest first.
+
+    Whoever has read `orders_of` with the same limit and time already gives them as `orders`.
+    """
+    if orders is None:
+        orders = orders_of(customer_id=customer_id, limit=limit, before=before)
     events = Event.objects.filter(customer_id=customer_id)
     if before is not None:
-        orders, events = orders.filter(placed_at__lt=before), events.filter(at__lt=before)
+        events = events.filter(at__lt=before)
     moments = [
         Moment(
             order.placed_at,
@@ -69,7 +89,7 @@ def timeline(*, customer_id: int, limit: int = 50, before: datetime | None = Non
             order.currency,
             {"status": order.status, "units": order.units or 0, "products": order.goods},
         )
-        for order in orders.order_by("-placed_at")[:limit]
+        for order in orders
     ]
     moments += [
         Moment(event.at, "event", event.type, detail=event.properties)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,7 +16,7 @@ from campaigns.segments import membership
 from ingestion import consent
 from ingestion import queries as facts
 from ingestion.identity import panel
-from ingestion.models import Consent, Customer, Order, OrderLine
+from ingestion.models import Consent, Customer, Order
 from marketing.core import wording
 from models_ml import queries as numbers
 from models_ml.queries import Person
@@ -50,11 +49,8 @@ class Moment:
 def seen_whole(customer: Customer) -> dict[str, Any]:
     """Everything the customer page shows."""
     person = numbers.for_customer(customer_id=customer.pk)
-    orders = list(
-        Order.objects.filter(customer=customer)
-        .annotate(goods=Count("lines", filter=Q(lines__kind=OrderLine.Kind.PRODUCT)))
-        .order_by("-placed_at", "-id")[:ORDERS]
-    )
+    known = list(facts.orders_of(customer_id=customer.pk, limit=EVENTS))
+    orders = known[:ORDERS]
     messages = list(
         Message.objects.filter(customer=customer)
         .select_related("run__campaign")
@@ -77,7 +73,7 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
             }
             for row in messages
         ],
-        "timeline": _timeline(customer, messages),
+        "timeline": _timeline(customer, known, messages),
         "picks": _picks(customer),
         "segments": _segments(customer),
         "panel": panel.of(customer),
@@ -198,12 +194,12 @@ def _worded(value: float, unit: str, decimals: int) -> str:
     return wording.decimal(value, 0 if float(value).is_integer() else decimals)
 
 
-def _timeline(customer: Customer, messages: list[Message]) -> list[Moment]:
+def _timeline(customer: Customer, orders: list[Order], messages: list[Message]) -> list[Moment]:
     """Orders, mails and events together, newest first."""
     looks = {"order": ("shopping-cart", "k2"), "return": ("truck-return", "k3")}
     titles = {"order": _("Order %(number)s"), "return": _("Return %(number)s")}
     moments = []
-    for fact in facts.timeline(customer_id=customer.pk, limit=EVENTS):
+    for fact in facts.timeline(customer_id=customer.pk, limit=EVENTS, orders=orders):
         icon, hue = looks.get(fact.kind, ("activity", "k5"))
         if fact.kind in titles:
             text = titles[fact.kind] % {"number": fact.title}

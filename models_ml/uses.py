@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from django.db.models import CharField, OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce, Concat
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -41,17 +43,22 @@ def of_trait(name: str) -> tuple[Place, ...]:
 
 def everything() -> Iterable[Use]:
     """The live models, with the places that they learn from and are fed by."""
-    asked = dict(Prediction.objects.values_list("key", "title"))
-    explored = dict(Exploration.objects.values_list("key", "title"))
-    asked = dict(Prediction.objects.values_list("key", "title"))
-    for row in ModelVersion.objects.filter(state=ModelVersion.State.LIVE):
-        question = explored.get(row.name.removeprefix("tree:"), "")
-        tree = row.name == "repeat_90d" or bool(question)
-        title = _("Repeat purchase within 90 days") if tree else row.name.replace("_", " ")
+    asked = Prediction.objects.filter(key=OuterRef("name")).values("title")
+    explored = Exploration.objects.annotate(
+        name=Concat(Value("tree:"), "key", output_field=CharField())
+    ).filter(name=OuterRef("name"))
+    live = ModelVersion.objects.filter(state=ModelVersion.State.LIVE)
+    for row in live.annotate(
+        title=Coalesce(Subquery(explored.values("title")), Subquery(asked))
+    ).values("pk", "name", "title"):
+        of_people = row["name"] == "repeat_90d" or row["title"] is not None
+        title = row["name"].replace("_", " ")
+        if row["name"] == "repeat_90d":
+            title = _("Repeat purchase within 90 days")
         yield Use(
             "model",
-            f"model:{row.pk}",
-            question or asked.get(row.name, title),
-            reverse("models_ml:model-detail", args=[row.pk]),
-            frozenset(FEATURES if tree or row.name in asked else PICKS),
+            f"model:{row['pk']}",
+            row["title"] or title,
+            reverse("models_ml:model-detail", args=[row["pk"]]),
+            frozenset(FEATURES if of_people else PICKS),
         )

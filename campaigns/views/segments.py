@@ -112,13 +112,14 @@ def segment_archive(request: HttpRequest, pk: int) -> HttpResponse:
 def segment_people(request: HttpRequest, pk: int) -> HttpResponse:
     """Everyone in a segment, by id, page after page."""
     segment = get_object_or_404(Segment, pk=pk)
-    node = compiler.read(segment.rule)
     after = whole(request.GET.get("after")) or 0
+    try:
+        node = compiler.read(segment.rule)
+        members = membership.members(node, within=(segment.pk,))
+    except RuleFault:
+        return redirect("campaigns:segment-edit", pk=pk)  # which says what is wrong
     rows = list(
-        membership.members(node, within=(segment.pk,))
-        .filter(pk__gt=after)
-        .select_related("traits")
-        .order_by("pk")[: PER_PAGE + 1]
+        members.filter(pk__gt=after).select_related("traits").order_by("pk")[: PER_PAGE + 1]
     )
     more = len(rows) > PER_PAGE
     rows = rows[:PER_PAGE]
