@@ -75,8 +75,9 @@ def timeline(
 
     Whoever has read `orders_of` with the same limit and time already gives them as `orders`.
     """
-    if orders is None:
-        orders = orders_of(customer_id=customer_id, limit=limit, before=before)
+    known: Iterable[Any] = (
+        orders_of(customer_id=customer_id, limit=limit, before=before) if orders is None else orders
+    )
     events = Event.objects.filter(customer_id=customer_id)
     if before is not None:
         events = events.filter(at__lt=before)
@@ -89,7 +90,7 @@ def timeline(
             order.currency,
             {"status": order.status, "units": order.units or 0, "products": order.goods},
         )
-        for order in orders
+        for order in known
     ]
     moments += [
         Moment(event.at, "event", event.type, detail=event.properties)

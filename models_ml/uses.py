@@ -44,9 +44,9 @@ def of_trait(name: str) -> tuple[Place, ...]:
 def everything() -> Iterable[Use]:
     """The live models, with the places that they learn from and are fed by."""
     asked = Prediction.objects.filter(key=OuterRef("name")).values("title")
-    explored = Exploration.objects.annotate(
-        name=Concat(Value("tree:"), "key", output_field=CharField())
-    ).filter(name=OuterRef("name"))
+    explored = Exploration.objects.alias(
+        version=Concat(Value("tree:"), "key", output_field=CharField())
+    ).filter(version=OuterRef("name"))
     live = ModelVersion.objects.filter(state=ModelVersion.State.LIVE)
     for row in live.annotate(
         title=Coalesce(Subquery(explored.values("title")), Subquery(asked))
