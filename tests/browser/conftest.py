@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -139,6 +141,21 @@ def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
     yield open_window
     for visitor in opened:
         visitor.context.close()
+    let_answers_end()
+
+
+def let_answers_end(patience: float = 30) -> None:
+    """Wait until the server asks the database nothing more: its tables are emptied next."""
+    until, quiet = time.monotonic() + patience, 0
+    while quiet < 3 and time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                " AND state <> 'idle'"
+            )
+            quiet = 0 if cursor.fetchone()[0] else quiet + 1
+        time.sleep(0.05)
 
 
 @pytest.fixture
