@@ -73,11 +73,7 @@ def write(
     body = encode(prediction_id=prediction.pk, version_id=version.pk, answers=answers)
     with advisory_lock(f"scores:{prediction.pk}"):
         parts.replace(prediction_id=prediction.pk, body=body, as_of=as_of)
-        Prediction.objects.filter(pk=prediction.pk).update(
-            scored_at=now, scored_as_of=as_of, scored_people=len(answers)
-        )
-        changes.note(kind=changes.SCORE, what=prediction.key, people=None)
-        bus.announce("scores.written", prediction_id=prediction.pk, key=prediction.key)
+        _tell(prediction, at=now, as_of=as_of, people=len(answers))
     parts.let_go(prediction_id=prediction.pk)
     prediction.refresh_from_db(fields=["scored_at", "scored_as_of", "scored_people"])
 
@@ -89,11 +85,7 @@ def take_back(*, prediction: Prediction, version: ModelVersion, now: datetime) -
         if found is None:
             return False
         people, as_of = found
-        Prediction.objects.filter(pk=prediction.pk).update(
-            scored_at=now, scored_as_of=as_of, scored_people=people
-        )
-        changes.note(kind=changes.SCORE, what=prediction.key, people=None)
-        bus.announce("scores.written", prediction_id=prediction.pk, key=prediction.key)
+        _tell(prediction, at=now, as_of=as_of, people=people)
     parts.let_go(prediction_id=prediction.pk)
     return True
 
@@ -102,11 +94,18 @@ def clear(*, prediction: Prediction) -> None:
     """Take all scores of a prediction away."""
     with advisory_lock(f"scores:{prediction.pk}"):
         parts.drop(prediction_id=prediction.pk)
-        Prediction.objects.filter(pk=prediction.pk).update(
-            scored_at=None, scored_as_of=None, scored_people=0
-        )
-        changes.note(kind=changes.SCORE, what=prediction.key, people=None)
-        bus.announce("scores.written", prediction_id=prediction.pk, key=prediction.key)
+        _tell(prediction, at=None, as_of=None, people=0)
+
+
+def _tell(
+    prediction: Prediction, *, at: datetime | None, as_of: datetime | None, people: int
+) -> None:
+    """Say with the exchange itself that the scores are others now."""
+    Prediction.objects.filter(pk=prediction.pk).update(
+        scored_at=at, scored_as_of=as_of, scored_people=people
+    )
+    changes.note(kind=changes.SCORE, what=prediction.key, people=None)
+    bus.announce("scores.written", prediction_id=prediction.pk, key=prediction.key)
 
 
 def percentiles(*, person: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.int16]:
