@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models_ml.algorithms.lifetime.forecast import Forecast
 from models_ml.algorithms.lifetime.spend import GammaGamma
 from models_ml.algorithms.lifetime.summary import Purchases, Summary, by_day
-from models_ml.algorithms.lifetime.value import discounted, per_period
+from models_ml.algorithms.lifetime.value import lifetime_value
 from models_ml.models import Prediction
 from models_ml.predictions import definitions
 
@@ -89,10 +89,15 @@ def _money(prediction: Prediction, laws: Laws, data: Summary) -> NDArray[np.floa
     yearly = _number(wishes.get("discount"), 0.0)
     months = max(1, round(prediction.horizon_days / MONTH))
     length = prediction.horizon_days / 7 / months
-    bought = per_period(laws.forecast, data, periods=months, length=length)
-    worth = _number(wishes.get("margin"), MARGIN) * laws.spend.mean(data)
-    rate = (1 + yearly) ** (length * 7 / 365.25) - 1
-    return discounted(bought * worth[:, None], rate)
+    return lifetime_value(
+        laws.forecast,
+        laws.spend,
+        data,
+        periods=months,
+        length=length,
+        rate=(1 + yearly) ** (length * 7 / 365.25) - 1,
+        margin=_number(wishes.get("margin"), MARGIN),
+    )
 
 
 def _number(value: Any, usual: float) -> float:
