@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import PersonList, Segment
 from campaigns.segments import compile as compiler
+from campaigns.segments.needs import expand
 from campaigns.segments.nodes import lists_in
 from campaigns.segments.terms import RuleFault
 from ingestion import schemas
@@ -121,6 +122,19 @@ def remove(*, person_list: PersonList, actor: User | ApiKey | None) -> None:
     with transaction.atomic():
         audit.record(actor=actor, action="list.deleted", obj=person_list)
         person_list.delete()
+
+
+def unread(*, rule: object) -> PersonList | None:
+    """A list that the rule asks about, itself or by a segment it names, and that holds no name yet.
+
+    Its file is still to be read, or could not be: whoever is left out by it would not be.
+    """
+    rules = dict(Segment.objects.values_list("pk", "rule"))
+    node = expand(
+        compiler.read(rule),
+        lambda number: compiler.read(rules[number]) if number in rules else None,
+    )
+    return PersonList.objects.filter(pk__in=lists_in(node), rows=0).first()
 
 
 def used_by(person_list: PersonList) -> list[str]:

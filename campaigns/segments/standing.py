@@ -20,6 +20,7 @@ from psycopg2.extensions import AsIs
 from campaigns.segments import asking
 from campaigns.segments import compile as compiler
 from campaigns.segments.nodes import Node
+from campaigns.segments.terms import RuleFault
 
 TOGETHER = 100
 # Statements that one connection keeps; the one unused for longest makes room.
@@ -37,9 +38,10 @@ class _Statement:
 
 
 class Board:
-    """Expanded rules to be asked together, again and again."""
+    """Expanded rules to be asked together, again and again; those that cannot be are left out."""
 
     def __init__(self, rules: Mapping[int, Node]) -> None:
+        rules = {number: node for number, node in rules.items() if _can_be_asked(node)}
         kept = [(number, node) for number, node in rules.items() if asking.may_be_kept(node)]
         told = dict(kept)
         self.apart = {number: node for number, node in rules.items() if number not in told}
@@ -63,6 +65,15 @@ class Board:
                 if ids := {row[0] for row in cursor.fetchall()}:
                     found[number] = ids
         return found
+
+
+def _can_be_asked(node: Node) -> bool:
+    """Whether everything the rule names is there: a list or a prediction may be gone."""
+    try:
+        compiler.to_q(node, as_of=asking.MOMENT)
+    except RuleFault:
+        return False
+    return True
 
 
 def _written(rules: Sequence[tuple[int, Node]]) -> _Statement:

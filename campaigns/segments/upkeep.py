@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from campaigns.models import Segment, SegmentMove, SegmentSize, SegmentUpkeep
 from campaigns.segments import asking, clock, moves
 from campaigns.segments.needs import Edge, Needs
 from campaigns.segments.rulebook import Rules, load
+from campaigns.segments.terms import RuleFault
 from ingestion import changes
 from ingestion.models import ChangeReader, Customer
 from marketing.core.db import advisory_lock
@@ -28,6 +29,9 @@ READER = "campaigns.segments"
 SECONDS = 8.0
 # How long time may go by before somebody is looked for whose answer it made another one.
 PACE = timedelta(seconds=20)
+# A segment that could not be followed is tried again after this, or when its rule is changed.
+REST = timedelta(minutes=10)
+_TOO_LONG = "57014"
 # Above this share of everybody it costs less to look at everybody.
 SHARE = 0.3
 FEW = 1_000
@@ -136,11 +140,20 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
             done.more = True
             break
         state = states.get(number)
+        if state is not None and _rests(round_, state):
+            continue
         if state is not None and _nothing(round_, number, state):
             after = round_.since(state.position).position
             idle.setdefault((state.position, after), []).append(number)
             continue
-        _bring(round_, number, done)
+        try:
+            _bring(round_, number, done)
+        except RuleFault as fault:
+            _set_aside(round_, number, str(fault))
+        except OperationalError as error:
+            if getattr(error.__cause__, "pgcode", None) != _TOO_LONG:
+                raise
+            _set_aside(round_, number, "Looking for its people took too long.")
     for (before, after), numbers in idle.items():
         if round_.news[before].people:
             SegmentUpkeep.objects.filter(pk__in=numbers, position=before).update(position=after)
@@ -149,9 +162,34 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
     return done
 
 
-def _turn(state: SegmentUpkeep | None) -> int:
-    """New segments first, then whoever has waited longest; the rest as they name each other."""
-    return 0 if state is None else int(state.position.split(":", 1)[0])
+def _turn(state: SegmentUpkeep | None) -> tuple[bool, int]:
+    """New segments first, then whoever has waited longest; the rest as they name each other.
+
+    Those that could not be followed come last, so that they keep nobody else waiting.
+    """
+    if state is None:
+        return False, 0
+    return bool(state.fault), int(state.position.split(":", 1)[0])
+
+
+def _rests(round_: _Round, state: SegmentUpkeep) -> bool:
+    """Whether a segment that could not be followed is left alone for now: its rule is the same."""
+    return (
+        bool(state.fault)
+        and round_.now - state.looked_at < REST
+        and not Segment.objects.filter(pk=state.segment_id, updated_at__gt=state.looked_at).exists()
+    )
+
+
+def _set_aside(round_: _Round, number: int, fault: str) -> None:
+    """Say why a segment cannot be followed; what was stored of it stays until it can be again."""
+    state = SegmentUpkeep.objects.filter(pk=number).first() or SegmentUpkeep(
+        segment_id=number, as_of=round_.as_of, built_at=round_.now
+    )
+    state.signature = ""  # made anew when it is tried again
+    state.position, state.looked_at = changes.position(), round_.now
+    state.fault = fault[:300]
+    state.save()
 
 
 def _lost_touch(now: datetime) -> bool:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from ingestion.models import EventType
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
-from marketing.core.models import ApiKey, User
+from marketing.core.models import ApiKey, Job, User
 from models_ml import catalog
 from models_ml.features import targets
 from models_ml.features.compiler import Population
@@ -22,6 +22,7 @@ from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import engines, parts
 
 State = Prediction.State
+TRAIN = "prediction.train"
 RESERVED = {"repeat_90d", *catalog.BY_NAME}
 WHO = ("buyers", "everyone")
 LONGEST_DAYS = 730
@@ -123,6 +124,12 @@ def change(
             code="prediction_published",
             remedy=_("Make a new prediction with the other question. Nothing was changed."),
         )
+    if asked != current and _being_trained(prediction):
+        raise Conflict(
+            _("This prediction is being trained already."),
+            code="already_training",
+            remedy=_("Wait until it has ended, or stop it on the page of jobs."),
+        )
     _fill(
         prediction,
         prediction.title if title is None else title,
@@ -136,6 +143,11 @@ def change(
         prediction.save()
         audit.record(actor=actor, action="prediction.changed", obj=prediction)
     return prediction
+
+
+def _being_trained(prediction: Prediction) -> bool:
+    training = Job.objects.filter(kind=TRAIN, params__prediction=prediction.pk)
+    return training.filter(state__in=Job.OPEN).exists()
 
 
 def archive(*, prediction: Prediction, actor: User | ApiKey | None, now: datetime) -> Prediction:

@@ -82,7 +82,7 @@ def why_refused(*, code: str, facts: dict[str, Any]) -> str:
             " answers to mails, properties."
         ) % {"loss": facts.get("log_loss", 0.0), "base": facts.get("log_loss_base", 0.0)}
     text = _(
-        "On people it had not seen it was not reliably better than the simple rule “%(rule)s”"
+        "On outcomes it had not seen it was not reliably better than the simple rule “%(rule)s”"
         " (difference %(gain)+.4f, 95%% interval %(low)+.4f to %(high)+.4f)."
     ) % {
         "rule": rule_name(str(facts.get("baseline", ""))),

@@ -42,6 +42,13 @@ def publish(
     If what it said last was kept it serves at once; the scoring that follows brings it up to date.
     Conflict when its files are gone.
     """
+    prediction = Prediction.objects.filter(key=version.name).first()
+    if prediction is not None and _asked_otherwise(prediction, version):
+        raise Conflict(
+            _("This version answers another question than is asked now; nothing was changed."),
+            code="other_question",
+            remedy=_("Train again."),
+        )
     with transaction.atomic():
         was = version.state
         made = registry.promote(version=version)
@@ -51,10 +58,17 @@ def publish(
             obj=made,
             detail={"from": was, "reason": reason[:300]},
         )
-    prediction = Prediction.objects.filter(key=version.name).first()
     if prediction is not None:
         scoring.take_back(prediction=prediction, version=made, now=now or timezone.now())
     return made
+
+
+def _asked_otherwise(prediction: Prediction, version: ModelVersion) -> bool:
+    """Whether the question was changed after this version had learned it."""
+    return any(
+        name in version.details and version.details[name] != getattr(prediction, name)
+        for name in ("target", "horizon_days", "population")
+    )
 
 
 def roll_back(
@@ -154,13 +168,33 @@ def _look_after(prediction: Prediction, as_of: datetime, now: datetime) -> list[
         return [training.start(prediction=prediction)]
     started = []
     stale = prediction.scored_as_of is None or as_of - prediction.scored_as_of >= DAILY
-    if stale and not training.open_job(prediction=prediction, kind=training.SCORE):
+    if stale and not _busy_or_failed(prediction, training.SCORE, now):
         started.append(training.start_scoring(prediction=prediction))
+    if not watching_knows(version=live):
+        return started
     seen = Watch.objects.filter(version=live, kind=Watch.Kind.DRIFT).first()
     looked = seen is not None and as_of - seen.as_of < DAILY
-    if not looked and not training.open_job(prediction=prediction, kind=WATCH):
+    if not looked and not _busy_or_failed(prediction, WATCH, now):
         started.append(start_watching(prediction=prediction))
     return started
+
+
+def watching_knows(*, version: ModelVersion) -> bool:
+    """Whether a version's kind of model can be looked after; see `watching.look`."""
+    return version.details.get("engine") == "contest"
+
+
+def _busy_or_failed(prediction: Prediction, kind: str, now: datetime) -> bool:
+    """Whether such a job is open, or failed less than a day ago: the next would fail as well."""
+    if training.open_job(prediction=prediction, kind=kind) is not None:
+        return True
+    failed = Job.objects.filter(
+        kind=kind,
+        params__prediction=prediction.pk,
+        state=Job.State.FAILED,
+        finished_at__gt=now - DAILY,
+    )
+    return failed.exists()
 
 
 def start_watching(*, prediction: Prediction) -> Job:
@@ -176,6 +210,10 @@ def start_watching(*, prediction: Prediction) -> Job:
 def score_after_promotion(*, name: str) -> Job | None:
     """Queue the scoring by a version that has just begun to speak."""
     prediction = Prediction.objects.filter(key=name, state=Prediction.State.ACTIVE).first()
-    if prediction is None or training.open_job(prediction=prediction, kind=training.TRAIN):
-        return None  # none of ours, or its training scores everyone as its last step
+    if prediction is None:
+        return None
+    live = registry.live(name)
+    running = training.open_job(prediction=prediction, kind=training.TRAIN)
+    if live is not None and running is not None and live.job_id == running.pk:
+        return None  # its own training scores everyone as its last step
     return training.start_scoring(prediction=prediction)

@@ -69,9 +69,11 @@ def write(
     as_of: datetime,
     now: datetime,
 ) -> None:
-    """Replace all scores of a prediction by these, at once."""
+    """Replace all scores of a prediction by these, at once, unless it was archived meanwhile."""
     body = encode(prediction_id=prediction.pk, version_id=version.pk, answers=answers)
     with advisory_lock(f"scores:{prediction.pk}"):
+        if not Prediction.objects.filter(pk=prediction.pk, state=Prediction.State.ACTIVE).exists():
+            return  # archived while everybody was being scored
         parts.replace(prediction_id=prediction.pk, body=body, as_of=as_of)
         _tell(prediction, at=now, as_of=as_of, people=len(answers))
     parts.let_go(prediction_id=prediction.pk)

@@ -112,7 +112,7 @@ def _length(days: int, horizon: timedelta, moments: int) -> Finding:
             WARN,
             text,
             _(
-                "Too short to be judged at a later time: half of the people will be kept back"
+                "Too short to be judged at a later time: a quarter of the people will be kept back"
                 " instead. More history would help."
             ),
         )

@@ -14,7 +14,7 @@ from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import definitions, engines
 from models_ml.predictions.engines import Report
 
-TRAIN, SCORE = "prediction.train", "prediction.score"
+TRAIN, SCORE = definitions.TRAIN, "prediction.score"
 STEPS = 3
 
 

@@ -20,7 +20,7 @@ from models_ml.algorithms.tabular import judging
 from models_ml.features import labels, reading
 from models_ml.features.compiler import Population
 from models_ml.models import ModelVersion, Prediction, Watch
-from models_ml.predictions import contests, definitions, planning, profiles
+from models_ml.predictions import contests, definitions, life, planning, profiles
 
 Level, Kind = Watch.Level, Watch.Kind
 MOST_PEOPLE = 50_000
@@ -37,7 +37,7 @@ OFF_WATCH, OFF_ALARM = 0.15, 0.30
 def look(*, prediction: Prediction, now: datetime) -> list[Watch]:
     """Look at the version in use (and one in the shadow) and store what was seen."""
     version = registry.live(prediction.key)
-    if version is None or version.details.get("engine") != "contest":
+    if version is None or not life.watching_knows(version=version):
         return []
     as_of = queries.data_now(now=now).replace(microsecond=0)
     values = _people(prediction, version, as_of)

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from campaigns import content, runs
 from campaigns.messaging import claims
 from campaigns.messaging.claims import Outcome
-from campaigns.models import Campaign, Message, Run
+from campaigns.models import Campaign, Message, PersonList, Run, Segment
 from ingestion import consent
 from ingestion.models import Customer
 from marketing.core.errors import Conflict, Invalid, NotFound, Refused
@@ -103,6 +103,22 @@ def test_starting_says_what_is_missing_and_changes_nothing():
     assert empty.state == "draft"
     assert Run.objects.count() == 0
     assert AuditEntry.objects.filter(action="campaign.started").count() == 0
+
+
+@pytest.mark.parametrize("through_another", [False, True])
+def test_nothing_is_sent_by_a_list_that_was_not_read(through_another: bool):
+    of = campaign()
+    kept_out = PersonList.objects.create(name="Do not write")
+    rule = {"not": {"in_list": kept_out.pk}}
+    if through_another:
+        rule = {"in_segment": factories.segment("Others", rule).pk}
+    Segment.objects.filter(pk=of.segment_id).update(rule=rule)
+    with pytest.raises(Invalid, match=r"Do not write.*has not been read"):
+        runs.start(campaign_id=of.pk, user=None, now=factories.now())
+    assert Run.objects.count() == 0
+    PersonList.objects.update(rows=1)
+    runs.start(campaign_id=of.pk, user=None, now=factories.now())
+    assert Run.objects.count() == 1
 
 
 def test_a_second_start_is_refused_and_there_is_still_one_run():

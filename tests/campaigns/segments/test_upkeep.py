@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from campaigns.models import Segment, SegmentMember, SegmentMove, SegmentSize, SegmentUpkeep
+from campaigns.models import (
+    PersonList,
+    PersonListMember,
+    Segment,
+    SegmentMember,
+    SegmentMove,
+    SegmentSize,
+    SegmentUpkeep,
+)
 from campaigns.segments import compile as compiler
 from campaigns.segments import definitions, membership, moves, rulebook, upkeep
 from ingestion import changes, consent, events
@@ -298,3 +306,26 @@ def test_a_history_that_is_over_stands_still() -> None:
     assert stored(segment) == {ada.pk}
     facts: dict[str, Any] = dict(SegmentUpkeep.objects.values_list("segment_id", "as_of"))
     assert facts == {segment.pk: long_ago + timedelta(days=1)}
+
+
+def test_a_segment_that_cannot_be_followed_says_why_and_keeps_nobody_else_waiting() -> None:
+    ada = factories.customer("ada")
+    named = PersonList.objects.create(name="guests", rows=1)
+    PersonListMember.objects.create(list=named, customer=ada)
+    broken = factories.segment("guests", {"in_list": named.pk})
+    upkeep.refresh(now=NOW)
+    assert stored(broken) == {ada.pk}
+    number = named.pk
+    named.delete()
+    new = factories.segment("gone", {"in_list": number})
+    british = factories.segment("British", BRITISH)
+    ben = factories.customer("ben")
+    upkeep.refresh(now=NOW + MINUTE)
+    assert stored(british) == {ada.pk, ben.pk}
+    assert "no list number" in SegmentUpkeep.objects.get(segment=new).fault
+    inside = membership.of_person(customer_id=ben.pk, segments=[new, broken, british])
+    assert inside == {british.pk}
+    definitions.save(name="gone", rule=BRITISH, segment=new, actor=None, now=NOW + 2 * MINUTE)
+    upkeep.refresh(now=NOW + 3 * MINUTE)
+    assert stored(new) == {ada.pk, ben.pk}
+    assert SegmentUpkeep.objects.get(segment=new).fault == ""

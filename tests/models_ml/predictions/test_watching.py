@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from ingestion.models import Order, OrderLine
+from marketing.core.errors import Conflict
 from marketing.core.models import Job
 from models_ml import registry
 from models_ml.models import ModelVersion, Prediction, Watch
 from models_ml.predictions import definitions, life, profiles, scoring, training, watching
+from models_ml.predictions.engines import Answers
 from tests import factories
 from tests.models_ml.predictions import shops
 
@@ -165,7 +167,11 @@ def due(**values: Any) -> str | None:
         key="again", title="again", kind="chance", target={"type": "order"}, horizon_days=60
     )
     factories.model_version(
-        "again", 1, trained_at=NOW - 10 * DAY, data_until=NOW - 10 * DAY, **values
+        "again",
+        1,
+        trained_at=NOW - 10 * DAY,
+        data_until=NOW - 10 * DAY,
+        **{"details": {"engine": "contest"}, **values},
     )
     found = life.due(prediction=made, now=NOW)
     return found.code if found else None
@@ -200,3 +206,53 @@ def test_looking_after_starts_each_thing_once() -> None:
     assert kinds == ["prediction.score", "prediction.watch"]
     assert life.look_after(now=NOW) == []
     assert Job.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_what_cannot_be_looked_after_is_not_tried_again_and_again() -> None:
+    factories.order(factories.customer(), days_ago=1)
+    due(details={"engine": "lifetime"})
+    assert [job.kind for job in life.look_after(now=NOW)] == ["prediction.score"]
+    Job.objects.update(state=Job.State.FAILED, finished_at=NOW)
+    assert life.look_after(now=NOW + timedelta(minutes=10)) == []
+    assert [job.kind for job in life.look_after(now=NOW + 2 * DAY)] == ["prediction.score"]
+
+
+@pytest.mark.django_db
+def test_a_version_published_during_another_training_still_scores_everyone() -> None:
+    factories.order(factories.customer(), days_ago=1)
+    due()
+    made = Prediction.objects.get()
+    running = training.start(prediction=made)
+    job = life.score_after_promotion(name=made.key)
+    assert job is not None
+    assert job.kind == "prediction.score"
+    ModelVersion.objects.update(job=running)
+    assert life.score_after_promotion(name=made.key) is None
+
+
+@pytest.mark.django_db
+def test_a_question_is_not_changed_under_a_training_or_answered_by_an_old_version() -> None:
+    made = definitions.create(title="again", target={"type": "order"}, horizon_days=60, now=NOW)
+    running = training.start(prediction=made)
+    with pytest.raises(Conflict, match="being trained already"):
+        definitions.change(prediction=made, horizon_days=30, now=NOW)
+    Job.objects.filter(pk=running.pk).update(state=Job.State.STOPPED)
+    asked = {"target": made.target, "horizon_days": 60, "population": made.population}
+    version = factories.model_version(made.key, 1, state="refused", details=asked)
+    made.refresh_from_db()
+    definitions.change(prediction=made, horizon_days=30, now=NOW)
+    with pytest.raises(Conflict, match="another question"):
+        life.publish(version=version, actor=None)
+    assert registry.live(made.key) is None
+
+
+@pytest.mark.django_db
+def test_who_was_scored_while_the_prediction_was_archived_has_no_score() -> None:
+    made = definitions.create(title="again", target={"type": "order"}, horizon_days=60, now=NOW)
+    version = factories.model_version(made.key, 1)
+    person = factories.customer()
+    definitions.archive(prediction=made, actor=None, now=NOW)
+    answers = Answers(np.array([person.pk], dtype=np.int64), np.array([0.5]))
+    scoring.write(prediction=made, version=version, answers=answers, as_of=NOW, now=NOW)
+    assert made.scores.count() == 0
