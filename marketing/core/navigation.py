@@ -48,6 +48,7 @@ GROUPS = (
     Group(
         _("Understand"),
         (
+            Link(_("Insights"), "chart-area-line", "models_ml:insights", "u"),
             Link(_("Models"), "brain", "models_ml:model-list", "m"),
             Link(_("Recommendations"), "sparkles", "recommendations:home", "r"),
         ),
@@ -71,6 +72,13 @@ DATA_TABS = (
     Link(_("Duplicates"), "users", "ingestion:duplicate-list", "duplicates"),
     Link(_("Products"), "tag", "ingestion:product-list", "products"),
     Link(_("Privacy"), "shield-check", "ingestion:privacy-home", "privacy"),
+)
+# The tabs under Insights; `key` is the name a page gives as its tab.
+INSIGHT_TABS = (
+    Link(_("RFM"), "layout-grid", "models_ml:rfm", "rfm"),
+    Link(_("Lifecycle"), "arrows-exchange", "models_ml:lifecycle", "lifecycle"),
+    Link(_("Clusters"), "chart-dots-3", "models_ml:clusters", "clusters"),
+    Link(_("Cohorts"), "calendar-stats", "models_ml:cohorts", "cohorts"),
 )
 CREATIONS = (
     Link(_("New campaign"), "send", "campaigns:campaign-new", "c", right="edit"),
@@ -108,7 +116,16 @@ def groups(*, path: str) -> list[Group]:
 
 def data_tabs() -> list[Link]:
     """The tabs under Data, with addresses."""
-    return [replace(link, url=url) for link in DATA_TABS if (url := _address(link.name))]
+    return _there(DATA_TABS)
+
+
+def insight_tabs() -> list[Link]:
+    """The tabs under Insights, with addresses."""
+    return _there(INSIGHT_TABS)
+
+
+def _there(links: tuple[Link, ...]) -> list[Link]:
+    return [replace(link, url=url) for link in links if (url := _address(link.name))]
 
 
 def creations(*, rights: Mapping[str, bool]) -> list[Link]:

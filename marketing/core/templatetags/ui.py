@@ -58,6 +58,12 @@ def data_tabs() -> list[navigation.Link]:
 
 
 @register.simple_tag
+def insight_tabs() -> list[navigation.Link]:
+    """The tabs under Insights."""
+    return navigation.insight_tabs()
+
+
+@register.simple_tag
 def icon_sprite() -> str:
     """The address of the icon file, for scripts that draw icons."""
     return _sprite()
