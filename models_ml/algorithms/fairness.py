@@ -1,13 +1,12 @@
 """Whether groups of people are chosen, and judged rightly, alike (Fairlearn's MetricFrame).
 
-Selection rates and errors for each group of an attribute, with intervals, and the four-fifths rule:
-a group chosen less than 0.8 times as often as the most chosen one is flagged, if it is large enough
-to tell.
+Selection rates and errors of each group of an attribute; `fourfifths` says which of them are chosen
+too seldom beside the most chosen one, and of which there are too few people to tell.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -21,44 +20,36 @@ from fairlearn.metrics import (
 )
 from numpy.typing import NDArray
 
-from models_ml.algorithms import classify
-from models_ml.algorithms.classify import Interval
-
-FOUR_FIFTHS = 0.8
-LEAST_PEOPLE = 20
-MOST_GROUPS = 20
-UNKNOWN, OTHERS = "unknown", "others"
+from models_ml.algorithms import fourfifths
+from models_ml.algorithms.fourfifths import OTHERS, UNKNOWN, Judged, Tally
 
 
 @dataclass(frozen=True)
 class Group:
-    """One group: how many, how many of them chosen, and the errors where outcomes are known.
+    """A group as `fourfifths` judged it, and the errors where outcomes are known.
 
-    `ratio` is its selection rate over that of the most chosen group; None for a group too small to
-    tell. `missed` is the share of those who did it that were not chosen, `bothered` the share of
-    those who did not that were.
+    `missed` is the share of those who did it that were not chosen, `bothered` the share of those
+    who did not that were.
     """
 
-    name: str
-    people: int
-    chosen: Interval
-    ratio: float | None
+    judged: Judged
     missed: float | None
     bothered: float | None
-    flagged: bool
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self.judged), "missed": self.missed, "bothered": self.bothered}
 
 
 @dataclass(frozen=True)
 class Fairness:
-    """By one attribute. `least` is the smallest ratio; `ok` when no group is flagged."""
+    """By one attribute, the largest group first; `ok` when no group is chosen too seldom."""
 
     attribute: str
     groups: tuple[Group, ...]
-    least: float | None
 
     @property
     def ok(self) -> bool:
-        return not any(group.flagged for group in self.groups)
+        return not any(group.judged.flagged for group in self.groups)
 
 
 def judge(
@@ -68,13 +59,13 @@ def judge(
     attribute: str,
     came: NDArray[np.bool_] | None = None,
 ) -> Fairness:
-    """Of everyone the choice was about, by the values of an attribute; commonest group first."""
+    """Of everyone the choice was about, by the values of an attribute."""
     if not len(chosen):
-        return Fairness(attribute, (), None)
+        return Fairness(attribute, ())
     texts = groups.astype("object").reset_index(drop=True)
     texts = texts.where(texts.notna() & (texts != ""), UNKNOWN).astype(str)
-    common = texts.value_counts().index[:MOST_GROUPS]
-    texts = texts.where(texts.isin(common), OTHERS)
+    common = texts[texts != UNKNOWN].value_counts().index[: fourfifths.MOST_GROUPS]
+    texts = texts.where(texts.isin([*common, UNKNOWN]), OTHERS)
     said = np.asarray(chosen, dtype=np.int64)
     truth = said if came is None else np.asarray(came, dtype=np.int64)
     measures: dict[str, Any] = {"people": count, "rate": selection_rate}
@@ -82,25 +73,21 @@ def judge(
         measures |= {"missed": _missed, "bothered": _bothered}
     frame = MetricFrame(metrics=measures, y_true=truth, y_pred=said, sensitive_features=texts)
     table = frame.by_group
-    large = table["people"] >= LEAST_PEOPLE
-    best = float(table["rate"][large].max()) if large.any() else 0.0
-    found = []
-    for name, row in table.sort_values("people", ascending=False).iterrows():
-        people, rate = int(row["people"]), float(row["rate"])
-        ratio = rate / best if best > 0 and people >= LEAST_PEOPLE else None
-        found.append(
+    found = fourfifths.judge(
+        Tally(str(name), int(row["people"]), round(row["rate"] * row["people"]))
+        for name, row in table.iterrows()
+    )
+    return Fairness(
+        attribute,
+        tuple(
             Group(
-                str(name),
-                people,
-                classify.wilson(round(rate * people), people),
-                ratio,
-                _known(row.get("missed")),
-                _known(row.get("bothered")),
-                ratio is not None and ratio < FOUR_FIFTHS,
+                one,
+                _known(table.loc[one.name].get("missed")),
+                _known(table.loc[one.name].get("bothered")),
             )
-        )
-    ratios = [group.ratio for group in found if group.ratio is not None]
-    return Fairness(attribute, tuple(found), min(ratios) if ratios else None)
+            for one in found
+        ),
+    )
 
 
 def _missed(y_true: Any, y_pred: Any) -> float:
