@@ -46,6 +46,13 @@ class PredictionShape(PredictionWrite):
     scored_people = serializers.IntegerField()
     scored_at = serializers.DateTimeField(allow_null=True)
     scored_as_of = serializers.DateTimeField(allow_null=True)
+    scored_version = serializers.IntegerField(
+        allow_null=True, help_text="the version whose scores are served"
+    )
+    stale = serializers.BooleanField(
+        help_text="whether those scores are another version's than the one in use: everyone is"
+        " being scored again"
+    )
     created_at = serializers.DateTimeField()
     model = ModelShape(allow_null=True, help_text="the version in use")
     url = serializers.CharField()
@@ -97,10 +104,11 @@ def prediction_body(prediction: Prediction, live: ModelVersion | None) -> dict[s
     """How a prediction and its version in use look to an integrator."""
     names = (
         "key", "kind", "state", "is_ready", "scored_people", "scored_at", "scored_as_of",
-        "created_at", *QUESTION,
+        "scored_version", "created_at", *QUESTION,
     )  # fmt: skip
     return {
         **{name: getattr(prediction, name) for name in names},
+        "stale": not life.is_served_by(prediction=prediction, version=live),
         "trouble": prediction.trouble or None,
         "model": model_body(live) if live else None,
         "url": reverse("api:prediction-detail", args=[prediction.key]),
@@ -122,7 +130,12 @@ def _user(request: Request) -> User | None:
 
 def _values(data: Any, *, required: tuple[str, ...], known: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(data, Mapping):
-        raise Invalid(_("Send one JSON object."), code="not_an_object")
+        raise Invalid(
+            _("Send one JSON object."),
+            code="not_an_object",
+            field="body",
+            remedy=_("Fields: %(names)s.") % {"names": ", ".join(known)},
+        )
     for name in data:
         if name not in known:
             raise Invalid(
@@ -133,7 +146,12 @@ def _values(data: Any, *, required: tuple[str, ...], known: tuple[str, ...]) -> 
             )
     for name in required:
         if name not in data:
-            raise Invalid(_("This is missing."), code="missing", field=name)
+            raise Invalid(
+                _("This is missing."),
+                code="missing",
+                field=name,
+                remedy=_("Send these at least: %(names)s.") % {"names": ", ".join(required)},
+            )
     return dict(data)
 
 
@@ -144,6 +162,10 @@ class PredictionList(View):
     def get(self, request: Request) -> Response:
         """All predictions in use, newest first; `?state=archived` for those put away."""
         wanted = request.query_params.get("state", Prediction.State.ACTIVE)
+        if wanted not in Prediction.State.values:
+            raise Invalid(
+                _("A prediction is active or archived."), code="state_invalid", field="state"
+            )
         live = reading.all_live()
         return self.paginate(
             Prediction.objects.filter(state=wanted),
@@ -224,7 +246,7 @@ class PredictionScores(View):
             .select_related("customer")
         )
         if top := request.query_params.get("top"):
-            if not top.isdigit() or not 1 <= int(top) <= 100:
+            if not (top.isascii() and top.isdigit()) or not 1 <= int(top[:9]) <= 100:
                 raise Invalid(
                     _("The best so many percent is a number from 1 to 100."),
                     code="top_invalid",

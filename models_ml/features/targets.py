@@ -89,9 +89,9 @@ class Target:
 
 def read(raw: Any) -> Target:
     """A target from JSON; Invalid, with the field at fault, when it is none."""
-    if not isinstance(raw, dict) or raw.get("type") not in TYPES:
+    kind = raw.get("type") if isinstance(raw, dict) else None
+    if not isinstance(kind, str) or kind not in TYPES:
         raise _invalid("type", _("Choose what is to be predicted."))
-    kind = raw["type"]
     if kind == "spend_over":
         return Target(kind, amount=_amount(raw.get("amount")))
     if kind in ("event", "no_event"):
@@ -138,7 +138,7 @@ def _text(raw: dict[str, Any], name: str, longest: int) -> str:
 
 def _comparison(raw: dict[str, Any]) -> tuple[str, str | float]:
     op, value = raw.get("op", "="), raw.get("value")
-    if op not in OPS:
+    if not isinstance(op, str) or op not in OPS:
         raise _invalid("op", _("This comparison is not known."))
     if isinstance(value, bool):
         return op, "true" if value else "false"

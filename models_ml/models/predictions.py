@@ -14,7 +14,9 @@ class Prediction(models.Model):
     """Something to be known about each person: its target, the time it looks ahead, and for whom.
 
     The versions trained for it are the `ModelVersion` rows whose name is its key. `target` and
-    `population` are JSON as `predictions.definitions` reads them. `trouble` says why the last
+    `population` are JSON as `predictions.definitions` reads them. `scored_version` is the number of
+    the version whose scores serve: after a roll back to scores that were not kept, not yet the one
+    in use. `trouble` says why the last
     training ended without a version: {"code", "message", "remedy", "at"}.
     """
 
@@ -44,6 +46,7 @@ class Prediction(models.Model):
     scored_at = models.DateTimeField(null=True, blank=True)
     scored_as_of = models.DateTimeField(null=True, blank=True)
     scored_people = models.IntegerField(default=0)
+    scored_version = models.IntegerField(null=True, blank=True)
     trouble = models.JSONField(default=dict, blank=True)
 
     class Meta:

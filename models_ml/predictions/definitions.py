@@ -19,7 +19,7 @@ from models_ml.features.compiler import Population
 from models_ml.features.registry import CATEGORY, NUMBER
 from models_ml.features.targets import Target
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import engines, parts
+from models_ml.predictions import engines, shapes
 
 State = Prediction.State
 TRAIN = "prediction.train"
@@ -150,35 +150,6 @@ def _being_trained(prediction: Prediction) -> bool:
     return training.filter(state__in=Job.OPEN).exists()
 
 
-def archive(*, prediction: Prediction, actor: User | ApiKey | None, now: datetime) -> Prediction:
-    """Stop training and scoring it; its scores are taken away, its versions stay to be read."""
-    return _set_state(prediction, State.ARCHIVED, "prediction.archived", actor, now)
-
-
-def restore(*, prediction: Prediction, actor: User | ApiKey | None, now: datetime) -> Prediction:
-    """Take an archived prediction up again; scores come with the next scoring."""
-    return _set_state(prediction, State.ACTIVE, "prediction.restored", actor, now)
-
-
-def _set_state(
-    prediction: Prediction,
-    state: str,
-    action: str,
-    actor: User | ApiKey | None,
-    now: datetime,
-) -> Prediction:
-    with transaction.atomic():
-        row = Prediction.objects.select_for_update().get(pk=prediction.pk)
-        if row.state != state:
-            row.state, row.updated_at = state, now
-            if state == State.ARCHIVED:
-                parts.drop(prediction_id=row.pk)
-                row.scored_at, row.scored_people = None, 0
-            row.save()
-            audit.record(actor=actor, action=action, obj=row)
-    return row
-
-
 def _person(actor: User | ApiKey | None) -> User | None:
     return actor if isinstance(actor, User) else getattr(actor, "created_by", None)
 
@@ -192,6 +163,8 @@ def _fill(
     settings: Any,
     now: datetime,
 ) -> None:
+    for name, value in (("target", target), ("population", population), ("settings", settings)):
+        shapes.check(value=value, field=name)
     made.title = _title(title)
     found = targets.read(target)
     _check_seen(found)
@@ -206,11 +179,12 @@ def _fill(
 
 def _title(title: Any) -> str:
     title = title.strip() if isinstance(title, str) else ""
-    if not title or len(title) > 120 or "\x00" in title:
+    if not title or len(title) > 120 or not shapes.is_text(title):
         raise Invalid(
             _("Give the prediction a name of at most 120 characters."),
             code="title_invalid",
             field="title",
+            remedy=_("Nothing was changed. Send the name as a text."),
         )
     return title
 
@@ -222,6 +196,7 @@ def _horizon(days: Any) -> int:
             % {"most": LONGEST_DAYS},
             code="horizon_invalid",
             field="horizon_days",
+            remedy=_("Nothing was changed. Send a number such as 90."),
         )
     return days
 
@@ -237,14 +212,15 @@ def _check_seen(target: Target) -> None:
         )
 
 
-def _free_key(key: str, title: str) -> str:
-    wanted = key or slugify(title).replace("-", "_")[:50] or "prediction"
-    if key and (slugify(key) != key.lower() or len(key) > 60):
+def _free_key(key: Any, title: str) -> str:
+    if not isinstance(key, str) or (key and (slugify(key) != key.lower() or len(key) > 60)):
         raise Invalid(
             _("A key has at most 60 small letters, digits, - and _."),
             code="key_invalid",
             field="key",
+            remedy=_("Nothing was stored. Leave the key out to be given one."),
         )
+    wanted = key or slugify(title).replace("-", "_")[:50] or "prediction"
     taken = set(
         Prediction.objects.filter(key__startswith=wanted).values_list("key", flat=True)
     ) | set(RESERVED)
@@ -255,6 +231,7 @@ def _free_key(key: str, title: str) -> str:
             _("There is already a model with the key %(key)s; nothing was stored.") % {"key": key},
             code="key_taken",
             field="key",
+            remedy=_("Choose another key, or leave it out to be given one."),
         )
     return next(f"{wanted}_{n}" for n in range(2, 10_000) if f"{wanted}_{n}" not in taken)
 
@@ -271,7 +248,13 @@ def read_population(raw: Any) -> Population:
 
 
 def _population_invalid(message: str) -> Invalid:
-    return Invalid(message, code="population_invalid", field="population")
+    return Invalid(
+        message,
+        code="population_invalid",
+        field="population",
+        remedy=_("Nothing was changed. Send an object such as %(example)s.")
+        % {"example": '{"who": "buyers", "least_orders": 1}'},
+    )
 
 
 def read_wishes(raw: Any) -> Wishes:
@@ -282,18 +265,21 @@ def read_wishes(raw: Any) -> Wishes:
     """
     if not isinstance(raw, dict):
         raise _settings_invalid(_("The settings are not readable."))
-    profit = raw.get("profit") or {}
-    candidates = tuple(raw.get("candidates") or ())
-    if any(name not in CANDIDATES for name in candidates):
+    candidates = _texts(raw.get("candidates"))
+    if candidates is None or any(name not in CANDIDATES for name in candidates):
         raise _settings_invalid(_("One of the kinds of model to try is not known."))
-    if not isinstance(profit, dict) or any(
-        isinstance(profit.get(name, 0.0), bool)
-        or not isinstance(profit.get(name, 0.0), int | float)
-        for name in ("worth", "cost")
+    allow = _texts(raw.get("allow"))
+    if allow is None:
+        raise _settings_invalid(_("Columns that may tell the answer are a list of names."))
+    profit = raw.get("profit") or {}
+    if not isinstance(profit, dict) or not all(
+        _is_number(profit.get(name, 0.0), -1e12, 1e12) for name in ("worth", "cost")
     ):
         raise _settings_invalid(_("Worth and cost are amounts of money."))
+    if not all(_is_number(raw.get(name, 0.0), 0, 10) for name in ("discount", "margin")):
+        raise _settings_invalid(_("Discount and margin are numbers from 0 to 10."))
     engine = raw.get("engine", "contest")
-    if engine not in engines.ENGINES:
+    if not isinstance(engine, str) or engine not in engines.ENGINES:
         raise _settings_invalid(_("This way of answering is not known."))
     days = raw.get("retrain_days", 30)
     if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= 3_650:
@@ -301,13 +287,26 @@ def read_wishes(raw: Any) -> Wishes:
     return Wishes(
         candidates=candidates,
         attributes=_attributes(raw.get("attributes") or []),
-        allow=tuple(str(name) for name in raw.get("allow") or ()),
+        allow=allow,
         worth=float(profit["worth"]) if "worth" in profit else None,
         cost=float(profit.get("cost", 0.0)) if "worth" in profit else None,
         engine=engine,
         seed=SEED,
         retrain_days=days,
     )
+
+
+def _texts(raw: Any) -> tuple[str, ...] | None:
+    """A list of texts; None for what is none."""
+    if raw is None:
+        return ()
+    fine = isinstance(raw, list | tuple) and all(isinstance(one, str) for one in raw)
+    return tuple(raw) if fine else None
+
+
+def _is_number(value: Any, least: float, most: float) -> bool:
+    fine = isinstance(value, int | float) and not isinstance(value, bool)
+    return fine and least <= value <= most
 
 
 def _attributes(raw: Any) -> tuple[Attribute, ...]:
@@ -325,4 +324,10 @@ def _attributes(raw: Any) -> tuple[Attribute, ...]:
 
 
 def _settings_invalid(message: str) -> Invalid:
-    return Invalid(message, code="settings_invalid", field="settings")
+    return Invalid(
+        message,
+        code="settings_invalid",
+        field="settings",
+        remedy=_("Nothing was changed. Send an object such as %(example)s.")
+        % {"example": '{"candidates": ["boosting"], "retrain_days": 30}'},
+    )

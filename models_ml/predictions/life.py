@@ -93,6 +93,40 @@ def previous(*, prediction: Prediction) -> ModelVersion | None:
     return former.order_by("-version").first()
 
 
+def archive(*, prediction: Prediction, actor: User | ApiKey | None, now: datetime) -> Prediction:
+    """Stop training and scoring it; its versions stay to be read.
+
+    Its scores are taken away at once, or by a job when they are being written or read right now.
+    """
+    row = _set_state(prediction, Prediction.State.ARCHIVED, "prediction.archived", actor, now)
+    if not scoring.clear(prediction=row):
+        training.start_scoring(prediction=row)
+    row.refresh_from_db()
+    return row
+
+
+def restore(*, prediction: Prediction, actor: User | ApiKey | None, now: datetime) -> Prediction:
+    """Take an archived prediction up again; scores come with the next scoring."""
+    return _set_state(prediction, Prediction.State.ACTIVE, "prediction.restored", actor, now)
+
+
+def _set_state(
+    prediction: Prediction, state: str, action: str, actor: User | ApiKey | None, now: datetime
+) -> Prediction:
+    with transaction.atomic():
+        row = Prediction.objects.select_for_update().get(pk=prediction.pk)
+        if row.state != state:
+            row.state, row.updated_at = state, now
+            row.save(update_fields=["state", "updated_at"])
+            audit.record(actor=actor, action=action, obj=row)
+    return row
+
+
+def is_served_by(*, prediction: Prediction, version: ModelVersion | None) -> bool:
+    """Whether the scores that are read now are this version's."""
+    return version is None or prediction.scored_version in (None, version.version)
+
+
 def shade(*, version: ModelVersion, actor: User | ApiKey | None) -> ModelVersion:
     """Let a version score beside the one in use; what it says decides nothing."""
     with advisory_lock(f"model:{version.name}"):
@@ -168,6 +202,7 @@ def _look_after(prediction: Prediction, as_of: datetime, now: datetime) -> list[
         return [training.start(prediction=prediction)]
     started = []
     stale = prediction.scored_as_of is None or as_of - prediction.scored_as_of >= DAILY
+    stale = stale or not is_served_by(prediction=prediction, version=live)
     if stale and not _busy_or_failed(prediction, training.SCORE, now):
         started.append(training.start_scoring(prediction=prediction))
     if not watching_knows(version=live):

@@ -8,6 +8,7 @@ long as PATIENCE at most; if the table stays busy, rows are replaced inside the 
 import io
 import time
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -62,30 +63,49 @@ def take_back(*, prediction_id: int, version_id: int) -> tuple[int, datetime] | 
     return count, datetime.fromisoformat(said)
 
 
-def drop(*, prediction_id: int) -> None:
-    """Take all rows of a prediction away, the former ones too."""
+def drop(*, prediction_id: int, must: bool = False) -> bool:
+    """Take all rows of a prediction away, the former ones too.
+
+    Parts are dropped, which takes no longer for a million rows than for one. False when readers
+    stayed in the way and nothing was changed; with `must` the rows are deleted one by one then.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        for table in (TABLE, FORMER):
-            cursor.execute(f"DELETE FROM {table} WHERE prediction_id = %s", [prediction_id])
+        if _patiently(cursor, lambda: _drop(cursor, prediction_id)):
+            return True
+        if must:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            for table in (TABLE, FORMER):
+                cursor.execute(f"DELETE FROM {table} WHERE prediction_id = %s", [prediction_id])
+    return must
 
 
-def let_go(*, prediction_id: int) -> None:
-    """Take out who was erased, merged, or said no to profiling while everybody was scored."""
+def _drop(cursor: Any, prediction_id: int) -> None:
+    for table in (TABLE, FORMER):
+        if part := _part(cursor, table, prediction_id):
+            cursor.execute(f"DROP TABLE {part}")
+    cursor.execute(f"DELETE FROM {TABLE}_rest WHERE prediction_id = %s", [prediction_id])
+
+
+def let_go(*, prediction_id: int, milliseconds: int = 0) -> int:
+    """Take out who was erased, merged, or said no to profiling while everybody was scored: how
+    many. OperationalError where that takes longer than `milliseconds`, if they are given.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SET LOCAL statement_timeout = %s", [milliseconds])
         cursor.execute(
             f"DELETE FROM {TABLE} AS s WHERE s.prediction_id = %s AND NOT EXISTS ("
             " SELECT FROM ingestion_customer AS c"
             " WHERE c.id = s.customer_id AND c.merged_into_id IS NULL)",
             [prediction_id],
         )
+        gone: int = cursor.rowcount
         cursor.execute(
             f"DELETE FROM {TABLE} AS s USING ingestion_consent AS x"
             " WHERE s.prediction_id = %s AND x.customer_id = s.customer_id"
             " AND x.purpose = 'profiling' AND x.current AND NOT x.granted",
             [prediction_id],
         )
+        return gone + cursor.rowcount
 
 
 def _name(prediction_id: int) -> str:
@@ -94,38 +114,40 @@ def _name(prediction_id: int) -> str:
 
 def _serve(cursor: Any, prediction_id: int, part: str) -> bool:
     """Exchange the part that serves for this one; False when readers stayed in the way."""
+    return _patiently(cursor, lambda: _exchange(cursor, prediction_id, part))
+
+
+def _patiently(cursor: Any, work: Callable[[], None]) -> bool:
+    """Do what nobody may read during, when nobody does; False when somebody always did."""
     for attempt in range(TRIES):
-        if _exchange(cursor, prediction_id, part):
+        try:
+            with transaction.atomic():
+                cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+                work()
+                cursor.execute("SET LOCAL lock_timeout = 0")
+        except OperationalError as error:
+            if getattr(error.__cause__, "pgcode", None) not in LOCK_CODES:
+                raise
+        else:
             return True
         time.sleep(0.05 * 2**attempt)
     return False
 
 
-def _exchange(cursor: Any, prediction_id: int, part: str) -> bool:
+def _exchange(cursor: Any, prediction_id: int, part: str) -> None:
     values = f"FOR VALUES IN ({int(prediction_id)})"
-    try:
-        with transaction.atomic():
-            cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
-            serving = _part(cursor, TABLE, prediction_id)
-            if serving is None:
-                cursor.execute(
-                    f"DELETE FROM {TABLE}_rest WHERE prediction_id = %s", [prediction_id]
-                )
-            else:
-                cursor.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {serving}")
-                if _version(cursor, serving) in (None, _version(cursor, part)):
-                    cursor.execute(f"DROP TABLE {serving}")
-                else:
-                    if older := _part(cursor, FORMER, prediction_id):
-                        cursor.execute(f"DROP TABLE {older}")
-                    cursor.execute(f"ALTER TABLE {FORMER} ATTACH PARTITION {serving} {values}")
-            cursor.execute(f"ALTER TABLE {TABLE} ATTACH PARTITION {part} {values}")
-            cursor.execute("SET LOCAL lock_timeout = 0")
-    except OperationalError as error:
-        if getattr(error.__cause__, "pgcode", None) not in LOCK_CODES:
-            raise
-        return False
-    return True
+    serving = _part(cursor, TABLE, prediction_id)
+    if serving is None:
+        cursor.execute(f"DELETE FROM {TABLE}_rest WHERE prediction_id = %s", [prediction_id])
+    else:
+        cursor.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {serving}")
+        if _version(cursor, serving) in (None, _version(cursor, part)):
+            cursor.execute(f"DROP TABLE {serving}")
+        else:
+            if older := _part(cursor, FORMER, prediction_id):
+                cursor.execute(f"DROP TABLE {older}")
+            cursor.execute(f"ALTER TABLE {FORMER} ATTACH PARTITION {serving} {values}")
+    cursor.execute(f"ALTER TABLE {TABLE} ATTACH PARTITION {part} {values}")
 
 
 def _part(cursor: Any, table: str, prediction_id: int) -> str | None:

@@ -9,6 +9,9 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from django.db import OperationalError, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
@@ -25,6 +28,9 @@ from models_ml.predictions.engines import Answers
 
 _HEAD = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
 _TAIL = b"\xff\xff"
+SCORED = ("scored_at", "scored_as_of", "scored_people", "scored_version")
+# A press of a button waits this long for former scores to be looked through.
+MOST_MS, TOO_LONG = 8_000, "57014"
 
 
 def score(
@@ -42,7 +48,7 @@ def score(
     as_of = as_of or queries.data_now(now=now)
     version = version or registry.live(prediction.key)
     if version is None or prediction.state != Prediction.State.ACTIVE:
-        clear(prediction=prediction)
+        clear(prediction=prediction, must=True)
         return 0
     engine = engines.of(version.details.get("engine", "contest"))
     try:
@@ -75,36 +81,67 @@ def write(
         if not Prediction.objects.filter(pk=prediction.pk, state=Prediction.State.ACTIVE).exists():
             return  # archived while everybody was being scored
         parts.replace(prediction_id=prediction.pk, body=body, as_of=as_of)
-        _tell(prediction, at=now, as_of=as_of, people=len(answers))
-    parts.let_go(prediction_id=prediction.pk)
-    prediction.refresh_from_db(fields=["scored_at", "scored_as_of", "scored_people"])
+        _tell(prediction, at=now, as_of=as_of, people=len(answers), by=version)
+    _let_go(prediction)
+    prediction.refresh_from_db(fields=SCORED)
 
 
 def take_back(*, prediction: Prediction, version: ModelVersion, now: datetime) -> bool:
-    """Let what this version said last speak again at once; False when that was not kept."""
-    with advisory_lock(f"scores:{prediction.pk}"):
-        found = parts.take_back(prediction_id=prediction.pk, version_id=version.pk)
-        if found is None:
-            return False
-        people, as_of = found
-        _tell(prediction, at=now, as_of=as_of, people=people)
-    parts.let_go(prediction_id=prediction.pk)
+    """Let what this version said last speak again at once.
+
+    False when that was not kept, when everybody is being scored, or when it would keep whoever
+    pressed the button waiting: the scoring that follows does it then.
+    """
+    try:
+        with advisory_lock(f"scores:{prediction.pk}", wait=False) as ours:
+            found = ours and parts.take_back(prediction_id=prediction.pk, version_id=version.pk)
+            if not found:
+                return False
+            people, as_of = found
+            _tell(prediction, at=now, as_of=as_of, people=people, by=version)
+            _let_go(prediction, milliseconds=MOST_MS)
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", None) != TOO_LONG:
+            raise
+        return False
     return True
 
 
-def clear(*, prediction: Prediction) -> None:
-    """Take all scores of a prediction away."""
-    with advisory_lock(f"scores:{prediction.pk}"):
-        parts.drop(prediction_id=prediction.pk)
-        _tell(prediction, at=None, as_of=None, people=0)
+def _let_go(prediction: Prediction, milliseconds: int = 0) -> None:
+    """Whoever may have no score any more, and did when the work began, is not counted either."""
+    with transaction.atomic():
+        if gone := parts.let_go(prediction_id=prediction.pk, milliseconds=milliseconds):
+            row = Prediction.objects.filter(pk=prediction.pk)
+            row.update(scored_people=Greatest(F("scored_people") - gone, 0))
+
+
+def clear(*, prediction: Prediction, must: bool = False) -> bool:
+    """Take all scores of a prediction away.
+
+    Without `must` nobody is waited for long: False, and nothing was changed, when they are being
+    written or read all the time.
+    """
+    with advisory_lock(f"scores:{prediction.pk}", wait=must) as ours:
+        if not ours or not parts.drop(prediction_id=prediction.pk, must=must):
+            return False
+        _tell(prediction, at=None, as_of=None, people=0, by=None)
+    return True
 
 
 def _tell(
-    prediction: Prediction, *, at: datetime | None, as_of: datetime | None, people: int
+    prediction: Prediction,
+    *,
+    at: datetime | None,
+    as_of: datetime | None,
+    people: int,
+    by: ModelVersion | None,
 ) -> None:
     """Say with the exchange itself that the scores are others now."""
     Prediction.objects.filter(pk=prediction.pk).update(
-        scored_at=at, scored_as_of=as_of, scored_people=people
+        scored_at=at,
+        scored_as_of=as_of,
+        scored_people=people,
+        scored_version=by.version if by is not None else None,
     )
     changes.note(kind=changes.SCORE, what=prediction.key, people=None)
     bus.announce("scores.written", prediction_id=prediction.pk, key=prediction.key)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import definitions, life, training
+from models_ml.predictions import life, training
 
 
 @require_POST
@@ -40,6 +40,11 @@ def roll_back(request: HttpRequest, key: str) -> HttpResponse:
             actor=request.user,  # type: ignore[arg-type]
             now=timezone.now(),
         )
+        prediction.refresh_from_db(fields=["scored_version"])
+        if life.is_served_by(prediction=prediction, version=version):
+            return _("Version %(n)d is in use again, with the scores it gave last.") % {
+                "n": version.version
+            }
         return _("Version %(n)d is in use again. Everyone is being scored by it.") % {
             "n": version.version
         }
@@ -103,12 +108,12 @@ def archive(request: HttpRequest, key: str) -> HttpResponse:
     prediction = get_object_or_404(Prediction, key=key)
 
     def act() -> str:
-        definitions.archive(
+        life.archive(
             prediction=prediction,
             actor=request.user,  # type: ignore[arg-type]
             now=timezone.now(),
         )
-        return _("The prediction is archived and its scores are gone. It can be taken up again.")
+        return _("The prediction is archived. Its scores are taken away; it can be taken up again.")
 
     return _done(request, prediction, act)
 
@@ -120,7 +125,7 @@ def restore(request: HttpRequest, key: str) -> HttpResponse:
     prediction = get_object_or_404(Prediction, key=key)
 
     def act() -> str:
-        back = definitions.restore(
+        back = life.restore(
             prediction=prediction,
             actor=request.user,  # type: ignore[arg-type]
             now=timezone.now(),

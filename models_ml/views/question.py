@@ -64,6 +64,7 @@ def prediction(request: HttpRequest, key: str) -> HttpResponse:
         "currency": settings.DEFAULT_CURRENCY,
         "due": life.due(prediction=row, now=timezone.now()) if live else None,
         "previous": life.previous(prediction=row) if live else None,
+        "stale": live is not None and not life.is_served_by(prediction=row, version=live),
     }
     if shown is not None:
         context |= _of_version(row, shown)

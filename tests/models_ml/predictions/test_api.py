@@ -1,17 +1,22 @@
 """Integrators ask questions, have them trained, and read what is said of people."""
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ingestion import consent
 from ingestion.models import EventType
 from marketing.core import auth
 from marketing.core.models import Job
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import definitions, ready, scoring
+from models_ml.predictions import definitions, life, ready, scoring
 from models_ml.predictions.engines import Answers
 from tests import factories
 
@@ -72,6 +77,20 @@ def test_a_question_is_made_read_changed_and_listed(ask: Ask) -> None:
         ({"settings": []}, "settings_invalid", "settings"),
         ({"key": "repeat_90d"}, "key_taken", "key"),
         ({"key": "No Key"}, "key_invalid", "key"),
+        ({"key": 5}, "key_invalid", "key"),
+        ({"target": {"type": []}}, "target_invalid", "target.type"),
+        (
+            {"target": {"type": "attribute", "attribute": "a", "op": {}, "value": 1}},
+            "target_invalid",
+            "target.op",
+        ),
+        ({"target": {"type": "order", "note": "a\x00b"}}, "target_invalid", "target"),
+        ({"population": [1]}, "population_invalid", "population"),
+        ({"population": {"who": ["buyers"]}}, "population_invalid", "population"),
+        ({"settings": {"candidates": 5}}, "settings_invalid", "settings"),
+        ({"settings": {"allow": "recency_days"}}, "settings_invalid", "settings"),
+        ({"settings": {"engine": {}}}, "settings_invalid", "settings"),
+        ({"settings": {"discount": "much"}}, "settings_invalid", "settings"),
         ({"colour": "red"}, "unknown_field", "colour"),
     ],
 )
@@ -81,6 +100,54 @@ def test_what_cannot_be_asked_is_refused_by_field(
     answer = ask("post", "predictions/", {**QUESTION, **change})
     assert (answer.json()["error"]["code"], answer.json()["error"]["field"]) == (code, field)
     assert Prediction.objects.count() == 0
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=12)
+    | st.sampled_from(["order", "attribute", "event", "buyers", "boosting", "type", "who", "="]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            ["type", "op", "value", "where", "event", "attribute", "campaign", "times", "amount",
+             "who", "least_orders", "candidates", "attributes", "allow", "profit", "worth", "cost",
+             "engine", "name", "kind", "steady", "retrain_days", "discount", "odd"]
+        ),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    change=st.dictionaries(st.sampled_from([*QUESTION, "population", "settings", "key"]), JSON)
+    | JSON
+)
+def test_whatever_json_is_sent_the_answer_names_the_field_and_the_way_out(
+    ask: Ask, change: Any
+) -> None:
+    body = {**QUESTION, **change} if isinstance(change, dict) else change
+    with transaction.atomic():
+        answers = [ask("post", "predictions/", json.dumps(body))]
+        made = definitions.create(title="Asked", target={"type": "order"}, horizon_days=60, now=NOW)
+        answers.append(ask("patch", f"predictions/{made.key}/", json.dumps(change)))
+        transaction.set_rollback(True)
+    for answer in answers:
+        if answer.status_code not in (200, 201):
+            error = answer.json()["error"]
+            assert 400 <= answer.status_code < 500
+            assert error["field"]
+            assert error["remedy"]
 
 
 def test_any_event_that_was_seen_is_a_target_in_three_choices(ask: Ask) -> None:
@@ -171,9 +238,13 @@ def test_every_ready_question_can_be_asked_as_it_is() -> None:
 
 def test_archiving_takes_scores_away_and_keeps_versions() -> None:
     made, _people = scored()
-    put = definitions.archive(prediction=made, actor=None, now=NOW)
-    assert put.state == "archived"
+    with CaptureQueriesContext(connection) as asked:
+        put = life.archive(prediction=made, actor=None, now=NOW)
+    assert (put.state, put.scored_people, put.scored_version) == ("archived", 0, None)
     assert not put.scores.exists()
+    # However many scores there are: parts go as a whole, and no row of them is looked at.
+    deleted = [one["sql"] for one in asked if one["sql"].startswith("DELETE")]
+    assert all("models_ml_score_rest" in sql for sql in deleted)
     assert ModelVersion.objects.filter(name=made.key).exists()
-    back = definitions.restore(prediction=put, actor=None, now=NOW)
+    back = life.restore(prediction=put, actor=None, now=NOW)
     assert back.state == "active"

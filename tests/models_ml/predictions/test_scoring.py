@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from ingestion import consent
 from ingestion.models import Customer
+from marketing.core.models import Job
 from models_ml import registry
 from models_ml.algorithms import artifacts
 from models_ml.models import ModelVersion, Prediction, Score
+from models_ml.prediction_api import prediction_body
 from models_ml.predictions import life, reading, scoring
 from models_ml.predictions.engines import Answers
 from tests import factories
@@ -134,6 +136,54 @@ def test_what_the_version_before_said_is_kept_and_taken_back_at_once() -> None:
     second.refresh_from_db()
     life.publish(version=second, actor=None, now=NOW)
     assert stored(made) == {ada.pk: (0.8, 1)}
+
+
+@pytest.mark.django_db
+def test_whose_scores_are_served_is_said_until_everybody_is_scored_again() -> None:
+    ada = factories.customer("ada")
+    made = prediction()
+    first, second = versions(made)
+    write(made, second, [ada], [0.7])
+    assert made.scored_version == second.version
+    assert life.is_served_by(prediction=made, version=second)
+    life.roll_back(prediction=made, actor=None, now=NOW)  # what the first said was not kept
+    made.refresh_from_db()
+    assert made.scored_version == second.version
+    assert not life.is_served_by(prediction=made, version=first)
+    body = prediction_body(made, registry.live(made.key))
+    assert (body["model"]["version"], body["scored_version"], body["stale"]) == (1, 2, True)
+    kinds = [job.kind for job in life.look_after(now=NOW)]
+    assert "prediction.score" in kinds
+    write(made, first, [ada], [0.1])
+    assert not prediction_body(made, registry.live(made.key))["stale"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_archiving_under_a_reader_waits_for_nobody_and_leaves_the_scores_to_a_job() -> None:
+    ada = factories.customer("ada")
+    made, version = prediction(), factories.model_version("again", 1)
+    write(made, version, [ada], [0.1])
+    reading_now, done = threading.Event(), threading.Event()
+
+    def read() -> None:
+        try:
+            with transaction.atomic():
+                stored(made)
+                reading_now.set()
+                done.wait(60)
+        finally:
+            connection.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    reading_now.wait(60)
+    put = life.archive(prediction=made, actor=None, now=NOW)
+    done.set()
+    reader.join()
+    assert put.state == "archived"
+    assert [job.kind for job in Job.objects.all()] == ["prediction.score"]
+    assert scoring.score(prediction=put, now=NOW) == 0
+    assert stored(made) == {}
 
 
 @pytest.mark.django_db

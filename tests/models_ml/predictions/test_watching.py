@@ -252,7 +252,7 @@ def test_who_was_scored_while_the_prediction_was_archived_has_no_score() -> None
     made = definitions.create(title="again", target={"type": "order"}, horizon_days=60, now=NOW)
     version = factories.model_version(made.key, 1)
     person = factories.customer()
-    definitions.archive(prediction=made, actor=None, now=NOW)
+    life.archive(prediction=made, actor=None, now=NOW)
     answers = Answers(np.array([person.pk], dtype=np.int64), np.array([0.5]))
     scoring.write(prediction=made, version=version, answers=answers, as_of=NOW, now=NOW)
     assert made.scores.count() == 0
