@@ -39,6 +39,8 @@ JOBS: dict[str, JobKind] = {
     "prediction.train": JobKind("models_ml.prediction_jobs.train", "train"),
     "prediction.score": JobKind("models_ml.prediction_jobs.score", "train"),
     "prediction.watch": JobKind("models_ml.prediction_jobs.watch", "train"),
+    "insights.measure": JobKind("models_ml.insight_jobs.measure", "bulk"),
+    "insights.look_back": JobKind("models_ml.insight_jobs.look_back", "bulk"),
     "recommenders.train": JobKind("models_ml.tasks.train_recommenders", "train"),
     "recommendations.refresh": JobKind("recommendations.tasks.refresh", "train"),
     "demo.campaign": JobKind("marketing.demo.send_campaign", "bulk", 5),
@@ -56,8 +58,13 @@ FOLLOWS: dict[str, list[str]] = {
         "recommendations.tasks.follow_people",
     ],
     "events.stored": [],
-    "features.built": ["campaigns.tasks.refresh_segments", "campaigns.tasks.count_groups"],
+    "features.built": [
+        "campaigns.tasks.refresh_segments",
+        "campaigns.tasks.count_groups",
+        "models_ml.tasks.renew_insights",
+    ],
     "model.promoted": ["models_ml.tasks.score_after_promotion", "campaigns.tasks.count_groups"],
+    "segment.saved": ["campaigns.tasks.refresh_segments"],
     "scores.written": ["campaigns.tasks.refresh_segments"],
     "recommenders.trained": ["recommendations.tasks.refresh_after_training"],
     "recommendations.refreshed": [],
@@ -101,8 +108,12 @@ EVERY: dict[str, tuple[float, str]] = {
     "models_ml.tasks.follow_people": (3600.0, "fast"),
     "recommendations.tasks.follow_people": (3600.0, "fast"),
     "models_ml.tasks.renew_features": (300.0, "bulk"),
+    "models_ml.tasks.renew_insights": (600.0, "fast"),
     "models_ml.tasks.look_after_predictions": (600.0, "fast"),
 }
+
+# the module that tells models which mails went out, and who was held out of them
+MAILINGS = "campaigns.mailings"
 
 # dotted functions that say which segments, models and campaigns read which fields of the facts
 FIELD_USERS: tuple[str, ...] = ("models_ml.uses.everything", "campaigns.uses.everything")

@@ -1,14 +1,26 @@
-"""Where people stand with the shop: one stage each, worked out from their numbers in Traits.
+"""Where people stand with the shop: one stage each, worked out from their orders.
 
-The stages are asked in order and the first that fits counts, so that everybody has exactly one.
+The stages are asked in order and the first that fits counts, so that everybody has exactly one. It
+is stored with the numbers of each person and follows from them and from the bounds in use.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
-from django.db.models import Case, CharField, Q, Value, When
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from marketing.core.errors import Invalid
+from marketing.core.models import ApiKey, User
+from models_ml import yardsticks
+from models_ml.models import Yardstick
+
+KIND = Yardstick.Kind.STAGES
 NEVER, NEW, LAPSED, AT_RISK, LOYAL, ACTIVE = (
     "never_ordered",
     "new",
@@ -37,24 +49,97 @@ class Bounds:
     loyal_orders: int = 4
 
 
+START = asdict(Bounds())
+LABELS: dict[str, str | Promise] = {
+    "new_days": _("New for"),
+    "risk_days": _("At risk after"),
+    "lapsed_days": _("Lapsed after"),
+    "loyal_orders": _("Loyal from"),
+}
+# The least and the most of each.
+RANGES = {
+    "new_days": (1, 3650),
+    "risk_days": (1, 3650),
+    "lapsed_days": (2, 7300),
+    "loyal_orders": (2, 1000),
+}
+
+
+def read(body: Mapping[str, Any]) -> Bounds:
+    """The bounds of a stored version."""
+    return Bounds(**{name: int(body.get(name, START[name])) for name in START})
+
+
 def bounds() -> Bounds:
-    """The bounds in use."""
-    return Bounds()
+    """The bounds in use, or that will be once the job that measures everybody is through."""
+    row = yardsticks.newest(kind=KIND)
+    return read(row.body) if row else Bounds()
 
 
-def stage(*, row: str = "", of: Bounds | None = None) -> Case:
+def check(bounds: Bounds) -> None:
+    """Invalid, naming the bound, for bounds by which a stage could hold nobody."""
+    for name, (least, most) in RANGES.items():
+        if not least <= getattr(bounds, name) <= most:
+            raise _refusal(
+                name,
+                _t("“%(name)s” must be a whole number from %(least)d to %(most)d."),
+                "out_of_range",
+                least=least,
+                most=most,
+            )
+    if bounds.new_days > bounds.risk_days:
+        raise _refusal(
+            "new_days",
+            _t("“%(name)s” must not be longer than “%(other)s”: nobody new could be at risk."),
+            "wrong_order",
+            other=LABELS["risk_days"],
+        )
+    if bounds.risk_days >= bounds.lapsed_days:
+        raise _refusal(
+            "risk_days",
+            _t("“%(name)s” must be shorter than “%(other)s”: nobody would ever be at risk."),
+            "wrong_order",
+            other=LABELS["lapsed_days"],
+        )
+
+
+def _refusal(name: str, message: str, code: str, **words: object) -> Invalid:
+    return Invalid(
+        message % {"name": LABELS[name], **words},
+        code=code,
+        field=name,
+        remedy=_t("Nothing was changed."),
+    )
+
+
+def save(*, bounds: Bounds, actor: User | ApiKey | None, now: datetime) -> Yardstick:
+    """Put other bounds in use; a job gives everybody their stage by them."""
+    check(bounds)
+    return yardsticks.keep(kind=KIND, body=asdict(bounds), start=START, actor=actor, now=now)
+
+
+def stage(*, row: str = "") -> Coalesce:
     """The stage as an expression over Traits; `row` is the look-up path that leads to them."""
-    limits = of or bounds()
+    return Coalesce(F(f"{row}stage"), Value(NEVER))
 
-    def asked(**numbers: object) -> Q:
-        return Q(**{f"{row}{name}": value for name, value in numbers.items()})
 
-    return Case(
-        When(asked(orders__isnull=True) | asked(orders__lt=1), then=Value(NEVER)),
-        When(asked(tenure_days__lte=limits.new_days), then=Value(NEW)),
-        When(asked(recency_days__gt=limits.lapsed_days), then=Value(LAPSED)),
-        When(asked(recency_days__gt=limits.risk_days), then=Value(AT_RISK)),
-        When(asked(orders__gte=limits.loyal_orders), then=Value(LOYAL)),
-        default=Value(ACTIVE),
-        output_field=CharField(),
+def stage_sql(
+    *,
+    of: Bounds,
+    params: dict[str, Any],
+    orders: str = "orders",
+    tenure: str = "tenure_days",
+    recency: str = "recency_days",
+    words: Mapping[str, str] | None = None,
+) -> str:
+    """The stage as SQL over three expressions; `words` are what the stages are to be called."""
+    params |= asdict(of)
+    said = {name: (words or {}).get(name, name) for name in STAGES}
+    return (
+        f"CASE WHEN coalesce({orders}, 0) < 1 THEN '{said[NEVER]}'"
+        f" WHEN {tenure} <= %(new_days)s THEN '{said[NEW]}'"
+        f" WHEN {recency} > %(lapsed_days)s THEN '{said[LAPSED]}'"
+        f" WHEN {recency} > %(risk_days)s THEN '{said[AT_RISK]}'"
+        f" WHEN {orders} >= %(loyal_orders)s THEN '{said[LOYAL]}'"
+        f" ELSE '{said[ACTIVE]}' END"
     )

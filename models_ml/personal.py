@@ -21,6 +21,11 @@ HOLDINGS = [
         rows="customer_id = ANY(%(ids)s)",
     ),
     Holding(
+        "models_ml_stagepath",
+        _("Stages over time"),
+        rows="customer_id = ANY(%(ids)s)",
+    ),
+    Holding(
         "models_ml_formerscore",
         _("Scores of the model before"),
         rows="customer_id = ANY(%(ids)s)",
@@ -29,7 +34,10 @@ HOLDINGS = [
 IMPERSONAL = {
     "models_ml_exploration": "what the shop wants groups found for",
     "models_ml_prediction": "what the shop wants to know of everybody",
+    "models_ml_yardstick": "how the shop measures people",
+    "models_ml_stageflow": "figures about many people at once",
     "models_ml_watch": "figures about many people at once",
+    "models_ml_watchedattribute": "properties whose groups should be chosen alike",
     "models_ml_modelversion": "figures of models; their folders are emptied of the person",
 }
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from ingestion.identity import merging
 from marketing.core import bus, jobs
-from models_ml import catalog, features, queries, renewal, repeat, training
+from models_ml import catalog, features, insight_jobs, queries, renewal, repeat, training
 from models_ml.algorithms.tree import Params
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import life
@@ -116,6 +116,12 @@ def train_recommenders(job: jobs.Running) -> dict[str, Any]:
 def renew_features(**_ids: Any) -> None:
     """Make everyone's numbers again if facts have come in since."""
     renewal.start_if_due(now=timezone.now())
+
+
+@shared_task(name="models_ml.tasks.renew_insights", queue="fast")
+def renew_insights(**_ids: Any) -> None:
+    """Measure everybody and look back again where what is stored is not of what is in use."""
+    insight_jobs.start_if_due(now=timezone.now())
 
 
 @shared_task(name="models_ml.tasks.follow_people", queue="fast")

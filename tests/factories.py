@@ -149,7 +149,20 @@ def _roll_up(buyer: Customer) -> None:
 
 def traits(person: Customer, **values: Any) -> Traits:
     values = {"as_of": NOW, "orders": 3, "revenue": 42.0, "recency_days": 12.0, **values}
+    values.setdefault("stage", _stage(values))
     return Traits.objects.update_or_create(customer=person, defaults=values)[0]
+
+
+def _stage(numbers: dict[str, Any]) -> str:
+    """The stage of these numbers by the bounds that a shop starts with."""
+    recency, tenure = numbers.get("recency_days") or 0, numbers.get("tenure_days")
+    if not numbers.get("orders"):
+        return "never_ordered"
+    if tenure is not None and tenure <= 30:
+        return "new"
+    if recency > 90:
+        return "lapsed" if recency > 365 else "at_risk"
+    return "loyal" if numbers["orders"] >= 4 else "active"
 
 
 def segment(

@@ -5,21 +5,28 @@ afterwards is not asked. Numbers are cut to the decimals listed in COLUMNS insid
 that a threshold chosen on them and a comparison made on the stored column agree exactly.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from ingestion import changes
+from marketing.core.db import advisory_lock
+from models_ml import bands, lifecycle, yardsticks
 from models_ml.features import compiler, registry
+from models_ml.models import Yardstick
 
 RECENT = timedelta(days=90)
 NAMES = (
     "recency_days", "orders", "units", "revenue", "avg_order_value", "tenure_days",
     "interval_days_mean", "interval_days_std", "products", "return_rate", "trend",
 )  # fmt: skip
+MEASURED = ("r_score", "f_score", "m_score", "stage")
 _FEATURES = tuple(registry.BY_NAME[name] for name in NAMES)
 
 
@@ -53,40 +60,105 @@ def _select() -> str:
 def build(*, as_of: datetime) -> int:
     """Write the numbers of every person into Traits, all as of one moment; how many people.
 
-    Recency, frequency and money also get a score from 1 to 5 (fifths of the people who ever
-    ordered, 5 the best). Predictions on the row are left as they are; `scoring.score` follows.
+    Whoever ever ordered also gets a score from 1 to 5 for recency, frequency and money, and
+    everybody a stage, by the bands and bounds in use. Predictions on the row are left as they are;
+    `repeat.score` follows.
     """
     names = [c.name for c in COLUMNS]
-    scores = {
-        "r_score": "recency_days DESC",
-        "f_score": "orders, recency_days DESC",
-        "m_score": "revenue",
-    }
-    ranked = ", ".join(
-        f"CASE WHEN orders > 0 THEN ntile(5) OVER"
-        f" (PARTITION BY orders > 0 ORDER BY {order}, customer_id) END AS {name}"
-        for name, order in scores.items()
-    )
-    targets = ["customer_id", "as_of", *names, *scores]
+    targets = ["customer_id", "as_of", *names, *MEASURED]
     updates = ", ".join(f"{name} = excluded.{name}" for name in targets[1:])
-    sql = f"""
-        {_facts(as_of)}, numbers AS (
-            SELECT customer_id, {_select()}
-            FROM (SELECT id AS customer_id FROM ingestion_customer WHERE merged_into_id IS NULL)
-            {_JOINS}
-        )
-        INSERT INTO models_ml_traits ({", ".join(targets)})
-        SELECT customer_id, %(last)s, {", ".join(names)}, {ranked} FROM numbers
-        ON CONFLICT (customer_id) DO UPDATE SET {updates}
-    """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with _measuring() as (rows, params), connection.cursor() as cursor:
+        params["last"] = as_of
+        measured = _measured(rows, params)
         cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(sql, {"last": as_of})
-        count: int = cursor.rowcount
+        cursor.execute(
+            f"""
+            {_facts(as_of)}, numbers AS MATERIALIZED (
+                SELECT customer_id, {_select()}
+                FROM (SELECT id AS customer_id FROM ingestion_customer WHERE merged_into_id IS NULL)
+                {_JOINS}
+            ), {bands.limits_sql(bands=bands.read(rows[0].body), rows="numbers", params=params)},
+            written AS (
+                INSERT INTO models_ml_traits ({", ".join(targets)})
+                SELECT customer_id, %(last)s, {", ".join(names)}, {measured} FROM numbers, bands
+                ON CONFLICT (customer_id) DO UPDATE SET {updates}
+                RETURNING orders > 0 AS bought
+            )
+            SELECT r, f, m, counted.people, counted.buyers FROM bands,
+                (SELECT count(*) AS people, count(*) FILTER (WHERE bought) AS buyers FROM written)
+                AS counted
+            """,
+            params,
+        )
+        found = cursor.fetchone()
         changes.note(kind=changes.TRAITS, people=None)
+        _apply(rows, as_of, found)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE models_ml_traits")
+    count: int = found[3]
     return count
+
+
+def measure() -> int:
+    """Give everybody scores and stage by what is in use now, from stored numbers; for how many."""
+    with _measuring() as (rows, params), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        limits = bands.limits_sql(
+            bands=bands.read(rows[0].body), rows="models_ml_traits", params=params
+        )
+        cursor.execute(f"WITH {limits} SELECT r, f, m FROM bands", params)
+        found = cursor.fetchone()
+        cursor.execute("SELECT min(as_of), count(*), count(*) FILTER (WHERE orders > 0)"
+                       " FROM models_ml_traits")  # fmt: skip
+        as_of, people, buyers = cursor.fetchone()
+        if as_of is None:
+            _apply(rows, None, (*found, 0, 0))
+            return 0
+        kept = ", ".join(f"{name} = n.{name}" for name in MEASURED)
+        cursor.execute(
+            f"""
+            WITH {limits}, numbers AS (
+                SELECT customer_id, {_measured(rows, params)} FROM models_ml_traits, bands
+            )
+            UPDATE models_ml_traits AS t SET {kept} FROM numbers AS n
+            WHERE n.customer_id = t.customer_id AND ({", ".join(f"t.{name}" for name in MEASURED)})
+                IS DISTINCT FROM ({", ".join(f"n.{name}" for name in MEASURED)})
+            """,
+            params,
+        )
+        count: int = cursor.rowcount
+        if count:
+            changes.note(kind=changes.TRAITS, people=None)
+        _apply(rows, as_of, (*found, people, buyers))
+    return count
+
+
+@contextmanager
+def _measuring() -> Iterator[tuple[tuple[Yardstick, Yardstick], dict[str, Any]]]:
+    """Alone, with the bands and the bounds in use: two at once would write over each other."""
+    with advisory_lock("models_ml.traits"):
+        yield (
+            (
+                yardsticks.in_use(kind=bands.KIND, start=bands.START),
+                yardsticks.in_use(kind=lifecycle.KIND, start=lifecycle.START),
+            ),
+            {},
+        )
+
+
+def _measured(rows: tuple[Yardstick, Yardstick], params: dict[str, Any]) -> str:
+    stage = lifecycle.stage_sql(of=lifecycle.read(rows[1].body), params=params)
+    return f"{bands.scores_sql()}, {stage} AS stage"
+
+
+def _apply(
+    rows: tuple[Yardstick, Yardstick], as_of: datetime | None, found: tuple[Any, ...]
+) -> None:
+    """Note on both yardsticks what they came to."""
+    said = {"as_of": as_of and as_of.isoformat(), "people": found[3], "buyers": found[4]}
+    limits = {axis.key: found[n] for n, axis in enumerate(bands.AXES)}
+    for row, more in zip(rows, ({"limits": limits}, {}), strict=True):
+        Yardstick.objects.filter(pk=row.pk).update(applied=said | more)
 
 
 @dataclass(frozen=True, slots=True)

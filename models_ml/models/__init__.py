@@ -2,12 +2,26 @@
 
 `versions` what was trained, `traits` the numbers of each person in columns (rules and the tree read
 them), `predictions` the models somebody asked for with everybody's scores and how they are watched,
-`explorations` the questions trees find groups for.
+`explorations` the questions trees find groups for, `insights` how people are measured and the stage
+each was in over time, `fairness` the attributes by which groups of people are watched.
 """
 
 from models_ml.models.explorations import Exploration
+from models_ml.models.fairness import WatchedAttribute
+from models_ml.models.insights import StageFlow, StagePath, Yardstick
 from models_ml.models.predictions import Prediction, Score, Watch
 from models_ml.models.traits import Traits
 from models_ml.models.versions import ModelVersion
 
-__all__ = ["Exploration", "ModelVersion", "Prediction", "Score", "Traits", "Watch"]
+__all__ = [
+    "Exploration",
+    "ModelVersion",
+    "Prediction",
+    "Score",
+    "StageFlow",
+    "StagePath",
+    "Traits",
+    "Watch",
+    "WatchedAttribute",
+    "Yardstick",
+]

@@ -31,6 +31,7 @@ class Traits(models.Model):
     r_score = models.SmallIntegerField(null=True)
     f_score = models.SmallIntegerField(null=True)
     m_score = models.SmallIntegerField(null=True)
+    stage = models.CharField(max_length=13, db_default="never_ordered")
 
     class Meta:
         verbose_name_plural = "traits"
