@@ -14,13 +14,13 @@ from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
-from campaigns import audience, uses
+from campaigns import audience, fairness, uses
 from campaigns.messaging import mime, rendering
 from campaigns.models import Campaign, Message, Run, Segment, Template
 from campaigns.segments import lists
 from marketing.core import audit, bus
 from marketing.core.db import advisory_lock
-from marketing.core.errors import Conflict, Invalid, NotFound
+from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
 from marketing.core.models import ApiKey, User
 
 State = Campaign.State
@@ -156,6 +156,7 @@ def check(campaign: Campaign) -> tuple[Segment, Template]:
 
 def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
     """Begin sending: keep the mail and the rule as they are now, and nudge a worker."""
+    looked_at = _fair(campaign_id)
     with transaction.atomic():
         campaign = _locked(campaign_id)
         if State.RUNNING not in MOVES[campaign.state] or campaign.state == State.PAUSED:
@@ -167,6 +168,12 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
             )
         segment, template = check(campaign)
         uses.refuse_held(campaign)
+        if fairness.digest_of(campaign=campaign) != looked_at:
+            raise Conflict(
+                _("The audience or its model was changed this moment. Nothing was sent."),
+                code="changed_meanwhile",
+                remedy=_("Look at the campaign again, then send it."),
+            )
         run = Run.objects.create(
             campaign=campaign,
             started_at=now,
@@ -191,6 +198,14 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
         audit.record(actor=user, action="campaign.started", obj=campaign, detail={"run": run.pk})
         bus.announce("run.started", run_id=run.pk)
     return run
+
+
+def _fair(campaign_id: int) -> str:
+    """What was looked at for fairness, before the campaign is locked: people may be many."""
+    campaign = Campaign.objects.select_related("segment").filter(pk=campaign_id).first()
+    if campaign is None or campaign.state not in (State.DRAFT, State.SCHEDULED):
+        return ""
+    return fairness.refuse_unequal(campaign=campaign)
 
 
 def fill(*, run_id: int, now: datetime) -> bool:
@@ -287,6 +302,8 @@ def cancel(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
 
 def schedule(*, campaign_id: int, at: datetime | None, user: Actor, now: datetime) -> Campaign:
     """Send later, at `at`; None takes the campaign back to a draft."""
+    if at is not None:
+        _fair(campaign_id)
     with transaction.atomic():
         campaign = _locked(campaign_id)
         if at is not None:
@@ -314,7 +331,7 @@ def start_due(*, now: datetime) -> list[int]:
     for campaign_id in due.values_list("id", flat=True):
         try:
             started.append(start(campaign_id=campaign_id, user=None, now=now).pk)
-        except Conflict:  # another worker was first
+        except (Conflict, Unavailable):  # another worker was first, or tries again
             continue
         except Invalid as refusal:
             with transaction.atomic():

@@ -70,6 +70,7 @@ _campaigns = [
     ),
     path("campaigns/<int:campaign_id>/check/", campaigns.campaign_check, name="campaign-check"),
     path("campaigns/<int:campaign_id>/start/", campaigns.campaign_start, name="campaign-start"),
+    path("campaigns/<int:campaign_id>/waive/", campaigns.campaign_waive, name="campaign-waive"),
     path("campaigns/<int:campaign_id>/pause/", campaigns.campaign_pause, name="campaign-pause"),
     path("campaigns/<int:campaign_id>/resume/", campaigns.campaign_resume, name="campaign-resume"),
     path("campaigns/<int:campaign_id>/cancel/", campaigns.campaign_cancel, name="campaign-cancel"),
@@ -104,6 +105,11 @@ _campaigns_api = [
         "campaigns/<int:campaign_id>/start/",
         campaigns_api.CampaignStart.as_view(),
         name="campaign-start",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/waive/",
+        campaigns_api.CampaignWaive.as_view(),
+        name="campaign-waive",
     ),
     path(
         "campaigns/<int:campaign_id>/pause/",

@@ -4,7 +4,7 @@ from django.urls import path
 
 from models_ml import api as endpoints
 from models_ml import prediction_api as predictions
-from models_ml.views import acting, listing, person, question, versions, wizard
+from models_ml.views import acting, fairness, listing, person, question, versions, wizard
 
 app_name = "models_ml"
 
@@ -12,6 +12,8 @@ pages: list = [
     path("models/", listing.model_list, name="model-list"),
     path("models/new/", wizard.new, name="prediction-new"),
     path("models/new/check/", wizard.check, name="prediction-check"),
+    path("models/fairness/", fairness.fairness, name="fairness"),
+    path("models/fairness/<int:pk>/stop/", fairness.unwatch, name="fairness-unwatch"),
     path("models/<int:pk>/", versions.model_detail, name="model-detail"),
     path("models/<int:pk>/promote/", versions.model_promote, name="model-promote"),
     path("models/train/<str:name>/", versions.model_train, name="model-train"),

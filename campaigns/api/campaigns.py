@@ -9,12 +9,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import drafts, runs
+from campaigns import drafts, fairness, runs
 from campaigns.api import shapes
 from campaigns.models import Campaign, Message
 from marketing.core.api import View
-from marketing.core.auth import ApiKey
-from marketing.core.errors import Invalid, NotFound
+from marketing.core.auth import ApiKey, may
+from marketing.core.errors import Forbidden, Invalid, NotFound
 
 
 def _actor(request: Request) -> Any:
@@ -157,6 +157,36 @@ class CampaignResume(_Move):
 @extend_schema(request=None, responses={202: shapes.CampaignAnswer})
 class CampaignCancel(_Move):
     move = staticmethod(runs.cancel)
+
+
+class CampaignWaive(View):
+    scope_noun = "campaigns"
+
+    @extend_schema(
+        operation_id="campaigns_waive",
+        request=shapes.WaiverWrite,
+        responses={201: shapes.WaiverShape},
+    )
+    def post(self, request: Request, campaign_id: int) -> Response:
+        """Answer with a reason for groups that a model chooses too seldom, so that it may start.
+
+        Needs the right of an admin, or a key that an admin made. It holds for this audience and
+        these versions of models only, and is kept in the audit log.
+        """
+        if not may(request.user, "fairness"):
+            raise Forbidden(
+                _("Only an admin, or a key that an admin made, can answer for that."),
+                code="forbidden",
+            )
+        data = request.data if isinstance(request.data, dict) else {}
+        made = fairness.waive(
+            campaign_id=campaign_id,
+            reason=data.get("reason", ""),
+            actor=_actor(request),
+            now=timezone.now(),
+        )
+        names = ("id", "campaign_id", "reason", "groups", "digest", "given_at")
+        return Response({name: getattr(made, name) for name in names}, status=201)
 
 
 def message_body(message: Message) -> dict[str, Any]:

@@ -41,6 +41,21 @@ class CampaignAnswer(serializers.Serializer):
     campaign = CampaignShape()
 
 
+class WaiverWrite(serializers.Serializer):
+    reason = serializers.CharField(min_length=10, max_length=2000)
+
+
+class WaiverShape(WaiverWrite):
+    id = serializers.IntegerField()
+    campaign_id = serializers.IntegerField()
+    groups = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="attribute and group of each that is chosen too seldom",
+    )
+    digest = serializers.CharField(help_text="of the rule, the versions and what is watched")
+    given_at = serializers.DateTimeField()
+
+
 class MessageShape(serializers.Serializer):
     id = serializers.IntegerField()
     customer_id = serializers.IntegerField()

@@ -6,6 +6,7 @@ from campaigns.models.lists import PersonList, PersonListMember
 from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkeep
 from campaigns.models.messages import Message, MessageBody
 from campaigns.models.segments import Segment, SegmentSize
+from campaigns.models.waivers import Waiver
 
 __all__ = [
     "Campaign",
@@ -20,4 +21,5 @@ __all__ = [
     "SegmentSize",
     "SegmentUpkeep",
     "Template",
+    "Waiver",
 ]

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import audience, content, drafts, reporting, runs
+from campaigns import audience, content, drafts, fairness, reporting, runs
 from campaigns.messaging import context
 from campaigns.models import Campaign, Message, Run, Segment, Template
+from campaigns.segments.rules import RuleFault
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
@@ -218,9 +219,18 @@ def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "preview": preview,
             "trial": trial,
             "sender": runs.sender(campaign),
+            "fair": _fair(campaign),
             **extra,
         },
     )
+
+
+def _fair(campaign: Campaign) -> fairness.Verdict | None:
+    """Whether the watched groups are chosen alike; None while the rule cannot be read."""
+    try:
+        return fairness.look(campaign=campaign, milliseconds=fairness.PAGE_MS)
+    except RuleFault:
+        return None
 
 
 def _watched(campaign: Campaign) -> dict[str, Any]:
@@ -290,6 +300,24 @@ def _act(request: HttpRequest, campaign_id: int, act: Any, done: str) -> HttpRes
 @require_POST
 def campaign_start(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return _act(request, campaign_id, runs.start, _("Sending has begun."))
+
+
+@page("fairness")
+@require_POST
+def campaign_waive(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Answer with a reason for groups that the model chooses too seldom."""
+    try:
+        fairness.waive(
+            campaign_id=campaign_id,
+            reason=request.POST.get("reason", ""),
+            actor=signed_in(request),
+            now=timezone.now(),
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("The reason is kept in the audit log; it may be sent now."))
+    return redirect("campaigns:campaign-check", campaign_id)
 
 
 @page("edit")

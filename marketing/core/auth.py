@@ -44,6 +44,8 @@ RIGHTS = {
     "team": {ADMIN},
     # Copies of all that is known of a person, and erasing them.
     "privacy": {ADMIN},
+    # Whose groups are watched, and letting a campaign start that chooses them unequally.
+    "fairness": {ADMIN},
 }
 NOUNS = (
     "customers",

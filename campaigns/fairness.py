@@ -1,0 +1,330 @@
+"""Whether an audience that a model chose was chosen alike from every watched group of people.
+
+What is compared is whom the rule means with everybody it would mean if any score would do: the
+people the model could choose from. A group chosen less than four fifths as often as another (see
+`models_ml.algorithms.fourfifths`) keeps the campaign from starting, until somebody who may answers
+for it with a reason.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any as Anything
+
+import orjson
+from django.db import connection, transaction
+from django.db.models import BooleanField, Case, Value, When
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.models import Campaign, Segment, Waiver
+from campaigns.segments import clock, fields, membership, nodes
+from campaigns.segments import compile as compiler
+from campaigns.segments.needs import expand
+from campaigns.segments.nodes import All, Any, Compare, Node, Not, Score
+from campaigns.segments.rules import RuleFault
+from campaigns.segments.turns import OutOfTime, patiently
+from marketing.core import audit
+from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
+from marketing.core.models import ApiKey, User
+from models_ml import watched
+from models_ml.algorithms import fourfifths
+from models_ml.algorithms.fourfifths import UNKNOWN, Judged, Tally
+from models_ml.models import ModelVersion
+from models_ml.watched import Watched
+
+CODE = "chosen_unequally"
+LEAST_REASON, LONGEST_REASON = 10, 2000
+PATIENCE_MS, PAGE_MS = 25_000, 5_000
+NOBODY: Node = Any(())
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An attribute and its groups, the largest first."""
+
+    attribute: Watched
+    groups: list[Judged]
+
+    @property
+    def flagged(self) -> list[Judged]:
+        return fourfifths.flagged(self.groups)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a look at an audience found.
+
+    `models` are the versions whose scores choose; none: no model has a say. `watched` is false when
+    no attribute is, `counted` when counting took too long. `waiver` answers for every flag.
+    """
+
+    digest: str
+    models: list[str]
+    watched: bool = False
+    counted: bool = False
+    people: int = 0
+    chosen: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    waiver: Waiver | None = None
+
+    @property
+    def flags(self) -> list[tuple[str, str]]:
+        """(attribute, group) of the groups that are chosen too seldom."""
+        return [(f.attribute.name, g.name) for f in self.findings for g in f.flagged]
+
+    @property
+    def barred(self) -> bool:
+        return bool(self.flags) and self.waiver is None
+
+    def told(self) -> str:
+        """The flagged groups in words."""
+        return ", ".join(
+            f"{f.attribute.label}: {g.name} ({g.ratio:.2f})"
+            for f in self.findings
+            for g in f.flagged
+        )
+
+
+def look(*, campaign: Campaign, milliseconds: int = PATIENCE_MS) -> Verdict:
+    """Compare the groups of the campaign's audience. RuleFault when its rule cannot be read."""
+    return of_rule(
+        rule=campaign.segment.rule if campaign.segment else {},
+        campaign=campaign,
+        milliseconds=milliseconds,
+    )
+
+
+def of_rule(
+    *, rule: object, campaign: Campaign | None = None, milliseconds: int = PATIENCE_MS
+) -> Verdict:
+    """The same of a rule; waivers are those of the campaign."""
+    if not rule:
+        return Verdict("", [])
+    node = expand(compiler.read(rule), _named)
+    models = _models(node)
+    attributes = watched.everything()
+    digest = _digest(node, models, attributes)
+    names = [label for _key, label in models]
+    if not models or not attributes:
+        return Verdict(digest, names, watched=bool(attributes))
+    try:
+        with patiently(milliseconds):
+            people, chosen, findings = _compare(node, attributes)
+    except OutOfTime:
+        return Verdict(digest, names, watched=True)
+    found = Verdict(digest, names, True, True, people, chosen, findings)
+    waiver = _waiver(campaign, found) if campaign is not None and found.flags else None
+    return Verdict(digest, names, True, True, people, chosen, findings, waiver)
+
+
+def _named(number: int) -> Node | None:
+    rule = Segment.objects.filter(pk=number).values_list("rule", flat=True).first()
+    return None if rule is None else compiler.read(rule)
+
+
+def _predicted(leaf: Node) -> str:
+    """The model whose number a question asks for; empty for any other question."""
+    if isinstance(leaf, Score):
+        return leaf.prediction
+    if isinstance(leaf, Compare) and fields.FIELDS[leaf.field].group == fields.PREDICTED:
+        return leaf.field.partition(".")[2]
+    return ""
+
+
+def _models(node: Node) -> list[tuple[str, str]]:
+    """(name and number of the version, its label) of every model that the rule asks."""
+    keys = sorted({key for leaf in nodes.walk(node) if (key := _predicted(leaf))})
+    live = dict(
+        ModelVersion.objects.filter(name__in=keys, state=ModelVersion.State.LIVE).values_list(
+            "name", "version"
+        )
+    )
+    return [(f"{key}:{live.get(key, 0)}", f"{key} v{live.get(key, 0)}") for key in keys]
+
+
+def _digest(node: Node, models: list[tuple[str, str]], attributes: Iterable[Watched]) -> str:
+    told = {
+        "rule": repr(node),
+        "models": [key for key, _label in models],
+        "watched": [one.as_json() for one in attributes],
+    }
+    return hashlib.sha256(orjson.dumps(told)).hexdigest()
+
+
+def choosable(node: Node, want: bool = True) -> Node:
+    """The rule with every question to a model answered by any score: whom it could have chosen.
+
+    It means everybody that the rule itself means, whatever is negated.
+    """
+    match node:
+        case All(parts):
+            return All(tuple(choosable(part, want) for part in parts))
+        case Any(parts):
+            return Any(tuple(choosable(part, want) for part in parts))
+        case Not(inner):
+            return Not(choosable(inner, not want))
+        case Score(prediction, op) if op != "unknown":
+            return Score(prediction, "known") if want else NOBODY
+        case Compare(name, op) if op != "unknown" and _predicted(node):
+            return Compare(name, "known", None) if want else NOBODY
+    return node
+
+
+def _compare(node: Node, attributes: list[Watched]) -> tuple[int, int, list[Finding]]:
+    """Everybody who could be chosen and is, by the groups of every attribute, in one query."""
+    as_of = clock.moment()
+    chosen = Case(
+        When(compiler.to_q(node, as_of=as_of), then=Value(True)),
+        default=Value(False),
+        output_field=BooleanField(),
+    )
+    people = membership.members(choosable(node), as_of=as_of).annotate(is_chosen=chosen)
+    inner, params = (
+        people.order_by()
+        .values_list("country", "language", "attributes", "is_chosen")
+        .query.sql_with_params()
+    )
+    parts = [watched.group_sql(one, row="p", as_of=as_of) for one in attributes]
+    groups = "".join(f", coalesce({sql}, '{UNKNOWN}') AS g{n}" for n, (sql, _p) in enumerate(parts))
+    keys = [f"g{n}" for n in range(len(attributes))]
+    sets = ", ".join(f"({key})" for key in keys)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(f'grouping({key}), {key}' for key in keys)}, count(*),"
+            " count(*) FILTER (WHERE is_chosen) FROM ("
+            f"SELECT p.is_chosen{groups} FROM ({inner})"
+            " AS p (country, language, attributes, is_chosen)) AS w"
+            f" GROUP BY GROUPING SETS ((), {sets})",
+            [*(value for _sql, given in parts for value in given), *params],
+        )
+        rows = cursor.fetchall()
+    return _findings(rows, attributes)
+
+
+def _findings(
+    rows: list[tuple[Anything, ...]], attributes: list[Watched]
+) -> tuple[int, int, list[Finding]]:
+    tallies: list[list[Tally]] = [[] for _one in attributes]
+    everybody = (0, 0)
+    for *told, people, chosen in rows:
+        of = next((n for n in range(len(attributes)) if not told[2 * n]), None)
+        if of is None:
+            everybody = (people, chosen)
+        else:
+            tallies[of].append(Tally(told[2 * of + 1], people, chosen))
+    found = [
+        Finding(one, fourfifths.judge(each)) for one, each in zip(attributes, tallies, strict=True)
+    ]
+    return *everybody, found
+
+
+def _waiver(campaign: Campaign, found: Verdict) -> Waiver | None:
+    """The newest waiver for exactly this, if it answers for every group that is flagged now."""
+    for waiver in campaign.waivers.filter(digest=found.digest).select_related("given_by"):
+        if {tuple(pair) for pair in waiver.groups} >= set(found.flags):
+            return waiver
+    return None
+
+
+def digest_of(*, campaign: Campaign) -> str:
+    """What a verdict on this audience speaks of now, without counting anybody."""
+    if campaign.segment is None or not campaign.segment.rule:
+        return ""
+    node = expand(compiler.read(campaign.segment.rule), _named)
+    return _digest(node, _models(node), watched.everything())
+
+
+def refuse_unequal(*, campaign: Campaign) -> str:
+    """What was looked at; Invalid when a group is chosen too seldom and nobody answers for it."""
+    try:
+        found = look(campaign=campaign)
+    except RuleFault:
+        return ""  # said by the check of the campaign, in better words
+    if found.models and found.watched and not found.counted:
+        raise Unavailable(
+            _("It could not be counted in time whether the watched groups are chosen alike."),
+            code="not_counted",
+            remedy=_("Nothing was sent. Try again in a moment, or make the rule simpler."),
+        )
+    if found.barred:
+        raise Invalid(
+            _("The model chooses some groups less than four fifths as often as others: %(groups)s.")
+            % {"groups": found.told()},
+            code=CODE,
+            field="segment",
+            remedy=_(
+                "Nothing was sent. Change the audience, or let somebody who may answer for it give"
+                " a reason: on the check page, or by POST to %(url)s with {“reason”: …}."
+            )
+            % {"url": reverse("api:campaign-waive", args=[campaign.pk])},
+            items=_items(found),
+        )
+    return found.digest
+
+
+def _items(found: Verdict) -> list[dict[str, Anything]]:
+    return [
+        {
+            "attribute": one.attribute.name,
+            "group": group.name,
+            "people": group.people,
+            "chosen": group.chosen,
+            "ratio": group.ratio,
+            "low": group.ratio_low,
+            "high": group.ratio_high,
+        }
+        for one in found.findings
+        for group in one.flagged
+    ]
+
+
+def waive(*, campaign_id: int, reason: str, actor: User | ApiKey, now: datetime) -> Waiver:
+    """Answer for the groups that are flagged now; kept in the audit log.
+
+    It holds for this rule, these versions and groups; a retrain or another audience asks again.
+    """
+    reason = reason.strip() if isinstance(reason, str) else ""
+    if not LEAST_REASON <= len(reason) <= LONGEST_REASON or "\x00" in reason:
+        raise Invalid(
+            ngettext(
+                "Give a reason of at least %(least)d letter.",
+                "Give a reason of at least %(least)d letters.",
+                LEAST_REASON,
+            )
+            % {"least": LEAST_REASON},
+            code="reason_missing",
+            field="reason",
+        )
+    campaign = Campaign.objects.select_related("segment").filter(pk=campaign_id).first()
+    if campaign is None:
+        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+    found = look(campaign=campaign)
+    if not found.barred:
+        raise Conflict(
+            _("No group is flagged that nobody answers for; nothing was changed."),
+            code="nothing_to_waive",
+        )
+    with transaction.atomic():
+        made = Waiver.objects.create(
+            campaign=campaign,
+            digest=found.digest,
+            groups=found.flags,
+            reason=reason,
+            given_by=actor if isinstance(actor, User) else actor.created_by,
+            given_at=now,
+        )
+        audit.record(
+            actor=actor,
+            action="campaign.fairness_waived",
+            obj=campaign,
+            detail={
+                "reason": reason,
+                "groups": _items(found),
+                "models": found.models,
+                "digest": found.digest,
+            },
+        )
+    return made
