@@ -42,6 +42,13 @@ _FORGET = f"""
         FROM sums s WHERE r.id = s.run_id RETURNING 1)
     SELECT id FROM gone"""
 
+# Whoever keeps members from moves must learn that somebody is gone. A move is written in its turn,
+# for which an erasure would wait: the note is followed within seconds, with the number alone.
+_LEAVE = f"""
+    WITH gone AS (
+        DELETE FROM campaigns_segmentmember WHERE {_MINE} RETURNING segment_id, customer_id)
+    SELECT ingestion_note('erased', segment_id::text, ARRAY[customer_id]) FROM gone"""
+
 HOLDINGS = [
     Holding(
         "campaigns_messagebody",
@@ -57,10 +64,15 @@ HOLDINGS = [
         hidden=("fence", "owner", "lease_until", "next_try_at"),
     ),
     Holding("campaigns_personlistmember", _("Lists of people"), rows=_MINE),
-    Holding("campaigns_segmentmember", _("Segments they are in"), rows=_MINE),
-    Holding("campaigns_segmentmove", _("Segments they entered and left"), rows=_MINE),
+    Holding("campaigns_segmentmember", _("Segments they are in"), rows=_MINE, erase=_LEAVE),
+    Holding(
+        "campaigns_segmentmove",
+        _("Segments they entered and left"),
+        rows=f"{_MINE} AND cause <> 'erased'",
+    ),
 ]
 IMPERSONAL = {
+    "campaigns_waiver": "why somebody of the team lets a campaign start; groups, not people",
     "campaigns_template": "content of the team",
     "campaigns_segment": "rules of the team",
     "campaigns_segmentsize": "sizes of segments",

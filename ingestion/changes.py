@@ -17,6 +17,8 @@ from ingestion.models import ChangeReader
 # Who there is; what stands on their row; their orders, answers and events, and so on.
 PEOPLE, PERSON, ORDERS, CONSENT, EVENT = "people", "person", "orders", "consent", "event"
 PRODUCT, TRAITS, SCORE, LIST, MESSAGE = "product", "traits", "score", "list", "message"
+# An erasure took these people out of the thing that `what` names.
+ERASED = "erased"
 KEPT = timedelta(days=2)
 # More ids than this are not worth telling apart: everybody is looked at again.
 MOST = 2_000_000

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from ingestion import changes
-
 # A run has one message per person. Where both were written to, the second message stays with the
 # row it was sent to, so that no count of the run changes.
 _FOLLOW = """
@@ -37,12 +35,4 @@ def follow(*, customer_ids: Sequence[int]) -> int:
         return 0
     with connection.cursor() as cursor:
         cursor.execute(_FOLLOW, {"ids": list(customer_ids)})
-        moved = int(cursor.rowcount)
-        if moved:
-            cursor.execute(
-                "SELECT DISTINCT merged_into_id FROM ingestion_customer WHERE id = ANY(%s)",
-                [list(customer_ids)],
-            )
-            heirs = [row[0] for row in cursor.fetchall() if row[0] is not None]
-            changes.note(kind=changes.MESSAGE, people=[*customer_ids, *heirs])
-        return moved
+        return int(cursor.rowcount)

@@ -8,6 +8,7 @@ import uuid
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
+from django.db import transaction
 from django.utils import timezone
 
 from campaigns.messaging import addresses
@@ -47,8 +48,9 @@ def opened(*, token: str, now: datetime) -> bool:
     message = _message(token, "open")
     if message is None:
         return False
-    if Message.objects.filter(pk=message.pk, opened_at=None).update(opened_at=now):
-        _record(message, "email_opened", f"open:{message.message_id}", now)
+    with transaction.atomic():  # the mark and the event, or neither: a later open tries again
+        if Message.objects.filter(pk=message.pk, opened_at=None).update(opened_at=now):
+            _record(message, "email_opened", f"open:{message.message_id}", now)
     return True
 
 
@@ -58,17 +60,18 @@ def clicked(*, token: str, mac: str, url: str, now: datetime) -> str | None:
     message = _message(token, "click") if target is not None else None
     if target is None or message is None:
         return None
-    first = Message.objects.filter(pk=message.pk, clicked_at=None).update(clicked_at=now)
-    Message.objects.filter(pk=message.pk, opened_at=None).update(opened_at=now)
     link = blake2b(target.encode(), digest_size=8).hexdigest()
-    _record(
-        message,
-        "email_clicked",
-        f"click:{message.message_id}:{link}",
-        now,
-        url=target,
-        first=bool(first),
-    )
+    with transaction.atomic():
+        first = Message.objects.filter(pk=message.pk, clicked_at=None).update(clicked_at=now)
+        Message.objects.filter(pk=message.pk, opened_at=None).update(opened_at=now)
+        _record(
+            message,
+            "email_clicked",
+            f"click:{message.message_id}:{link}",
+            now,
+            url=target,
+            first=bool(first),
+        )
     return target
 
 

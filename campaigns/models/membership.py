@@ -1,5 +1,6 @@
 """Who is in which segment, who came and went, and up to where each segment was brought."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -34,14 +35,15 @@ class SegmentMove(models.Model):
     """Somebody entered or left a segment. Numbers grow in the order in which moves were stored, so
     whoever acts on moves keeps the last number it has seen.
 
-    `cause`: the segment was made or its rule changed, something about the person changed, or time
-    went by.
+    `cause`: the segment was made or its rule changed, something about the person changed, time
+    went by, or the person was erased. Of whoever was erased this last move alone is kept.
     """
 
     class Cause(models.TextChoices):
         RULE = "rule", _("Rule")
         CHANGE = "change", _("Change")
         TIME = "time", _("Time")
+        ERASED = "erased", _("Erased")
 
     segment = models.ForeignKey(
         Segment,
@@ -59,7 +61,18 @@ class SegmentMove(models.Model):
 
     class Meta:
         ordering = ["id"]
-        indexes = [models.Index(fields=["segment", "id"], name="segment_move")]
+        indexes = [
+            models.Index(fields=["segment", "id"], name="segment_move"),
+            # A new rule may move a million people at once, and no count of days asks for those.
+            models.Index(
+                fields=["segment", "at"],
+                include=["entered"],
+                condition=~models.Q(cause="rule"),
+                name="segment_move_at",
+            ),
+            # Moves are stored as time goes by, so a few pages tell where the old ones end.
+            BrinIndex(fields=["at"], pages_per_range=32, autosummarize=True, name="move_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.customer_id} {'entered' if self.entered else 'left'} {self.segment_id}"
@@ -70,7 +83,8 @@ class SegmentUpkeep(models.Model):
 
     `signature` stands for the rule, with those of the segments it names; `position` for the last
     change that was looked at; `as_of` for the moment its days were counted back from; `looked_at`
-    for the clock's time then. `fault` says why the rule cannot be followed any more.
+    for the clock's time when time was last looked at, or for a rule without any, when it was last
+    made sure of. `fault` says why the rule cannot be followed.
     """
 
     segment = models.OneToOneField(

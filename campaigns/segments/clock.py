@@ -88,9 +88,7 @@ def ended(since: datetime, until: datetime) -> set[int]:
 
 def everybody(needs: Needs, since: datetime, until: datetime) -> bool:
     """Whether so much time went by that everybody is to be looked at again."""
-    return (needs.midnights and midnight_between(since, until)) or (
-        needs.hourly and until - since >= _HOUR
-    )
+    return needs.midnights and midnight_between(since, until)
 
 
 def midnight_between(since: datetime, until: datetime) -> bool:

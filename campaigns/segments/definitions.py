@@ -1,7 +1,7 @@
 """Segments as kept rules: save, count, archive, and say what they mean."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -9,17 +9,17 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from campaigns.models import Campaign, Segment, SegmentSize
+from campaigns.models import Campaign, Segment
 from campaigns.segments import compile as compiler
-from campaigns.segments import membership, naming, rules, wording
+from campaigns.segments import naming, rules, sizes, wording
 from campaigns.segments.naming import written as written
 from campaigns.segments.rules import Node, RuleFault
-from marketing.core import audit
+from marketing.core import audit, bus
 from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import ApiKey, User
 
 State = Segment.State
-EVERY = timedelta(hours=20)
+_KEPT = ("name", "description", "rule", "updated_at")
 
 
 def save(
@@ -32,7 +32,10 @@ def save(
     origin: dict[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Segment:
-    """Store a new segment, or a new rule of `segment`, with its size; RuleFault for the rule."""
+    """Store a new segment, or a new rule of `segment`; RuleFault for the rule.
+
+    Its size is stored with its members, within seconds (`upkeep.py`).
+    """
     now = now or timezone.now()
     name = name.strip()
     if not name or len(name) > 120 or "\x00" in name:
@@ -56,12 +59,14 @@ def save(
                 gettext("This segment is archived; nothing was changed."), code="segment_archived"
             )
         segment.name, segment.description, segment.updated_at = name, description, now
-        segment.rule = rules.to_json(node)
-        segment.save()
+        known, segment.rule = segment.rule, rules.to_json(node)
+        segment.save(update_fields=None if segment.pk is None else _KEPT)
+        if segment.rule != known:
+            sizes.forget(segment=segment)
         audit.record(
             actor=actor, action="segment.saved", obj=segment, detail={"rule": segment.rule}
         )
-    recount(segment=segment, now=now)
+        bus.announce("segment.saved")
     return segment
 
 
@@ -74,20 +79,6 @@ def read(rule: object, *, segment_id: int | None = None) -> Node:
     node = compiler.read(rule)
     compiler.to_q(node, as_of=timezone.now(), within=(segment_id,) if segment_id else ())
     return node
-
-
-def recount(*, segment: Segment, now: datetime | None = None) -> membership.Size:
-    """Count who is in it now and remember it; an estimate is shown but never remembered."""
-    now = now or timezone.now()
-    size = membership.count(compiler.read(segment.rule), within=(segment.pk,))
-    if size.exact and size.people is not None:
-        Segment.objects.filter(pk=segment.pk).update(size=size.people, counted_at=now)
-        last = segment.sizes.order_by("-at").first()
-        # The line over time needs a point when something changed, and otherwise one a day.
-        if last is None or last.size != size.people or now - last.at > EVERY:
-            SegmentSize.objects.create(segment=segment, at=now, size=size.people)
-        segment.size, segment.counted_at = size.people, now
-    return size
 
 
 def archive(

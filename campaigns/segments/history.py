@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
@@ -48,9 +48,10 @@ def of(*, segment: Segment, now: datetime | None = None, days: int = DAYS) -> Hi
     """The last days up to and with today, each there even if nothing happened."""
     today = timezone.localdate(now or timezone.now())
     first = today - timedelta(days=days - 1)
+    begins = datetime.combine(first, time(), timezone.get_current_timezone())
     moves = {
         row["day"]: row
-        for row in SegmentMove.objects.filter(segment=segment, at__date__gte=first)
+        for row in SegmentMove.objects.filter(segment=segment, at__gte=begins)
         .exclude(cause=SegmentMove.Cause.RULE)
         .order_by()
         .values(day=TruncDate("at"))

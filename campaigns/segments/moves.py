@@ -19,6 +19,7 @@ from ingestion.models import Customer
 
 LOCK = "campaigns.segments.moves"
 PAGE = 1_000
+PIECE = 50_000
 _PATIENCE_MS = 600_000
 
 _TELL = """
@@ -61,6 +62,15 @@ entered AS (
 ), """
     + _TELL
 )
+_ERASED = """
+INSERT INTO campaigns_segmentmove (segment_id, customer_id, entered, at, cause)
+SELECT %(segment)s, id, false, %(at)s, 'erased' FROM unnest(%(ids)s::bigint[]) AS gone (id)
+WHERE NOT EXISTS (SELECT FROM campaigns_segmentmember k
+                  WHERE k.segment_id = %(segment)s AND k.customer_id = gone.id)
+  AND NOT EXISTS (SELECT FROM campaigns_segmentmove m WHERE m.customer_id = gone.id
+                  AND m.segment_id = %(segment)s AND m.cause = 'erased')
+ORDER BY id
+"""
 _TIMELY = "CASE WHEN customer_id = ANY(%s) THEN 'time' ELSE 'change' END"
 
 
@@ -94,6 +104,16 @@ def rebuild(*, segment_id: int, asked: Asked, cause: str, at: datetime) -> Moved
         _ALL.replace("{rule}", text).replace("{cause}", "%s"),
         [*params, segment_id, at, segment_id, segment_id, segment_id, at, cause],
     )
+
+
+def tell_erased(*, segment_id: int, people: Iterable[int], at: datetime) -> int:
+    """Tell that these people, whom an erasure took out, are in no more; how many were not told yet.
+
+    Within the caller's turn (`LOCK`).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ERASED, {"segment": segment_id, "ids": list(people), "at": at})
+        return int(cursor.rowcount)
 
 
 def close(*, segment_id: int, at: datetime) -> Moved:
@@ -132,12 +152,12 @@ def since(*, after: int = 0, segment_id: int | None = None, limit: int = PAGE) -
     return list(rows.order_by("pk")[:limit])
 
 
-def tidy(*, before: datetime, limit: int = 50_000) -> int:
+def tidy(*, before: datetime, limit: int = PIECE) -> int:
     """Remove up to `limit` moves from before a moment; how many."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM campaigns_segmentmove WHERE id IN (SELECT id FROM campaigns_segmentmove"
-            " WHERE at < %s ORDER BY id LIMIT %s)",
+            "DELETE FROM campaigns_segmentmove WHERE ctid = ANY(ARRAY("
+            "SELECT ctid FROM campaigns_segmentmove WHERE at < %s LIMIT %s))",
             [before, limit],
         )
         return int(cursor.rowcount)

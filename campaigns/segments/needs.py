@@ -38,8 +38,6 @@ from campaigns.segments.terms import RuleFault, gettext_noop
 from ingestion import changes
 
 EVENT, ORDER, MESSAGE, SCORE = "event", "order", "message", "score"
-# What tells of a message: its mail is sent, looked at and clicked under these names.
-_MAILS = ("email_sent", "email_opened", "email_clicked")
 _COLUMN = {"opened": "opened_at", "clicked": "clicked_at", "sent": "sent_at"}
 _BY_CALENDAR = ("during", "not_during", "anniversary_within")
 _NO_TIME = timedelta(0)
@@ -59,21 +57,20 @@ class Edge:
 @dataclass
 class Needs:
     """`changes` as `ingestion.changes` tells them and `edges` in time; `midnights` when the days of
-    somebody's calendar count, `endings` when answers that run out do, `hourly` when a thing counts
-    that nothing is told of. `settings` is true where the rule means what somebody else has set.
+    somebody's calendar count, `endings` when answers that run out do. `settings` is true where the
+    rule means what somebody else has set.
     """
 
     changes: set[tuple[str, str]] = field(default_factory=lambda: {(changes.PEOPLE, "")})
     edges: set[Edge] = field(default_factory=set)
     midnights: bool = False
     endings: bool = False
-    hourly: bool = False
     settings: bool = False
 
     @property
     def timeless(self) -> bool:
         """Nothing but a change of facts makes the answer another one."""
-        return not (self.edges or self.midnights or self.endings or self.hourly)
+        return not (self.edges or self.midnights or self.endings)
 
 
 def expand(node: Node, load: Callable[[int], Node | None], within: tuple[int, ...] = ()) -> Node:
@@ -133,9 +130,7 @@ def _leaf(leaf: Node, found: Needs) -> None:
                 told.add((changes.PRODUCT, ""))
             _time(ORDER, "", leaf.days, leaf.when, found)
         case Message():
-            told.update((changes.EVENT, name) for name in _MAILS)
             told.add((changes.MESSAGE, ""))
-            found.hourly |= leaf.act not in _COLUMN
             _time(MESSAGE, _COLUMN.get(leaf.act, "queued_at"), leaf.days, leaf.when, found)
         case Reach():
             told.update({(changes.CONSENT, ""), (changes.PERSON, "")})
@@ -179,7 +174,9 @@ def _compare(leaf: Compare, found: Needs) -> None:
         found.changes.add((changes.PERSON, ""))
     if f.kind != rules.DATE:
         return
-    found.midnights |= leaf.op in _BY_CALENDAR
+    if leaf.op in _BY_CALENDAR:
+        found.midnights = True
+        found.changes.add((changes.PERSON, ""))
     if leaf.op in ("within_days", "not_within_days"):
         found.edges.add(Edge(table, name, timedelta(days=int(leaf.value))))  # type: ignore[arg-type]
     if leaf.op == "in_next_days":
@@ -194,8 +191,9 @@ def _time(source: str, what: str, days: int | None, when: When, found: Needs) ->
             offsets.append(moments.delta(span))
         case Ago(start, end):
             offsets += [timedelta(days=start), timedelta(days=end)]
-        case Calendar():
+        case Calendar():  # whose days begin where the person lives
             found.midnights = True
+            found.changes.add((changes.PERSON, ""))
     found.edges.update(Edge(source, what, offset) for offset in offsets)
 
 

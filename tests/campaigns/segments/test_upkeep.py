@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import (
+    Message,
     PersonList,
     PersonListMember,
     Segment,
@@ -16,8 +18,8 @@ from campaigns.models import (
     SegmentUpkeep,
 )
 from campaigns.segments import compile as compiler
-from campaigns.segments import definitions, membership, moves, rulebook, upkeep
-from ingestion import changes, consent, events
+from campaigns.segments import definitions, history, membership, moves, rulebook, upkeep
+from ingestion import changes, consent, erasure, events, rollups
 from ingestion.identity import merging
 from ingestion.models import Change, Customer, OrderLine, Product
 from models_ml.models import Traits
@@ -283,6 +285,116 @@ def test_counts_of_the_rule_and_of_the_stored_members_agree() -> None:
     upkeep.refresh(now=NOW)
     meant = membership.members(compiler.read(LATELY), as_of=NOW)
     assert set(meant.values_list("pk", flat=True)) == stored(segment) == {ada.pk}
+
+
+def test_whoever_is_erased_leaves_and_sizes_stay_true() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben")
+    british = factories.segment("British", BRITISH)
+    other = factories.segment("Not French", {"not": {**BRITISH, "value": "FR"}})
+    upkeep.refresh(now=NOW)
+    seen()
+    erasure.forget(customer_id=ada.pk, actor=None, now=NOW)
+    assert stored(british) == {ben.pk}
+    assert not erasure.remembered(customer_id=ada.pk)
+    for _again in range(2):
+        upkeep.refresh(now=NOW + MINUTE)
+    for segment in (british, other):
+        assert told(segment) == [(ben.pk, True, "rule"), (ada.pk, False, "erased")]
+        segment.refresh_from_db()
+        assert segment.size == SegmentUpkeep.objects.get(segment=segment).people == 1
+    assert not erasure.remembered(customer_id=ada.pk)
+
+
+def test_who_is_erased_as_the_rule_changes_or_the_segment_closes_is_told_of_too() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben")
+    changed = factories.segment("British", BRITISH)
+    closed = factories.segment("Closed", BRITISH)
+    upkeep.refresh(now=NOW)
+    erasure.forget(customer_id=ada.pk, actor=None, now=NOW)
+    definitions.save(name="All", rule={"all": []}, actor=None, segment=changed, now=NOW)
+    definitions.archive(segment=closed, actor=None, now=NOW)
+    upkeep.refresh(now=NOW + MINUTE)
+    assert told(changed) == [(ben.pk, True, "rule"), (ada.pk, False, "erased")]
+    assert told(closed)[1:] == [(ada.pk, False, "erased"), (ben.pk, False, "rule")]
+    changed.refresh_from_db()
+    assert changed.size == 1
+
+
+def test_a_rule_without_time_is_not_made_anew_as_days_go_by() -> None:
+    factories.customer("ada")
+    segment = factories.segment("British", BRITISH)
+    upkeep.refresh(now=NOW)
+    for hours in range(6, 120, 6):
+        assert upkeep.refresh(now=NOW + timedelta(hours=hours)).rebuilt == 0
+    assert SegmentUpkeep.objects.get(segment=segment).built_at == NOW
+    assert upkeep.refresh(now=NOW + timedelta(days=10)).rebuilt == 1
+
+
+def test_whoever_moves_to_another_time_zone_has_another_today() -> None:
+    ada = factories.customer("ada", country="", timezone="Pacific/Auckland")
+    at = NOW - timedelta(hours=12)  # yesterday in London, today in Auckland
+    events.record(
+        batch=[{"type": "page", "customer_id": ada.pk, "at": at, "message_id": "1"}],
+        source="shop",
+        now=NOW,
+    )
+    factories.order(ada, placed_at=at)
+    rollups.refresh(customer_ids=[ada.pk])
+    today = {"calendar": "today"}
+    made = [
+        factories.segment("did", {"did": "page", "when": today}),
+        factories.segment(
+            "field", {"field": "rollup.last_order_at", "op": "during", "value": "today"}
+        ),
+    ]
+    upkeep.refresh(now=NOW)
+    assert [stored(segment) for segment in made] == [{ada.pk}, {ada.pk}]
+    Customer.objects.filter(pk=ada.pk).update(timezone="", country="GB")
+    upkeep.refresh(now=NOW + timedelta(seconds=1))
+    assert [stored(segment) for segment in made] == [set(), set()]
+
+
+def test_what_became_of_a_message_counts_though_nobody_told_of_it() -> None:
+    ada = factories.customer("ada")
+    message = factories.run(factories.campaign(), [ada], state="queued").messages.get()
+    acts = ("sent", "opened", "clicked", "failed", "held_out")
+    made = {act: factories.segment(act, {"message": act}) for act in acts}
+    upkeep.refresh(now=NOW)
+    seen()
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("sent", {"state": "sent", "sent_at": NOW}),
+        ("opened", {"opened_at": NOW}),
+        ("clicked", {"clicked_at": NOW}),
+        ("failed", {"state": "failed"}),
+        ("held_out", {"state": "skipped", "reason": "holdout"}),
+    ]
+    for turn, (act, values) in enumerate(steps):
+        Message.objects.filter(pk=message.pk).update(state="queued")
+        seen()
+        Message.objects.filter(pk=message.pk).update(state="sending")
+        assert not Change.objects.exists()
+        Message.objects.filter(pk=message.pk).update(**values)
+        upkeep.refresh(now=NOW + timedelta(seconds=turn))
+        assert stored(made[act]) == {ada.pk}, act
+
+
+def test_moves_are_counted_and_tidied_by_their_indexes() -> None:
+    factories.customer("ada")
+    segment = factories.segment("British", BRITISH)
+    upkeep.refresh(now=NOW)
+    with CaptureQueriesContext(connection) as asked:
+        history.of(segment=segment, now=NOW)
+        history.moves(segments=[segment])
+        moves.tidy(before=NOW)
+    plans = []
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for query in asked.captured_queries:
+            if "segmentmove" in query["sql"]:
+                cursor.execute("EXPLAIN " + query["sql"])
+                plans.append("".join(row[0] for row in cursor.fetchall()))
+    assert ["segment_move_at" in plan for plan in plans] == [True, True, False]
+    assert "move_at" in plans[2]
 
 
 def test_moves_go_after_three_months() -> None:
