@@ -9,23 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from models_ml.algorithms.errors import Unfit
+
 Floats = NDArray[np.float64]
 
 # e^-9 to e^12: beyond that the likelihood is flat and the parameter means "none" or "all".
 LOWEST, HIGHEST = -9.0, 12.0
 LEAST_PEOPLE = 50
 LEAST_REPEATERS = 20
-
-
-class Unfit(ValueError):
-    """Nothing can be fitted, for the reason named by `code`; `facts` are the numbers.
-
-    Codes: too_few_people, too_few_repeaters, no_spread, not_converged.
-    """
-
-    def __init__(self, code: str, facts: dict[str, Any]) -> None:
-        super().__init__(f"{code}: {facts}")
-        self.code, self.facts = code, facts
 
 
 def maximise(

@@ -1,7 +1,7 @@
 """From a margin to a chance that means what it says, or to an amount whose total is right.
 
 Nothing, Platt's sigmoid or isotonic regression: whichever is best by log loss (squared error for
-amounts) when each is fitted on some folds and judged on another.
+amounts) when each is fitted on some rows and judged on others that are apart from them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from models_ml.algorithms.tabular.frame import Floats, Task
+from models_ml.algorithms.tabular.splits import Apart
 
 # A chance of exactly 0 or 1 is a claim no sample supports.
 EDGE = 1e-4
@@ -58,7 +59,9 @@ def fit(kind: str, margin: Floats, y: NDArray[Any], task: Task) -> Calibrator:
     if kind == "sigmoid":
         scale = float(np.std(margin)) or 1.0
         z = (margin / scale)[:, None]
-        if task == "chance":
+        if task == "chance" and not 0 < y.sum() < len(y):
+            slope = shift = 0.0
+        elif task == "chance":
             line = LogisticRegression(C=1e6, max_iter=200).fit(z, y.astype(np.int64))
             slope, shift = float(line.coef_[0, 0]), float(line.intercept_[0])
         else:
@@ -80,13 +83,11 @@ def fit(kind: str, margin: Floats, y: NDArray[Any], task: Task) -> Calibrator:
     return Calibrator("isotonic", task, tuple(map(float, middles)), tuple(map(float, heights)))
 
 
-def choose(
-    margin: Floats, y: NDArray[Any], fold: NDArray[Any], task: Task
-) -> tuple[Calibrator, Floats]:
+def choose(margin: Floats, y: NDArray[Any], apart: Apart, task: Task) -> tuple[Calibrator, Floats]:
     """The best kind, fitted on everything, and its cross-fitted answers for the same rows."""
     best: tuple[float, str, Floats] | None = None
     for kind in KINDS:
-        said = crossed(kind, margin, y, fold, task)
+        said = crossed(kind, margin, y, apart, task)
         loss = loss_of(y, said, task)
         # A free form has to earn its freedom.
         if best is None or loss < best[0] * (1 - 1e-3):
@@ -95,12 +96,11 @@ def choose(
     return fit(best[1], margin, y, task), best[2]
 
 
-def crossed(kind: str, margin: Floats, y: NDArray[Any], fold: NDArray[Any], task: Task) -> Floats:
-    """Each row's answer by a calibration that has not seen its fold."""
+def crossed(kind: str, margin: Floats, y: NDArray[Any], apart: Apart, task: Task) -> Floats:
+    """Each row's answer by a calibration that has seen only what is apart from it."""
     said = np.empty(len(margin))
-    for number in np.unique(fold):
-        here = fold == number
-        said[here] = fit(kind, margin[~here], y[~here], task).apply(margin[here])
+    for here, others in apart:
+        said[here] = fit(kind, margin[others], y[others], task).apply(margin[here])
     return said
 
 

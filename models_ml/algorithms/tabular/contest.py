@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,10 @@ from threadpoolctl import threadpool_limits
 
 from models_ml.algorithms import classify
 from models_ml.algorithms.classify import Interval
-from models_ml.algorithms.tabular import calibration, families, judging, leaks
-from models_ml.algorithms.tabular.blend import BlendModel
+from models_ml.algorithms.errors import Unfit
+from models_ml.algorithms.tabular import calibration, judging, leaks
 from models_ml.algorithms.tabular.calibration import Calibrator
-from models_ml.algorithms.tabular.candidates import Model, Setting
+from models_ml.algorithms.tabular.candidates import Setting
 from models_ml.algorithms.tabular.entering import Entrant, Report, enter, order
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.frame import (
@@ -33,9 +34,7 @@ from models_ml.algorithms.tabular.frame import (
     Schema,
     Table,
     Task,
-    Unfit,
     check,
-    join,
 )
 from models_ml.algorithms.tabular.judging import Profit, threshold
 from models_ml.algorithms.tabular.splits import Splits, choose, columns_that_say_when
@@ -102,6 +101,7 @@ def run(
     *,
     seed: int,
     folds: int = 5,
+    horizon: timedelta = timedelta(0),
     profit: Profit | None = None,
     candidates: Sequence[str] | None = None,
     report: Report | None = None,
@@ -109,26 +109,28 @@ def run(
 ) -> Outcome:
     """Fit and judge everything; Unfit when nothing can be learned or judged.
 
-    `report(name, done, total)` is called before each candidate and may raise to stop. `allow` names
-    columns that may tell the target (a person has looked, and they are known before it).
+    `horizon` is the time after a row's moment by which its answer is known: nobody is judged by
+    rows whose answers came later than that. `report(name, done, total)` is called before each
+    candidate and may raise to stop. `allow` names columns that may tell the target (a person has
+    looked, and they are known before it).
     """
     check(train, later, task)
     schema = Schema.of(train.x)
     if not schema.columns:
         raise Unfit("no_columns", {"dropped": [list(pair) for pair in schema.dropped]})
     y = train.y.astype(bool) if task == "chance" else np.asarray(train.y, dtype=np.float64)
-    table = schema.read(train.x, train.events)
+    table = schema.table(train)
     told = [
         leak for leak in leaks.find(schema, table, y, task, seed) if leak["column"] not in allow
     ]
     if told:
         raise Unfit("leak", {"columns": told})
-    splits = choose(train, later, task, folds, seed)
+    splits = choose(train, later, task, folds, seed, horizon)
     if splits.by_time:
         schema = schema.without(columns_that_say_when(schema, table, train), "moment")
         if not schema.columns:
             raise Unfit("no_columns", {"dropped": [list(pair) for pair in schema.dropped]})
-        table = schema.read(train.x, train.events)
+        table = schema.table(train)
     names = tuple(candidates or DEFAULT)
     # Threads that share little work mostly wait for each other.
     with threadpool_limits(limits=1, user_api=None if len(train) < THREADS_FROM else "blas"):
@@ -177,7 +179,7 @@ def run(
         gains=[] if label is None else classify.gains(label, answers),
         gains_baseline=[] if label is None else classify.gains(label, usual),
         threshold=None if label is None or not profit else threshold(label, answers, profit),
-        verdict=_verdict(winner, baseline.name, seen, float(np.mean(y)), task),
+        verdict=verdict(winner, baseline.name, seen, float(np.mean(y)), task),
         dropped=schema.dropped,
         importances=importances(fitted[best.name], later, seed),
     )
@@ -201,7 +203,7 @@ def _rival(baseline: Baseline, train: Frame, y: NDArray[Any], splits: Splits, ta
     """The rule's score as a chance or an amount, calibrated like everybody's, and cross-fitted."""
     score = _scores(baseline, train.x)[splits.rows]
     kinds = ("sigmoid", "isotonic")
-    said = [calibration.crossed(kind, score, y, splits.number, task) for kind in kinds]
+    said = [calibration.crossed(kind, score, y, splits.apart, task) for kind in kinds]
     best = int(np.argmin([calibration.loss_of(y, one, task) for one in said]))
     return _Rival(calibration.fit(kinds[best], score, y, task), said[best])
 
@@ -211,7 +213,7 @@ def _fitted(one: Entrant, schema: Schema, task: Task, y: NDArray[Any]) -> Fitted
     return Fitted(one.name, task, schema, one.model, one.calibrator, highest)
 
 
-def _verdict(winner: Row, baseline: str, seen: NDArray[Any], rate: float, task: Task) -> Verdict:
+def verdict(winner: Row, baseline: str, seen: NDArray[Any], rate: float, task: Task) -> Verdict:
     facts: dict[str, Any] = {
         "candidate": winner.name,
         "baseline": baseline,
@@ -265,25 +267,3 @@ def _quality(fitted: Fitted, table: Table, y: NDArray[Any]) -> float:
     if fitted.task == "chance":
         return classify.auc(y, margin)
     return -float(np.sqrt(np.mean((fitted.calibrator.apply(margin) - y) ** 2)))
-
-
-def refit(outcome: Outcome, train: Frame, later: Frame, *, seed: int) -> Fitted:
-    """The winner with the same settings and calibration, learned again from everybody."""
-    frame, old = join(train, later), outcome.fitted
-    when = [name for name, why in outcome.dropped if why == "moment"]
-    schema = Schema.of(frame.x).without(when, "moment")
-    task = old.task
-    table = schema.read(frame.x, frame.events)
-    y = frame.y.astype(bool) if task == "chance" else np.asarray(frame.y, dtype=np.float64)
-    settings = {row.name: row.setting for row in outcome.table}
-
-    def fit(name: str) -> Model:
-        kind = families.CANDIDATES[name]
-        return kind.fit(table, y, task=task, seed=seed, setting=settings[name])
-
-    if outcome.best == families.BLEND:
-        weights = tuple(float(settings[families.BLEND][name]) for name in families.BLENDED)
-        model: Model = BlendModel(tuple(fit(name) for name in families.BLENDED), weights)
-    else:
-        model = fit(outcome.best)
-    return Fitted(old.name, task, schema, model, old.calibrator, old.highest)

@@ -3,7 +3,8 @@
 Two styles. "raw" for trees: numbers as they are, nan kept. "smooth" for linear models and networks:
 missing filled by the median with a mark beside it, outer half percents cut, bends at the quantiles,
 everything of mean 0 and spread 1. Categories of few levels become a mark each; of many levels, the
-target's mean at the level, shrunk and cross-fitted (scikit-learn's TargetEncoder).
+target's mean at the level, shrunk (scikit-learn's TargetEncoder) and, for the rows learned from,
+that of other people.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import TargetEncoder
 
 from models_ml.algorithms.tabular.frame import Floats, Table, Task
+from models_ml.algorithms.tabular.splits import folds_of
 
 Style = Literal["raw", "smooth"]
 MARKS_UP_TO = 24
 TAIL = 0.005
+FOLDS = 5
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Encoder:
         for j in range(table.numbers.shape[1]):
             self._read_number(table.numbers[:, j])
         crossed = {
-            j: self._read_category(table.codes[:, j], y, task, seed)
+            j: self._read_category(table.codes[:, j], y, task, table.whose, seed)
             for j in range(table.codes.shape[1])
         }
         self.owner = self._owners(table.numbers.shape[1])
@@ -79,7 +82,12 @@ class Encoder:
         self.knots.append([float(k) for k in inner if low < k < high])
 
     def _read_category(
-        self, codes: NDArray[np.int32], y: NDArray[Any], task: Task, seed: int
+        self,
+        codes: NDArray[np.int32],
+        y: NDArray[Any],
+        task: Task,
+        person: NDArray[np.int64],
+        seed: int,
     ) -> Floats | None:
         present = np.unique(codes)
         if present.size <= MARKS_UP_TO:
@@ -88,13 +96,17 @@ class Encoder:
             return None
         target = y.astype(np.int64) if task == "chance" else y.astype(np.float64)
         kind = "binary" if task == "chance" else "continuous"
-        encoder = TargetEncoder(target_type=kind, cv=5, shuffle=True, random_state=seed)
-        crossed = encoder.fit_transform(codes[:, None], target)[:, 0]
+        fold = folds_of(person, y, FOLDS, seed)
+        crossed = np.empty(len(codes))
+        for here in (fold == number for number in np.unique(fold)):
+            others = TargetEncoder(target_type=kind).fit(codes[~here, None], target[~here])
+            crossed[here] = others.transform(codes[here, None])[:, 0]
+        encoder = TargetEncoder(target_type=kind).fit(codes[:, None], target)
         whole = np.full(int(present.max()) + 1, float(np.mean(target)))
         whole[np.asarray(encoder.categories_[0], dtype=np.int64)] = encoder.encodings_[0]
         self.marks.append([])
         self.rates.append(whole.tolist())
-        return np.asarray(crossed, dtype=np.float64)
+        return crossed
 
     def _owners(self, numbers: int) -> list[int]:
         owner: list[int] = []

@@ -10,11 +10,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from models_ml.algorithms import classify
+from models_ml.algorithms.errors import Unfit
 from models_ml.algorithms.tabular import blend, calibration, families
 from models_ml.algorithms.tabular.blend import BlendModel
 from models_ml.algorithms.tabular.calibration import Calibrator
 from models_ml.algorithms.tabular.candidates import Model, Setting, loss
-from models_ml.algorithms.tabular.frame import Floats, Table, Task, Unfit
+from models_ml.algorithms.tabular.frame import Floats, Table, Task
 from models_ml.algorithms.tabular.splits import Splits
 
 Report = Callable[[str, int, int], None]
@@ -76,7 +77,7 @@ def _enter_one(
     ]
     known = y[splits.rows]
     margin, setting = min(tried, key=lambda pair: loss(pair[0], known, task))
-    calibrator, said = calibration.choose(margin, known, splits.number, task)
+    calibrator, said = calibration.choose(margin, known, splits.apart, task)
     model = kind.fit(table, y, task=task, seed=seed, setting=setting)
     seconds = time.perf_counter() - began
     return Entrant(name, margin, said, calibrator, model, setting, seconds)
@@ -87,7 +88,7 @@ def _blended(
 ) -> Entrant:
     began = time.perf_counter()
     share, margin = blend.weigh(first.margin, second.margin, y, task)
-    calibrator, said = calibration.choose(margin, y, splits.number, task)
+    calibrator, said = calibration.choose(margin, y, splits.apart, task)
     model = BlendModel((first.model, second.model), (share, 1 - share))
     seconds = time.perf_counter() - began + first.seconds + second.seconds
     setting = {first.name: round(share, 2), second.name: round(1 - share, 2)}

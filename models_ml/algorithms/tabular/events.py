@@ -39,18 +39,6 @@ class Events:
             self.names, start, self.kind[place], self.days_before[place], self.worth[place]
         )
 
-    def join(self, other: Events) -> Events:
-        """Both, one below the other; the names must be the same."""
-        if self.names != other.names:
-            raise ValueError("events of two frames are named differently")
-        return Events(
-            self.names,
-            np.concatenate([self.start, other.start[1:] + self.start[-1]]),
-            np.concatenate([self.kind, other.kind]),
-            np.concatenate([self.days_before, other.days_before]),
-            np.concatenate([self.worth, other.worth]),
-        )
-
     def last(self, length: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
         """The newest `length` events of each row, right-aligned: kind, days, worth, filled."""
         n = len(self)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models_ml.algorithms.errors import Unfit
 from models_ml.algorithms.tabular.events import Events
 
 Floats = NDArray[np.float64]
@@ -25,18 +26,6 @@ OTHER, MISSING, FIRST_LEVEL = 0, 1, 2
 MOST_LEVELS, LEAST_ROWS_A_LEVEL = 1000, 5
 # Larger than any amount or count a shop has, and small enough to square.
 LARGEST = 1e15
-
-
-class Unfit(ValueError):
-    """Nothing can be learned from this, for the reason named by `code`; `facts` are the numbers.
-
-    Codes: no_rows, too_few_people, one_class, too_few_each, no_columns, leak, constant_target,
-    too_few_later, unknown_candidate, no_candidate.
-    """
-
-    def __init__(self, code: str, facts: dict[str, Any]) -> None:
-        super().__init__(f"{code}: {facts}")
-        self.code, self.facts = code, facts
 
 
 @dataclass(frozen=True)
@@ -70,37 +59,17 @@ class Frame:
         return Frame(self.x.iloc[rows], self.y[rows], self.person[rows], self.moment[rows], events)
 
 
-def join(first: Frame, second: Frame) -> Frame:
-    """Both, one below the other; a category column becomes one of texts."""
-    parts = [
-        frame.x.astype(
-            {
-                name: "object"
-                for name in frame.x.columns
-                if isinstance(frame.x[name].dtype, pd.CategoricalDtype)
-            }
-        )
-        for frame in (first, second)
-    ]
-    events = None
-    if first.events is not None and second.events is not None:
-        events = first.events.join(second.events)
-    return Frame(
-        pd.concat(parts, ignore_index=True),
-        np.concatenate([first.y, second.y]),
-        np.concatenate([first.person, second.person]),
-        np.concatenate([first.moment, second.moment]),
-        events,
-    )
-
-
 @dataclass(frozen=True)
 class Table:
-    """A frame read by a schema: numbers (n, p) with nan, codes (n, q), and the events beside."""
+    """A frame read by a schema: numbers (n, p) with nan, codes (n, q), and the events beside.
+
+    `person` (n,) says whose row each is, where something is learned from them.
+    """
 
     numbers: Floats
     codes: NDArray[np.int32]
     events: Events | None = None
+    person: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -108,7 +77,12 @@ class Table:
     def take(self, rows: NDArray[Any]) -> Table:
         rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         events = None if self.events is None else self.events.take(rows)
-        return Table(self.numbers[rows], self.codes[rows], events)
+        return Table(self.numbers[rows], self.codes[rows], events, self.whose[rows])
+
+    @property
+    def whose(self) -> NDArray[np.int64]:
+        """The person of each row; everybody somebody else where that was not said."""
+        return np.arange(len(self)) if self.person is None else self.person
 
 
 @dataclass(frozen=True)
@@ -156,7 +130,16 @@ class Schema:
         """Every column a model uses: the numbers, then the categories."""
         return self.numbers + self.categories
 
-    def read(self, x: pd.DataFrame, events: Events | None = None) -> Table:
+    def table(self, frame: Frame) -> Table:
+        """A frame as it is learned from."""
+        return self.read(frame.x, frame.events, frame.person)
+
+    def read(
+        self,
+        x: pd.DataFrame,
+        events: Events | None = None,
+        person: NDArray[np.int64] | None = None,
+    ) -> Table:
         columns = _columns(x)
         numbers = np.full((len(x), len(self.numbers)), np.nan)
         for j, name in enumerate(self.numbers):
@@ -166,7 +149,7 @@ class Schema:
         for j, name in enumerate(self.categories):
             if name in columns:
                 codes[:, j] = _codes(columns[name], self.levels[j])
-        return Table(numbers, codes, events)
+        return Table(numbers, codes, events, person)
 
     def without(self, names: Collection[str], why: str) -> Schema:
         """The same without these columns."""

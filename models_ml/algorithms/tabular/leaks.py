@@ -18,10 +18,11 @@ TELLS_CHANCE, TELLS_AMOUNT = 0.98, 0.99
 def find(
     schema: Schema, table: Table, y: NDArray[Any], task: Task, seed: int
 ) -> list[dict[str, Any]]:
-    """Name and strength of each column that tells the target of rows its rule has not seen."""
+    """Name and strength of each column that tells the target of people its rule has not seen."""
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(table))[:MOST_ROWS]
-    half = np.arange(len(rows)) % 2 == 0
+    people, who = np.unique(table.whose[rows], return_inverse=True)
+    half = (rng.permutation(len(people)) % 2 == 0)[who]
     target = np.asarray(y, dtype=np.float64)[rows]
     found = []
     for j, name in enumerate(schema.columns):

@@ -1,7 +1,7 @@
 """A multilayer perceptron on smooth columns (torch), and how any such network is trained and asked.
 
-Early stopping looks at a tenth of the rows set aside; rare yeses may weigh more, and the margin is
-set right again by the logarithm of that weight. The device and its precision are the trainer's
+Early stopping looks at a tenth of the people set aside; rare yeses may weigh more, and the margin
+is set right again by the logarithm of that weight. The device and its precision are the trainer's
 choice; answers are always computed in float32.
 """
 
@@ -26,7 +26,8 @@ from models_ml.algorithms.tabular.frame import Floats, Table, Task
 
 LEAST_ROWS = 300
 ASIDE = 0.1
-BATCH, ASK_AT_ONCE = 256, 8192
+# Few rows go in small batches: a step or two an epoch would teach little.
+SMALL_BATCH, BATCH, STEPS, ASK_AT_ONCE = 32, 256, 20, 8192
 HEAVIEST = 20.0
 Inputs = tuple[torch.Tensor, ...]
 
@@ -90,7 +91,21 @@ class Learned:
         )
 
 
-def learn(net: nn.Module, inputs: Inputs, y: NDArray[Any], params: Params, seed: int) -> Learned:
+def set_aside(person: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    """The rows of a tenth of the people, of at least one."""
+    people, who = np.unique(person, return_inverse=True)
+    place = np.random.default_rng(seed).permutation(len(people))
+    return np.asarray((place < max(1, int(len(people) * ASIDE)))[who])
+
+
+def learn(
+    net: nn.Module,
+    inputs: Inputs,
+    y: NDArray[Any],
+    person: NDArray[np.int64],
+    params: Params,
+    seed: int,
+) -> Learned:
     """Train in place; a chance by log loss, an amount by squared error on its own scale."""
     device = trainer.pick_device()
     net.to(device)
@@ -105,10 +120,11 @@ def learn(net: nn.Module, inputs: Inputs, y: NDArray[Any], params: Params, seed:
     weight = weight.to(device)
     truth = torch.as_tensor(target, dtype=torch.float32, device=device)
     inputs = tuple(one.to(device) for one in inputs)
-    order = np.random.default_rng(seed).permutation(len(y))
-    cut = max(1, int(len(y) * ASIDE))
-    aside = torch.as_tensor(order[:cut], device=device)
-    rest = torch.as_tensor(order[cut:], device=device)
+    kept_back = set_aside(person, seed)
+    aside = torch.as_tensor(np.flatnonzero(kept_back), device=device)
+    rest = torch.as_tensor(np.flatnonzero(~kept_back), device=device)
+
+    batch = int(np.clip(len(rest) // STEPS, SMALL_BATCH, BATCH))
 
     def loss_of(rows: torch.Tensor) -> torch.Tensor:
         said = net(*(one[rows] for one in inputs)).float()
@@ -120,15 +136,15 @@ def learn(net: nn.Module, inputs: Inputs, y: NDArray[Any], params: Params, seed:
 
     def batches(epoch: int) -> Iterator[torch.Tensor]:
         shuffled = torch.randperm(len(rest), generator=generator).to(device)
-        for start in range(0, len(rest), BATCH):
-            part = rest[shuffled[start : start + BATCH]]
+        for start in range(0, len(rest), batch):
+            part = rest[shuffled[start : start + batch]]
             if len(part) > 1:
                 yield part
 
     @torch.inference_mode()
     def judge() -> float:
         parts = aside.split(ASK_AT_ONCE)
-        return -sum(float(loss_of(part)) * len(part) for part in parts) / cut
+        return -sum(float(loss_of(part)) * len(part) for part in parts) / len(aside)
 
     generator = torch.Generator().manual_seed(seed)
     plan = trainer.Plan(
@@ -139,7 +155,7 @@ def learn(net: nn.Module, inputs: Inputs, y: NDArray[Any], params: Params, seed:
         threads=params.threads,
         seed=seed,
     )
-    steps = -(-len(rest) // BATCH)
+    steps = -(-len(rest) // batch)
     history = trainer.train(net, batches, loss_of, steps_per_epoch=steps, plan=plan, judge=judge)
     return Learned(scale, history.as_dict())
 
@@ -227,6 +243,6 @@ class Network(Candidate):
         x = torch.as_tensor(encoder.fit(table, y, task, seed), dtype=torch.float32)
         with trainer.settings(seed, params.threads):
             net = Perceptron(x.shape[1], params)
-            learned = learn(net, (x,), y, params, seed)
+            learned = learn(net, (x,), y, table.whose, params, seed)
         columns = table.numbers.shape[1] + table.codes.shape[1]
         return NetworkModel(encoder, net, params, learned, columns)

@@ -1,7 +1,8 @@
 """A small transformer over what a person did, beside the columns (torch).
 
-Each event is its kind, how long before the moment, how long after the one before, and what it was
-worth. A leading mark that every person has gathers them; the columns join it for the answer.
+Each event is its kind, how many came after it, how long before the moment, how long after the one
+before, and what it was worth. A leading mark that every person has gathers them; the columns join
+it for the answer.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Reader(nn.Module):
         d = params.dimension
         self.kind = nn.Embedding(kinds + 1, d)
         self.numbers = nn.Linear(3, d)
+        self.place = nn.Parameter(torch.randn(1, params.length, d) / 4)
         self.first = nn.Parameter(torch.zeros(1, 1, d))
         layer = nn.TransformerEncoderLayer(
             d, params.heads, 2 * d, params.dropout, "gelu", batch_first=True, norm_first=True
@@ -66,7 +68,7 @@ class Reader(nn.Module):
         # Events stand at the right end; places that nobody here fills are not worked through.
         width = max(1, int(filled.sum(dim=1).max()))
         kind, numbers, filled = kind[:, -width:], numbers[:, -width:], filled[:, -width:]
-        events = self.kind(kind) + self.numbers(numbers)
+        events = self.kind(kind) + self.numbers(numbers) + self.place[:, -width:]
         whole = torch.cat([self.first.expand(len(x), -1, -1), events], dim=1)
         hidden = torch.cat([torch.ones_like(filled[:, :1]), filled], dim=1).logical_not()
         read = self.norm(self.layers(whole, src_key_padding_mask=hidden)[:, 0])
@@ -198,6 +200,6 @@ class Sequence(Candidate):
         rest = tensors(table.events, len(table), kinds, params.length)
         with trainer.settings(seed, params.threads):
             net = Reader(x.shape[1], len(kinds), params)
-            learned = network.learn(net, (x, *rest), y, params, seed)
+            learned = network.learn(net, (x, *rest), y, table.whose, params, seed)
         columns = table.numbers.shape[1] + table.codes.shape[1]
         return SequenceModel(encoder, net, params, learned, kinds, columns)

@@ -1,12 +1,14 @@
 """Who is learned from and who is judged, inside the training data.
 
 By people: nobody is on both sides, and each part has its share of yeses. By time, when what comes
-later is to be foretold from what was before: each block of time is judged by the blocks before it.
+later is to be foretold from what was before: each block of time is judged by rows whose answers
+were known before it began (López de Prado, 2018, calls the rows left out purged).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -17,15 +19,17 @@ from numpy.typing import NDArray
 from models_ml.algorithms.tabular.frame import Frame, Schema, Table, Task
 
 Rows = NDArray[np.int64]
+Apart = tuple[tuple[Rows, Rows], ...]
 MOST_BLOCKS = 20
 SAYS_WHEN = 0.95
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Pairs of rows: to learn from, to judge. No row is judged twice."""
+    """Pairs of rows: to learn from, to judge. No row is judged twice; `person` is of all rows."""
 
     pairs: tuple[tuple[Rows, Rows], ...]
+    person: NDArray[np.int64]
     by_time: bool = False
 
     @cached_property
@@ -38,16 +42,43 @@ class Splits:
         """The split each of `rows` was judged in."""
         return np.repeat(np.arange(len(self.pairs)), [len(judged) for _, judged in self.pairs])
 
+    @cached_property
+    def apart(self) -> Apart:
+        """Places in `rows`: of a part, and of all that has neither its split nor its people.
 
-def choose(train: Frame, later: Frame, task: Task, folds: int, seed: int) -> Splits:
+        The same person at two moments close to each other has nearly the same answer.
+        """
+        return apart(self.number, self.person[self.rows] if self.by_time else None)
+
+
+def apart(number: NDArray[np.int64], person: NDArray[np.int64] | None = None) -> Apart:
+    """See `Splits.apart`; without `person`, people are in one split each."""
+    half = np.zeros(len(number), dtype=np.int64)
+    if person is not None:
+        people, who = np.unique(person, return_inverse=True)
+        half = (np.random.default_rng(len(people)).permutation(len(people)) % 2)[who]
+    found = []
+    for part in np.unique(number):
+        for side in np.unique(half):
+            others = np.flatnonzero((number != part) & ((half != side) | (person is None)))
+            if not len(others):
+                others = np.flatnonzero(number != part)
+            found.append((np.flatnonzero((number == part) & (half == side)), others))
+    return tuple(found)
+
+
+def choose(
+    train: Frame, later: Frame, task: Task, folds: int, seed: int, horizon: timedelta
+) -> Splits:
     """By time when the later rows come after several moments of training, else by people."""
     if len(later) and later.moment.min() >= train.moment.max():
-        found = forward(train, task, folds)
+        found = forward(train, task, folds, horizon)
         if found is not None:
             return found
     fold = folds_of(train.person, train.y, folds, seed)
     return Splits(
-        tuple((np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds))
+        tuple((np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds)),
+        train.person,
     )
 
 
@@ -80,17 +111,22 @@ def blocks(moment: NDArray[np.datetime64], most: int) -> NDArray[np.int64]:
     return np.unique((middle * most).astype(np.int64), return_inverse=True)[1][place]
 
 
-def forward(frame: Frame, task: Task, folds: int) -> Splits | None:
-    """Each of the newer blocks judged by all before it; None when there are too few to do so."""
+def forward(frame: Frame, task: Task, folds: int, horizon: timedelta) -> Splits | None:
+    """Each of the newer blocks judged by what was known before it began.
+
+    None when there are too few. A row's answer is known a horizon after its moment.
+    """
+    known = frame.moment + np.timedelta64(horizon)
     block = blocks(frame.moment, folds + 2)
     pairs = []
     for number in range(1, int(block.max()) + 1 if len(block) else 0):
-        before, here = np.flatnonzero(block < number), np.flatnonzero(block == number)
         if number < 2 and block.max() > 2:
             continue
+        here = np.flatnonzero(block == number)
+        before = np.flatnonzero((block < number) & (known <= frame.moment[here].min()))
         if task == "amount" or min(_rarer(frame.y[before]), _rarer(frame.y[here])) >= 10:
             pairs.append((before, here))
-    return Splits(tuple(pairs), by_time=True) if len(pairs) >= 2 else None
+    return Splits(tuple(pairs), frame.person, by_time=True) if len(pairs) >= 2 else None
 
 
 def _rarer(y: NDArray[Any]) -> int:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models_ml.algorithms.errors import Unfit
 from models_ml.algorithms.tabular import calibration, contest
 from models_ml.algorithms.tabular.families import CANDIDATES
 from models_ml.algorithms.tabular.fitted import Fitted
-from models_ml.algorithms.tabular.frame import Frame, Schema, Unfit
+from models_ml.algorithms.tabular.frame import Frame, Schema
 from tests.models_ml.algorithms.tabular.frames import MOMENT, amounts, people
 from tests.models_ml.algorithms.tabular.test_reasons import SETTINGS
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from models_ml.algorithms.errors import Unfit
 from models_ml.algorithms.tabular import contest
 from models_ml.algorithms.tabular.fitted import Fitted
-from models_ml.algorithms.tabular.frame import Frame, Unfit
+from models_ml.algorithms.tabular.frame import Frame
 from models_ml.algorithms.tabular.judging import Profit
 from tests.models_ml.algorithms.tabular.frames import amounts, people
 
@@ -73,13 +74,6 @@ def test_an_amount_is_said_in_its_own_unit():
     assert 9 < winner.later["rmse"] < 11
     assert found.verdict.ok
     assert found.threshold is None
-
-
-def test_a_refit_has_learned_from_everybody(outcome):
-    fitted = contest.refit(outcome, people(seed=1), people(seed=2), seed=5)
-    x = people(seed=3).x
-    assert 0 < np.abs(fitted.predict(x) - outcome.fitted.predict(x)).mean() < 0.1
-    assert fitted.name == outcome.best
 
 
 def test_a_rule_as_good_as_any_model_is_not_beaten():
