@@ -10,6 +10,8 @@ order_value  how much an order is worth, of those who order (an amount)
 event        {"event": "Trial started", "times": 1, "where": [{"property", "op", "value"}]}
 no_event     the same, that it does not happen
 answer       {"by": "click" | "open", "campaign": id or null}: to a mail, from its sending on
+moved        {"by": "order" | "event", "event": …, "campaign": id or null}: how much likelier a mail
+             makes it, told from who was held out of one by chance (an effect)
 attribute    {"attribute": "churn", "op": "=", "value": "Yes"}: a property that is as it is now
 next_order   when the next order comes (a date)
 
@@ -29,7 +31,7 @@ from numpy.typing import NDArray
 from marketing.core.errors import Invalid
 from models_ml.features.registry import CLICKS, OPENS
 
-CHANCE, AMOUNT, DATE = "chance", "amount", "date"
+CHANCE, AMOUNT, DATE, EFFECT = "chance", "amount", "date", "effect"
 TYPES = {
     "order": CHANCE,
     "no_order": CHANCE,
@@ -41,6 +43,7 @@ TYPES = {
     "answer": CHANCE,
     "attribute": CHANCE,
     "next_order": DATE,
+    "moved": EFFECT,
 }
 OPS = {"=": "=", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
 # Whether the target is about one kind of event, so that earlier ones of it are features.
@@ -82,6 +85,13 @@ class Target:
         return self.type == "answer"
 
     @property
+    def outcome(self) -> "Target":
+        """What a mail is to bring about: the question of `moved` without the mail."""
+        if self.by == "event":
+            return Target("event", event=self.event, times=self.times, where=self.where)
+        return Target("order")
+
+    @property
     def timeless(self) -> bool:
         """Whether the answer is a property without a history."""
         return self.type == "attribute"
@@ -102,16 +112,34 @@ def read(raw: Any) -> Target:
             kind, event=_text(raw, "event", 100), times=times, where=_conditions(raw.get("where"))
         )
     if kind == "answer":
-        campaign = raw.get("campaign")
-        if campaign is not None and (not isinstance(campaign, int) or isinstance(campaign, bool)):
-            raise _invalid("campaign", _("Choose a campaign, or all of them."))
         if raw.get("by", "click") not in ("click", "open"):
             raise _invalid("by", _("An answer is a click or an opening."))
-        return Target(kind, by=raw.get("by", "click"), campaign=campaign)
+        return Target(kind, by=raw.get("by", "click"), campaign=_campaign(raw))
+    if kind == "moved":
+        if raw.get("by", "order") not in ("order", "event"):
+            raise _invalid("by", _("A mail is to bring about an order or an event."))
+        if raw.get("by", "order") == "order":
+            return Target(kind, by="order", campaign=_campaign(raw))
+        return Target(
+            kind,
+            by="event",
+            campaign=_campaign(raw),
+            event=_text(raw, "event", 100),
+            where=_conditions(raw.get("where")),
+        )
     if kind == "attribute":
         op, value = _comparison(raw)
         return Target(kind, attribute=_text(raw, "attribute", 220), op=op, value=value)
     return Target(kind)
+
+
+def _campaign(raw: dict[str, Any]) -> int | None:
+    number = raw.get("campaign")
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 2**63:
+        raise _invalid("campaign", _("Choose a campaign, or all of them."))
+    return number
 
 
 def _invalid(field: str, message: str) -> Invalid:

@@ -174,7 +174,17 @@ def _fill(
     read_population(made.population)
     made.settings = {} if settings is None else settings
     read_wishes(made.settings)
+    made.settings = _with_engine(found, made.settings)
     made.updated_at = now
+
+
+def _with_engine(target: Target, settings: dict[str, Any]) -> dict[str, Any]:
+    """Effects are told by one engine, which tells nothing else."""
+    if target.kind == targets.EFFECT:
+        return settings | {"engine": "uplift"}
+    if settings.get("engine") == "uplift":
+        raise _settings_invalid(_("This way of answering only tells whom a mail moves."))
+    return settings
 
 
 def _title(title: Any) -> str:

@@ -19,7 +19,8 @@ MARGIN = {"chance": 0.01, "amount": 0.02}
 class Duel:
     """Challenger against champion on the same people, none of whom either had learned from then.
 
-    `gain` is in AUC for a chance, else in the share of the champion's error (RMSE).
+    `gain` is in AUC for a chance, else in the share of the champion's error (RMSE, or the days a
+    date is off).
     """
 
     champion: ModelVersion
@@ -34,6 +35,22 @@ class Duel:
         }
 
 
+@dataclass(frozen=True)
+class NoDuel:
+    """The version in use could not be asked about the people kept back, for the reason `why`.
+
+    damaged: its files; feature_gone: it reads what is no longer worked out; other_question: it
+    answers another one; silent: it says nothing of enough of these people, or its kind of model
+    cannot be asked about the past. The newer version has its baseline alone to beat.
+    """
+
+    champion: ModelVersion
+    why: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"version": self.champion.version, "why": self.why}
+
+
 def decide(
     *,
     version: ModelVersion,
@@ -41,12 +58,12 @@ def decide(
     ok: bool,
     code: str,
     facts: dict[str, Any],
-    duel: Duel | None = None,
+    duel: Duel | NoDuel | None = None,
 ) -> ModelVersion:
     """Publish the candidate, keep it beside the version in use, or refuse it with the reason."""
     if not ok:
         return registry.refuse(version=version, reason=why_refused(code=code, facts=facts))
-    if duel is not None and not _holds(duel, kind):
+    if isinstance(duel, Duel) and not _holds(duel, kind):
         return _keep(version, duel)
     return registry.promote(version=version)
 
@@ -75,6 +92,8 @@ def _keep(version: ModelVersion, duel: Duel) -> ModelVersion:
 def why_refused(*, code: str, facts: dict[str, Any]) -> str:
     """Why a candidate is not published, and which data would help."""
     gain = facts.get("gain") or {}
+    if code in ("no_effect", "same_for_all", "response_better"):
+        return why_unmoved(code=code, facts=facts)
     if code == "worse_than_base_rate":
         return _(
             "Its chances are no better than telling everyone the average (log loss"
@@ -109,6 +128,53 @@ def _what_helps(facts: dict[str, Any]) -> str:
     )
 
 
+def why_unmoved(*, code: str, facts: dict[str, Any]) -> str:
+    """Why it is not told whom a mail moves, and how many would have to be held out to tell."""
+    held = int(facts.get("held_out", 0))
+    needed = int(facts.get("needed_ranking") or 0)
+    if code == "response_better":
+        return _(
+            "It finds whom the mail moves, but the simple rule “%(rule)s” finds more of them"
+            " (difference %(gain)+.2f per 1,000 people). Ask for that chance instead."
+        ) % {"rule": rule_name("response"), "gain": 1_000 * facts["lead"]["value"]}
+    if code == "same_for_all":
+        text = _(
+            "The mail makes a difference (%(mean)+.1f points, 95%% interval %(low)+.1f to"
+            " %(high)+.1f), but nothing known of people tells whom it moves more."
+        )
+        said = text % _times(100, mean=facts["mean"])
+    else:
+        text = _(
+            "No effect found: what choosing people gains per 1,000 of them lies between %(low)+.2f"
+            " and %(high)+.2f, which covers zero."
+        )
+        said = text % _times(1_000, mean=facts["qini"])
+        needed = max(needed, int(facts.get("needed_mean") or 0))
+    return f"{said} {_held_out_needed(held, needed)}"
+
+
+def _times(factor: float, *, mean: dict[str, float]) -> dict[str, float]:
+    return {
+        name: factor * mean[key]
+        for name, key in (("mean", "value"), ("low", "low"), ("high", "high"))
+    }
+
+
+def _held_out_needed(held: int, needed: int) -> str:
+    if needed and held < needed <= 50 * max(held, 1):
+        return ngettext(
+            "If it is as it looks, about %(needed)d person held out would prove it; there were"
+            " %(held)d.",
+            "If it is as it looks, about %(needed)d people held out would prove it; there were"
+            " %(held)d.",
+            needed,
+        ) % {"needed": needed, "held": held}
+    return _(
+        "%(held)d people were held out. Holding out more would hardly change that; another mail, or"
+        " more known about people, might."
+    ) % {"held": held}
+
+
 def rule_name(name: str) -> str:
     """A baseline in words."""
     return {
@@ -119,6 +185,8 @@ def rule_name(name: str) -> str:
         "event_recency": _("whoever did it last does it next"),
         "answered_before": _("whoever answered before answers again"),
         "base_rate": _("the same chance for everyone"),
+        "seasonal": _("as a season ago, or as last time"),
+        "response": _("mail whoever is most likely to do it"),
     }.get(name, name)
 
 

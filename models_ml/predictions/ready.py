@@ -87,6 +87,19 @@ READY: tuple[Ready, ...] = (
         needs="mails",
     ),
     Ready(
+        "moved",
+        _("Who does a mail move"),
+        _(
+            "How much likelier a mail makes an order within 14 days, learned from people who were"
+            " held out of campaigns by chance: some order only because of it, some anyway."
+        ),
+        {"type": "moved"},
+        14,
+        {"who": "everyone"},
+        settings={"engine": "uplift"},
+        needs="holdouts",
+    ),
+    Ready(
         "order_value",
         _("Value of the next order"),
         _("How much the orders of the next 90 days are worth on average, of those who order."),

@@ -24,6 +24,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from models_ml.algorithms import artifacts
+from models_ml.algorithms.errors import Unfit
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -34,17 +35,6 @@ METHODS: tuple[Method, ...] = ("t", "x", "transformed")
 FILE = "uplift.json"
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 LEAST_EACH = 50
-
-
-class Unfit(ValueError):
-    """Nothing can be learned, for the reason named by `code`; `facts` are the numbers.
-
-    Codes: too_few_treated, too_few_untreated, constant_outcome.
-    """
-
-    def __init__(self, code: str, facts: dict[str, Any]) -> None:
-        super().__init__(f"{code}: {facts}")
-        self.code, self.facts = code, facts
 
 
 @dataclass(frozen=True)
@@ -69,30 +59,38 @@ class Uplift:
     models: list[Any] = field(default_factory=list)
     middle: list[float] = field(default_factory=list)
 
-    def fit(self, x: Floats, treated: Bools, y: Floats) -> Self:
-        """`treated` was decided by chance; Unfit when a group is too small or all are the same."""
+    def fit(self, x: Floats, treated: Bools, y: Floats, *, chance: Floats | None = None) -> Self:
+        """`treated` was decided by chance; Unfit when a group is too small or all are the same.
+
+        `chance` (n,) is each person's own chance of being treated, where it was not one for all.
+        """
         check(treated, y)
         known = np.where(np.isfinite(x), x, np.nan)
         empty = ~np.isfinite(known).any(axis=0)
         known[:, empty] = 0.0
         self.middle = np.nanmedian(known, axis=0).tolist()
         x, y = self._read(x), np.asarray(y, dtype=np.float64)
-        e = self.share = float(treated.mean())
+        self.share = float(treated.mean())
+        w = balance(treated, chance)
         if self.params.method == "transformed":
             # Taking the mean off first changes no effect and much of the noise.
             centred = y - y.mean()
+            e = np.full(len(y), self.share) if chance is None else chance
             number = np.where(treated, centred / e, -centred / (1 - e))
             self.models = [self._learn(x, number)]
             return self
-        without = self._learn(x[~treated], y[~treated])
+        without = self._learn(x[~treated], y[~treated], w[~treated])
         if self.params.method == "t":
             both = np.column_stack([x, _say(without, x)])
-            self.models = [self._learn(both[treated], y[treated]), without]
+            self.models = [self._learn(both[treated], y[treated], w[treated]), without]
             return self
-        with_it = self._learn(x[treated], y[treated])
+        with_it = self._learn(x[treated], y[treated], w[treated])
         gained = y[treated] - _say(without, x[treated])
         missed = _say(with_it, x[~treated]) - y[~treated]
-        self.models = [self._learn(x[treated], gained), self._learn(x[~treated], missed)]
+        self.models = [
+            self._learn(x[treated], gained, w[treated]),
+            self._learn(x[~treated], missed, w[~treated]),
+        ]
         return self
 
     def effect(self, x: Floats) -> Floats:
@@ -133,11 +131,12 @@ class Uplift:
         known = np.asarray(x, dtype=np.float64)
         return np.where(np.isfinite(known), known, np.array(self.middle))
 
-    def _learn(self, x: Floats, y: Floats) -> Any:
+    def _learn(self, x: Floats, y: Floats, weight: Floats | None = None) -> Any:
         params = self.params
         model: Pipeline | HistGradientBoostingRegressor
+        given: dict[str, Any] = {}
         if params.base == "linear" and np.isin(y, (0.0, 1.0)).all() and np.ptp(y) > 0:
-            chance = LogisticRegression(C=1 / params.penalty, max_iter=300)
+            chance = LogisticRegression(C=1 / params.penalty, solver="newton-cholesky")
             model = make_pipeline(StandardScaler(), chance)
         elif params.base == "linear":
             model = make_pipeline(StandardScaler(), Ridge(alpha=params.penalty))
@@ -150,12 +149,23 @@ class Uplift:
                 early_stopping=False,
                 random_state=params.seed,
             )
-        return model.fit(x, y)
+        if weight is not None and np.ptp(weight) > 0:
+            last = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
+            given[f"{last}sample_weight"] = weight
+        return model.fit(x, y, **given)
 
 
 def _say(model: Any, x: Floats) -> Floats:
     found = model.predict_proba(x)[:, 1] if hasattr(model, "predict_proba") else model.predict(x)
     return np.asarray(found, dtype=np.float64)
+
+
+def balance(treated: Bools, chance: Floats | None) -> Floats:
+    """Weights by which everybody had the same chance of being treated; all 1 where they had."""
+    if chance is None:
+        return np.ones(len(treated))
+    share = float(treated.mean())
+    return np.where(treated, share / chance, (1 - share) / (1 - chance))
 
 
 def check(treated: Bools, y: Floats) -> None:

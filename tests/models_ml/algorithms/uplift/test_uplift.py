@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models_ml.algorithms.errors import Unfit
 from models_ml.algorithms.uplift import curves
-from models_ml.algorithms.uplift.learners import METHODS, Base, Method, Params, Unfit, Uplift
+from models_ml.algorithms.uplift.learners import METHODS, Base, Method, Params, Uplift
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
