@@ -41,6 +41,9 @@ JOBS: dict[str, JobKind] = {
     "prediction.watch": JobKind("models_ml.prediction_jobs.watch", "train"),
     "insights.measure": JobKind("models_ml.insight_jobs.measure", "bulk"),
     "insights.look_back": JobKind("models_ml.insight_jobs.look_back", "bulk"),
+    "demand.forecast": JobKind("models_ml.demand_jobs.forecast", "train"),
+    "clusters.train": JobKind("models_ml.cluster_jobs.train", "train"),
+    "clusters.assign": JobKind("models_ml.cluster_jobs.assign", "train"),
     "recommenders.train": JobKind("models_ml.tasks.train_recommenders", "train"),
     "recommendations.refresh": JobKind("recommendations.tasks.refresh", "train"),
     "demo.campaign": JobKind("marketing.demo.send_campaign", "bulk", 5),
@@ -62,9 +65,11 @@ FOLLOWS: dict[str, list[str]] = {
         "campaigns.tasks.refresh_segments",
         "campaigns.tasks.count_groups",
         "models_ml.tasks.renew_insights",
+        "models_ml.tasks.sort_people",
     ],
     "model.promoted": ["models_ml.tasks.score_after_promotion", "campaigns.tasks.count_groups"],
     "segment.saved": ["campaigns.tasks.refresh_segments"],
+    "list.read": ["campaigns.tasks.refresh_segments"],
     "scores.written": ["campaigns.tasks.refresh_segments"],
     "recommenders.trained": ["recommendations.tasks.refresh_after_training"],
     "recommendations.refreshed": [],
@@ -99,7 +104,7 @@ EVERY: dict[str, tuple[float, str]] = {
     "ingestion.tasks.begin_fetches": (30.0, "fast"),
     "campaigns.tasks.sweep": (15.0, "fast"),
     "campaigns.tasks.start_due_runs": (30.0, "fast"),
-    "campaigns.tasks.refresh_segments": (5.0, "fast"),
+    "campaigns.tasks.refresh_segments": (1.0, "fast"),
     "campaigns.tasks.check_segments": (600.0, "bulk"),
     "campaigns.tasks.tidy_segments": (60.0, "fast"),
     "ingestion.tasks.settle_people": (300.0, "fast"),
@@ -110,6 +115,7 @@ EVERY: dict[str, tuple[float, str]] = {
     "models_ml.tasks.renew_features": (300.0, "bulk"),
     "models_ml.tasks.renew_insights": (600.0, "fast"),
     "models_ml.tasks.look_after_predictions": (600.0, "fast"),
+    "models_ml.tasks.renew_demand": (3600.0, "fast"),
 }
 
 # the module that tells models which mails went out, and who was held out of them

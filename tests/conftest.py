@@ -59,6 +59,12 @@ def pytest_unconfigure() -> None:
     _servers.stop()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """A worker reads the settings after it has started servers of its own, not with ours."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
 @pytest.fixture(scope="session")
 def servers() -> embedded.Servers:
     """The servers of this run, for tests that start processes of their own."""
