@@ -15,7 +15,7 @@ from ingestion.imports import uploads
 from ingestion.preprocess import files, shape, values
 from ingestion.preprocess.columns import escape
 from ingestion.preprocess.faults import Unreadable
-from marketing.core import db, jobs
+from marketing.core import bus, db, jobs
 from marketing.core.errors import Invalid, NotFound
 
 # A name found twice is one person; somebody who was merged is whoever they are today.
@@ -53,7 +53,9 @@ def load(job: jobs.Running) -> dict[str, Any]:
     job.step(2, _("Finding whom they stand for"))
     people, unknown = _fill(person_list.pk, lines)
     counts = {"rows": rows, "people": people, "unknown": unknown}
-    PersonList.objects.filter(pk=person_list.pk).update(**counts, updated_at=timezone.now())
+    now = timezone.now()
+    PersonList.objects.filter(pk=person_list.pk).update(**counts, updated_at=now, read_at=now)
+    bus.announce("list.read")
     path.unlink(missing_ok=True)
     return counts
 

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('rows', models.BigIntegerField(default=0)),
                 ('people', models.BigIntegerField(default=0)),
                 ('unknown', models.BigIntegerField(default=0)),
+                ('read_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

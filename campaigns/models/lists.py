@@ -9,7 +9,7 @@ class PersonList(models.Model):
     """People somebody named in a file: rules may ask whether a person is on it.
 
     `rows` are the names that the file held, `people` how many it stands for, `unknown` the names
-    that nobody goes by.
+    that nobody goes by. Until `read_at` nobody knows who is on it.
     """
 
     name = models.CharField(max_length=120)
@@ -18,6 +18,7 @@ class PersonList(models.Model):
     rows = models.BigIntegerField(default=0)
     people = models.BigIntegerField(default=0)
     unknown = models.BigIntegerField(default=0)
+    read_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

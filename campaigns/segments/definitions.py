@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from campaigns.models import Campaign, Segment
 from campaigns.segments import compile as compiler
 from campaigns.segments import naming, rules, sizes, wording
+from campaigns.segments.marks import Names
 from campaigns.segments.naming import written as written
 from campaigns.segments.rules import Node, RuleFault
 from marketing.core import audit, bus
@@ -75,9 +76,13 @@ def _person(actor: User | ApiKey | None) -> User | None:
 
 
 def read(rule: object, *, segment_id: int | None = None) -> Node:
-    """Parse a rule and make sure all it names is there and that it does not contain itself."""
+    """Parse a rule and make sure all it names is there and that it does not contain itself.
+
+    A list may still be read: the rule is kept, and counted when it was.
+    """
     node = compiler.read(rule)
-    compiler.to_q(node, as_of=timezone.now(), within=(segment_id,) if segment_id else ())
+    within = (segment_id,) if segment_id else ()
+    compiler.to_q(node, as_of=timezone.now(), within=within, names=Names(unread=True))
     return node
 
 
@@ -129,6 +134,20 @@ def _named(rule: object) -> set[int]:
         return rules.segments_in(compiler.read(rule))
     except RuleFault:
         return set()
+
+
+def trouble(segment: Segment) -> str:
+    """Why the members of a segment are not followed, in the reader's language; empty when they are.
+
+    Asked of a segment with its `upkeep`, where there is one yet.
+    """
+    state = getattr(segment, "upkeep", None)
+    try:
+        if state is None or state.fault:
+            compiler.to_q(compiler.read(segment.rule), within=(segment.pk,))
+    except RuleFault as fault:
+        return explain(fault)
+    return gettext(state.fault) if state is not None and state.fault else ""
 
 
 def meaning(node: Node) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from campaigns.models import PersonList, Segment
@@ -13,14 +14,17 @@ from campaigns.segments.nodes import lists_in
 from campaigns.segments.terms import RuleFault
 from ingestion import schemas
 from ingestion.imports import storage, uploads
+from ingestion.models import Customer
 from ingestion.preprocess import detect
 from ingestion.preprocess.faults import Unreadable
 from marketing.core import audit, jobs
-from marketing.core.errors import Conflict, Invalid
+from marketing.core.errors import Conflict, Invalid, TooLarge
 from marketing.core.models import ApiKey, Job, User
 
 # The columns of a file by which people can be told, the surest first.
 NAMES = ("customer_id", "email", "phone")
+# People that are put on a list while somebody waits.
+MOST = 100_000
 
 
 def receive(
@@ -41,6 +45,12 @@ def receive(
     if not name or len(name) > 120 or "\x00" in name:
         raise Invalid(
             _("Give the list a name of at most 120 characters."), code="bad_name", field="name"
+        )
+    if person_list and (job := readings(lists=[person_list]).get(person_list.pk)) and job.is_open:
+        raise Conflict(
+            _("“%(name)s” is still being read, so nothing was changed.") % {"name": name},
+            code="list_being_read",
+            remedy=_("Wait until it is read, then upload the file again."),
         )
     kept = storage.keep(chunks=chunks)
     try:
@@ -80,6 +90,42 @@ def receive(
         )
         audit.record(actor=user, action="list.received", obj=person_list)
     return person_list, job
+
+
+def gather(
+    *, name: str, description: str, people: QuerySet[Customer], user: User, now: datetime
+) -> PersonList:
+    """Keep the people found as a list, in one transaction; refused where they are very many."""
+    with transaction.atomic():
+        made = PersonList.objects.create(
+            name=name[:120],
+            description=description[:500],
+            created_by=user,
+            created_at=now,
+            updated_at=now,
+            read_at=now,
+        )
+        text, params = people.order_by().values("pk")[: MOST + 1].query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO campaigns_personlistmember (list_id, customer_id)"
+                f" SELECT %s, found.* FROM ({text}) AS found",
+                [made.pk, *params],
+            )
+            count = cursor.rowcount
+        if count > MOST:
+            raise TooLarge(
+                _("More than %(most)s people cannot be kept as a list at once; none was made.")
+                % {"most": f"{MOST:,}"},
+                code="too_many_people",
+                remedy=_("Choose moments closer together."),
+            )
+        if not count:
+            raise Invalid(_("Nobody is there, so no list was made."), code="nobody")
+        made.rows = made.people = count
+        made.save(update_fields=["rows", "people"])
+        audit.record(actor=user, action="list.gathered", obj=made, detail={"people": count})
+    return made
 
 
 def column_of(*, header: Sequence[str], rows: Sequence[Sequence[str]], column: str = "") -> int:
@@ -124,8 +170,14 @@ def remove(*, person_list: PersonList, actor: User | ApiKey | None) -> None:
         person_list.delete()
 
 
+def readings(*, lists: Sequence[PersonList]) -> dict[int, Job]:
+    """The newest job that read each list."""
+    found = Job.objects.filter(kind="list.load", params__list__in=[one.pk for one in lists])
+    return {job.params["list"]: job for job in found.order_by("id")}
+
+
 def unread(*, rule: object) -> PersonList | None:
-    """A list that the rule asks about, itself or by a segment it names, and that holds no name yet.
+    """A list that the rule asks about, itself or by a segment it names, and that is not read yet.
 
     Its file is still to be read, or could not be: whoever is left out by it would not be.
     """
@@ -134,13 +186,22 @@ def unread(*, rule: object) -> PersonList | None:
         compiler.read(rule),
         lambda number: compiler.read(rules[number]) if number in rules else None,
     )
-    return PersonList.objects.filter(pk__in=lists_in(node), rows=0).first()
+    return PersonList.objects.filter(pk__in=lists_in(node), read_at=None).first()
 
 
 def used_by(person_list: PersonList) -> list[str]:
     """Names of the live segments whose rule asks about the list."""
-    live = Segment.objects.filter(state=Segment.State.LIVE)
-    return [segment.name for segment in live if person_list.pk in _lists(segment.rule)]
+    return [segment.name for segment in uses(lists=[person_list]).get(person_list.pk, [])]
+
+
+def uses(*, lists: Sequence[PersonList]) -> dict[int, list[Segment]]:
+    """By list, the live segments whose rule asks about it."""
+    wanted = {one.pk for one in lists}
+    found: dict[int, list[Segment]] = {}
+    for segment in Segment.objects.filter(state=Segment.State.LIVE).only("name", "rule"):
+        for number in _lists(segment.rule) & wanted:
+            found.setdefault(number, []).append(segment)
+    return found
 
 
 def _lists(rule: object) -> set[int]:

@@ -15,7 +15,7 @@ from campaigns.models import PersonList, PersonListMember
 from campaigns.segments import fields
 from campaigns.segments.logic import exact, exactly
 from campaigns.segments.nodes import Bucket, Consented, InList, Lifecycle, Reach, Rfm, Score
-from campaigns.segments.terms import RuleFault, gettext_noop, join
+from campaigns.segments.terms import NotRead, RuleFault, gettext_noop, join
 from ingestion import consent
 from ingestion.models import Consent, Customer
 from models_ml import lifecycle
@@ -29,7 +29,12 @@ _LOOKUP = {"<": "lt", "<=": "lte", ">=": "gte", ">": "gt"}
 
 @dataclass
 class Names:
-    """What rules name by key or number, read once for many rules."""
+    """What rules name by key or number, read once for many rules.
+
+    With `unread` a rule may ask about a list that is still to be read, of which nobody is a member.
+    """
+
+    unread: bool = False
 
     @cached_property
     def predictions(self) -> dict[str, tuple[int, str]]:
@@ -38,8 +43,10 @@ class Names:
         return {key: (number, kind) for key, number, kind in rows}
 
     @cached_property
-    def lists(self) -> set[int]:
-        return set(PersonList.objects.values_list("pk", flat=True))
+    def lists(self) -> dict[int, tuple[str, bool]]:
+        """The name of each list by its number, and whether it was read."""
+        rows = PersonList.objects.values_list("pk", "name", "read_at")
+        return {number: (name, at is not None) for number, name, at in rows}
 
 
 def reach(node: Reach, want: bool, path: str) -> Q:
@@ -152,6 +159,9 @@ def in_list(node: InList, names: Names, want: bool, path: str) -> Q:
         raise RuleFault(
             join(path, "in_list"), gettext_noop("There is no list number %(id)s."), id=node.id
         )
+    name, read = names.lists[node.id]
+    if not (read or names.unread):
+        raise NotRead(join(path, "in_list"), name)
     rows = PersonListMember.objects.filter(list=node.id)
     own = Exists(rows.filter(customer=OuterRef("pk")))
     was = Exists(

@@ -10,7 +10,7 @@ from campaigns.models import Segment
 from campaigns.segments import asking
 from campaigns.segments.needs import expand
 from campaigns.segments.nodes import Node, segments_in
-from campaigns.segments.terms import RuleFault
+from campaigns.segments.terms import RuleFault, gettext_noop
 
 
 @dataclass
@@ -37,7 +37,7 @@ def load() -> Rules:
     found = Rules()
     for number in live:
         if number not in read:
-            found.faults[number] = "This rule cannot be read."
+            found.faults[number] = gettext_noop("This rule cannot be read.")
             continue
         try:
             found.nodes[number] = expand(read[number], read.get, (number,))

@@ -41,7 +41,9 @@ class Board:
     """Expanded rules to be asked together, again and again; those that cannot be are left out."""
 
     def __init__(self, rules: Mapping[int, Node]) -> None:
-        rules = {number: node for number, node in rules.items() if _can_be_asked(node)}
+        every = rules
+        rules = {number: node for number, node in every.items() if can_be_asked(node)}
+        self.left_out = [node for number, node in every.items() if number not in rules]
         kept = [(number, node) for number, node in rules.items() if asking.may_be_kept(node)]
         told = dict(kept)
         self.apart = {number: node for number, node in rules.items() if number not in told}
@@ -67,8 +69,8 @@ class Board:
         return found
 
 
-def _can_be_asked(node: Node) -> bool:
-    """Whether everything the rule names is there: a list or a prediction may be gone."""
+def can_be_asked(node: Node) -> bool:
+    """Whether everything the rule names is there: a list may be gone, or not read yet."""
     try:
         compiler.to_q(node, as_of=asking.MOMENT)
     except RuleFault:

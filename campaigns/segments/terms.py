@@ -83,6 +83,16 @@ class RuleFault(Invalid):
         super().__init__(message, code="bad_rule", field=path or "rule")
 
 
+class NotRead(RuleFault):
+    """A list that the rule asks about is still to be read: who is on it is not known."""
+
+    def __init__(self, path: str, name: str) -> None:
+        super().__init__(
+            path, gettext_noop("The list “%(name)s” is not read yet."), name=name[:120]
+        )
+        self.code = "list_not_read"
+
+
 def join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 

@@ -19,7 +19,7 @@ from campaigns.models import Segment, SegmentMove, SegmentUpkeep
 from campaigns.segments import asking, clock, moves, sizes
 from campaigns.segments.rounds import Done, Round, people_about
 from campaigns.segments.rulebook import load
-from campaigns.segments.terms import RuleFault
+from campaigns.segments.terms import NotRead, RuleFault, gettext_noop
 from ingestion import changes
 from marketing.core.db import advisory_lock
 
@@ -27,7 +27,8 @@ READER = "campaigns.segments"
 SECONDS = 8.0
 # A segment that could not be followed is tried again after this, or when its rule is changed.
 REST = timedelta(minutes=10)
-_TOO_LONG = "57014"
+_CANCELLED = "57014"
+TOO_LONG = gettext_noop("Looking for its people took too long.")
 # Above this share of everybody it costs less to look at everybody.
 SHARE = 0.3
 FEW = 1_000
@@ -92,12 +93,14 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
             continue
         try:
             _bring(round_, number, done)
+        except NotRead as waiting:  # nothing was asked of the database yet, so it costs nothing
+            _set_aside(round_, number, str(waiting), round_.now - REST)
         except RuleFault as fault:
-            _set_aside(round_, number, str(fault))
+            _set_aside(round_, number, str(fault), round_.now)
         except OperationalError as error:
-            if getattr(error.__cause__, "pgcode", None) != _TOO_LONG:
+            if getattr(error.__cause__, "pgcode", None) != _CANCELLED:
                 raise
-            _set_aside(round_, number, "Looking for its people took too long.")
+            _set_aside(round_, number, TOO_LONG, round_.now)
     for before, numbers in idle.items():
         if (news := round_.news[before]).people:
             SegmentUpkeep.objects.filter(pk__in=numbers, position=before).update(
@@ -128,13 +131,16 @@ def _rests(round_: Round, state: SegmentUpkeep) -> bool:
     )
 
 
-def _set_aside(round_: Round, number: int, fault: str) -> None:
-    """Say why a segment cannot be followed; what was stored of it stays until it can be again."""
+def _set_aside(round_: Round, number: int, fault: str, looked_at: datetime) -> None:
+    """Say why a segment cannot be followed; what was stored of it stays until it can be again.
+
+    It is tried again a while after `looked_at`.
+    """
     state = SegmentUpkeep.objects.filter(pk=number).first() or SegmentUpkeep(
         segment_id=number, position=changes.position(), as_of=round_.as_of, built_at=round_.now
     )
     state.signature = ""  # made anew when it is tried again
-    state.looked_at, state.fault = round_.now, fault[:300]
+    state.looked_at, state.fault = looked_at, fault[:300]
     state.save()
 
 

@@ -18,6 +18,7 @@ from campaigns.segments import clock, definitions, fields, history, membership, 
 from campaigns.segments import compile as compiler
 from campaigns.segments.rules import All, Node, RuleFault
 from campaigns.segments.starters import Starter, starters
+from campaigns.segments.terms import NotRead
 from campaigns.segments.turns import Superseded
 from campaigns.views import palette
 from marketing.core import auth
@@ -32,8 +33,14 @@ _LONG_SQL = 20_000
 
 @page("edit")
 def segment_new(request: HttpRequest) -> HttpResponse:
-    """An empty builder, or one of the starting points."""
-    return _builder(request, None, All(()), name="")
+    """An empty builder, one of the starting points, or a rule that another page begins with."""
+    node: Node = All(())
+    if given := request.GET.get("rule", ""):
+        try:
+            node = rules.parse_text(given, fields.kinds())
+        except RuleFault as fault:
+            messages.error(request, definitions.explain(fault))
+    return _builder(request, None, node, name=request.GET.get("name", "")[:120])
 
 
 @page("view")
@@ -99,7 +106,7 @@ def segment_preview(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
     except RuleFault as fault:
         said = {"path": fault.path, "message": definitions.explain(fault)}
-        return JsonResponse({"fault": said})
+        return JsonResponse({"fault": said | {"again": isinstance(fault, NotRead)}})
 
 
 def _seen(request: HttpRequest) -> dict[str, Any]:

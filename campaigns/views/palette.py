@@ -83,14 +83,13 @@ def events() -> list[dict[str, Any]]:
 
 
 def lists() -> list[dict[str, Any]]:
-    rows = PersonList.objects.values_list("pk", "name", "people")[:MAX_OFFERED]
-    return [
-        {"id": pk, "name": name, "label": list_label(name, people)} for pk, name, people in rows
-    ]
+    rows = PersonList.objects.all()[:MAX_OFFERED]
+    return [{"id": one.pk, "name": one.name, "label": list_label(one)} for one in rows]
 
 
-def list_label(name: str, people: int) -> str:
-    return f"{name} ({naming.written(people)})"
+def list_label(one: PersonList) -> str:
+    about = _("not read yet") if one.read_at is None else naming.written(one.people)
+    return f"{one.name} ({about})"
 
 
 def predictions() -> list[dict[str, str]]:

@@ -12,11 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns.models import Segment
+from campaigns.models import Segment, SegmentMember
 from campaigns.segments import compile as compiler
 from campaigns.segments import definitions, fields, history, membership, rules
+from campaigns.segments.membership import Size
 from campaigns.segments.rules import RuleFault
 from campaigns.segments.starters import starters
+from campaigns.segments.turns import OutOfTime, patiently
 from campaigns.views import palette
 from campaigns.views.builder import whole
 from ingestion.models import Customer
@@ -31,7 +33,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
     """Live segments with size, trend, who came and went, and where each is used."""
     q = request.GET.get("q", "").strip()[:100]
     live = Segment.objects.filter(state=Segment.State.LIVE)
-    rows = live.select_related("created_by")
+    rows = live.select_related("created_by", "upkeep")
     if q:
         rows = rows.filter(name__icontains=q)
     shown = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
@@ -45,6 +47,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
             "trend": trends.get(s.pk, []),
             "moves": moves.get(s.pk, (0, 0)),
             "used": used.get(s.pk, []),
+            "trouble": definitions.trouble(s),
         }
         for s in found
     ]
@@ -111,24 +114,47 @@ def segment_archive(request: HttpRequest, pk: int) -> HttpResponse:
 @page("view")
 def segment_people(request: HttpRequest, pk: int) -> HttpResponse:
     """Everyone in a segment, by id, page after page."""
-    segment = get_object_or_404(Segment, pk=pk)
+    segment = get_object_or_404(Segment.objects.select_related("upkeep"), pk=pk)
     after = whole(request.GET.get("after")) or 0
+    stored = segment.size is not None
     try:
-        node = compiler.read(segment.rule)
-        members = membership.members(node, within=(segment.pk,))
+        rows, size = _stored(segment, after) if stored else _asked(segment, after)
     except RuleFault:
         return redirect("campaigns:segment-edit", pk=pk)  # which says what is wrong
-    rows = list(
-        members.filter(pk__gt=after).select_related("traits").order_by("pk")[: PER_PAGE + 1]
-    )
-    more = len(rows) > PER_PAGE
-    rows = rows[:PER_PAGE]
+    more = rows is not None and len(rows) > PER_PAGE
+    shown = (rows or [])[:PER_PAGE]
     context = {
         "segment": segment,
-        "people": rows,
-        "next": f"?after={rows[-1].pk}" if more else "",
+        "people": shown,
+        "slow": rows is None,
+        "stored": stored,
+        "trouble": definitions.trouble(segment) if stored else "",
+        "next": f"?after={shown[-1].pk}" if more else "",
         "first": f"{request.path}" if after else "",
-        "size": membership.count(node, within=(segment.pk,)),
+        "size": size,
         "currency": settings.DEFAULT_CURRENCY,
     }
     return render(request, "campaigns/segments/people.html", context)
+
+
+def _stored(segment: Segment, after: int) -> tuple[list[Customer], Size]:
+    """A page of the members as they are stored, and how many they are."""
+    rows = SegmentMember.objects.filter(segment=segment, customer__gt=after)
+    found = rows.select_related("customer__traits").order_by("customer")[: PER_PAGE + 1]
+    people = []
+    for row in found:
+        row.customer.since = row.since  # type: ignore[attr-defined]
+        people.append(row.customer)
+    return people, Size(segment.size, True, 0.0)
+
+
+def _asked(segment: Segment, after: int) -> tuple[list[Customer] | None, Size]:
+    """The same by the rule, as long as no members are stored; None when that took too long."""
+    node = compiler.read(segment.rule)
+    members = membership.members(node, within=(segment.pk,)).filter(pk__gt=after)
+    size = membership.count(node, within=(segment.pk,))
+    try:
+        with patiently(membership.PATIENCE_MS):
+            return list(members.select_related("traits").order_by("pk")[: PER_PAGE + 1]), size
+    except OutOfTime:
+        return None, size

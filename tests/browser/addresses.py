@@ -84,6 +84,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "new expectation": reverse("ingestion:expectation-new"),
         "alerts": reverse("ingestion:alerts"),
         "segments": reverse("campaigns:segment-list"),
+        "lists of people": reverse("campaigns:list-index"),
         "new segment": reverse("campaigns:segment-new"),
         "segment": reverse("campaigns:segment-edit", args=[segment.pk]),
         "segment from a start": reverse("campaigns:segment-new") + "?from=best",

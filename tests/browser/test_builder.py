@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 def one_of_each(people: factories.Cast) -> list[dict[str, Any]]:
     """A rule for every question, as the server writes it."""
-    fair = PersonList.objects.create(name="Fair", rows=2, people=2)
+    fair = PersonList.objects.create(name="Fair", people=2, read_at=factories.NOW)
     Prediction.objects.create(key="churn", title="Will leave", kind="chance", horizon_days=90)
     inside = Segment.objects.get(name="Recent buyers").pk
     test = {"property": "price", "op": ">", "value": 5}

@@ -116,7 +116,7 @@ def test_nothing_is_sent_by_a_list_that_was_not_read(through_another: bool):
     with pytest.raises(Invalid, match=r"Do not write.*has not been read"):
         runs.start(campaign_id=of.pk, user=None, now=factories.now())
     assert Run.objects.count() == 0
-    PersonList.objects.update(rows=1)
+    PersonList.objects.update(read_at=factories.now())
     runs.start(campaign_id=of.pk, user=None, now=factories.now())
     assert Run.objects.count() == 1
 

@@ -166,8 +166,9 @@ document.addEventListener("alpine:init", () => {
       $$("[data-alone]", this.$refs.rules).forEach(x => { const n = said.alone[x.dataset.alone]; x.textContent = n == null ? "" : about + n.toLocaleString(); });
     },
     clearFault() { $$(".s-bad", this.$refs.rules).forEach(x => x.classList.remove("s-bad")); $$(".s-why", this.$refs.rules).forEach(x => x.remove()); $("#seg-error").replaceChildren(); },
-    fault({ path, message }) {
+    fault({ path, message, again }) {
       this.clearFault(); $("#live").removeAttribute("aria-busy");
+      if (again) { clearTimeout(this.s.timer); this.s.timer = setTimeout(() => this.send(), 3000); $("#live .big").textContent = "–"; $("#live .faint").textContent = message; }
       const hit = path && $$("[data-path]", this.$refs.rules).filter(x => path === x.dataset.path || path.startsWith(x.dataset.path + ".")).sort((a, b) => b.dataset.path.length - a.dataset.path.length)[0];
       if (!hit) { const p = el("p", "flash error"); p.setAttribute("role", "alert"); p.append(svg("alert-triangle"), el("span", "", message)); $("#seg-error").replaceChildren(p); return; }
       hit.classList.add("s-bad"); const why = el("span", "s-why", message); why.setAttribute("role", "alert"); (hit.querySelector(":scope > .rf") || hit).append(why);

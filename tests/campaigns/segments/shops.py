@@ -45,7 +45,7 @@ class Shop:
         self.chance = random.Random(11)
         self.people: dict[int, oracle.Person] = {}
         self.campaigns = [factories.campaign(name).pk for name in ("one", "two")]
-        self.list = PersonList.objects.create(name="Fair").pk
+        self.list = PersonList.objects.create(name="Fair", read_at=factories.NOW).pk
         self.goods = [
             Product.objects.create(sku=sku, category=category, name=name, attributes=said)
             for sku, category, name, said in GOODS

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
-from campaigns.models import PersonList
+from campaigns.models import PersonList, Segment
 from campaigns.segments import compile as compiler
-from campaigns.segments import lists, membership
+from campaigns.segments import definitions, lists, membership, preview, upkeep
+from campaigns.segments.terms import RuleFault
 from ingestion.models import Customer, Identity
 from marketing.core import jobs
 from marketing.core.errors import Conflict, Invalid, Refused
@@ -125,6 +128,70 @@ def test_a_list_that_a_segment_asks_about_is_not_deleted() -> None:
     segment.save()
     lists.remove(person_list=made, actor=None)
     assert not PersonList.objects.exists()
+
+
+def test_a_list_that_was_never_read_is_not_taken_for_an_empty_one() -> None:
+    ada, ben = factories.customer("ada"), factories.customer("ben")
+    told = {"file_name": "a.csv", "name": "Fair", "now": factories.NOW, "user": factories.user()}
+    made, job = lists.receive(chunks=[b"email\nada@example.com\n"], **told)  # type: ignore[arg-type]
+    asked = {"not": {"in_list": made.pk}}
+    segment = definitions.save(name="Others", rule=asked, actor=None)
+    naming = factories.segment("Naming", {"in_segment": segment.pk})
+    for rule in (asked, naming.rule):
+        node = compiler.read(rule)
+        for ask in (membership.count, membership.sample, preview.look):
+            with pytest.raises(RuleFault, match="list “Fair” is not read yet") as caught:
+                ask(node)
+            assert caught.value.code == "list_not_read"
+    both = [segment, naming]
+    assert membership.of_person(customer_id=ben.pk, segments=both[:1]) == set()
+    upkeep.refresh(now=factories.NOW)
+    segment = Segment.objects.get(pk=segment.pk)
+    assert segment.size is None
+    assert "not read yet" in definitions.trouble(segment)
+    with pytest.raises(Conflict, match="still being read"):
+        lists.receive(chunks=[b"email\nx@example.com\n"], person_list=made, **told)  # type: ignore[arg-type]
+    jobs.run(job_id=job.pk)
+    upkeep.refresh(now=factories.NOW)
+    for one in both:
+        one.refresh_from_db()
+        assert set(one.members.values_list("customer", flat=True)) == {ben.pk}
+        assert definitions.trouble(Segment.objects.get(pk=one.pk)) == ""
+    assert membership.of_person(customer_id=ben.pk, segments=both[:1]) == {segment.pk}
+    assert membership.of_person(customer_id=ada.pk, segments=both[:1]) == set()
+
+
+def test_lists_are_uploaded_replaced_and_deleted_on_their_page(client: Client) -> None:
+    factories.customer("ada")
+    factories.customer("ben")
+    client.force_login(factories.user())
+
+    def upload(url: str, name: str, data: bytes) -> str:
+        file = SimpleUploadedFile("fair.csv", data)
+        answer = client.post(url, {"name": name, "file": file}, follow=True)
+        for job in Job.objects.filter(kind="list.load", state="queued"):
+            jobs.run(job_id=job.pk)
+        return answer.content.decode()
+
+    assert "is being read" in upload("/segments/lists/add/", "Fair", b"email\nada@example.com\n")
+    made = PersonList.objects.get()
+    there = f"/segments/lists/{made.pk}"
+    upload(f"{there}/replace/", "Fair 2027", b"email\nben@example.com\n")
+    assert on(made) == {"Ben"}
+    assert "No column of the file" in upload(f"{there}/replace/", "Fair 2027", b"a,b\n1,2\n")
+    segment = factories.segment("Guests", {"in_list": made.pk})
+    text = client.get("/segments/lists/").content.decode()
+    assert "Fair 2027" in text
+    assert f'href="/segments/{segment.pk}/"' in text
+    refused = client.post(f"{there}/remove/", follow=True).content.decode()
+    assert "still used by Guests" in refused
+    segment.state = "archived"
+    segment.save()
+    client.post(f"{there}/remove/")
+    assert not PersonList.objects.exists()
+    client.force_login(factories.user("analyst"))
+    assert "Upload a list" not in client.get("/segments/lists/").content.decode()
+    assert client.post("/segments/lists/add/").status_code == 403
 
 
 def test_a_name_is_asked_for() -> None:

@@ -41,6 +41,7 @@ def test_every_page_opens_within_its_number_of_queries(
         "/segments/new/?from=lapsed",
         f"/segments/{segment.pk}/",
         f"/segments/{segment.pk}/people/",
+        "/segments/lists/",
         "/segments/tree/",
         "/models/",
         f"/models/{version.pk}/",

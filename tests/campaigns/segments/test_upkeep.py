@@ -422,7 +422,7 @@ def test_a_history_that_is_over_stands_still() -> None:
 
 def test_a_segment_that_cannot_be_followed_says_why_and_keeps_nobody_else_waiting() -> None:
     ada = factories.customer("ada")
-    named = PersonList.objects.create(name="guests", rows=1)
+    named = PersonList.objects.create(name="guests", read_at=NOW)
     PersonListMember.objects.create(list=named, customer=ada)
     broken = factories.segment("guests", {"in_list": named.pk})
     upkeep.refresh(now=NOW)

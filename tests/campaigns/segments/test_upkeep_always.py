@@ -51,7 +51,7 @@ class World:
         self.chance = random.Random(seed)
         self.now = factories.NOW
         self.people = [factories.customer() for _ in range(4)]
-        self.list = PersonList.objects.create(name="Fair")
+        self.list = PersonList.objects.create(name="Fair", read_at=factories.NOW)
         self.prediction = Prediction.objects.create(
             key="churn", title="Churn", kind="chance", horizon_days=30
         )
