@@ -97,6 +97,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "prediction": _prediction_page(),
         "prediction without data": _troubled_page(),
         "archived predictions": reverse("models_ml:model-list") + "?show=archived",
+        "fairness": reverse("models_ml:fairness"),
         "new prediction": reverse("models_ml:prediction-new"),
         "ready prediction": reverse("models_ml:prediction-new") + "?from=big_spender",
         "person with scores": _scored_person(),

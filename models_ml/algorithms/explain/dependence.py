@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models_ml.algorithms.tabular.events import Events
+
 Floats = NDArray[np.float64]
 
 POINTS, MOST_LEVELS, MOST_PEOPLE = 20, 20, 500
@@ -34,13 +36,17 @@ class Dependence:
 
 def partial(
     *,
-    predict: Callable[[pd.DataFrame], Floats],
+    predict: Callable[[pd.DataFrame, Events | None], Floats],
     x: pd.DataFrame,
     column: str,
+    events: Events | None = None,
     seed: int = 0,
     points: int = POINTS,
 ) -> Dependence:
-    """Over the column's quantiles or commonest levels, asked of at most MOST_PEOPLE people."""
+    """Over the column's quantiles or commonest levels, asked of at most MOST_PEOPLE people.
+
+    `predict` is given what they did (`events`) unchanged.
+    """
     values, share = _grid(x[column], points)
     rng = np.random.default_rng(seed)
     some = np.sort(rng.permutation(len(x))[:MOST_PEOPLE])
@@ -53,7 +59,8 @@ def partial(
     if not parts:
         empty = np.empty(0)
         return Dependence(column, (), empty, empty, empty, empty)
-    said = np.asarray(predict(pd.concat(parts, ignore_index=True)), dtype=np.float64)
+    done = None if events is None else events.take(np.tile(some, len(values)))
+    said = np.asarray(predict(pd.concat(parts, ignore_index=True), done), dtype=np.float64)
     said = said.reshape(len(values), len(people))
     low, high = np.quantile(said, [0.1, 0.9], axis=1)
     return Dependence(column, values, said.mean(axis=1), low, high, share)

@@ -1,0 +1,142 @@
+"""Stored curves of dependence, and groups told apart for fairness → what their cards draw."""
+
+from typing import Any
+
+from django.conf import settings
+
+from marketing.core import wording
+from models_ml.models import Prediction
+from models_ml.views import plots
+from models_ml.watched import Watched
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 320, 190, 46, 14, 10, 30
+MOST_BARS = 8
+
+
+def dependence(details: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """A drawing a column, strongest first: a line with its band, or bars of the commonest levels.
+
+    All share one scale, so that a flat one is seen to be flat.
+    """
+    features = details.get("features") or {}
+    curves = [one for one in details.get("dependence") or [] if len(one.get("points") or []) > 1]
+    ends = [
+        point[name]
+        for one in curves
+        for point in one["points"]
+        for name in ("low", "high")
+        if point.get(name) is not None
+    ]
+    if not ends:
+        return []
+    bottom, top = min(*ends, 0.0), max(ends)
+    scale = _Scale(bottom, top if top > bottom else bottom + 1, kind)
+    return [
+        {
+            "meaning": plots.meaning_of(features, one["column"]),
+            "unit": str((features.get(one["column"]) or {}).get("unit", "")),
+            **(_line(one, scale) if one.get("kind") == "number" else _bars(one, scale)),
+            "rows": [
+                {
+                    "at": _at(point["at"]),
+                    "mean": scale.text(point["mean"]),
+                    "low": scale.text(point["low"]),
+                    "high": scale.text(point["high"]),
+                }
+                for point in one["points"]
+            ],
+        }
+        for one in curves
+    ]
+
+
+class _Scale:
+    """Places of answers on the upward axis, and how they are written."""
+
+    def __init__(self, bottom: float, top: float, kind: str) -> None:
+        self.bottom, self.top, self.kind = bottom, top, kind
+
+    def y(self, value: float) -> float:
+        share = (value - self.bottom) / (self.top - self.bottom)
+        return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
+
+    def text(self, value: float) -> str:
+        if self.kind == Prediction.Kind.CHANCE:
+            return wording.pct(value, 0 if self.top - self.bottom >= 0.2 else 1)
+        return wording.money0(value, settings.DEFAULT_CURRENCY)
+
+    def ticks(self) -> list[dict[str, Any]]:
+        values = (self.bottom, (self.bottom + self.top) / 2, self.top)
+        return [{"at": self.y(value), "text": self.text(value)} for value in values]
+
+
+def _line(curve: dict[str, Any], scale: _Scale) -> dict[str, Any]:
+    points = curve["points"]
+    first, last = float(points[0]["at"]), float(points[-1]["at"])
+
+    def x(value: float) -> float:
+        share = (float(value) - first) / ((last - first) or 1.0)
+        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
+
+    upper = [f"{x(p['at'])},{scale.y(p['high'])}" for p in points]
+    lower = [f"{x(p['at'])},{scale.y(p['low'])}" for p in reversed(points)]
+    return {
+        "line": " ".join(f"{x(p['at'])},{scale.y(p['mean'])}" for p in points),
+        "band": " ".join(upper + lower),
+        "y": scale.ticks(),
+        "x": [
+            {"at": x(value), "text": _at(value), "anchor": anchor}
+            for value, anchor in ((first, "start"), ((first + last) / 2, "middle"), (last, "end"))
+        ],
+        "people": [x(p["at"]) for p in points],
+    }
+
+
+def _bars(curve: dict[str, Any], scale: _Scale) -> dict[str, Any]:
+    points = curve["points"][:MOST_BARS]
+    wide = (WIDTH - LEFT - RIGHT) / len(points)
+    return {
+        "bars": [
+            {
+                "x": round(LEFT + wide * (n + 0.2), 1),
+                "width": round(wide * 0.6, 1),
+                "middle": round(LEFT + wide * (n + 0.5), 1),
+                "y": scale.y(point["mean"]),
+                "height": round(scale.y(scale.bottom) - scale.y(point["mean"]), 1),
+                "low": scale.y(point["low"]),
+                "high": scale.y(point["high"]),
+                "text": _at(point["at"])[:9],
+            }
+            for n, point in enumerate(points)
+        ],
+        "y": scale.ticks(),
+    }
+
+
+def _at(value: Any) -> str:
+    if isinstance(value, int | float):
+        return wording.trimmed(float(value), 1 if abs(value) < 100 else 0)
+    return str(value)
+
+
+def fairness(details: dict[str, Any]) -> dict[str, Any] | None:
+    """How often each watched group would be chosen; None for versions that were not asked."""
+    found = details.get("fairness")
+    if not isinstance(found, dict):
+        return None
+    return {
+        **found,
+        "flagged": any(
+            group["state"] in ("low", "maybe")
+            for one in found["attributes"]
+            for group in one["groups"]
+        ),
+        "attributes": [
+            {
+                "label": Watched(one["name"], one["kind"]).label,
+                "groups": one["groups"],
+                "errors": any(group.get("missed") is not None for group in one["groups"]),
+            }
+            for one in found["attributes"]
+        ],
+    }
