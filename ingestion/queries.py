@@ -4,7 +4,7 @@ Reads only. Figures count what was sold: lines of kind product, less what came b
 fees, vouchers and stock corrections are in an order's total but not in these.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,6 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
-from django.db.models.functions import TruncDay, TruncMonth
 from django.utils.translation import gettext as _
 
 from ingestion import consent
@@ -100,50 +99,6 @@ def timeline(
 
 
 @dataclass(frozen=True)
-class Period:
-    """One day or month of the shop."""
-
-    at: datetime
-    orders: int
-    units: int
-    revenue: Decimal
-    people: int
-
-
-def revenue_by_day(*, since: datetime, until: datetime) -> list[Period]:
-    """Days with sales in [since, until), oldest first."""
-    return _by(TruncDay("placed_at"), since, until)
-
-
-def revenue_by_month(
-    *, since: datetime | None = None, until: datetime | None = None
-) -> list[Period]:
-    """Months with sales, oldest first."""
-    return _by(TruncMonth("placed_at"), since, until)
-
-
-def _by(part: Any, since: datetime | None, until: datetime | None) -> list[Period]:
-    lines = OrderLine.objects.filter(kind__in=[OrderLine.Kind.PRODUCT, OrderLine.Kind.RETURN])
-    if since is not None:
-        lines = lines.filter(placed_at__gte=since)
-    if until is not None:
-        lines = lines.filter(placed_at__lt=until)
-    sold = Q(kind=OrderLine.Kind.PRODUCT)
-    rows = (
-        lines.annotate(part=part)
-        .values("part")
-        .annotate(
-            orders=Count("order_id", distinct=True, filter=sold),
-            units=Sum("quantity", default=0),
-            revenue=Sum("total", default=Decimal(0)),
-            people=Count("customer_id", distinct=True, filter=sold),
-        )
-        .order_by("part")
-    )
-    return [Period(r["part"], r["orders"], r["units"], r["revenue"], r["people"]) for r in rows]
-
-
-@dataclass(frozen=True)
 class Overview:
     """How much there is, and from when to when."""
 
@@ -180,12 +135,6 @@ def overview() -> Overview:
         first_order_at=span["first"],
         last_order_at=span["last"],
     )
-
-
-def customers_of(*, external_ids: Sequence[str]) -> dict[str, int]:
-    """Our ids of people by the shop's numbers."""
-    rows = Customer.objects.filter(external_id__in=list(external_ids))
-    return {str(row.external_id): row.pk for row in rows.only("external_id")}
 
 
 def customer_id(*, external_id: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -20,16 +20,6 @@ class Estimator(Protocol):
 
     @classmethod
     def load(cls, folder: Path) -> Self: ...
-
-
-class Scorer(Estimator, Protocol):
-    """One number for each row of a frame with the documented columns."""
-
-    def fit(self, frame: Any, target: np.ndarray) -> Self: ...
-
-    def predict(self, frame: Any) -> np.ndarray:
-        """Scores of shape (n,)."""
-        ...
 
 
 class Recommender(Estimator, Protocol):

@@ -1,7 +1,6 @@
 """What others may ask about facts."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 
@@ -34,18 +33,6 @@ def test_purchases_are_goods_sold_to_somebody_before_a_moment(shop) -> None:
     assert queries.purchases(until=NOW) == [first, second]
     assert queries.purchases(until=datetime(2011, 2, 6, 10, tzinfo=UTC)) == [first]
     assert queries.purchases(until=NOW, since=datetime(2011, 2, 1, tzinfo=UTC)) == [second]
-
-
-def test_revenue_counts_sales_less_returns(shop) -> None:
-    months = queries.revenue_by_month()
-    assert [(m.at.month, m.orders, m.units, m.revenue, m.people) for m in months] == [
-        (1, 2, 3, Decimal("9.00"), 1),
-        (2, 1, 3, Decimal("3.00"), 1),
-    ]
-    days = queries.revenue_by_day(
-        since=datetime(2011, 1, 1, tzinfo=UTC), until=datetime(2011, 2, 1, tzinfo=UTC)
-    )
-    assert [(d.at.day, d.orders) for d in days] == [(5, 2)]
 
 
 def test_a_timeline_runs_backwards_and_can_go_on(shop) -> None:
@@ -93,6 +80,3 @@ def test_health_tells_ledgers_and_gaps(shop) -> None:
     assert shares["people_without_email"] == (2, 2)
     assert shares["guest_orders"] == (2, 5)
     assert shares["returns_without_order"] == (0, 1)
-    assert queries.customers_of(external_ids=["7", "99"]) == {
-        "7": Customer.objects.get(external_id="7").pk
-    }
