@@ -103,6 +103,8 @@ def _of_node(
             return {place for name, of in asked.items() if of for place in numbers.of_trait(name)}
         case nodes.Lifecycle(_):
             return set(numbers.ORDERS)
+        case nodes.Cluster(key, _):
+            return set(numbers.of_clustering(key))
         case rules.InSegment(key):
             return of_rule(rules_by_id.get(key), rules_by_id, depth + 1)
     return set()

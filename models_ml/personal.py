@@ -26,12 +26,18 @@ HOLDINGS = [
         rows="customer_id = ANY(%(ids)s)",
     ),
     Holding(
+        "models_ml_clustermember",
+        _("Clusters"),
+        rows="customer_id = ANY(%(ids)s)",
+    ),
+    Holding(
         "models_ml_formerscore",
         _("Scores of the model before"),
         rows="customer_id = ANY(%(ids)s)",
     ),
 ]
 IMPERSONAL = {
+    "models_ml_clustering": "how the shop sorts people into groups",
     "models_ml_exploration": "what the shop wants groups found for",
     "models_ml_prediction": "what the shop wants to know of everybody",
     "models_ml_yardstick": "how the shop measures people",

@@ -11,7 +11,7 @@ from marketing.core import jobs
 from marketing.core.db import advisory_lock
 from marketing.core.models import Job
 from models_ml import queries
-from models_ml.models import Score, Traits
+from models_ml.models import ClusterMember, Score, Traits
 
 KIND = "features.build"
 DAILY = timedelta(days=1)
@@ -48,6 +48,10 @@ def follow(*, customer_ids: Sequence[int]) -> int:
     scored = Score.objects.filter(customer__in=merged)
     if scored.exists():
         scored.delete()
+        changes.note(kind=changes.SCORE, people=customer_ids)
+    membership = ClusterMember.objects.filter(customer__in=merged)
+    if membership.exists():
+        membership.delete()
         changes.note(kind=changes.SCORE, people=customer_ids)
     changes.note(kind=changes.TRAITS, people=customer_ids)
     return Traits.objects.filter(customer__in=merged).delete()[0]

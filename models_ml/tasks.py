@@ -12,6 +12,7 @@ from ingestion.identity import merging
 from marketing.core import bus, jobs
 from models_ml import catalog, features, insight_jobs, queries, renewal, repeat, training
 from models_ml.algorithms.tree import Params
+from models_ml.clusters import definitions as clusterings
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import life
 
@@ -141,6 +142,12 @@ def score_after_promotion(name: str, **_ids: Any) -> None:
 def look_after_predictions(**_ids: Any) -> None:
     """Train, score and watch what is due."""
     life.look_after(now=timezone.now())
+
+
+@shared_task(name="models_ml.tasks.sort_people", queue="fast")
+def sort_people(**_ids: Any) -> None:
+    """Sort everyone into clusters again, and look for new ones where those in use are old."""
+    clusterings.follow_numbers(now=timezone.now())
 
 
 @shared_task(name="models_ml.tasks.explain_score", queue="bulk")

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ingestion.quality.uses import Place, Use
-from models_ml.models import Exploration, ModelVersion, Prediction
+from models_ml.models import Clustering, Exploration, ModelVersion, Prediction
 
 ORDERS: tuple[Place, ...] = (
     ("orders", "customer"),
@@ -39,6 +39,12 @@ FEATURES = tuple(sorted({place for places in _TRAITS.values() for place in place
 def of_trait(name: str) -> tuple[Place, ...]:
     """The places that a number about a person is made from; a prediction uses them all."""
     return _TRAITS.get(name, FEATURES)
+
+
+def of_clustering(key: str) -> tuple[Place, ...]:
+    """The places that groups of people are found by."""
+    found = Clustering.objects.filter(key=key).values_list("facts", flat=True).first()
+    return tuple(sorted({place for name in found or () for place in of_trait(name)}))
 
 
 def everything() -> Iterable[Use]:

@@ -19,7 +19,7 @@ from campaigns.segments import compile as compiler
 from campaigns.segments import nodes
 from campaigns.segments.needs import Needs
 from campaigns.segments.needs import of as needs_of
-from campaigns.segments.nodes import Node, Score
+from campaigns.segments.nodes import Cluster, Node, Score
 from ingestion.models import Customer
 
 Asked: TypeAlias = tuple[str, tuple[Anything, ...]]
@@ -69,7 +69,7 @@ def may_be_kept(node: Node) -> bool:
     """
     found = needs(node)
     return not (found.midnights or found.settings) and not any(
-        isinstance(leaf, Score) for leaf in nodes.walk(node)
+        isinstance(leaf, Score | Cluster) for leaf in nodes.walk(node)
     )
 
 

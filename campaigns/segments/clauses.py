@@ -4,6 +4,7 @@ from campaigns.segments.nodes import (
     Attribute,
     Bought,
     Bucket,
+    Cluster,
     Compare,
     Consented,
     Did,
@@ -65,6 +66,12 @@ def leaf(node: Node, words: Words) -> str:
         case Lifecycle(stages):
             named = tuple(words.named("stage", stage) for stage in stages)
             return gettext("their stage is %(stages)s") % {"stages": either(named, words)}
+        case Cluster(clustering, numbers):
+            said = tuple(f"“{words.named('group', f'{clustering}/{n}')}”" for n in numbers)
+            return gettext("they are in the group %(groups)s of “%(clusters)s”") % {
+                "groups": either(said, words),
+                "clusters": words.named("clustering", clustering),
+            }
         case Bucket(salt, start, end):
             return gettext(
                 "they are in the part from %(low)s to %(high)s per cent drawn by “%(salt)s”"

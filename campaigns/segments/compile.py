@@ -23,6 +23,7 @@ from campaigns.segments.nodes import (
     Attribute,
     Bought,
     Bucket,
+    Cluster,
     Compare,
     Consented,
     Did,
@@ -129,6 +130,8 @@ class _Compiler:
                 return marks.rfm(node, want)
             case Lifecycle():
                 return marks.stage(node, want, path)
+            case Cluster():
+                return marks.cluster(node, self.names, want, path)
             case Bucket():
                 return marks.bucket(node, want)
             case InList():

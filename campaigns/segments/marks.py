@@ -14,12 +14,12 @@ from campaigns import experiments
 from campaigns.models import PersonList, PersonListMember
 from campaigns.segments import fields
 from campaigns.segments.logic import exact, exactly
-from campaigns.segments.nodes import Bucket, Consented, InList, Lifecycle, Reach, Rfm, Score
+from campaigns.segments.nodes import Bucket, Cluster, Consented, InList, Lifecycle, Reach, Rfm, Score
 from campaigns.segments.terms import NotRead, RuleFault, gettext_noop, join
 from ingestion import consent
 from ingestion.models import Consent, Customer
 from models_ml import lifecycle
-from models_ml.models import Prediction
+from models_ml.models import Clustering, ClusterMember, Prediction
 from models_ml.models import Score as Scored
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,6 +41,12 @@ class Names:
         """The number and the kind of each prediction by its key."""
         rows = Prediction.objects.values_list("key", "pk", "kind")
         return {key: (number, kind) for key, number, kind in rows}
+
+    @cached_property
+    def clusterings(self) -> dict[str, tuple[int, int]]:
+        """The number of each way of sorting people by its key, and its newest group's."""
+        rows = Clustering.objects.values_list("key", "pk", "newest")
+        return {key: (number, newest) for key, number, newest in rows}
 
     @cached_property
     def lists(self) -> dict[int, tuple[str, bool]]:
@@ -134,6 +140,31 @@ def stage(node: Lifecycle, want: bool, path: str) -> Q:
                 name=name[:80],
             )
     return exactly(Q(In(lifecycle.stage(row="traits__"), list(node.stages))), want)
+
+
+def cluster(node: Cluster, names: Names, want: bool, path: str) -> Q:
+    """One look-up by key. Whoever said no to predictions since is in no group, though the row stays
+    until people are sorted again.
+    """
+    if node.clustering not in names.clusterings:
+        raise RuleFault(
+            join(path, "cluster"),
+            gettext_noop("There are no clusters called “%(name)s”."),
+            name=node.clustering[:80],
+        )
+    key, newest = names.clusterings[node.clustering]
+    for place, number in enumerate(node.numbers):
+        if number > newest:
+            raise RuleFault(
+                f"{join(path, 'in')}[{place}]",
+                gettext_noop("There is no group number %(id)s."),
+                id=number,
+            )
+    rows = ClusterMember.objects.filter(
+        clustering=key, customer=OuterRef("pk"), number__in=node.numbers
+    )
+    found = Exists(rows.filter(~consent.objects_to_profiling("customer")))
+    return Q(found) if want else Q(~found)
 
 
 class _Bytewise(Func):

@@ -15,6 +15,7 @@ from campaigns.segments.nodes import (
     Node,
     Reach,
     campaigns_in,
+    clusterings_in,
     lists_in,
     predictions_in,
     segments_in,
@@ -24,7 +25,8 @@ from campaigns.segments.phrases import Words
 from ingestion.models import Purpose
 from ingestion.privacy.preferences import BUILT_IN
 from models_ml import lifecycle
-from models_ml.models import Prediction
+from models_ml.clusters import wording as clusters
+from models_ml.models import Clustering, Prediction
 
 CHANNELS: dict[str, str | Promise] = {"email": _("e-mail"), "sms": _("SMS"), "push": _("push")}
 
@@ -38,6 +40,8 @@ def words_of(node: Node) -> Words:
         "purpose": _purposes(node),
         "prediction": _named(Prediction, "key", "title", predictions_in(node)),
         "campaign": _named(Campaign, "pk", "name", campaigns_in(node)),
+        "clustering": _named(Clustering, "key", "title", clusterings_in(node)),
+        "group": clusters.group_names(keys=clusterings_in(node)),
         "list": _named(PersonList, "pk", "name", lists_in(node)),
     }
     return Words(

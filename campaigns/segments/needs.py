@@ -17,6 +17,7 @@ from campaigns.segments.nodes import (
     Bought,
     Bucket,
     Calendar,
+    Cluster,
     Compare,
     Consented,
     Did,
@@ -150,6 +151,8 @@ def _leaf(leaf: Node, found: Needs) -> None:
         case Rfm() | Lifecycle():
             told.add((changes.TRAITS, ""))
             found.settings = True
+        case Cluster():
+            told.update({(changes.SCORE, f"clusters:{leaf.clustering}"), (changes.CONSENT, "")})
         case InList():
             told.add((changes.LIST, str(leaf.id)))
         case All() | Any() | Not() | Bucket():

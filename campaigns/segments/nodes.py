@@ -203,6 +203,14 @@ class Lifecycle:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """In one of these groups of a way of sorting people."""
+
+    clustering: str
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """A stable random part of everybody: from one percentage up to another, drawn by a salt."""
 
@@ -234,6 +242,7 @@ Leaf: TypeAlias = (
     | Score
     | Rfm
     | Lifecycle
+    | Cluster
     | Bucket
     | InList
     | InSegment
@@ -265,6 +274,11 @@ def lists_in(node: Node) -> set[int]:
 def predictions_in(node: Node) -> set[str]:
     """Keys of the predictions that the rule names."""
     return {n.prediction for n in walk(node) if isinstance(n, Score)}
+
+
+def clusterings_in(node: Node) -> set[str]:
+    """Keys of the ways of sorting people that the rule names."""
+    return {n.clustering for n in walk(node) if isinstance(n, Cluster)}
 
 
 def campaigns_in(node: Node) -> set[int]:

@@ -7,6 +7,7 @@ from campaigns.segments.nodes import (
     Attribute,
     Bought,
     Bucket,
+    Cluster,
     Compare,
     Consented,
     Did,
@@ -53,6 +54,7 @@ Data = dict[str, object]
 
 BOUGHT_BY = ("sku", "category", "any")
 MAX_STEPS = 5
+MAX_GROUP = 32_767
 MEASURES = ("orders", "lines", "units", "money", "products", "average")
 MEASURE_OPS = ("<", "<=", "=", "!=", ">=", ">", "between")
 # What an order line can be asked for: its kind of value, by name.
@@ -269,6 +271,15 @@ def read_lifecycle(data: Data, path: str, kinds: Mapping[str, str]) -> Leaf:
     return Lifecycle(tuple(text_of(v, f"{here}[{i}]") for i, v in enumerate(found)))
 
 
+def read_cluster(data: Data, path: str, kinds: Mapping[str, str]) -> Leaf:
+    allow(data, ("cluster", "in"), path)
+    key = text_of(data["cluster"], join(path, "cluster"))
+    told, here = data.get("in"), join(path, "in")
+    found = list_of([told] if isinstance(told, int) else told, here, most=50)
+    numbers = {whole(v, f"{here}[{i}]", 1, MAX_GROUP) for i, v in enumerate(found)}
+    return Cluster(key, tuple(sorted(numbers)))
+
+
 def read_bucket(data: Data, path: str, kinds: Mapping[str, str]) -> Leaf:
     allow(data, ("bucket", "from", "to"), path)
     salt = text_of(data["bucket"], join(path, "bucket"))
@@ -304,6 +315,7 @@ READERS: dict[str, Callable[[Data, str, Mapping[str, str]], Leaf]] = {
     "score": read_score,
     "rfm": read_rfm,
     "lifecycle": read_lifecycle,
+    "cluster": read_cluster,
     "bucket": read_bucket,
     "in_list": read_in_list,
     "in_segment": read_in_segment,

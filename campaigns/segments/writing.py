@@ -50,6 +50,8 @@ def _short(node: n.Node) -> Json:
             return {"rfm": {key: list(scores) for key, scores in wanted.items() if scores}}
         case n.Lifecycle(stages):
             return {"lifecycle": list(stages)}
+        case n.Cluster(clustering, numbers):
+            return {"cluster": clustering, "in": list(numbers)}
         case n.Bucket(salt, start, end):
             return {"bucket": salt, "from": start, "to": end}
         case n.InList(id):

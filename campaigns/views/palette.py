@@ -16,6 +16,7 @@ from ingestion.models import Customer, EventProperty, EventType, Product, Purpos
 from ingestion.privacy.preferences import BUILT_IN
 from ingestion.registry import shapes
 from models_ml import lifecycle
+from models_ml.clusters import reading as clusters
 from models_ml.models import Prediction
 
 ICONS = {
@@ -36,6 +37,7 @@ LOOKS = {
     "score": ("brain", "k6"),
     "rfm": ("layout-grid", "k6"),
     "lifecycle": ("heartbeat", "k6"),
+    "cluster": ("chart-dots-3", "k6"),
     "bucket": ("flask", "k8"),
     "in_list": ("list", "k5"),
     "in_segment": ("chart-pie-2", "k5"),
@@ -136,6 +138,7 @@ def offered(*, others: list[Segment], segment: Segment | None) -> dict[str, Any]
         "purposes": purposes(),
         "events": events(),
         "predictions": predictions(),
+        "clusterings": clusters.offered(most=MAX_OFFERED),
         "campaigns": list(Campaign.objects.order_by("-id").values("id", "name")[:MAX_OFFERED]),
         "lists": lists(),
         "segments": [
@@ -167,6 +170,7 @@ def menu(data: dict[str, Any]) -> list[dict[str, Any]]:
     others = [entry("in_list", _("On a list from a file")), entry("bucket", _("A random part"))]
     if data["segments"]:
         others.insert(0, entry("in_segment", _("In another segment")))
+    sorted_by = [entry("cluster", c["title"], c["key"]) for c in data["clusterings"]]
     scores = [entry("score", p["title"], p["key"]) for p in data["predictions"]]
     return [
         {"label": _("What they did"), "items": [
@@ -183,7 +187,8 @@ def menu(data: dict[str, Any]) -> list[dict[str, Any]]:
         ]},
         {"label": fields.GROUPS[fields.BOUGHT], "items": of(fields.BOUGHT)},
         {"label": fields.GROUPS[fields.PREDICTED], "items": [
-            *scores, entry("lifecycle", _("Lifecycle stage")), entry("rfm", _("RFM scores")),
+            *scores, *sorted_by,
+            entry("lifecycle", _("Lifecycle stage")), entry("rfm", _("RFM scores")),
             *of(fields.PREDICTED),
         ]},
         {"label": fields.GROUPS[fields.CONSENT], "items": [

@@ -145,6 +145,8 @@ WORDS: Phrases = {
     "rfm_m": _("Money"),
     "rfmHint": _("5 is best; a row with nothing chosen may be any."),
     "lifecycle": _("Stage is"),
+    "cluster": _("Is in the group"),
+    "clustering": _("Clusters"),
     "bucket": _("A random part"),
     "bucketFrom": _("From so many per cent"),
     "bucketTo": _("Up to so many per cent"),

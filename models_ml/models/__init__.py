@@ -6,6 +6,7 @@ them), `predictions` the models somebody asked for with everybody's scores and h
 each was in over time, `fairness` the attributes by which groups of people are watched.
 """
 
+from models_ml.models.clusters import Clustering, ClusterMember
 from models_ml.models.explorations import Exploration
 from models_ml.models.fairness import WatchedAttribute
 from models_ml.models.insights import StageFlow, StagePath, Yardstick
@@ -14,6 +15,8 @@ from models_ml.models.traits import Traits
 from models_ml.models.versions import ModelVersion
 
 __all__ = [
+    "ClusterMember",
+    "Clustering",
     "Exploration",
     "ModelVersion",
     "Prediction",

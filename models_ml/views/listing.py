@@ -126,6 +126,7 @@ def _others() -> list[dict[str, Any]]:
     live: dict[str, ModelVersion] = {}
     count: dict[str, int] = {}
     rows = ModelVersion.objects.exclude(name__in=keys).exclude(name__startswith="tree:")
+    rows = rows.exclude(name__startswith="clusters:")
     rows = rows.order_by("name", "-version")
     for version in rows.defer("details"):
         newest.setdefault(version.name, version)

@@ -2,7 +2,7 @@
    question, where q is the question's JSON as the server reads it: editors show its parts and write into it. */
 (() => {
   const { el, svg } = ui;
-  const HEADS = ["field", "attribute", "did", "sequence", "bought", "ordered", "message", "reach", "consent", "score", "rfm", "lifecycle", "bucket", "in_list", "in_segment"];
+  const HEADS = ["field", "attribute", "did", "sequence", "bought", "ordered", "message", "reach", "consent", "score", "rfm", "lifecycle", "cluster", "bucket", "in_list", "in_segment"];
   const head = q => HEADS.find(k => k in q);
   const blank = op => op === "known" || op === "unknown";
   const number = text => (text.trim() === "" || isNaN(text) ? null : Number(text));
@@ -211,6 +211,11 @@
         say(box, w.rfmHint);
       },
       lifecycle(q, box) { if (!Array.isArray(q.lifecycle)) q.lifecycle = [q.lifecycle]; box.append(el("b", "", w.lifecycle), toggles(data.stages, q.lifecycle, w.lifecycle, v => { q.lifecycle = v; draw(); })); },
+      cluster(q, box) {
+        const found = data.clusterings.find(c => c.key === q.cluster), groups = found ? found.groups : [];
+        box.append(select(data.clusterings.map(c => [c.key, c.title]), q.cluster, w.clustering, v => { q.cluster = v; q.in = (data.clusterings.find(c => c.key === v)?.groups || []).slice(0, 1).map(g => g[0]); draw(); }));
+        say(box, w.cluster); box.append(toggles(groups, q.in, w.cluster, v => { q.in = v; draw(); }));
+      },
       bucket(q, box) {
         box.append(el("b", "", w.bucket)); say(box, w.from2); box.append(num(q.from ?? 0, w.bucketFrom, v => { q.from = v; }, { min: 0, max: 100 })); say(box, w.to2); box.append(num(q.to, w.bucketTo, v => { q.to = v; }, { min: 0, max: 100 })); say(box, w.drawnBy);
         box.append(text(q.bucket, w.salt, v => { q.bucket = v; }, { hint: w.salt }));
@@ -235,6 +240,7 @@
       score: key => ({ score: key || data.predictions[0]?.key, op: "top", value: 10 }),
       rfm: () => ({ rfm: { r: [4, 5], f: [4, 5] } }),
       lifecycle: () => ({ lifecycle: ["active", "loyal"] }),
+      cluster: key => { const c = data.clusterings.find(x => x.key === key) || data.clusterings[0]; return { cluster: c?.key, in: c ? c.groups.slice(0, 1).map(g => g[0]) : [] }; },
       bucket: () => ({ bucket: w.saltStart, from: 0, to: 50 }),
       in_list: () => ({ in_list: data.lists[0]?.id }),
       in_segment: () => ({ in_segment: data.segments[0]?.id }),

@@ -56,6 +56,7 @@ class Person:
     consents: dict[tuple[str, str], str] = field(default_factory=dict)
     reach: set[tuple[str, str]] = field(default_factory=set)
     lists: set[int] = field(default_factory=set)
+    groups: dict[str, int] = field(default_factory=dict)
     no_profiling: bool = False  # said no to predictions
 
 
@@ -125,6 +126,8 @@ def answer(node: Node, person: Person, as_of: datetime) -> bool:
             return all(not of or person.values[name] in of for name, of in asked.items())
         case nodes.Lifecycle(stages):
             return stage(person.values) in stages
+        case nodes.Cluster(key, numbers):
+            return not person.no_profiling and person.groups.get(key) in numbers
         case nodes.Bucket(salt, start, end):
             place = int(experiments.bucket(key=f"bucket:{salt}", unit=person.id), 16) / 2**32
             return start / 100 <= place < end / 100

@@ -8,7 +8,7 @@ from typing import Any
 from campaigns.models import Campaign, Message, PersonList, PersonListMember, Run
 from ingestion import events, rollups
 from ingestion.models import Consent, Customer, Identity, Order, OrderLine, Product, Suppression
-from models_ml.models import Prediction, Score
+from models_ml.models import Clustering, ClusterMember, Prediction, Score
 from tests import factories
 from tests.campaigns.segments import oracle
 
@@ -55,6 +55,7 @@ class Shop:
             Prediction.objects.create(key=key, title=key.title(), kind=kind, horizon_days=30)
             for key, kind in (("churn", "chance"), ("next-order", "date"))
         ]
+        self.clustering = Clustering.objects.create(key="kinds", title="Kinds", newest=3)
         batch: list[events.Incoming] = []
         for number in range(40):
             batch += self.person(number)
@@ -93,6 +94,7 @@ class Shop:
         self.consents(made, person)
         self.orders(made, person)
         self.mails(made, person)
+        self.sorted_into(made, person)
         if chance.random() < 0.3:
             person.lists.add(self.list)
             on = made
@@ -128,6 +130,13 @@ class Shop:
                     prediction=prediction, customer=made, value=value, percentile=place,
                     version=self.version,
                 )  # fmt: skip
+
+    def sorted_into(self, made: Customer, person: oracle.Person) -> None:
+        if number := self.chance.choice([None, 1, 2, 3]):
+            ClusterMember.objects.create(
+                clustering=self.clustering, customer=made, number=number
+            )
+            person.groups[self.clustering.key] = number
 
     def consents(self, made: Customer, person: oracle.Person) -> None:
         chance = self.chance

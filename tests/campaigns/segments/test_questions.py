@@ -230,6 +230,10 @@ marks = st.one_of(
         ),
     ),
     st.builds(
+        lambda groups: {"cluster": "kinds", "in": groups},
+        st.lists(st.integers(1, 3), min_size=1, max_size=2),
+    ),
+    st.builds(
         lambda salt, pair: {"bucket": salt, "from": min(pair), "to": max(pair)},
         st.sampled_from(["x", "test"]),
         st.lists(st.sampled_from([0, 12.5, 50, 99.9, 100]), min_size=2, max_size=2, unique=True),
@@ -307,6 +311,7 @@ def test_not_is_exactly_everybody_else(rule: Any, as_of: datetime, shop: Shop) -
             "purpose",
             "no purpose called “nope”",
         ),
+        ({"cluster": "nope", "in": [1]}, "cluster", "no clusters called “nope”"),
         ({"lifecycle": ["new", "nope"]}, "lifecycle[1]", "no stage called “nope”"),
     ],
 )

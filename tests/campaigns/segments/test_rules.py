@@ -135,6 +135,9 @@ def test_a_rule_of_every_kind_becomes_nodes() -> None:
         ({"rfm": {"r": []}}, "rfm.r"),
         ({"rfm": {"r": [11]}}, "rfm.r[0]"),
         ({"lifecycle": []}, "lifecycle"),
+        ({"cluster": "kinds"}, "in"),
+        ({"cluster": "kinds", "in": [0]}, "in[0]"),
+        ({"cluster": "", "in": [1]}, "cluster"),
         ({"bucket": "x", "from": 10, "to": 10}, "to"),
         ({"bucket": "x", "from": 0, "to": 101}, "to"),
         ({"attribute": "a'b", "op": "known"}, "attribute"),
@@ -235,6 +238,7 @@ QUESTIONS: list[dict[str, Any]] = [
     {"score": "churn", "op": "unknown"},
     {"rfm": {"r": [4, 5], "m": [1]}},
     {"lifecycle": ["new", "at_risk"]},
+    {"cluster": "kinds", "in": [1, 3]},
     {"bucket": "summer", "from": 0, "to": 12.5},
     {"in_list": 3},
 ]

@@ -129,6 +129,11 @@ WORDS = wording.Words(
             "People where the day of “born” comes round within 7 days.",
         ),
         (
+            {"cluster": "kinds", "in": [1, 3]},
+            "People where they are in the group “group kinds/1” or “group kinds/3” of"
+            " “clustering kinds”.",
+        ),
+        (
             {"consent": "email", "purpose": "profiling", "answer": "no"},
             "People where they said no to “purpose profiling” by channel email.",
         ),
