@@ -19,7 +19,7 @@ class Ready:
     """A question with everything it needs. `asks` names what the marketer still has to choose.
 
     `settings["engine"]` says who answers (see `engines`); `needs` is what the data must hold:
-    orders, mails, events or attributes.
+    orders, mails, holdouts, events or attributes.
     """
 
     key: str

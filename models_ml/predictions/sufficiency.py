@@ -12,21 +12,24 @@ from django.db import OperationalError, connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ingestion.models import Event
 from marketing.core import wording
 from marketing.core.db import statement_timeout
 from marketing.core.errors import Invalid
 from models_ml import queries
-from models_ml.features import compiler, targets
+from models_ml.algorithms.uplift import power
+from models_ml.features import compiler, mailings, targets
 from models_ml.features.compiler import Population
 from models_ml.features.registry import CLICKS, OPENS
 from models_ml.features.targets import Target
-from models_ml.predictions import planning
+from models_ml.predictions import holdouts, planning
 
 GOOD, WARN, BAD = "good", "warn", "bad"
 PATIENCE_MS = 4_000
 # What a training refuses to go below, and what makes its intervals narrow enough to tell.
 LEAST_PEOPLE, LEAST_EACH, ENOUGH_EACH = 100, 20, 200
+ENOUGH_HELD_OUT = 1_000
+# As far back as a training reads.
+MAILS_WITHIN = timedelta(days=730)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,9 @@ def look(
             if target.timeless:
                 return Sufficiency(tuple(_answers(target, *_of_property(target))))
             if target.own_moments:
-                return Sufficiency(tuple(_answers(target, *_of_mails(target))))
+                return Sufficiency(tuple(_answers(target, *_of_mails(target, horizon, as_of))))
+            if target.kind == targets.EFFECT:
+                return Sufficiency(tuple(_of_trials(target, horizon, as_of)))
             return Sufficiency(tuple(_of_history(target, horizon, population, as_of)))
     except OperationalError:
         return Sufficiency((
@@ -211,13 +216,74 @@ def _of_property(target: Target) -> tuple[int, int]:
     return int(people), int(yes)
 
 
-def _of_mails(target: Target) -> tuple[int, int]:
-    """People who got mail, and those of them who ever answered."""
-    sent = Event.objects.filter(type="email_sent", customer_id__isnull=False)
-    answers = CLICKS if target.by == "click" else OPENS
-    answered = Event.objects.filter(type=answers[0], customer_id__isnull=False)
-    if target.campaign is not None:
-        sent = sent.filter(properties__campaign=target.campaign)
-        answered = answered.filter(properties__campaign=target.campaign)
-    people = sent.values("customer_id").distinct().count()
-    return people, min(answered.values("customer_id").distinct().count(), people)
+def _of_mails(target: Target, horizon: timedelta, as_of: datetime) -> tuple[int, int]:
+    """Mails whose time to answer is over, one a person and moment, and those answered in it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MAILS,
+            {
+                "since": as_of - MAILS_WITHIN,
+                "until": as_of - horizon,
+                "horizon": horizon,
+                "campaign": target.campaign,
+                "answer": (CLICKS if target.by == "click" else OPENS)[0],
+            },
+        )
+        mails, answered = cursor.fetchone()
+    return int(mails), int(answered)
+
+
+# As `features.sendings` reads them: what a machine answered is none.
+_MAILS = """
+SELECT count(*), count(*) FILTER (WHERE mail.answered) FROM (
+    SELECT bool_or(EXISTS (
+        SELECT FROM ingestion_event AS a
+        WHERE a.customer_id = s.customer_id AND a.type = %(answer)s
+          AND a.at >= s.at AND a.at < s.at + %(horizon)s
+          AND a.properties ->> 'run' = s.properties ->> 'run'
+          AND a.properties ->> 'machine' IS DISTINCT FROM 'true')) AS answered
+    FROM ingestion_event AS s
+    WHERE s.type = 'email_sent' AND s.at >= %(since)s AND s.at < %(until)s
+      AND s.customer_id IS NOT NULL
+      AND (%(campaign)s IS NULL OR s.properties ->> 'campaign' = %(campaign)s::text)
+    GROUP BY s.customer_id, date_trunc('second', s.at)
+) AS mail
+"""
+
+
+def _of_trials(target: Target, horizon: timedelta, as_of: datetime) -> list[Finding]:
+    """Both sides of the sends that held people out, or why there are none."""
+    try:
+        used = holdouts.usable(target=target, horizon=horizon, as_of=as_of)
+    except Invalid as missing:
+        return [Finding(BAD, missing.message, missing.remedy or "")]
+    counts = mailings.count(runs=[one.run for one in used]).values()
+    sent, held = (sum(pair[side] for pair in counts) for side in (0, 1))
+    found = [
+        Finding(
+            GOOD,
+            ngettext(
+                "%(n)d send held people out by chance, and its %(days)d days are over.",
+                "%(n)d sends held people out by chance, and their %(days)d days are over.",
+                len(used),
+            )
+            % {"n": len(used), "days": horizon.days},
+            _("The latest judge what the earlier ones taught.")
+            if len(used) > 1
+            else _("People take turns in learning and judging. A second send would be surer."),
+        )
+    ]
+    text = _("Meant for %(sent)s people; %(held)s were held out.") % {
+        "sent": wording.comma(sent),
+        "held": wording.comma(held),
+    }
+    if min(sent, held) < power.LEAST_EACH:
+        needed = _("At least %(n)d of each are needed.") % {"n": power.LEAST_EACH}
+        return [*found, Finding(BAD, text, needed)]
+    if held < ENOUGH_HELD_OUT:
+        help_text = _(
+            "Enough to try. With so few held out only a strong effect shows, and what does not show"
+            " is not published."
+        )
+        return [*found, Finding(WARN, text, help_text)]
+    return [*found, Finding(GOOD, text, _("Whether that tells anybody apart, the judging says."))]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from ingestion.models import EventType
 from marketing.core.errors import Refused
-from models_ml.features import targets
+from models_ml.features import mailings, targets
 from models_ml.predictions import definitions
 from models_ml.predictions.ready import Ready
 
@@ -34,12 +34,16 @@ KINDS = (
      "shopping-bag", "k3"),
     ("next_order", gettext_lazy("When they order next"), gettext_lazy("a day for each person"),
      "calendar-event", "k1"),
+    ("moved", gettext_lazy("Whom a mail moves"), gettext_lazy("told by who was held out"),
+     "arrows-split-2", "k6"),
 )  # fmt: skip
 # What has to be said besides, and for which types.
 PART_OF = {
     "amount": ("spend_over",),
     "event": ("event", "no_event"),
     "answer": ("answer",),
+    "brings": ("moved",),
+    "campaign": ("answer", "moved"),
     "attribute": ("attribute",),
 }
 OPS = [
@@ -109,6 +113,14 @@ class AskForm(forms.Form):
         choices=[("click", gettext_lazy("a click")), ("open", gettext_lazy("an opening"))],
         required=False,
         widget=forms.Select(_SELECT),
+    )
+    brings = forms.ChoiceField(
+        label=gettext_lazy("What it is to bring about"),
+        required=False,
+        widget=forms.Select(_SELECT),
+    )
+    campaign = forms.ChoiceField(
+        label=gettext_lazy("Campaign"), required=False, widget=forms.Select(_SELECT)
     )
     attribute = forms.ChoiceField(
         label=gettext_lazy("Property"), required=False, widget=forms.Select(_SELECT)
@@ -183,6 +195,8 @@ class AskForm(forms.Form):
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields
         fields["event"].choices = [(name, name) for name in self.events]
+        fields["brings"].choices = [("", _("an order")), *((name, name) for name in self.events)]
+        fields["campaign"].choices = [("", _("all of them")), *self.campaigns]
         fields["attribute"].choices = [(name, name) for name, _number in self.properties]
         fields["learn_from"].choices = [
             ("country", _("Country")),
@@ -197,6 +211,12 @@ class AskForm(forms.Form):
         return list(seen.values_list("name", flat=True)[:MOST_NAMES])
 
     @cached_property
+    def campaigns(self) -> list[tuple[str, str]]:
+        """Campaigns that were sent to their end, the newest first; (key, name)."""
+        newest = reversed(mailings.finished())
+        return list({str(one.campaign): one.name for one in newest}.items())[:MOST_NAMES]
+
+    @cached_property
     def properties(self) -> list[tuple[str, bool]]:
         """What is kept about the newest people, and whether it is mostly a number."""
         with connection.cursor() as cursor:
@@ -209,6 +229,8 @@ class AskForm(forms.Form):
         within = start.population.get("ordered_within_days")
         who = start.population.get("who", "buyers")
         target = {name: value for name, value in start.target.items() if value}
+        if start.target["type"] == "moved":
+            target["brings"] = target.pop("event", "")
         return {
             "type": "order",
             **target,
@@ -225,6 +247,7 @@ class AskForm(forms.Form):
         lacks = {"event": not self.events, "no_event": not self.events}
         lacks["attribute"] = not self.properties
         lacks["answer"] = "email_sent" not in self.events
+        lacks["moved"] = not self.campaigns
         return [
             {
                 "value": value,
@@ -289,7 +312,12 @@ class AskForm(forms.Form):
                 ]
             return made
         if kind == "answer":
-            return {"type": kind, "by": values.get("by") or "click"}
+            made = {"type": kind, "by": values.get("by") or "click"}
+            return made | self._campaign()
+        if kind == "moved":
+            event = values.get("brings")
+            made = {"by": "event", "event": event} if event else {"by": "order"}
+            return {"type": kind} | made | self._campaign()
         if kind == "attribute":
             op = values.get("op") or "="
             return {
@@ -300,11 +328,15 @@ class AskForm(forms.Form):
             }
         return {"type": kind}
 
+    def _campaign(self) -> dict[str, Any]:
+        number = self.cleaned_data.get("campaign")
+        return {"campaign": int(number)} if number else {}
+
     def population(self) -> dict[str, Any]:
         """The JSON of the third choice."""
         values = self.cleaned_data
         who = values.get("who", "buyers")
-        if who == "everyone" or values.get("type") in ("answer", "attribute"):
+        if who == "everyone" or values.get("type") in ("answer", "attribute", "moved"):
             return {"who": "everyone"}
         made: dict[str, Any] = {"who": "buyers"}
         if (least := values.get("least_orders") or 1) > 1:

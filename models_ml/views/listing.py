@@ -10,6 +10,7 @@ from ingestion.models import Event, OrderLine
 from marketing.core.auth import page
 from marketing.core.models import Job
 from models_ml import queries
+from models_ml.features import mailings
 from models_ml.models import ModelVersion, Prediction, Watch
 from models_ml.predictions import reading, ready
 from models_ml.predictions.training import TRAIN
@@ -19,6 +20,7 @@ ICONS = {
     "chance": ("target-arrow", "k1"),
     "amount": ("currency-dollar", "k2"),
     "date": ("calendar-event", "k3"),
+    "effect": ("arrows-split-2", "k6"),
 }
 OTHER_JOBS = ("tree.train", "recommenders.train")
 
@@ -99,6 +101,7 @@ def _offers(known: set[str]) -> list[dict[str, Any]]:
         "orders": OrderLine.objects.exists(),
         "events": Event.objects.exists(),
         "mails": Event.objects.filter(type="email_sent").exists(),
+        "holdouts": any(one.held_out for one in mailings.finished()),
     }
     found = []
     for one in ready.READY:
@@ -106,6 +109,7 @@ def _offers(known: set[str]) -> list[dict[str, Any]]:
             continue
         kind = "amount" if one.target.get("type") in ("spend", "order_value") else "chance"
         kind = "date" if one.target.get("type") == "next_order" else kind
+        kind = "effect" if one.target.get("type") == "moved" else kind
         icon, hue = ICONS[kind]
         found.append(
             {

@@ -20,6 +20,8 @@ from models_ml.models import Prediction
 from models_ml.predictions import answers, reading
 
 MOST_REASONS = 7
+# The column that is what a person did, for models that read it.
+EVENTS = "events"
 MOST_TRIES, ASK_EVERY = 40, 10
 
 
@@ -71,7 +73,7 @@ def _worded(prediction: Prediction, found: dict[str, Any]) -> dict[str, Any]:
     lines = [
         {
             "text": one["meaning"],
-            "known": known(one["known"], one["unit"]),
+            "known": "" if one["feature"] == EVENTS else known(one["known"], one["unit"]),
             **_line(prediction.kind, one["share"], top),
         }
         for one in shown
@@ -83,6 +85,7 @@ def _worded(prediction: Prediction, found: dict[str, Any]) -> dict[str, Any]:
         "usual": said(prediction.kind, found["usual"]),
         "value": said(prediction.kind, found["value"]),
         "lines": lines,
+        "error": step(prediction.kind, found["error"]).lstrip("+") if found.get("error") else "",
         "change": _change(prediction, found.get("change")),
         "peers": _peers(prediction, found.get("peers")),
         "version": found["version"],
@@ -135,6 +138,8 @@ def said(kind: str, value: float) -> str:
     """A score in words."""
     if kind == Prediction.Kind.CHANCE:
         return wording.pct(value)
+    if kind == Prediction.Kind.EFFECT:
+        return step(kind, value)
     if kind == Prediction.Kind.AMOUNT:
         return wording.money(value, settings.DEFAULT_CURRENCY)
     return wording.day(reading.EPOCH + timedelta(days=value))
@@ -142,8 +147,8 @@ def said(kind: str, value: float) -> str:
 
 def step(kind: str, share: float) -> str:
     """What one column adds to a score, with its sign."""
-    sign = "+" if share > 0 else "−"
-    if kind == Prediction.Kind.CHANCE:
+    sign = "−" if share < 0 else "+"
+    if kind in (Prediction.Kind.CHANCE, Prediction.Kind.EFFECT):
         return _("%(sign)s%(points)s points") % {
             "sign": sign,
             "points": wording.decimal(abs(share) * 100, 1),

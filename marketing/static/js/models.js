@@ -9,21 +9,23 @@
   const money = new Intl.NumberFormat(language, { style: "currency", currency: data.currency, currencyDisplay: "narrowSymbol", maximumFractionDigits: Math.abs(total.expected) < 1000 ? 2 : 0 });
   const range = box.querySelector("#reach-range"), worth = box.querySelector("#reach-worth"), cost = box.querySelector("#reach-cost");
   const best = box.querySelector("#reach-best"), form = box.querySelector("#reach-segment"), bars = [...box.querySelectorAll(".m-hist i")];
-  const chance = data.kind === "chance";
+  const chance = data.kind === "chance", effect = data.kind === "effect";
+  const points = v => data.points.replace("%s", `${v < 0 ? "−" : "+"}${new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(Math.abs(v) * 100)}`);
   const out = (name, text) => { const n = box.querySelector(`[data-out="${name}"]`); if (n) n.textContent = text; };
   const profit = s => {
     if (worth.value === "" && cost.value === "") return null;
-    const each = Number(worth.value || (chance ? 0 : 100));
-    return s.expected * (chance ? each : each / 100) - s.people * Number(cost.value || 0);
+    const counted = chance || effect, each = Number(worth.value || (counted ? 0 : 100));
+    return s.expected * (counted ? each : each / 100) - s.people * Number(cost.value || 0);
   };
   const show = () => {
     const s = slices[Number(range.value)], earned = profit(s);
     out("share", share(0).format(s.people / total.people));
     out("people", whole.format(s.people));
-    out("expected", chance ? whole.format(s.expected) : money.format(s.expected));
+    out("expected", chance || effect ? whole.format(s.expected) : money.format(s.expected));
     out("vain", whole.format(Math.max(s.people - s.expected, 0)));
     out("found", share(0).format(total.expected ? s.expected / total.expected : 0));
-    out("least", chance ? share(1).format(s.least) : money.format(s.least));
+    out("least", effect ? points(s.least) : chance ? share(1).format(s.least) : money.format(s.least));
+    if (effect) out("average", points(s.people ? s.expected / s.people : 0));
     out("profit", earned === null ? "–" : money.format(earned));
     range.setAttribute("aria-valuetext", box.querySelector(".m-sentence").textContent);
     const next = (i) => i + 1 < bars.length ? Number(bars[i + 1].dataset.from) : Infinity;

@@ -25,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from models_ml.algorithms import artifacts
 from models_ml.algorithms.errors import Unfit
+from models_ml.algorithms.uplift.power import LEAST_EACH
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -34,7 +35,6 @@ Base = Literal["linear", "boosting"]
 METHODS: tuple[Method, ...] = ("t", "x", "transformed")
 FILE = "uplift.json"
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
-LEAST_EACH = 50
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,23 @@
 """Whom a mail moves: told only from who was held out by chance, and only where it shows."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from campaigns.models import Message
+from campaigns.segments import compile as compiler
+from campaigns.segments import membership
+from ingestion.models import Customer
 from marketing.core.errors import Invalid
 from models_ml.models import ModelVersion, Prediction, Score
-from models_ml.predictions import definitions, ready, scoring, training
+from models_ml.predictions import definitions, reading, ready, scoring, training
+from models_ml.views import effects
 from tests import factories
 from tests.models_ml.predictions import mails
 
@@ -25,7 +34,7 @@ def asked(**target: Any) -> Prediction:
 
 
 def test_who_is_moved_is_learned_from_earlier_sends_and_judged_on_the_latest() -> None:
-    people = mails.people(1000)
+    people = mails.people(800)
     for number, days in enumerate((90, 60, 20)):
         mails.send(people, days_ago=days, moved=0.4, seed=number)
     made = ready.install(key="moved", now=NOW)
@@ -38,13 +47,40 @@ def test_who_is_moved_is_learned_from_earlier_sends_and_judged_on_the_latest() -
     assert details["verdict"]["facts"]["qini"]["low"] > 0
     assert version.metrics["qini"] > version.baseline["qini"]
     assert details["fifths"][0]["seen"]["value"] > 0.2 > details["fifths"][-1]["seen"]["value"]
-    assert scoring.score(prediction=made, now=NOW) == 1001
+    assert scoring.score(prediction=made, now=NOW) == 801
     best = Score.objects.filter(prediction=made, percentile__gt=75)
     keen = {person.pk for person in people[1::2]}
     assert np.mean([row.customer_id in keen for row in best]) > 0.9
     values = np.array(Score.objects.filter(prediction=made).values_list("value", flat=True))
     assert values.min() >= -1
-    assert values[values > 0.2].size > 350
+    assert values[values > 0.2].size > 280
+    the_pages_tell(made, people)
+
+
+def the_pages_tell(made: Prediction, people: list[Customer]) -> None:
+    """What is shown of the version, of a person, and whom the segments of its groups hold."""
+    client = Client()
+    client.force_login(factories.user("marketer"))
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get(reverse("models_ml:prediction", args=[made.key]))
+    assert len(asked) <= 20
+    text = " ".join(page.content.decode().split())
+    for said in ("What the mail adds", "moved most", "Persuadables", "Do not disturb", "801"):
+        assert said in text
+    assert "Spring letter" in text
+    assert not re.search(r"\bnan\b|None", text)
+    four = effects.groups(made, reading.live(prediction=made))  # type: ignore[arg-type]
+    for group in four["groups"]:
+        if group["rule"] is not None:
+            rule = compiler.read(group["rule"])
+            assert membership.members(rule).count() == group["people"]
+    assert sum(group["people"] for group in four["groups"]) == 801
+    below = compiler.read({"score": made.key, "op": "between", "value": [-1, -0.001]})
+    assert membership.members(below).count() == made.scores.filter(value__lte=-0.001).count() > 0
+    best = made.scores.order_by("-value").first()
+    assert best is not None
+    shown = client.get(reverse("models_ml:person-scores", args=[best.customer_id])).content.decode()
+    assert f"+{100 * best.value:.1f} points" in shown
 
 
 def test_one_send_is_judged_by_turns_and_says_so() -> None:
