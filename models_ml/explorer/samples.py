@@ -11,10 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from marketing.core.errors import Invalid
 from models_ml.algorithms import tree as trees
 from models_ml.algorithms.tree import Sample
 from models_ml.explorer import columns
@@ -25,9 +23,8 @@ from models_ml.features.compiler import Population
 from models_ml.features.reading import Asked, Values
 from models_ml.features.registry import Feature
 from models_ml.features.targets import Target
-from models_ml.predictions import planning
+from models_ml.predictions import planning, samples
 
-SENT_WITHIN = timedelta(days=730)
 # Ids of the people in a segment now; given by whoever knows segments.
 Members = Callable[[int], NDArray[np.int64]]
 Floats = NDArray[np.float64]
@@ -132,22 +129,8 @@ def _answers(asking: Asking, as_of: datetime) -> Drawn:
     """Mails sent: all of one half's are learned from, the latest of each of the others' judged."""
     target = asking.question.target
     assert target is not None
-    until = as_of - asking.horizon
-    whose, when, answered = targets.sent(
-        target=target, since=as_of - SENT_WITHIN, until=until, horizon=asking.horizon
-    )
-    if not len(whose):
-        raise Invalid(
-            _("No mail was sent long enough ago to know who answered it."),
-            code="no_mails",
-            remedy=_("Send a campaign and wait %(days)d days. Nothing was changed.")
-            % {"days": asking.horizon.days},
-        )
-    # A person who got two mails in one second is one row, answered if either was.
-    pairs, place = np.unique(np.stack([when, whose]), axis=1, return_inverse=True)
-    found = np.zeros(pairs.shape[1], np.bool_)
-    np.logical_or.at(found, place.ravel(), answered)
-    asked = Asked(pairs[1], pairs[0].astype("datetime64[s]"))
+    sent = samples.mails(target=target, horizon=asking.horizon, as_of=as_of)
+    until, asked = as_of - asking.horizon, sent.asked
     first = reading.as_datetime(asked.moment.min())
     specs, left_out = columns.choose(since=first, without=asking.without, allow=asking.allow)
     rule, extra, sign = _rival(target)
@@ -159,8 +142,7 @@ def _answers(asking: Asking, as_of: datetime) -> Drawn:
     )
     person, x = values.asked.person, _matrix(values, len(specs))
     seconds = values.asked.moment.astype("datetime64[s]").astype(np.int64)
-    known = {(int(w), int(p)): bool(f) for w, p, f in zip(*pairs, found, strict=True)}
-    label = np.array([known[int(s), int(p)] for s, p in zip(seconds, person, strict=True)], bool)
+    label = sent.beside(values.asked) > 0
     half = trees.halves(person, asking.seed)
     newest = np.zeros(len(person), np.bool_)
     order = np.lexsort((seconds, person))

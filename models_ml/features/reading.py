@@ -85,6 +85,24 @@ def read(
     return _frame(rows, features, known)
 
 
+def beside(*, asked: Asked, known: Asked, values: NDArray[Any]) -> NDArray[np.float64]:
+    """For each asked row the value of the same person at the same moment; nan where unknown."""
+    out = np.full(len(asked), np.nan)
+    if not len(known):
+        return out
+    moments = np.unique(known.moment)
+
+    def keys(of: Asked) -> NDArray[np.int64]:
+        return of.person * len(moments) + np.searchsorted(moments, of.moment)
+
+    order = np.argsort(keys(known), kind="stable")
+    ready, wanted = keys(known)[order], keys(asked)
+    place = np.minimum(np.searchsorted(ready, wanted), len(ready) - 1)
+    hit = (ready[place] == wanted) & np.isin(asked.moment, moments)
+    out[hit] = np.asarray(values, dtype=np.float64)[order[place[hit]]]
+    return out
+
+
 def ask(*, asked: Asked) -> None:
     """Lay people and their moments where statements of pairs look for them, until the commit."""
     lines = pd.DataFrame({"c": asked.person, "m": asked.moment}).to_csv(index=False, header=False)

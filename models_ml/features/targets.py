@@ -29,7 +29,6 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from marketing.core.errors import Invalid
-from models_ml.features.registry import CLICKS, OPENS
 
 CHANCE, AMOUNT, DATE, EFFECT = "chance", "amount", "date", "effect"
 TYPES = {
@@ -269,43 +268,6 @@ def _events(target: Target, grid: bool, params: dict[str, Any]) -> str:
         f" AND e.type = %(event)s{where}"
         " GROUP BY e.customer_id, m.cut HAVING count(*) >= %(times)s"
     )
-
-
-def sent(
-    *, target: Target, since: datetime, until: datetime, horizon: timedelta
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Mails sent in [since, until): whom to, when (seconds), and whether they answered in time."""
-    params: dict[str, Any] = {
-        "since": since,
-        "until": until,
-        "horizon": horizon,
-        "campaign": target.campaign,
-        "answer": (CLICKS if target.by == "click" else OPENS)[0],
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(_SENT, params)
-        rows = cursor.fetchall()
-    found = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    return found[:, 0], found[:, 1], found[:, 2].astype(bool)
-
-
-# Another mail of the run is another row; an answer by a machine is none.
-_SENT = """
-SELECT s.customer_id, floor(extract(epoch FROM s.at))::int8, (
-    EXISTS (
-        SELECT FROM ingestion_event AS a
-        WHERE a.customer_id = s.customer_id AND a.type = %(answer)s
-          AND a.at >= s.at AND a.at < s.at + %(horizon)s
-          AND a.properties ->> 'run' = s.properties ->> 'run'
-          AND a.properties ->> 'machine' IS DISTINCT FROM 'true'
-    )
-)::int
-FROM ingestion_event AS s
-WHERE s.type = 'email_sent' AND s.at >= %(since)s AND s.at < %(until)s
-  AND s.customer_id IS NOT NULL
-  AND (%(campaign)s IS NULL OR s.properties ->> 'campaign' = %(campaign)s::text)
-"""
 
 
 def at_once(*, target: Target) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -2,34 +2,38 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from numpy.typing import NDArray
 
 from marketing.core.errors import Invalid
 from models_ml import registry
-from models_ml.algorithms import artifacts, classify
-from models_ml.algorithms.classify import Interval
-from models_ml.algorithms.tabular import contest, judging
+from models_ml.algorithms import artifacts
+from models_ml.algorithms.errors import Unfit
+from models_ml.algorithms.tabular import contest
 from models_ml.algorithms.tabular.contest import Outcome
 from models_ml.algorithms.tabular.fitted import Fitted
-from models_ml.algorithms.tabular.frame import Frame, Unfit
 from models_ml.algorithms.tabular.judging import Profit
-from models_ml.features import reading, sequences
+from models_ml.features import labels, reading, sendings, sequences
 from models_ml.features.compiler import Population
+from models_ml.features.reading import Asked
 from models_ml.features.targets import Target
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import definitions, gate, planning, profiles, samples
+from models_ml.predictions import cards, definitions, duels, gate, planning, samples
 from models_ml.predictions.definitions import Wishes
-from models_ml.predictions.engines import Answers, Report
+from models_ml.predictions.duels import Exam
+from models_ml.predictions.engines import Answers, Glance, Matured, Report
 from models_ml.predictions.samples import Sample
 
 FEATURES, PEOPLE = "features.json", "people.npz"
 SEQUENCE = "sequence"
+MOST_READ = 100_000
+MOST_MAILS = 50_000
 
 
 def _silent(_step: int, _label: str) -> None:
@@ -57,10 +61,10 @@ def learn(
         wishes=wishes,
         as_of=as_of,
     )
-    if SEQUENCE in wishes.candidates:
+    if _reads_events(wishes, sample):
         sample = samples.with_events(sample)
     outcome = _contest(sample, target, wishes, horizon, report)
-    duel = _duel(prediction, outcome.fitted, sample)
+    duel = duels.fight(prediction=prediction, exam=_exam(outcome.fitted, sample))
     version = _save(prediction, outcome, sample, duel, wishes, now, job_id, began)
     return gate.decide(
         version=version,
@@ -70,6 +74,16 @@ def learn(
         facts=outcome.verdict.facts,
         duel=duel,
     )
+
+
+def _reads_events(wishes: Wishes, sample: Sample) -> bool:
+    """Asked for by name, or nothing was chosen and there are deeds to read that no column tells.
+
+    Orders alone are told by the columns; reading everybody's events is not for millions of rows.
+    """
+    if wishes.candidates:
+        return SEQUENCE in wishes.candidates
+    return len(sample.train) <= MOST_READ and sequences.known()
 
 
 def _contest(
@@ -83,6 +97,7 @@ def _contest(
             "chance" if target.kind == "chance" else "amount",
             samples.baseline_of(target, horizon, sample.train.x.columns),
             seed=wishes.seed,
+            horizon=horizon,
             profit=profit,
             candidates=wishes.candidates or None,
             allow=wishes.allow,
@@ -95,6 +110,12 @@ def _contest(
         raise Invalid(message, code=unfit.code, remedy=remedy) from unfit
 
 
+def _exam(fitted: Fitted, sample: Sample) -> Exam:
+    later = sample.later
+    said = fitted.predict(later.x, later.events)
+    return Exam(Asked(later.person, later.moment), later.y, said, fitted.task)
+
+
 def answer(
     *,
     prediction: Prediction,
@@ -105,6 +126,55 @@ def answer(
     """See `engines`."""
     found = values(prediction=prediction, version=version, as_of=as_of, only=only)
     return Answers(found.asked.person, ask(version, found))
+
+
+def told(*, prediction: Prediction, version: ModelVersion, asked: Asked) -> NDArray[np.float64]:
+    """See `engines`."""
+    stored = registry.load(version, read_features)
+    found = reading.read(
+        features=planning.features_of(stored["specs"]),
+        population=Population(who="everyone"),
+        pairs=asked,
+        levels=stored["levels"],
+    )
+    return reading.beside(asked=asked, known=found.asked, values=ask(version, found))
+
+
+def glance(
+    *, prediction: Prediction, version: ModelVersion, as_of: datetime, share: float = 1.0
+) -> Glance:
+    """See `engines`."""
+    found = _part(prediction, version, as_of, share)
+    return Glance(found.x, ask(version, found))
+
+
+def matured(
+    *, prediction: Prediction, version: ModelVersion, moment: datetime, share: float = 1.0
+) -> Matured | None:
+    """See `engines`. A property is as it is now; mails are held against those sent since."""
+    target, horizon = definitions.target_of(prediction), planning.horizon_of(prediction)
+    if target.timeless:
+        return None
+    if target.own_moments:
+        since = datetime.fromisoformat(version.details["judged_at"])
+        sent = sendings.read(
+            target=target, since=since, until=moment, horizon=horizon, most=MOST_MAILS
+        )
+        said = told(prediction=prediction, version=version, asked=sent.asked)
+        came = sent.answered.astype(np.float64)
+    else:
+        found = _part(prediction, version, moment, share)
+        said = ask(version, found)
+        came = labels.of(target=target, asked=found.asked, horizon=horizon)
+    known = np.isfinite(came) & np.isfinite(said)
+    return Matured(said[known], came[known], prediction.kind == Prediction.Kind.CHANCE)
+
+
+def _part(
+    prediction: Prediction, version: ModelVersion, as_of: datetime, share: float
+) -> reading.Values:
+    population = replace(serving_population(prediction), share=share)
+    return values(prediction=prediction, version=version, as_of=as_of, population=population)
 
 
 def ask(version: ModelVersion, found: reading.Values) -> Any:
@@ -150,55 +220,6 @@ def read_features(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _duel(prediction: Prediction, fitted: Fitted, sample: Sample) -> gate.Duel | None:
-    """The new model against the one in use, on the people kept back."""
-    champion = registry.live(prediction.key)
-    if champion is None or champion.details.get("engine") != "contest":
-        return None
-    try:
-        stored = registry.load(champion, read_features)
-        if stored["question"] != _question(prediction):
-            return None
-        old = registry.load(champion, Fitted.load)
-        if old.model.reads_events:
-            sample = samples.with_events(sample)
-        theirs = old.predict(_as_known(stored, sample), sample.later.events)
-    except (artifacts.Damaged, KeyError):
-        return None
-    ours, y = fitted.predict(sample.later.x, sample.later.events), sample.later.y
-    return gate.Duel(champion, *compare(y, ours, theirs, sample.later.person, fitted.task))
-
-
-def _as_known(stored: dict[str, Any], sample: Sample) -> Any:
-    """The kept back people's columns under the names the champion knows them by."""
-    ours = {_key(f): f.name for f in planning.features_of(sample.specs)}
-    names = {
-        f.name: ours[_key(f)] for f in planning.features_of(stored["specs"]) if _key(f) in ours
-    }
-    return sample.later.x[list(names.values())].set_axis(list(names), axis=1)
-
-
-def _key(feature: Any) -> tuple[str, str]:
-    return feature.sql, str(sorted(feature.params.items()))
-
-
-def compare(y: Any, ours: Any, theirs: Any, person: Any, task: str) -> tuple[Interval, str]:
-    """How much better `ours` is, with its 95% interval, and in what it is measured."""
-    if task == "chance":
-        return judging.gain(y.astype(bool), ours, theirs, person, "chance"), "auc"
-    gain = judging.gain(y, ours, theirs, person, "amount")
-    error = float(np.sqrt(np.mean((theirs - y) ** 2))) or 1.0
-    return Interval(gain.value / error, gain.low / error, gain.high / error), "rmse"
-
-
-def _question(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "target": prediction.target,
-        "horizon_days": prediction.horizon_days,
-        "population": prediction.population,
-    }
-
-
 def _named(facts: dict[str, Any], sample: Sample) -> dict[str, Any]:
     """Leaking columns under the names people know them by."""
     meaning = {f.name: str(f.meaning) for f in planning.features_of(sample.specs)}
@@ -213,7 +234,7 @@ def _save(
     prediction: Prediction,
     outcome: Outcome,
     sample: Sample,
-    duel: gate.Duel | None,
+    duel: gate.Duel | gate.NoDuel | None,
     wishes: Wishes,
     now: datetime,
     job_id: int | None,
@@ -223,7 +244,7 @@ def _save(
     stored = {
         "specs": sample.specs,
         "levels": sample.levels,
-        "question": _question(prediction),
+        "question": duels.question_of(prediction),
     }
 
     def write(folder: Path) -> None:
@@ -238,84 +259,16 @@ def _save(
         algorithm=outcome.best,
         write=write,
         params=dict(winner.setting),
-        metrics=finite(winner.later),
-        baseline=finite(rival.later) | {"rule": rival.name},
+        metrics=cards.finite(winner.later),
+        baseline=cards.finite(rival.later) | {"rule": rival.name},
         data_from=sample.data_from,
         data_until=sample.judged_at + planning.horizon_of(prediction),
         rows=len(sample.train) + len(sample.later),
         seed=wishes.seed,
         seconds=round(time.monotonic() - began, 2),
-        details=_details(prediction, outcome, sample, duel, len(people)),
+        details=cards.of_contest(
+            prediction=prediction, outcome=outcome, sample=sample, duel=duel, people=len(people)
+        ),
         job_id=job_id,
         now=now,
     )
-
-
-def _details(
-    prediction: Prediction,
-    outcome: Outcome,
-    sample: Sample,
-    duel: gate.Duel | None,
-    people: int,
-) -> dict[str, Any]:
-    features = planning.features_of(sample.specs)
-    later = sample.later
-    said = outcome.fitted.predict(later.x, later.events)
-    table = [finite(asdict(row) | {"gain": row.gain.as_json()}) for row in outcome.table]
-    return {
-        "kind": "prediction",
-        "engine": "contest",
-        **_question(prediction),
-        "learned_at": [moment.isoformat() for moment in sample.learned_at],
-        "learned_people": people,
-        "learned_rows": len(sample.train),
-        "judged_at": sample.judged_at.isoformat(),
-        "judged_people": len(later),
-        "later_in_time": sample.by_time,
-        "base_rate": _base_rate(later, prediction.kind),
-        "table": table,
-        "best": outcome.best,
-        "calibration": outcome.calibration,
-        "gains": outcome.gains,
-        "gains_baseline": outcome.gains_baseline,
-        "threshold": finite(outcome.threshold) if outcome.threshold else None,
-        "importances": finite(outcome.importances),
-        "dropped": [
-            *({"column": name, "why": why} for name, why in outcome.dropped),
-            *sample.dropped,
-        ],
-        "features": {
-            f.name: {"meaning": str(f.meaning), "unit": f.unit, "source": f.source}
-            for f in features
-        },
-        "verdict": {
-            "ok": outcome.verdict.ok,
-            "code": outcome.verdict.code,
-            "facts": finite(outcome.verdict.facts),
-        },
-        "duel": duel.as_json() if duel else None,
-        "profile": profiles.of(x=later.x, said=said, columns=outcome.fitted.columns),
-    }
-
-
-def _base_rate(later: Frame, kind: str) -> dict[str, float]:
-    if kind == "chance":
-        return classify.wilson(int(later.y.sum()), len(later)).as_json()
-    mean = float(np.mean(later.y))
-    half = 1.96 * float(np.std(later.y)) / max(np.sqrt(len(later)), 1.0)
-    return Interval(mean, mean - half, mean + half).as_json()
-
-
-def finite(value: Any) -> Any:
-    """The same as JSON can hold it: what is no finite number becomes null."""
-    if isinstance(value, dict):
-        return {str(key): finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
-    if isinstance(value, np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return value if isinstance(value, bool) else int(value)
-    if isinstance(value, float | np.floating):
-        return round(float(value), 6) if np.isfinite(value) else None
-    return value

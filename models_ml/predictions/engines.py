@@ -8,15 +8,31 @@ An engine module has two functions.
         could be learned.
     answer(*, prediction, version, as_of, only=None) -> Answers
         What the version says of everyone in the population (or of `only` some) at `as_of`.
+
+It may have three more, and does without what they serve where it has them not.
+
+    told(*, prediction, version, asked) -> (n,)
+        What the version says of people at moments in the past, in the terms it is judged in, read
+        by its own columns and categories; nan for whom it says nothing. For the duel with a newer
+        version (see `duels`).
+    glance(*, prediction, version, as_of, share) -> Glance
+        A part of the people as they are at a moment, for drift.
+    matured(*, prediction, version, moment, share) -> Matured or None
+        What it would have said one horizon ago, and what came, for calibration.
+
+A version whose engine has no `glance` is not watched: `UNWATCHED` says why, for its page.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from numpy.typing import NDArray
 
 from models_ml.models import ModelVersion, Prediction
@@ -26,7 +42,7 @@ Report = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class Answers:
-    """A value for each person (n,): a chance, money, or days since 1970-01-01; finite.
+    """A value for each person (n,), finite: a chance, money, days since 1970-01-01, an effect.
 
     `low` and `high` bound them for everyone or are both None.
     """
@@ -38,6 +54,27 @@ class Answers:
 
     def __len__(self) -> int:
         return len(self.person)
+
+
+@dataclass(frozen=True)
+class Glance:
+    """People as drift sees them: the columns of the version's profile, and what is said (n,)."""
+
+    x: Any
+    said: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Matured:
+    """What was said and what came, of those of whom both are known; `chance` where it is a yes.
+
+    `more` are further readings of the same people.
+    """
+
+    said: NDArray[np.float64]
+    came: NDArray[np.float64]
+    chance: bool
+    more: dict[str, float] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -63,12 +100,46 @@ class Engine(Protocol):
     ) -> Answers: ...
 
 
+class Watched(Protocol):
+    """What an engine offers whose versions are looked after."""
+
+    def glance(
+        self, *, prediction: Prediction, version: ModelVersion, as_of: datetime, share: float = ...
+    ) -> Glance: ...
+
+    def matured(
+        self, *, prediction: Prediction, version: ModelVersion, moment: datetime, share: float = ...
+    ) -> Matured | None: ...
+
+
 ENGINES: dict[str, str] = {
     "contest": "models_ml.predictions.contests",
     "lifetime": "models_ml.predictions.lifetimes",
+    "uplift": "models_ml.predictions.effects",
+}
+# Engines without a `glance`, and why nobody looks after what they say.
+UNWATCHED: dict[str, Promise] = {
+    "uplift": gettext_lazy(
+        "Nobody is seen both with and without a mail, so what is said of one person never comes"
+        " true or false. The next sending that holds people out judges it again."
+    ),
 }
 
 
 def of(name: str) -> Engine:
     """The engine of this name; KeyError for none."""
     return cast(Engine, import_module(ENGINES[name]))
+
+
+def watched(name: str) -> Watched:
+    """The same for what looks after it; only where `why_unwatched` is empty."""
+    return cast(Watched, import_module(ENGINES[name]))
+
+
+def why_unwatched(name: str) -> str:
+    """Why versions of this engine are not looked after; empty when they are."""
+    if name in UNWATCHED:
+        return str(UNWATCHED[name])
+    if name not in ENGINES:
+        return _("This kind of model is not looked after.")
+    return ""

@@ -1,7 +1,7 @@
 """The laws of buying that are stored for a prediction, the orders they read, and what they say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from models_ml.algorithms.lifetime.forecast import Forecast
 from models_ml.algorithms.lifetime.spend import GammaGamma
 from models_ml.algorithms.lifetime.summary import Purchases, Summary, by_day
 from models_ml.algorithms.lifetime.value import lifetime_value
+from models_ml.features import reading
+from models_ml.features.compiler import Population
 from models_ml.models import Prediction
 from models_ml.predictions import definitions
 
@@ -40,33 +42,65 @@ class Laws:
         return cls(Forecast.load(folder), GammaGamma.load(folder))
 
 
-def read(*, as_of: datetime, only: Sequence[int] | None = None) -> Purchases:
+def read(*, as_of: datetime, only: Sequence[int] | None = None, share: float = 1.0) -> Purchases:
     """What everybody bought before a moment, a row a person and day; not of who refused profiling.
 
-    A returned line is taken off what the person paid on the day of the return.
+    A returned line is taken off what the person paid on the day of the return. `share` takes the
+    same part of the people each time.
     """
     some = " AND l.customer_id = ANY(%(only)s)" if only is not None else ""
+    if share < 1:
+        some += " AND (hashint8extended(l.customer_id, 20111209) & 1048575) < %(sampled)s"
+    sql = (
+        "SELECT l.customer_id::int8, extract(epoch FROM date_trunc('day', l.placed_at))::int8,"
+        " sum(l.total)::double precision"
+        " FROM ingestion_orderline AS l JOIN ingestion_customer AS c ON c.id = l.customer_id"
+        " WHERE l.placed_at < %(until)s AND l.kind IN ('product', 'return')"
+        f" AND c.merged_into_id IS NULL{some} AND NOT EXISTS ("
+        " SELECT FROM ingestion_consent AS x WHERE x.customer_id = l.customer_id"
+        " AND x.purpose = 'profiling' AND x.current AND NOT x.granted)"
+        " GROUP BY 1, 2 HAVING bool_or(l.kind = 'product')"
+    )
+    params = {"until": as_of, "only": list(only or ()), "sampled": int(share * 1048576)}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(
-            "SELECT l.customer_id, extract(epoch FROM date_trunc('day', l.placed_at))::int8,"
-            " sum(l.total)::double precision"
-            " FROM ingestion_orderline AS l JOIN ingestion_customer AS c ON c.id = l.customer_id"
-            " WHERE l.placed_at < %(until)s AND l.kind IN ('product', 'return')"
-            f" AND c.merged_into_id IS NULL{some} AND NOT EXISTS ("
-            " SELECT FROM ingestion_consent AS x WHERE x.customer_id = l.customer_id"
-            " AND x.purpose = 'profiling' AND x.current AND NOT x.granted)"
-            " GROUP BY 1, 2 HAVING bool_or(l.kind = 'product')",
-            {"until": as_of, "only": list(only or ())},
-        )
-        rows = np.array(cursor.fetchall(), dtype=np.float64).reshape(-1, 3)
+        rows = reading.copy_out(sql=sql, params=params, numbers=1)
     at = rows[:, 1].astype(np.int64).astype("datetime64[s]")
     return by_day(rows[:, 0].astype(np.int64), at, np.maximum(rows[:, 2], 0.0))
+
+
+def among(
+    *,
+    population: Population,
+    person: NDArray[np.int64],
+    at: datetime,
+    only: Sequence[int] | None = None,
+) -> NDArray[np.bool_]:
+    """Which of these buyers are in the population at a moment (n,).
+
+    Everyone means everyone who has bought: of others the rhythm of orders says nothing.
+    """
+    least = population.least_orders if population.who == "buyers" else 1
+    if least <= 1 and population.ordered_within_days is None:
+        return np.ones(len(person), dtype=bool)
+    asked = replace(population, who="buyers", least_orders=least)
+    found = reading.read(features=(), population=asked, cuts=[at], only=only, levels={})
+    return np.isin(person, found.asked.person)
 
 
 def last_day(moment: datetime) -> np.datetime64:
     """The day that a moment belongs to."""
     return np.datetime64(moment.astimezone(UTC).date(), "D")
+
+
+def end_of(day: np.datetime64) -> datetime:
+    """The moment at which a day is over."""
+    return reading.as_datetime(day + np.timedelta64(1, "D"))
+
+
+def known_day(moment: np.datetime64) -> np.datetime64:
+    """The last day that was over by a moment."""
+    return (moment + np.timedelta64(1, "s")).astype("datetime64[D]") - np.timedelta64(1, "D")
 
 
 def say(prediction: Prediction, laws: Laws, data: Summary) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from marketing.core.errors import Conflict
 from marketing.core.models import ApiKey, Job, User
 from models_ml import queries, registry
 from models_ml.models import ModelVersion, Prediction, Watch
-from models_ml.predictions import definitions, scoring, training
+from models_ml.predictions import definitions, engines, scoring, training
 
 State = ModelVersion.State
 WATCH = "prediction.watch"
@@ -205,7 +205,7 @@ def _look_after(prediction: Prediction, as_of: datetime, now: datetime) -> list[
     stale = stale or not is_served_by(prediction=prediction, version=live)
     if stale and not _busy_or_failed(prediction, training.SCORE, now):
         started.append(training.start_scoring(prediction=prediction))
-    if not watching_knows(version=live):
+    if why_unwatched(version=live):
         return started
     seen = Watch.objects.filter(version=live, kind=Watch.Kind.DRIFT).first()
     looked = seen is not None and as_of - seen.as_of < DAILY
@@ -214,9 +214,13 @@ def _look_after(prediction: Prediction, as_of: datetime, now: datetime) -> list[
     return started
 
 
-def watching_knows(*, version: ModelVersion) -> bool:
-    """Whether a version's kind of model can be looked after; see `watching.look`."""
-    return version.details.get("engine") == "contest"
+def why_unwatched(*, version: ModelVersion) -> str:
+    """Why a version is not looked after (see `watching.look`); empty when it is."""
+    if why := engines.why_unwatched(str(version.details.get("engine", ""))):
+        return why
+    if not version.details.get("profile"):
+        return _("It was trained before such models were looked after. Train again.")
+    return ""
 
 
 def _busy_or_failed(prediction: Prediction, kind: str, now: datetime) -> bool:

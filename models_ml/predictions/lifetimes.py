@@ -7,10 +7,8 @@ says depends on the target: money (`spend`), the chance of not having left (`ord
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -18,25 +16,24 @@ from numpy.typing import NDArray
 
 from marketing.core.errors import Invalid
 from models_ml import registry
-from models_ml.algorithms import artifacts, metrics
-from models_ml.algorithms.classify import Interval
-from models_ml.algorithms.lifetime import forecast, likelihood
+from models_ml.algorithms import artifacts
+from models_ml.algorithms.errors import Unfit
+from models_ml.algorithms.lifetime import forecast
 from models_ml.algorithms.lifetime.spend import GammaGamma
 from models_ml.algorithms.lifetime.summary import (
-    Purchases,
     Summary,
     bought_within,
     summarise,
 )
-from models_ml.algorithms.tabular import judging
+from models_ml.features import reading
+from models_ml.features.reading import Asked
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import definitions, gate, laws, planning
-from models_ml.predictions.contests import PEOPLE, finite
-from models_ml.predictions.engines import Answers, Report
+from models_ml.predictions import definitions, duels, fair, gate, hindsight, laws, planning
+from models_ml.predictions.cards import finite
+from models_ml.predictions.contests import PEOPLE
+from models_ml.predictions.duels import Exam
+from models_ml.predictions.engines import Answers, Glance, Matured, Report
 from models_ml.predictions.laws import Laws
-
-SEED = 20111209
-RULES = {"spend": "last_value", "order": "recency", "next_order": "own_gap"}
 
 
 def learn(
@@ -50,7 +47,7 @@ def learn(
     """See `engines`."""
     began = time.monotonic()
     target, horizon = definitions.target_of(prediction), planning.horizon_of(prediction)
-    if target.type not in RULES:
+    if target.type not in hindsight.RULES:
         raise Invalid(
             _("The rhythm of orders says nothing about this target."), code="target_unsuited"
         )
@@ -61,14 +58,22 @@ def learn(
     report(2, _("Fitting the laws of buying and trying them out on the past"))
     data = summarise(orders, until=cut)
     try:
+        # A law of buying is of everybody who buys; only some of them may be asked about.
         fitted = Laws(forecast.learn(orders, until=cut), GammaGamma.fit(data))
-    except likelihood.Unfit as unfit:
+    except Unfit as unfit:
         raise _unfit(unfit) from unfit
-    said, rival, came = _exam(prediction, fitted, orders, data, cut, laws.last_day(as_of))
-    known = np.isfinite(came)
-    said, rival, came, person = said[known], rival[known], came[known], data.person[known]
-    verdict = _judge(target.type, said, rival, came, person)
     people = data.person
+    population = definitions.read_population(prediction.population)
+    data = data.take(laws.among(population=population, person=people, at=laws.end_of(cut)))
+    said, rival, came = hindsight.exam(prediction, fitted, orders, data, cut, laws.last_day(as_of))
+    known = np.isfinite(came)
+    said, rival, came, data = said[known], rival[known], came[known], data.take(known)
+    judged = hindsight.judge(target.type, said, rival, came, data.person)
+    moment = np.full(len(data), np.datetime64(cut, "s") + hindsight.LAST_SECOND)
+    duel = duels.fight(
+        prediction=prediction,
+        exam=Exam(Asked(data.person, moment), came, said, hindsight.TASKS[target.type]),
+    )
     report(3, _("Storing the version"))
 
     def write(folder: Path) -> None:
@@ -80,24 +85,44 @@ def learn(
         algorithm="lifetime",
         write=write,
         params={"slope": fitted.forecast.slope, "floor": fitted.forecast.floor},
-        metrics=finite(verdict.ours),
-        baseline=finite(verdict.theirs) | {"rule": RULES[target.type]},
+        metrics=finite(judged.ours.later),
+        baseline=finite(judged.theirs.later) | {"rule": hindsight.RULES[target.type]},
         data_from=plan.first,
         data_until=as_of,
         rows=len(orders.person),
-        seed=SEED,
+        seed=hindsight.SEED,
         seconds=round(time.monotonic() - began, 2),
-        details=_details(prediction, fitted, plan.judge, verdict, len(people), came),
+        details=hindsight.details(
+            prediction,
+            fitted,
+            plan.judge,
+            judged,
+            len(people),
+            len(data),
+            _asked_about(prediction, as_of),
+        )
+        | {
+            "duel": duel.as_json() if duel else None,
+            "fairness": finite(
+                fair.of(
+                    person=data.person,
+                    said=-said if target.type == "next_order" else said,
+                    came=came if target.type == "order" else None,
+                    as_of=plan.judge,
+                )
+            ),
+        },
         job_id=job_id,
         now=now,
     )
-    facts = {"gain": verdict.gain.as_json(), "baseline": RULES[target.type], "people": len(came)}
+    verdict = judged.verdict
     return gate.decide(
         version=version,
         kind=prediction.kind,
-        ok=verdict.gain.low > 0,
-        code="better" if verdict.gain.low > 0 else "no_better_than_baseline",
-        facts=facts,
+        ok=verdict.ok,
+        code=verdict.code,
+        facts=verdict.facts,
+        duel=duel,
     )
 
 
@@ -110,7 +135,7 @@ def answer(
 ) -> Answers:
     """See `engines`."""
     fitted = registry.load(version, Laws.load)
-    data = summarise(laws.read(as_of=as_of, only=only), until=laws.last_day(as_of))
+    data = _asked_about(prediction, as_of, only=only)
     value = laws.say(prediction, fitted, data)
     if prediction.kind != Prediction.Kind.DATE:
         return Answers(data.person, value)
@@ -119,125 +144,71 @@ def answer(
     return Answers(data.person, today + value, today + low, today + high)
 
 
-def _exam(
+def _asked_about(
     prediction: Prediction,
-    fitted: Laws,
-    orders: Purchases,
-    data: Summary,
-    cut: np.datetime64,
-    end: np.datetime64,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """What is said, what the dull rule says, and what came (nan where that is not known)."""
-    kind = definitions.target_of(prediction).type
-    count, money = bought_within(orders, data.person, after=cut, until=end)
-    if kind == "order":
-        # Nobody can see who has left; that the laws are right is seen by who orders.
-        chance = fitted.forecast.order_chance(data, prediction.horizon_days / 7)
-        return chance, -(data.age - data.recency), (count > 0).astype(float)
-    if kind == "spend":
-        before = cut - np.timedelta64(prediction.horizon_days, "D")
-        _count, earlier = bought_within(orders, data.person, after=before, until=cut)
-        return laws.undiscounted(prediction, fitted, data), earlier, money
-    first = _next_day(orders, data, cut, end)
-    repeated = data.recency > 0
-    usual = np.where(repeated, data.recency / np.maximum(data.repeats, 1), np.nan)
-    usual = np.where(repeated, usual, np.nanmedian(usual) if repeated.any() else 1.0)
-    rival = np.maximum(7 * (usual - (data.age - data.recency)), 1.0)
-    # Of whoever ordered within the horizon: of the others the day is not known yet.
-    return np.minimum(laws.say(prediction, fitted, data), prediction.horizon_days), rival, first
+    as_of: datetime,
+    *,
+    only: Sequence[int] | None = None,
+    share: float = 1.0,
+) -> Summary:
+    """The histories of the people in the population, as they are at a moment."""
+    orders = laws.read(as_of=as_of, only=only, share=share)
+    data = summarise(orders, until=laws.last_day(as_of))
+    population = definitions.read_population(prediction.population)
+    return data.take(laws.among(population=population, person=data.person, at=as_of, only=only))
 
 
-def _next_day(
-    orders: Purchases, data: Summary, cut: np.datetime64, end: np.datetime64
-) -> NDArray[np.float64]:
-    """Days from the cut to the first purchase after it; nan without one."""
-    out = np.full(len(data), np.nan)
-    first, last = int(cut.astype(np.int64)), int(end.astype(np.int64))
-    inside = (orders.day > first) & (orders.day <= last)
-    who, day = orders.person[inside][::-1], orders.day[inside][::-1]
-    place = np.searchsorted(data.person, who)
-    place = np.minimum(place, max(len(data) - 1, 0))
-    mine = data.person[place] == who if len(data) else np.empty(0, dtype=bool)
-    # Backwards by day, so that the earliest is written last.
-    out[place[mine]] = day[mine] - first
+def told(*, prediction: Prediction, version: ModelVersion, asked: Asked) -> NDArray[np.float64]:
+    """See `engines`. Days are counted by whole ones: what came on the moment's own is unseen."""
+    fitted = registry.load(version, Laws.load)
+    out = np.full(len(asked), np.nan)
+    for moment in np.unique(asked.moment):
+        rows = np.flatnonzero(asked.moment == moment)
+        cut = laws.known_day(moment)
+        orders = laws.read(as_of=laws.end_of(cut), only=asked.person[rows].tolist())
+        data = summarise(orders, until=cut)
+        said = hindsight.in_exam(prediction, fitted, data)
+        known = Asked(data.person, np.full(len(data), moment))
+        out[rows] = reading.beside(asked=asked.take(rows), known=known, values=said)
     return out
 
 
-@dataclass(frozen=True)
-class _Verdict:
-    ours: dict[str, float]
-    theirs: dict[str, float]
-    gain: Interval
+def glance(
+    *, prediction: Prediction, version: ModelVersion, as_of: datetime, share: float = 1.0
+) -> Glance:
+    """See `engines`."""
+    data = _asked_about(prediction, as_of, share=share)
+    said = laws.say(prediction, registry.load(version, Laws.load), data)
+    return Glance(hindsight.columns(data), said)
 
 
-def _judge(
-    kind: str,
-    said: NDArray[np.float64],
-    rival: NDArray[np.float64],
-    came: NDArray[np.float64],
-    person: NDArray[np.int64],
-) -> _Verdict:
-    if len(came) < likelihood.LEAST_PEOPLE or np.ptp(came) == 0:
-        raise Invalid(
-            _("Of %(people)d people nothing can be told apart.") % {"people": len(came)},
-            code="too_few_later",
-            remedy=_("Import more history, or choose another time to look ahead."),
-        )
-    if kind == "order":
-        label = came > 0
-        dull = {"auc": judging.auc_interval(label, rival, person).value}
-        ours = judging.figures(label, np.clip(said, 1e-4, 1 - 1e-4), "chance")
-        return _Verdict(ours, dull, judging.gain(label, said, rival, person, "chance"))
-    if kind == "spend":
-        ours, theirs = (judging.figures(came, s, "amount") for s in (said, rival))
-        return _Verdict(ours, theirs, judging.gain(came, said, rival, person, "amount"))
-    off, off_by_rule = np.abs(said - came), np.abs(rival - came)
-    better = metrics.paired_difference(off_by_rule, off, seed=SEED)
-    return _Verdict(
-        {"days_off": float(off.mean()), "days_off_median": float(np.median(off))},
-        {
-            "days_off": float(off_by_rule.mean()),
-            "days_off_median": float(np.median(off_by_rule)),
-        },
-        Interval(better.mean, better.low, better.high),
-    )
+def matured(
+    *, prediction: Prediction, version: ModelVersion, moment: datetime, share: float = 1.0
+) -> Matured | None:
+    """See `engines`.
+
+    A day is not said of those who never order again, and nobody can see who has left. Both are
+    held against who ordered within the horizon, which the same laws give a chance for.
+    """
+    fitted = registry.load(version, Laws.load)
+    cut = laws.last_day(moment)
+    end = cut + np.timedelta64(prediction.horizon_days, "D")
+    at = laws.end_of(cut)
+    data = _asked_about(prediction, at - timedelta(seconds=1), share=share)
+    orders = laws.read(as_of=laws.end_of(end), share=share)
+    count, money = bought_within(orders, data.person, after=cut, until=end)
+    if definitions.target_of(prediction).type == "spend":
+        return Matured(laws.undiscounted(prediction, fitted, data), money, chance=False)
+    chance = fitted.forecast.order_chance(data, prediction.horizon_days / 7)
+    more: dict[str, float] = {}
+    if definitions.target_of(prediction).type == "next_order":
+        first = hindsight.next_day(orders, data, cut, end)
+        off = np.abs(hindsight.in_exam(prediction, fitted, data) - first)
+        more = {"days_off": float(np.nanmean(off))} if np.isfinite(off).any() else {}
+    return Matured(chance, (count > 0).astype(np.float64), chance=True, more=more)
 
 
-def _details(
-    prediction: Prediction,
-    fitted: Laws,
-    judged_at: datetime,
-    verdict: _Verdict,
-    people: int,
-    came: NDArray[np.float64],
-) -> dict[str, Any]:
-    ok = verdict.gain.low > 0
-    rule = RULES[definitions.target_of(prediction).type]
-    return {
-        "kind": "prediction",
-        "engine": "lifetime",
-        "target": prediction.target,
-        "horizon_days": prediction.horizon_days,
-        "population": prediction.population,
-        "learned_at": [judged_at.isoformat()],
-        "learned_people": people,
-        "judged_at": judged_at.isoformat(),
-        "judged_people": len(came),
-        "later_in_time": True,
-        "best": "lifetime",
-        "models": [finite(one.as_json()) for one in fitted.forecast.models],
-        "spend": finite(vars(fitted.spend)),
-        "windows": [finite(vars(one)) for one in fitted.forecast.windows],
-        "difference": finite(verdict.gain.as_json()),
-        "verdict": {
-            "ok": ok,
-            "code": "better" if ok else "no_better_than_baseline",
-            "facts": finite({"gain": verdict.gain.as_json(), "baseline": rule}),
-        },
-    }
-
-
-def _unfit(unfit: likelihood.Unfit) -> Invalid:
+def _unfit(unfit: Unfit) -> Invalid:
     facts = {"people": 0, "repeaters": 0, "needed": 0} | unfit.facts
     more = _("Import older orders, or wait until more people have come back.")
     if unfit.code in ("too_few_people", "too_few_repeaters"):

@@ -14,7 +14,7 @@ from django.db.models import Min
 from django.utils.translation import gettext as _
 
 from ingestion.models import Customer, Event, EventType, OrderLine
-from marketing.core.errors import Invalid
+from marketing.core.errors import Conflict, Invalid
 from models_ml.features import registry
 from models_ml.features.registry import Feature
 from models_ml.features.targets import Target
@@ -123,11 +123,19 @@ def changed_since(*, name: str, since: datetime) -> float:
 
 
 def features_of(specs: Sequence[dict[str, Any]]) -> tuple[Feature, ...]:
-    """The features that `specs` name. KeyError for one the registry no longer has."""
+    """The features that `specs` name. Conflict for one the registry no longer has."""
     found: list[Feature] = []
     for spec in specs:
         if spec["of"] == "registry":
-            found.append(registry.BY_NAME[spec["name"]])
+            known = registry.BY_NAME.get(spec["name"])
+            if known is None:
+                raise Conflict(
+                    _("The model reads “%(name)s”, which is no longer worked out.")
+                    % {"name": spec["name"]},
+                    code="feature_gone",
+                    remedy=_("Train again."),
+                )
+            found.append(known)
         elif spec["of"] == "event":
             found += registry.of_event(name=spec["event"], number=spec["number"])
         else:

@@ -6,11 +6,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 BINS = 10
 MOST_LEVELS = 20
 # A share of nobody would make the index infinite.
 LEAST_SHARE = 1e-4
+LEAST_PEOPLE = 100
+# The usual rule of thumb for the population stability index.
+PSI_WATCH, PSI_ALARM = 0.10, 0.25
+MISSING_WATCH, MISSING_ALARM = 0.05, 0.20
+# How sure a shift must be before its size is looked at: once in a thousand looks by chance.
+SURE = 0.001
+TELLING = 5
+# Levels of `models.Watch`.
+FINE, WATCH, ALARM = "fine", "watch", "alarm"
 
 
 def of(*, x: pd.DataFrame, said: NDArray[Any], columns: Sequence[str]) -> dict[str, Any]:
@@ -86,6 +96,51 @@ def _reading(psi: float, before: float, after: float) -> dict[str, float]:
     return {
         "psi": round(psi, 4), "missing": round(after, 4), "missing_before": round(before, 4)
     }  # fmt: skip
+
+
+def judge(
+    *,
+    profile: dict[str, Any],
+    x: pd.DataFrame,
+    said: NDArray[Any],
+    importances: dict[str, float] | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """Whether people moved since the profile was drawn: fine, watch or alarm, and the readings.
+
+    What is said alarms, and so does a column that much hangs on; any other is only watched.
+    """
+    found = compare(profile=profile, x=x, said=said)
+    limit = sure(profile, len(said), len(found))
+    telling = [name for name, weight in (importances or {}).items() if weight and weight > 0]
+    worst = {name: level_of(one, limit) for name, one in found.items()}
+    worst = {name: level for name, level in worst.items() if level != FINE}
+    level = FINE
+    if len(said) >= LEAST_PEOPLE and worst:
+        heard = {"said", *telling[:TELLING]}
+        alarms = any(worst[name] == ALARM for name in heard & set(worst))
+        level = ALARM if alarms else WATCH
+    return level, {
+        "columns": {name: one for name, one in found.items() if name != "said"},
+        "said": found["said"],
+        "worst": sorted(worst, key=lambda name: -found[name]["psi"]),
+        "sure_above": round(limit, 4),
+    }
+
+
+def sure(profile: dict[str, Any], people: int, columns: int) -> float:
+    """The index that samples of these sizes exceed by chance once in a thousand looks."""
+    sizes = 1 / max(people, 1) + 1 / max(int(profile["people"]), 1)
+    return float(sizes * stats.chi2.isf(SURE / max(columns, 1), BINS - 1))
+
+
+def level_of(one: dict[str, float], limit: float) -> str:
+    """How far one column moved, where chance alone moves it up to `limit`."""
+    moved, gone = one["psi"], abs(one["missing"] - one["missing_before"])
+    if (moved > PSI_ALARM and moved > limit) or gone > MISSING_ALARM:
+        return ALARM
+    if (moved > PSI_WATCH and moved > limit) or gone > MISSING_WATCH:
+        return WATCH
+    return FINE
 
 
 def index(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:

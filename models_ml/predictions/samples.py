@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from marketing.core.errors import Invalid
 from models_ml.algorithms.tabular.contest import Baseline
 from models_ml.algorithms.tabular.frame import Frame
-from models_ml.features import labels, reading, sequences, targets
+from models_ml.features import labels, reading, sendings, sequences, targets
 from models_ml.features.compiler import Population
 from models_ml.features.reading import Asked, Values
+from models_ml.features.sendings import Sendings
 from models_ml.features.targets import Target
 from models_ml.predictions import planning
 from models_ml.predictions.definitions import Wishes
@@ -144,36 +145,15 @@ def _answers(
 ) -> Sample:
     """Mails sent: the latest quarter is judged on, earlier ones answered by then learned from."""
     as_of = as_of.replace(microsecond=0)
-    whose, when, answered = targets.sent(
-        target=target, since=as_of - SENT_WITHIN, until=as_of - horizon, horizon=horizon
-    )
-    if not len(whose):
-        raise Invalid(
-            _("No mail was sent long enough ago to know who answered it."),
-            code="no_mails",
-            remedy=_("Send a campaign and wait %(days)d days. Nothing was changed.")
-            % {"days": horizon.days},
-        )
-    order = np.lexsort((whose, when))
-    whose, moment, answered = whose[order], when[order].astype("datetime64[s]"), answered[order]
-    # A person who got two mails in one second is one row, answered if either was.
-    _pairs, first = np.unique(np.stack([when[order], whose]), axis=1, return_index=True)
-    answered = np.maximum.reduceat(answered.astype(np.int8), first).astype(bool)
-    whose, moment = whose[first], moment[first]
+    sent = mails(target=target, horizon=horizon, as_of=as_of)
+    moment = sent.asked.moment
     cut = moment[int(len(moment) * (1 - LATER_SHARE))]
-    specs, dropped = planning.specs(
-        target=target,
-        wishes=wishes,
-        first=reading.as_datetime(moment[0]),
-        steady_from=reading.as_datetime(moment[0]),
-    )
+    first = reading.as_datetime(moment[0])
+    specs, dropped = planning.specs(target=target, wishes=wishes, first=first, steady_from=first)
     features = planning.features_of(specs)
     levels = _levels(features)
-    values = reading.read(
-        features=features, population=population, pairs=Asked(whose, moment), levels=levels
-    )
-    y = _lookup(values.asked, whose, moment, answered)
-    frame = _frame(values, y, target)
+    values = reading.read(features=features, population=population, pairs=sent.asked, levels=levels)
+    frame = _frame(values, sent.beside(values.asked), target)
     later = frame.moment >= cut
     known = frame.moment + np.timedelta64(int(horizon.total_seconds()), "s") <= cut
     by_time = bool(known.any())
@@ -186,21 +166,30 @@ def _answers(
         specs=specs,
         dropped=dropped,
         levels=levels,
-        learned_at=(reading.as_datetime(moment[0]),),
+        learned_at=(first,),
         judged_at=reading.as_datetime(cut),
-        data_from=reading.as_datetime(moment[0]),
+        data_from=first,
         by_time=by_time,
     )
 
 
-def _lookup(
-    asked: Asked, whose: np.ndarray, moment: np.ndarray, answered: np.ndarray
-) -> np.ndarray:
-    """The answers of `whose` at `moment` (sorted by both), beside the rows that were read."""
-    moments = np.unique(moment)
-    keys = np.searchsorted(moments, moment) * (int(whose.max()) + 1) + whose
-    wanted = np.searchsorted(moments, asked.moment) * (int(whose.max()) + 1) + asked.person
-    return answered[np.searchsorted(keys, wanted)].astype(np.float64)
+def mails(*, target: Target, horizon: timedelta, as_of: datetime) -> Sendings:
+    """The mails to learn answers from; Invalid when none was sent long enough ago."""
+    sent = sendings.read(
+        target=target,
+        since=as_of - SENT_WITHIN,
+        until=as_of - horizon,
+        horizon=horizon,
+        most=planning.MOST_ROWS,
+    )
+    if not len(sent):
+        raise Invalid(
+            _("No mail was sent long enough ago to know who answered it."),
+            code="no_mails",
+            remedy=_("Send a campaign and wait %(days)d days. Nothing was changed.")
+            % {"days": horizon.days},
+        )
+    return sent
 
 
 def baseline_of(target: Target, horizon: timedelta, columns: Any) -> Baseline:

@@ -12,6 +12,7 @@ from models_ml.models import Exploration, Prediction
 from models_ml.predictions import gate
 
 TREE_TITLE = gettext_lazy("Orders again within 90 days")
+DEMAND_TITLE = gettext_lazy("Demand per product")
 TREE_ABOUT = gettext_lazy(
     "A decision tree that puts every customer into one of a few groups and says how likely a person"
     " of that group is to order again within 90 days."
@@ -23,6 +24,10 @@ METHODS = {
     "blend": gettext_lazy("Blend of a line and boosting"),
     "network": gettext_lazy("Neural network"),
     "sequence": gettext_lazy("Transformer over events"),
+    "t_linear": gettext_lazy("A model of the mailed and one of the held out (T, logistic)"),
+    "x_linear": gettext_lazy("Effects imputed from both, learned in turn (X, linear)"),
+    "transformed_linear": gettext_lazy("The outcome transformed (linear)"),
+    "t_boosting": gettext_lazy("A model of the mailed and one of the held out (T, boosting)"),
     "lifetime": gettext_lazy("Laws of buying (BG/NBD, Pareto/NBD, Gamma-Gamma)"),
 }
 
@@ -38,6 +43,8 @@ def titles(names: Iterable[str]) -> dict[str, str]:
     found = {name: str(catalog.BY_NAME[name].title) for name in wanted & set(catalog.BY_NAME)}
     if queries.REPEAT in wanted:
         found[queries.REPEAT] = str(TREE_TITLE)
+    if "demand" in wanted:
+        found["demand"] = str(DEMAND_TITLE)
     if rest := wanted - set(found):
         asked = Prediction.objects.filter(key__in=rest).values_list("key", "title")
         found |= {name: name.replace("_", " ") for name in rest} | dict(asked)
@@ -45,12 +52,18 @@ def titles(names: Iterable[str]) -> dict[str, str]:
         keys = [name.removeprefix("tree:") for name in trees]
         explored = Exploration.objects.filter(key__in=keys).values_list("key", "title")
         found |= {f"tree:{key}": title for key, title in explored}
+    if sorted_by := {name for name in wanted if name.startswith("clusters:")}:
+        keys = [name.removeprefix("clusters:") for name in sorted_by]
+        rows = Clustering.objects.filter(key__in=keys).values_list("key", "title")
+        found |= {f"clusters:{key}": title for key, title in rows}
     return found
 
 
 def about(name: str) -> str:
     if name == queries.REPEAT:
         return str(TREE_ABOUT)
+    if name == "demand":
+        return _("How much of each product will be sold in the next weeks, with bounds.")
     entry = catalog.BY_NAME.get(name)
     return str(entry.about) if entry else ""
 
@@ -107,6 +120,13 @@ def _what(target: dict[str, Any], days: int) -> str:
             else _("The chance to open a mail within %(within)s of its sending.")
         )
         return text % {"within": within}
+    if kind == "moved":
+        text = (
+            _("How much likelier a mail makes “%(event)s” within %(within)s.")
+            if target.get("by") == "event"
+            else _("How much likelier a mail makes an order within %(within)s.")
+        )
+        return text % {"within": within, "event": target.get("event", "")}
     if kind == "attribute":
         return _("The chance that “%(name)s” is %(op)s %(value)s.") % {
             "name": target.get("attribute", ""),
@@ -153,3 +173,25 @@ def left_out(why: str) -> str:
         "identifier": _("nearly every person has a value of their own"),
         "leak": _("it nearly tells the answer by itself"),
     }.get(why, why.replace("_", " "))
+
+
+def duel(found: Any) -> dict[str, Any] | None:
+    """How a version did beside the one that was in use when it was trained, in words."""
+    if not isinstance(found, dict):
+        return None
+    if "why" in found:
+        text = {
+            "damaged": _("The files of that version are damaged, so it could not be asked."),
+            "feature_gone": _("That version reads what is no longer worked out."),
+            "other_question": _("That version answers another question."),
+        }.get(found["why"], _("That version says nothing of the people kept back."))
+        return {"version": found["version"], "text": text}
+    gain = found.get("gain") or {}
+    if any(gain.get(name) is None for name in ("value", "low", "high")):
+        return None
+    shown = {
+        name: f"{gain[name]:+.4f}" if found.get("measure") == "auc" else f"{100 * gain[name]:+.1f} %"
+        for name in ("value", "low", "high")
+    }
+    text = _("%(value)s on the same people (%(low)s to %(high)s), each read in its own columns")
+    return {"version": found["version"], "text": text % shown}

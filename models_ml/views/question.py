@@ -15,7 +15,7 @@ from marketing.core.models import Job
 from models_ml import charts
 from models_ml.models import ModelVersion, Prediction, Watch
 from models_ml.predictions import life, reading, training
-from models_ml.views import figures, names, plots
+from models_ml.views import effects, figures, names, plots, shapes
 
 State = ModelVersion.State
 MOST_VERSIONS = 30
@@ -34,6 +34,7 @@ HEADS = {
     "rank_correlation": gettext_lazy("Rank correlation"),
     "total_ratio": gettext_lazy("Total said / seen"),
     "days_off": gettext_lazy("Days off"),
+    "qini": gettext_lazy("Qini per 1,000 people"),
 }
 
 
@@ -68,6 +69,8 @@ def prediction(request: HttpRequest, key: str) -> HttpResponse:
     }
     if shown is not None:
         context |= _of_version(row, shown)
+        if row.kind == Prediction.Kind.EFFECT:
+            context["effect"] = effects.of_version(row, shown)
     if live is not None and shown is live:
         context |= _reach(row, live)
         context |= _watched(row, live)
@@ -115,7 +118,10 @@ def _of_version(row: Prediction, version: ModelVersion) -> dict[str, Any]:
         "calibration": plots.calibration(details.get("calibration")),
         "gains": charts.gains(details.get("gains"), details.get("gains_baseline")),
         "drivers": plots.drivers(details),
+        "dependence": shapes.dependence(details, row.kind),
+        "fairness": shapes.fairness(details),
         "driver_measure": "AUC" if row.kind == Prediction.Kind.CHANCE else "RMSE",
+        "duel": names.duel(details.get("duel")),
         "laws": _laws(details),
         "curves": [
             {**one, "title": names.method(one["name"], row.kind).lower()}
@@ -223,6 +229,8 @@ def _left_out(details: dict[str, Any]) -> list[dict[str, str]]:
 
 def _reach(row: Prediction, live: ModelVersion) -> dict[str, Any]:
     """Whom to reach and what to expect of them; sums are exact at each percentile."""
+    if row.scored_people and row.kind == Prediction.Kind.EFFECT:
+        return effects.reach(row) | effects.groups(row, live)
     if not row.scored_people or row.kind == Prediction.Kind.DATE:
         return {"spread": plots.bars(reading.spread(prediction=row))} if row.scored_people else {}
     slices = reading.slices(prediction=row)
@@ -255,6 +263,9 @@ def _watched(row: Prediction, live: ModelVersion) -> dict[str, Any]:
     matured = [one for one in mine if one.kind == Watch.Kind.CALIBRATION]
     shadows = [one for one in looks if one.kind == Watch.Kind.SHADOW]
     return {
+        "unwatched": life.why_unwatched(version=live),
+        "by_order": live.details.get("engine") == "lifetime" and row.target.get("type") != "spend",
+        "never_matures": row.target.get("type") == "attribute",
         "drift": plots.drift(drifts[0] if drifts else None, live),
         "matured": matured,
         "shadow": shadows[0] if shadows else None,

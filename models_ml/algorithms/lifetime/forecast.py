@@ -79,8 +79,14 @@ class Forecast:
         return np.asarray(np.mean([one.alive(data) for one in asked], axis=0))
 
     def order_chance(self, data: Summary, time: float) -> Floats:
-        """The chance that each person buys within `time` from now (n,)."""
-        return np.asarray(np.mean([one.order_chance(data, time) for one in self.models], axis=0))
+        """The chance that each person buys within `time` from now (n,), at most what is expected.
+
+        The line that straightens the count is read as a story of purchases: `slope` lets each
+        purchase of the laws happen or not, and `floor` is a stream beside them that no law told.
+        """
+        chance = np.mean([one.order_chance(data, time) for one in self.models], axis=0)
+        thinned = _thinned(chance, _said(self.models, data, [time])[:, 0], self.slope)
+        return np.asarray(1 - (1 - thinned) * np.exp(-self.floor * time))
 
     def next_order(self, data: Summary, share: float = 0.5) -> Floats:
         """The time by which `share` of people like each would have ordered, if still customers."""
@@ -121,6 +127,23 @@ def learn(
 
 def _said(models: Sequence[Buying], data: Summary, times: Sequence[float]) -> Floats:
     return np.asarray(np.mean([one.expected_at(data, times) for one in models], axis=0))
+
+
+def _thinned(chance: Floats, count: Floats, slope: float) -> Floats:
+    """The chance of any of `count` expected purchases, of which a part `slope` happens.
+
+    Below 1, as if those who buy at all bought a geometric number of times, whose mean is
+    count / chance; above 1 nobody can be made surer than by as many tries. Either way between 0 and
+    1, at most slope * count, and rising with both.
+    """
+    chance = np.clip(chance, 0.0, 1.0)
+    if slope >= 1:
+        return np.asarray(-np.expm1(slope * np.log1p(-np.minimum(chance, 1 - 1e-15))))
+    count = np.maximum(count, chance)
+    any_at_all = chance > 0
+    odds = slope / np.where(any_at_all, chance, 1.0)
+    odds = odds + (1 - slope) / np.where(any_at_all, count, 1.0)
+    return np.asarray(np.where(any_at_all, slope / odds, 0.0))
 
 
 def _straightened(models: tuple[Buying, ...], past: _Past) -> Forecast:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ingestion import consent, events
 from ingestion.models import Customer
-from models_ml.features import labels, reading, registry, targets
+from models_ml.features import labels, reading, registry, sendings, targets
 from models_ml.features.compiler import Population
+from models_ml.features.reading import Asked
 from tests import factories
 
 NOW = factories.NOW
@@ -256,22 +257,37 @@ def test_an_answer_to_a_mail_belongs_to_its_run_and_to_a_person() -> None:
     did(ada, "email_sent", days_ago=20, run=2, campaign=8)
     did(ben, "email_sent", days_ago=30.5, run=1, campaign=7)
     did(ben, "email_clicked", days_ago=30.4, run=1, campaign=7, machine=True)
-    whose, _when, answered = targets.sent(
-        target=targets.read({"type": "answer", "by": "click"}),
-        since=NOW - 60 * DAY,
-        until=NOW,
-        horizon=7 * DAY,
-    )
-    assert sorted(zip(whose.tolist(), answered.tolist(), strict=True)) == sorted(
-        [(ada.pk, True), (ada.pk, False), (ben.pk, False)]
-    )
-    some, _when, _answered = targets.sent(
-        target=targets.read({"type": "answer", "campaign": 8}),
-        since=NOW - 60 * DAY,
-        until=NOW,
-        horizon=7 * DAY,
-    )
-    assert some.tolist() == [ada.pk]
+    asked = {"since": NOW - 60 * DAY, "until": NOW, "horizon": 7 * DAY}
+    sent = sendings.read(target=targets.read({"type": "answer", "by": "click"}), **asked)
+    rows = zip(sent.asked.person.tolist(), sent.answered.tolist(), strict=True)
+    assert list(rows) == [(ben.pk, False), (ada.pk, True), (ada.pk, False)]
+    some = sendings.read(target=targets.read({"type": "answer", "campaign": 8}), **asked)
+    assert some.asked.person.tolist() == [ada.pk]
+    assert sent.beside(some.asked).tolist() == [0.0]
+    nobody = Asked(np.array([ben.pk]), some.asked.moment)
+    assert np.isnan(sent.beside(nobody)).all()
+
+
+def test_of_many_mails_those_of_an_even_part_of_the_people_are_read() -> None:
+    people = [factories.customer(f"m{n}") for n in range(80)]
+    for person in people:
+        did(person, "email_sent", days_ago=30, run=1, campaign=7)
+        did(person, "email_sent", days_ago=20, run=2, campaign=7)
+    consent.revoke(customer_ids=[people[0].pk], purpose="profiling", source="test", now=NOW)
+    asked = {
+        "target": targets.read({"type": "answer"}),
+        "since": NOW - 60 * DAY,
+        "until": NOW,
+        "horizon": 7 * DAY,
+    }
+    everybody = sendings.read(**asked)
+    assert (len(everybody), everybody.share) == (158, 1.0)
+    some = sendings.read(**asked, most=40)
+    assert some.share == 0.25
+    assert 10 <= len(some) <= 80
+    # Whoever is in is in with all their mails, and in again next time.
+    assert np.unique(some.asked.person, return_counts=True)[1].tolist() == [2] * (len(some) // 2)
+    assert sendings.read(**asked, most=40).asked.person.tolist() == some.asked.person.tolist()
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from django.db import connection
+from django.db.models import Count, Max
 
 from ingestion import consent
 from ingestion.models import Order, OrderLine, Source
 from marketing.core.errors import Invalid
 from models_ml import registry
-from models_ml.models import ModelVersion, Prediction, Score
-from models_ml.predictions import laws, lifetimes, ready, scoring, training
+from models_ml.models import ModelVersion, Prediction, Score, Watch
+from models_ml.predictions import laws, lifetimes, ready, scoring, training, watching
 from tests import factories
 from tests.models_ml.predictions import shops
 
@@ -72,6 +73,30 @@ def scored(key: str) -> tuple[Prediction, ModelVersion]:
     return made, version
 
 
+def held_against_the_one_in_use(made: Prediction, version: ModelVersion) -> None:
+    """A newer version is, and what is in use is looked after."""
+    again = training.train(prediction=made, now=NOW)
+    assert again.state == State.LIVE
+    duel = again.details["duel"]
+    assert (duel["version"], duel["measure"]) == (version.version, "rmse")
+    assert abs(duel["gain"]["value"]) < 1e-9
+    assert {row["name"]: row["is_baseline"] for row in again.details["table"]} == {
+        "lifetime": False, "last_value": True,
+    }  # fmt: skip
+    scoring.score(prediction=made, now=NOW, as_of=NOW)
+    (drift,) = watching.look(prediction=made, now=NOW)
+    assert set(drift.readings["columns"]) == {"repeats", "silent_days", "spend", "first"}
+    assert drift.readings["said"]["psi"] < 0.25
+    # Three months without any order: nobody is as before, and half a year of them came to nothing.
+    later = NOW + timedelta(days=200)
+    factories.order(factories.customer("late"), days_ago=-200)
+    seen = {one.kind: one for one in watching.look(prediction=made, now=later)}
+    assert seen["drift"].level == Watch.Level.ALARM
+    calibration = seen["calibration"]
+    assert calibration.readings["seen"] < 0.2 * calibration.readings["said"]
+    assert calibration.level == Watch.Level.ALARM
+
+
 def test_lifetime_value_is_judged_published_and_written_for_every_buyer() -> None:
     leavers()
     made, version = scored("clv")
@@ -85,6 +110,8 @@ def test_lifetime_value_is_judged_published_and_written_for_every_buyer() -> Non
     assert len(values) == buyers
     assert (values >= 0).all()
     assert np.isfinite(values).all()
+    assert version.details["duel"] is None
+    held_against_the_one_in_use(made, version)
 
 
 def test_whoever_has_been_silent_for_long_is_less_likely_to_be_a_customer() -> None:
@@ -114,6 +141,28 @@ def test_the_next_order_is_a_day_to_come_with_days_around_it() -> None:
     assert (today < found.low).all()
     assert (found.low < found.value).all()
     assert (found.value <= found.high).all()
+
+
+def test_whom_the_question_is_about_is_judged_and_scored_and_nobody_else() -> None:
+    people = leavers()
+    made = ready.install(key="still_customer", now=NOW)
+    made.population = {"who": "buyers", "least_orders": 2, "ordered_within_days": 200}
+    made.save()
+    version = training.train(prediction=made, now=NOW)
+    everybody = laws.read(as_of=NOW)
+    found = lifetimes.answer(prediction=made, version=version, as_of=NOW)
+    asked = set(
+        OrderLine.objects.filter(customer__in=people)
+        .values_list("customer_id")
+        .annotate(n=Count("order_id"), last=Max("placed_at"))
+        .filter(n__gte=2, last__gte=NOW - timedelta(days=200))
+        .values_list("customer_id", flat=True)
+    )
+    assert set(found.person.tolist()) == asked
+    assert len(asked) < len(set(everybody.person.tolist()))
+    assert version.details["judged_people"] < version.details["learned_people"]
+    some = lifetimes.answer(prediction=made, version=version, as_of=NOW, only=people[:50])
+    assert set(some.person.tolist()) == asked & set(people[:50])
 
 
 def test_who_refused_profiling_is_neither_learned_from_nor_scored() -> None:

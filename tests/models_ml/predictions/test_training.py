@@ -14,12 +14,15 @@ from marketing.core.errors import Conflict, Invalid
 from models_ml import registry
 from models_ml.algorithms import classify
 from models_ml.algorithms.tabular import contest
+from models_ml.features import registry as features
 from models_ml.features import targets
 from models_ml.features.compiler import Population
+from models_ml.features.reading import Asked
 from models_ml.models import ModelVersion, Prediction, Score
 from models_ml.predictions import (
     contests,
     definitions,
+    duels,
     gate,
     planning,
     ready,
@@ -335,6 +338,77 @@ def test_a_newer_version_no_worse_takes_over_and_a_worse_one_stays_beside() -> N
     )
     assert kept.state == State.CANDIDATE
     assert "stays in use" in kept.reason
+
+
+def test_the_version_in_use_is_asked_by_its_own_columns_and_categories() -> None:
+    rng = np.random.default_rng(8)
+    for n in range(500):
+        town = f"t{n % 8}"
+        left = rng.random() < (0.1 + 0.11 * (n % 8))
+        factories.customer(
+            f"p{n}", attributes={"town": town, "left": "Yes" if left else "No", "seats": n % 7}
+        )
+    question = {"type": "attribute", "attribute": "left", "op": "=", "value": "Yes"}
+    own = [{"name": "town"}, {"name": "seats", "kind": "number"}]
+    made = asked(title="Leaves", target=question, settings={**QUICK, "attributes": own})
+    champion = training.train(prediction=made, now=NOW)
+    assert champion.state == State.LIVE, champion.reason
+    # The next version is given less to learn from; the one in use goes on reading what it knows.
+    definitions.change(
+        prediction=made,
+        settings={**QUICK, "attributes": [{"name": "seats", "kind": "number"}]},
+        now=NOW,
+    )
+    sample = samples.draw(
+        target=targets.read(question),
+        horizon=SIXTY,
+        population=Population(who="everyone"),
+        wishes=definitions.read_wishes(made.settings),
+        as_of=NOW,
+    )
+    later = Asked(sample.later.person, sample.later.moment)
+    told = contests.told(prediction=made, version=champion, asked=later)
+    assert np.isfinite(told).all()
+    assert classify.auc(sample.later.y, told) == pytest.approx(champion.metrics["auc"], abs=1e-6)
+    newer = training.train(prediction=made, now=NOW)
+    assert newer.state != State.LIVE
+    assert newer.details["duel"]["gain"]["value"] < -0.05
+    champion.refresh_from_db()
+    assert champion.state == State.LIVE
+
+
+def test_a_version_that_cannot_be_asked_is_named_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shops.plant(people=300)
+    made = asked()
+    champion = registry.promote(version=training.train(prediction=made, now=NOW))
+    later = drawn().later
+    exam = duels.Exam(Asked(later.person, later.moment), later.y, np.zeros(len(later)), "chance")
+
+    def why(**details: Any) -> Any:
+        ModelVersion.objects.filter(pk=champion.pk).update(details=champion.details | details)
+        found = duels.fight(prediction=made, exam=exam)
+        assert isinstance(found, gate.NoDuel)
+        return found.as_json()["why"]
+
+    assert why(horizon_days=7) == "other_question"
+    assert why(engine="uplift") == "silent"
+    with monkeypatch.context() as release:
+        release.delitem(features.BY_NAME, "orders_90d")
+        assert why() == "feature_gone"
+    with (conf.MODEL_DIR / champion.folder / contests.FEATURES).open("a") as file:
+        file.write(" ")
+    registry._read.cache_clear()
+    assert why() == "damaged"
+    newer = gate.decide(
+        version=factories.model_version(
+            made.key, 9, state=State.CANDIDATE, folder=champion.folder
+        ),
+        kind="chance", ok=True, code="better", facts={},
+        duel=duels.fight(prediction=made, exam=exam),
+    )  # fmt: skip
+    assert newer.state == State.LIVE
 
 
 def test_the_same_data_give_the_same_model_and_the_same_scores() -> None:

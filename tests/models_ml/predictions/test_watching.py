@@ -12,7 +12,7 @@ from marketing.core.errors import Conflict
 from marketing.core.models import Job
 from models_ml import registry
 from models_ml.models import ModelVersion, Prediction, Watch
-from models_ml.predictions import definitions, life, profiles, scoring, training, watching
+from models_ml.predictions import definitions, engines, life, profiles, scoring, training, watching
 from models_ml.predictions.engines import Answers
 from tests import factories
 from tests.models_ml.predictions import shops
@@ -40,7 +40,7 @@ def read_of(x: pd.DataFrame, said: Any) -> dict[str, Any]:
 
 
 def sure(profile: dict[str, Any], people: int, columns: int) -> float:
-    return watching._sure(profile, people, columns)
+    return profiles.sure(profile, people, columns)
 
 
 def test_a_shift_of_one_spread_alarms_at_once() -> None:
@@ -50,7 +50,7 @@ def test_a_shift_of_one_spread_alarms_at_once() -> None:
     moved = pd.DataFrame({"a": rng.normal(size=2000) + 1})
     found = profiles.compare(profile=profile, x=moved, said=moved["a"].to_numpy())
     for name in ("a", "said"):
-        assert watching._level_of(found[name], sure(profile, 2000, 2)) == Level.ALARM
+        assert profiles.level_of(found[name], sure(profile, 2000, 2)) == Level.ALARM
 
 
 @pytest.mark.parametrize("people", [150, 2000])
@@ -68,7 +68,7 @@ def test_a_hundred_looks_at_people_who_did_not_move_alarm_twice_at_most(people: 
         x = sample()
         found = profiles.compare(profile=profile, x=x, said=x["c0"].to_numpy())
         limit = sure(profile, people, len(found))
-        levels = [watching._level_of(one, limit) for one in found.values()]
+        levels = [profiles.level_of(one, limit) for one in found.values()]
         alarms += any(level == Level.ALARM for level in levels)
     assert alarms <= 2
 
@@ -79,9 +79,9 @@ def test_a_column_that_went_missing_alarms_and_a_new_level_counts() -> None:
     gone = x.assign(a=np.nan, b=pd.Categorical(["z"] * 500))
     found = profiles.compare(profile=profile, x=gone, said=x["a"].to_numpy())
     assert found["a"]["missing"] == 1.0
-    assert watching._level_of(found["a"], 0.0) == Level.ALARM
+    assert profiles.level_of(found["a"], 0.0) == Level.ALARM
     assert found["b"]["psi"] > 1
-    assert watching._level_of(found["said"], 0.0) == Level.FINE
+    assert profiles.level_of(found["said"], 0.0) == Level.FINE
 
 
 @pytest.mark.django_db
@@ -171,7 +171,7 @@ def due(**values: Any) -> str | None:
         1,
         trained_at=NOW - 10 * DAY,
         data_until=NOW - 10 * DAY,
-        **{"details": {"engine": "contest"}, **values},
+        **{"details": {"engine": "contest", "profile": {"people": 1}}, **values},
     )
     found = life.due(prediction=made, now=NOW)
     return found.code if found else None
@@ -208,10 +208,18 @@ def test_looking_after_starts_each_thing_once() -> None:
     assert Job.objects.count() == 2
 
 
+def test_every_engine_is_looked_after_or_says_why_not() -> None:
+    for name in engines.ENGINES:
+        offers = {one for one in ("glance", "matured") if hasattr(engines.of(name), one)}
+        assert offers == (set() if name in engines.UNWATCHED else {"glance", "matured"}), name
+        assert bool(engines.why_unwatched(name)) == (name in engines.UNWATCHED)
+    assert engines.why_unwatched("magic")
+
+
 @pytest.mark.django_db
 def test_what_cannot_be_looked_after_is_not_tried_again_and_again() -> None:
     factories.order(factories.customer(), days_ago=1)
-    due(details={"engine": "lifetime"})
+    due(details={"engine": "uplift"})
     assert [job.kind for job in life.look_after(now=NOW)] == ["prediction.score"]
     Job.objects.update(state=Job.State.FAILED, finished_at=NOW)
     assert life.look_after(now=NOW + timedelta(minutes=10)) == []

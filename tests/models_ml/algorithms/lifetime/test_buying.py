@@ -11,6 +11,7 @@ from scipy.special import gammaln, hyp2f1
 
 from models_ml.algorithms.lifetime.bgnbd import BGNBD, MBGNBD
 from models_ml.algorithms.lifetime.buying import Buying
+from models_ml.algorithms.lifetime.forecast import Forecast
 from models_ml.algorithms.lifetime.likelihood import Unfit
 from models_ml.algorithms.lifetime.pareto import ParetoNBD
 from models_ml.algorithms.lifetime.spend import GammaGamma, together
@@ -179,6 +180,29 @@ def test_any_history_gets_finite_answers_within_bounds(
     assert chance <= expected + 1e-6
     assert expected <= model.expected(one, time * 2)[0] + 1e-9
     assert np.isfinite(model.next_order(one)[0])
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.floats(0, 4),
+    st.floats(0, 0.2),
+    st.integers(0, 300),
+    st.floats(0, 1),
+    st.floats(0.5, 300),
+    st.floats(0.01, 300),
+)
+def test_a_straightened_chance_is_at_most_the_count_and_rises_with_time(
+    slope: float, floor: float, repeats: int, part: float, age: float, time: float
+) -> None:
+    one = people((repeats, age * part if repeats else 0.0, age))
+    made = Forecast(tuple(MODELS), slope, floor)
+    chance, longer = (made.order_chance(one, t)[0] for t in (time, 1.5 * time))
+    assert 0 <= chance <= min(1.0, made.expected(one, time)[0] + 1e-6)
+    assert chance <= longer + 1e-9
+    plain = Forecast(tuple(MODELS))
+    assert plain.order_chance(one, time)[0] == pytest.approx(
+        np.mean([model.order_chance(one, time)[0] for model in MODELS])
+    )
 
 
 def test_too_little_history_is_a_named_state() -> None:
