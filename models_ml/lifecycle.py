@@ -9,16 +9,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Value
+from django.db import connection
+from django.db.models import Count, F, Value
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from ingestion.models import Customer
 from marketing.core.errors import Invalid
 from marketing.core.models import ApiKey, User
 from models_ml import yardsticks
-from models_ml.models import Yardstick
+from models_ml.models import Traits, Yardstick
 
 KIND = Yardstick.Kind.STAGES
 NEVER, NEW, LAPSED, AT_RISK, LOYAL, ACTIVE = (
@@ -116,6 +118,26 @@ def save(*, bounds: Bounds, actor: User | ApiKey | None, now: datetime) -> Yards
     """Put other bounds in use; a job gives everybody their stage by them."""
     check(bounds)
     return yardsticks.keep(kind=KIND, body=asdict(bounds), start=START, actor=actor, now=now)
+
+
+def sizes() -> dict[str, int]:
+    """How many people are in each stage now; whoever has no numbers yet never ordered."""
+    rows = Traits.objects.filter(customer__merged_into=None).values_list("stage")
+    found: dict[str, int] = dict(rows.annotate(people=Count("pk")).order_by())
+    found[NEVER] = Customer.objects.count() - sum(n for s, n in found.items() if s != NEVER)
+    return found
+
+
+def shift(*, to: Bounds) -> dict[tuple[str, str], int]:
+    """How many of those with numbers are in which stage now and would be in which."""
+    params: dict[str, Any] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT stage, {stage_sql(of=to, params=params)} AS next, count(*)"
+            " FROM models_ml_traits GROUP BY 1, 2",
+            params,
+        )
+        return {(was, becomes): people for was, becomes, people in cursor.fetchall()}
 
 
 def stage(*, row: str = "") -> Coalesce:

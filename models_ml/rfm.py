@@ -5,10 +5,11 @@ would move under other bands.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -149,9 +150,17 @@ def people(*, scores: dict[str, Iterable[int]]) -> QuerySet[Customer]:
     return Customer.objects.filter(**asked)
 
 
-def as_of() -> Any:
+def of_group(group: Group) -> QuerySet[Customer]:
+    """Everyone in the cells of a named group."""
+    meant = Q()
+    for recency, frequencies in group.cells.items():
+        meant |= Q(traits__r_score=recency, traits__f_score__in=frequencies)
+    return Customer.objects.filter(meant)
+
+
+def as_of() -> datetime | None:
     """The moment whose numbers the scores were made of; None before there are any."""
-    return Traits.objects.aggregate(first=Min("as_of"))["first"]
+    return Traits.objects.order_by("customer_id").values_list("as_of", flat=True).first()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns.models import PersonList, Segment
@@ -14,17 +13,14 @@ from campaigns.segments.nodes import lists_in
 from campaigns.segments.terms import RuleFault
 from ingestion import schemas
 from ingestion.imports import storage, uploads
-from ingestion.models import Customer
 from ingestion.preprocess import detect
 from ingestion.preprocess.faults import Unreadable
 from marketing.core import audit, jobs
-from marketing.core.errors import Conflict, Invalid, TooLarge
+from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import ApiKey, Job, User
 
 # The columns of a file by which people can be told, the surest first.
 NAMES = ("customer_id", "email", "phone")
-# People that are put on a list while somebody waits.
-MOST = 100_000
 
 
 def receive(
@@ -90,42 +86,6 @@ def receive(
         )
         audit.record(actor=user, action="list.received", obj=person_list)
     return person_list, job
-
-
-def gather(
-    *, name: str, description: str, people: QuerySet[Customer], user: User, now: datetime
-) -> PersonList:
-    """Keep the people found as a list, in one transaction; refused where they are very many."""
-    with transaction.atomic():
-        made = PersonList.objects.create(
-            name=name[:120],
-            description=description[:500],
-            created_by=user,
-            created_at=now,
-            updated_at=now,
-            read_at=now,
-        )
-        text, params = people.order_by().values("pk")[: MOST + 1].query.sql_with_params()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO campaigns_personlistmember (list_id, customer_id)"
-                f" SELECT %s, found.* FROM ({text}) AS found",
-                [made.pk, *params],
-            )
-            count = cursor.rowcount
-        if count > MOST:
-            raise TooLarge(
-                _("More than %(most)s people cannot be kept as a list at once; none was made.")
-                % {"most": f"{MOST:,}"},
-                code="too_many_people",
-                remedy=_("Choose moments closer together."),
-            )
-        if not count:
-            raise Invalid(_("Nobody is there, so no list was made."), code="nobody")
-        made.rows = made.people = count
-        made.save(update_fields=["rows", "people"])
-        audit.record(actor=user, action="list.gathered", obj=made, detail={"people": count})
-    return made
 
 
 def column_of(*, header: Sequence[str], rows: Sequence[Sequence[str]], column: str = "") -> int:

@@ -6,6 +6,9 @@ acting      what is done there: train, publish, roll back, shadow, archive
 person      why somebody has a score, for the page of that person
 wizard      a new prediction in three choices, with a look at the data before it starts
 versions    one version of the other models: the tree and the recommenders
+rfm         the grid of recency, frequency and money; `bands` its bands, `scores` how they are said
+stages      the lifecycle: stages, who moved between two moments (drawn by `flows`), their bounds
+demand      what will be sold: every product, and one closely
 
 names, figures and plots word and measure what those show.
 """

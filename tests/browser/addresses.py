@@ -21,6 +21,7 @@ from ingestion.tracking import keys
 from ingestion.webhooks import endpoints
 from marketing.core.errors import Invalid
 from marketing.core.models import Job
+from models_ml import features, stage_history
 from models_ml.models import ModelVersion, Prediction, Score
 from models_ml.predictions import definitions, scoring, training, watching
 from tests import factories
@@ -92,6 +93,13 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "no segment of the name": reverse("campaigns:segment-list") + "?q=nothing",
         "tree": reverse("campaigns:tree"),
         "new question": reverse("campaigns:tree-new"),
+        "RFM": _rfm_page(),
+        "RFM by money": reverse("models_ml:rfm") + "?view=fm",
+        "people of a cell": reverse("models_ml:rfm-people") + "?r=12345",
+        "RFM bands": reverse("models_ml:rfm-bands"),
+        "lifecycle": reverse("models_ml:lifecycle"),
+        "people of a stage": reverse("models_ml:stage-people") + "?stage=never_ordered",
+        "bounds of stages": reverse("models_ml:lifecycle-bounds"),
         "models": reverse("models_ml:model-list"),
         "model": reverse("models_ml:model-detail", args=[model.pk]),
         "prediction": _prediction_page(),
@@ -220,6 +228,13 @@ def _prediction_page() -> str:
         row.refresh_from_db()
         watching.look(prediction=row, now=now)
     return reverse("models_ml:prediction", args=[row.key])
+
+
+def _rfm_page() -> str:
+    """The grid of those who have numbers, with everybody's stages over time beside it."""
+    features.measure()
+    stage_history.build(now=factories.now())
+    return reverse("models_ml:rfm")
 
 
 def _troubled_page() -> str:
