@@ -42,6 +42,7 @@ IMPERSONAL = {
     "models_ml_prediction": "what the shop wants to know of everybody",
     "models_ml_yardstick": "how the shop measures people",
     "models_ml_stageflow": "figures about many people at once",
+    "models_ml_productdemand": "what is expected to be sold of each product",
     "models_ml_watch": "figures about many people at once",
     "models_ml_watchedattribute": "properties whose groups should be chosen alike",
     "models_ml_modelversion": "figures of models; their folders are emptied of the person",

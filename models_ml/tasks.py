@@ -13,6 +13,7 @@ from marketing.core import bus, jobs
 from models_ml import catalog, features, insight_jobs, queries, renewal, repeat, training
 from models_ml.algorithms.tree import Params
 from models_ml.clusters import definitions as clusterings
+from models_ml.demand import reading as demand
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import life
 
@@ -136,6 +137,14 @@ def follow_people(customer_ids: list[int] | None = None, **_ids: Any) -> None:
 def score_after_promotion(name: str, **_ids: Any) -> None:
     """Let everyone be scored by a version that has just begun to speak."""
     life.score_after_promotion(name=name)
+    if name == demand.NAME and (version := demand.live()) is not None:
+        demand.serve_after_promotion(version=version)
+
+
+@shared_task(name="models_ml.tasks.renew_demand", queue="fast")
+def renew_demand(**_ids: Any) -> None:
+    """Forecast again what will be sold, when a week of orders has come."""
+    demand.start_if_due(now=timezone.now())
 
 
 @shared_task(name="models_ml.tasks.look_after_predictions", queue="fast")

@@ -3,13 +3,51 @@
 from django.urls import path
 
 from models_ml import api as endpoints
+from models_ml import demand_api as demands
 from models_ml import prediction_api as predictions
-from models_ml.views import acting, fairness, listing, person, question, versions, wizard
+from models_ml.views import (
+    acting,
+    bands,
+    clusters,
+    cohorts,
+    demand,
+    fairness,
+    listing,
+    person,
+    question,
+    rfm,
+    stages,
+    versions,
+    wizard,
+)
 
 app_name = "models_ml"
 
+_insights: list = [
+    path("insights/", rfm.insights, name="insights"),
+    path("insights/rfm/", rfm.grid, name="rfm"),
+    path("insights/rfm/people/", rfm.people, name="rfm-people"),
+    path("insights/rfm/bands/", bands.bands_page, name="rfm-bands"),
+    path("insights/rfm/bands/save/", bands.bands_save, name="rfm-bands-save"),
+    path("insights/clusters/", clusters.overview, name="clusters"),
+    path("insights/clusters/new/", clusters.new, name="clusters-new"),
+    path("insights/clusters/<slug:key>/", clusters.detail, name="clusters-of"),
+    path("insights/clusters/<slug:key>/find/", clusters.train, name="clusters-train"),
+    path("insights/clusters/<slug:key>/archive/", clusters.archive, name="clusters-archive"),
+    path("insights/clusters/<slug:key>/<int:number>/", clusters.name, name="clusters-name"),
+    path("insights/cohorts/", cohorts.page_of, name="cohorts"),
+    path("insights/cohorts/table.csv", cohorts.download, name="cohorts-csv"),
+    path("insights/lifecycle/", stages.overview, name="lifecycle"),
+    path("insights/lifecycle/people/", stages.people, name="stage-people"),
+    path("insights/lifecycle/bounds/", stages.bounds_page, name="lifecycle-bounds"),
+    path("insights/lifecycle/bounds/save/", stages.bounds_save, name="lifecycle-bounds-save"),
+]
 pages: list = [
+    *_insights,
     path("models/", listing.model_list, name="model-list"),
+    path("insights/demand/", demand.demand_list, name="demand"),
+    path("insights/demand/forecast/", demand.forecast, name="demand-forecast"),
+    path("insights/demand/<int:product_id>/", demand.product, name="demand-product"),
     path("models/new/", wizard.new, name="prediction-new"),
     path("models/new/check/", wizard.check, name="prediction-check"),
     path("models/fairness/", fairness.fairness, name="fairness"),
@@ -31,6 +69,8 @@ pages: list = [
 api: list = [
     path("models/", endpoints.ModelList.as_view(), name="model-list"),
     path("models/<int:version_id>/", endpoints.ModelDetail.as_view(), name="model-detail"),
+    path("demand/", demands.DemandList.as_view(), name="demand-list"),
+    path("demand/<path:sku>/", demands.DemandOfProduct.as_view(), name="demand-product"),
     path("predictions/", predictions.PredictionList.as_view(), name="prediction-list"),
     path(
         "predictions/<slug:key>/", predictions.PredictionDetail.as_view(), name="prediction-detail"

@@ -79,6 +79,7 @@ INSIGHT_TABS = (
     Link(_("Lifecycle"), "arrows-exchange", "models_ml:lifecycle", "lifecycle"),
     Link(_("Clusters"), "chart-dots-3", "models_ml:clusters", "clusters"),
     Link(_("Cohorts"), "calendar-stats", "models_ml:cohorts", "cohorts"),
+    Link(_("Demand"), "trending-up", "models_ml:demand", "demand"),
 )
 CREATIONS = (
     Link(_("New campaign"), "send", "campaigns:campaign-new", "c", right="edit"),

@@ -3,10 +3,13 @@
 `versions` what was trained, `traits` the numbers of each person in columns (rules and the tree read
 them), `predictions` the models somebody asked for with everybody's scores and how they are watched,
 `explorations` the questions trees find groups for, `insights` how people are measured and the stage
-each was in over time, `fairness` the attributes by which groups of people are watched.
+each was in over time, `fairness` the attributes by which groups of people are watched,
+`clusters` groups of people who are alike and who is in which, `demand` what is
+expected to be sold of each product.
 """
 
 from models_ml.models.clusters import Clustering, ClusterMember
+from models_ml.models.demand import ProductDemand
 from models_ml.models.explorations import Exploration
 from models_ml.models.fairness import WatchedAttribute
 from models_ml.models.insights import StageFlow, StagePath, Yardstick
@@ -20,6 +23,7 @@ __all__ = [
     "Exploration",
     "ModelVersion",
     "Prediction",
+    "ProductDemand",
     "Score",
     "StageFlow",
     "StagePath",

@@ -24,6 +24,9 @@ class Prediction(models.Model):
         CHANCE = "chance", _("Chance")
         AMOUNT = "amount", _("Amount")
         DATE = "date", _("Date")
+        HOUR = "hour", _("Hour")
+        DEGREE = "degree", _("Degree")
+        EFFECT = "effect", _("Effect")
 
     class State(models.TextChoices):
         ACTIVE = "active", _("Active")
@@ -65,9 +68,10 @@ class Prediction(models.Model):
 class Score(models.Model):
     """What one prediction says of one person; everybody's are replaced at once.
 
-    `value` is a chance in [0, 1], an amount of money, or a date in days since 1970-01-01 UTC (a
-    fraction is the time of day); `low` and `high` bound it where the model can tell. `percentile`
-    is 1 to 100 by value among those scored: the top 10 % have more than 90.
+    `value` is a chance in [0, 1], an amount of money, a date in days since 1970-01-01 UTC (a
+    fraction is the time of day), or an effect, which is a difference of chances in [-1, 1], an
+    hour of their own day, or a degree in [0, 1]; `low` and `high` bound it where the model can
+    tell. `percentile` is 1 to 100 by value among those scored: the top 10 % have more than 90.
 
     The table is split by prediction (see the migration). As every row is derived and written a
     million at a time, the database checks no foreign keys.

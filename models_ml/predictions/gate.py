@@ -92,6 +92,12 @@ def _keep(version: ModelVersion, duel: Duel) -> ModelVersion:
 def why_refused(*, code: str, facts: dict[str, Any]) -> str:
     """Why a candidate is not published, and which data would help."""
     gain = facts.get("gain") or {}
+    if code == "unstable":
+        return _(
+            "Two halves of the people tell different people apart (rank correlation"
+            " %(agreement).2f, %(needed_agreement).2f is needed). More people, or facts in which"
+            " they differ, would help."
+        ) % {name: facts[name] for name in ("agreement", "needed_agreement")}
     if code in ("no_effect", "same_for_all", "response_better"):
         return why_unmoved(code=code, facts=facts)
     if code == "worse_than_base_rate":
@@ -186,6 +192,8 @@ def rule_name(name: str) -> str:
         "answered_before": _("whoever answered before answers again"),
         "base_rate": _("the same chance for everyone"),
         "seasonal": _("as a season ago, or as last time"),
+        "everyones_hour": _("everybody's hour for everyone"),
+        "farthest": _("whoever lies farthest out in one fact"),
         "response": _("mail whoever is most likely to do it"),
     }.get(name, name)
 

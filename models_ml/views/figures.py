@@ -18,8 +18,16 @@ METRICS = {
     "rmse": gettext_lazy("Typical error (RMSE, lower is better)"),
     "mae": gettext_lazy("Average error (MAE, lower is better)"),
     "rank_correlation": gettext_lazy("Ranks amounts right (rank correlation)"),
+    "hits_top_3": gettext_lazy("Later answers in somebody's three best hours"),
+    "log_likelihood": gettext_lazy("How likely later answers were held (log-likelihood)"),
+    "planted": gettext_lazy("Sets planted people apart (AUC)"),
+    "agreement": gettext_lazy("Halves of the people agree (rank correlation)"),
+    "mase": gettext_lazy("Error beside the usual step from week to week (MASE, lower is better)"),
     "days_off": gettext_lazy("Days off on average (lower is better)"),
     "days_off_median": gettext_lazy("Days off in the middle (lower is better)"),
+    "qini": gettext_lazy("Gained by choosing whom, per 1,000 people (Qini)"),
+    "auuc": gettext_lazy("Area under that curve, per 1,000 people (AUUC)"),
+    "moved": gettext_lazy("What the mail adds, per 1,000 people"),
     "explained": gettext_lazy("Share of the differences explained"),
     "total_ratio": gettext_lazy("Total said over total seen"),
     "ndcg@10": gettext_lazy("Right products near the top (NDCG@10)"),
@@ -29,10 +37,20 @@ METRICS = {
     "coverage@10": gettext_lazy("Share of the catalogue ever shown"),
 }
 MONEY = {"rmse", "mae"}
+PER_THOUSAND = {"qini", "auuc", "moved"}
 DAYS = {"days_off", "days_off_median"}
-LOWER = {"log_loss", "brier", "rmse", "mae", "calibration_error", "days_off", "days_off_median"}
+LOWER = {
+    "mase",
+    "log_loss",
+    "brier",
+    "rmse",
+    "mae",
+    "calibration_error",
+    "days_off",
+    "days_off_median",
+}
 # The figure a kind of prediction is chosen by, first known first.
-MAIN = ("auc", "rmse", "mae", "qini", "correlation", "days_off")
+MAIN = ("auc", "rmse", "mae", "mase", "hits_top_3", "planted", "qini", "correlation", "days_off")
 
 
 def main_metric(version: ModelVersion) -> str:
@@ -74,6 +92,8 @@ def worded(name: str, value: float) -> str:
     """A figure as it is written large."""
     if name in MONEY:
         return wording.money0(value, settings.DEFAULT_CURRENCY)
+    if name in PER_THOUSAND:
+        return wording.decimal(value, 2)
     return wording.decimal(value, 1 if name in DAYS else 3)
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from marketing.core import wording
 from models_ml import catalog, queries
-from models_ml.models import Exploration, Prediction
+from models_ml.models import Clustering, Exploration, Prediction
 from models_ml.predictions import gate
 
 TREE_TITLE = gettext_lazy("Orders again within 90 days")
@@ -28,6 +28,8 @@ METHODS = {
     "x_linear": gettext_lazy("Effects imputed from both, learned in turn (X, linear)"),
     "transformed_linear": gettext_lazy("The outcome transformed (linear)"),
     "t_boosting": gettext_lazy("A model of the mailed and one of the held out (T, boosting)"),
+    "hours": gettext_lazy("Own hours, drawn to everybody's"),
+    "oddness": gettext_lazy("Isolation forest, and the largest distance in one fact"),
     "lifetime": gettext_lazy("Laws of buying (BG/NBD, Pareto/NBD, Gamma-Gamma)"),
 }
 
@@ -97,6 +99,8 @@ def _what(target: dict[str, Any], days: int) -> str:
         "spend": _("How much money somebody spends within %(within)s."),
         "order_value": _("How much an order of the next %(within)s is worth."),
         "next_order": _("When the next order comes, looking %(within)s ahead."),
+        "send_hour": _("The hour of their own day at which somebody answers mails."),
+        "unusual": _("How unlike everybody else somebody is, and in which facts."),
     }
     kind = str(target.get("type", ""))
     if kind in known:
@@ -139,7 +143,7 @@ def _what(target: dict[str, Any], days: int) -> str:
 def _whom(prediction: Prediction) -> str:
     population = prediction.population or {}
     kind = prediction.target.get("type")
-    if kind == "answer":
+    if kind in ("answer", "send_hour"):
         return _("people who get mail")
     if kind == "attribute":
         return _("everyone of whom it is known or asked")
