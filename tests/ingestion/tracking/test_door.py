@@ -295,7 +295,7 @@ def test_a_gzip_bomb_is_cut_off(post, stored) -> None:
     ("raw", "encoding", "status"),
     [
         (b"no gzip", "gzip", 400),
-        (gzip.compress(b'{"userId":"7"}')[:-6], "gzip", 400),
+        (gzip.compress(b'{"userId":"7"}', mtime=0)[:-6], "gzip", 400),
         (b"{}", "br", 415),
         (b"{}", "gzip, gzip", 415),
     ],
