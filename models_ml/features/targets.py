@@ -14,6 +14,8 @@ moved        {"by": "order" | "event", "event": …, "campaign": id or null}: ho
              makes it, told from who was held out of one by chance (an effect)
 attribute    {"attribute": "churn", "op": "=", "value": "Yes"}: a property that is as it is now
 next_order   when the next order comes (a date)
+send_hour    at which hour of their day they answer mails (an hour)
+unusual      how unlike everybody else they are (a degree)
 
 Everything lies in [moment, moment + horizon). `attribute` knows no moments: see `at_once`.
 """
@@ -31,6 +33,7 @@ from numpy.typing import NDArray
 from marketing.core.errors import Invalid
 
 CHANCE, AMOUNT, DATE, EFFECT = "chance", "amount", "date", "effect"
+HOUR, DEGREE = "hour", "degree"
 TYPES = {
     "order": CHANCE,
     "no_order": CHANCE,
@@ -43,6 +46,8 @@ TYPES = {
     "attribute": CHANCE,
     "next_order": DATE,
     "moved": EFFECT,
+    "send_hour": HOUR,
+    "unusual": DEGREE,
 }
 OPS = {"=": "=", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
 # Whether the target is about one kind of event, so that earlier ones of it are features.

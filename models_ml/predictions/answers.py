@@ -11,6 +11,8 @@ from models_ml.models import ModelVersion, Prediction
 
 TASK = "models_ml.tasks.explain_score"
 KEPT_SECONDS = 600
+# Engines that say why somebody has their score.
+EXPLAINED = ("contest", "oddness")
 
 
 def key_of(prediction: Prediction, version: ModelVersion, customer_id: int) -> str:

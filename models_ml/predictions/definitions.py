@@ -179,7 +179,12 @@ def _fill(
 
 
 def _with_engine(target: Target, settings: dict[str, Any]) -> dict[str, Any]:
-    """Effects are told by one engine, which tells nothing else."""
+    """Effects, hours and degrees are told by an engine each, which tells nothing else."""
+    own = {targets.HOUR: "hours", targets.DEGREE: "oddness"}
+    if target.kind in own:
+        return settings | {"engine": own[target.kind]}
+    if settings.get("engine") in ("hours", "oddness"):
+        raise _settings_invalid(_("This way of answering answers another question."))
     if target.kind == targets.EFFECT:
         return settings | {"engine": "uplift"}
     if settings.get("engine") == "uplift":

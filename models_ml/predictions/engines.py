@@ -42,7 +42,8 @@ Report = Callable[[int, str], None]
 
 @dataclass(frozen=True)
 class Answers:
-    """A value for each person (n,), finite: a chance, money, days since 1970-01-01, an effect.
+    """A value for each person (n,), finite: a chance, money, days since 1970-01-01, an effect,
+    an hour of their own clock (0 to 23), or a degree in [0, 1].
 
     `low` and `high` bound them for everyone or are both None.
     """
@@ -116,12 +117,21 @@ ENGINES: dict[str, str] = {
     "contest": "models_ml.predictions.contests",
     "lifetime": "models_ml.predictions.lifetimes",
     "uplift": "models_ml.predictions.effects",
+    "hours": "models_ml.predictions.sendtimes",
+    "oddness": "models_ml.predictions.oddness",
 }
 # Engines without a `glance`, and why nobody looks after what they say.
 UNWATCHED: dict[str, Promise] = {
     "uplift": gettext_lazy(
         "Nobody is seen both with and without a mail, so what is said of one person never comes"
         " true or false. The next sending that holds people out judges it again."
+    ),
+    "hours": gettext_lazy(
+        "Hours are learned again from newer answers, and each training is judged on the latest."
+    ),
+    "oddness": gettext_lazy(
+        "Being unlike the rest never comes true or false. Each training judges it again by halves"
+        " of the people and by planted ones."
     ),
 }
 

@@ -117,8 +117,10 @@ def spread(*, prediction: Prediction, bins: int = 20) -> list[dict[str, float]]:
     if ends["low"] is None:
         return []
     low, high = float(ends["low"]), float(ends["high"])
-    if prediction.kind == Prediction.Kind.CHANCE:
+    if prediction.kind in (Prediction.Kind.CHANCE, Prediction.Kind.DEGREE):
         low, high = 0.0, 1.0
+    if prediction.kind == Prediction.Kind.HOUR:
+        low, high, bins = 0.0, 24.0, 24
     width = (high - low) / bins or 1.0
     with connection.cursor() as cursor:
         cursor.execute(

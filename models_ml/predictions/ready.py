@@ -153,6 +153,40 @@ READY: tuple[Ready, ...] = (
         120,
         settings={"engine": "lifetime"},
     ),
+    Ready(
+        "send_hour",
+        _("Best hour to write"),
+        _(
+            "The hour of their own day at which somebody answers mails, drawn to everybody's hour"
+            " as far as they answered few. Others get everybody's."
+        ),
+        {"type": "send_hour"},
+        30,
+        {"who": "everyone"},
+        settings={"engine": "hours"},
+        needs="mails",
+    ),
+    Ready(
+        "unusual",
+        _("Unlike the rest"),
+        _(
+            "How unusual somebody is among all, by many facts together or by one alone, and which"
+            " facts those are. It says nothing of whether that is bad."
+        ),
+        {"type": "unusual"},
+        30,
+        settings={"engine": "oddness"},
+    ),
+    Ready(
+        "risk_event",
+        _("Default, chargeback or fraud"),
+        _("The chance that somebody defaults, charges back or cheats, by an event that says so."),
+        {"type": "event", "event": ""},
+        90,
+        {"who": "everyone"},
+        needs="events",
+        asks=("target",),
+    ),
 )
 
 

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from django.core.cache import cache
+from django.utils.translation import gettext as _
 
 from ingestion import consent
 from models_ml import queries, registry
+from models_ml.algorithms.classify import Z95
 from models_ml.algorithms.explain import counterfactual
 from models_ml.algorithms.explain.counterfactual import Lever
 from models_ml.features import reading, sequences
 from models_ml.features.compiler import Population
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import alike, answers, contests
+from models_ml.predictions import alike, answers, contests, oddness
 
 SAMPLE = 2_000
 # What a shop can work on, and the way it would go for better.
@@ -39,15 +41,23 @@ def work_out(*, prediction: Prediction, customer_id: int, now: datetime) -> dict
     """The reasons for a person's score, kept for the page; None for whom there are none.
 
     {"value", "usual", "version", "as_of", "reasons": [{"feature", "meaning", "unit", "known",
-    "share"}], "change": {"feature", "meaning", "before", "after", "would"} or None,
+    "share"}], "error": what a share may be off by (95%), None where they are exact,
+    "change": {"feature", "meaning", "before", "after", "would"} or None,
     "peers": see `alike`}; the shares and `usual` sum to `value`.
     """
     version = registry.live(prediction.key)
-    if version is None or version.details.get("engine") != "contest":
-        return None
-    if consent.unprofiled([customer_id]):
+    engine = version.details.get("engine") if version is not None else None
+    if version is None or engine not in answers.EXPLAINED or consent.unprofiled([customer_id]):
         return None
     as_of = prediction.scored_as_of or queries.data_now(now=now)
+    if engine == "oddness":
+        body = oddness.explain(
+            prediction=prediction, version=version, customer_id=customer_id, as_of=as_of
+        )
+        if body is not None:
+            kept = answers.key_of(prediction, version, customer_id)
+            cache.set(kept, body, answers.KEPT_SECONDS)
+        return body
     found = contests.values(prediction=prediction, version=version, as_of=as_of, only=[customer_id])
     if not len(found):
         return None
@@ -65,16 +75,17 @@ def _explain(
     features = {f.name: f for f in found.features}
     rows: list[dict[str, Any]] = []
     for name, share in zip(fitted.columns, shares[0], strict=True):
-        known = found.x[name].iloc[0]
+        feature = features.get(name)  # none for what a person did, in its order
         rows.append(
             {
                 "feature": name,
-                "meaning": str(features[name].meaning),
-                "unit": features[name].unit,
-                "known": _plain(known),
+                "meaning": str(feature.meaning if feature else _("what they did, in order")),
+                "unit": feature.unit if feature else "",
+                "known": _plain(found.x[name].iloc[0]) if feature else None,
                 "share": float(share),
             }
         )
+    errors = fitted.errors(found.x, events)
     rows.sort(key=lambda row: -abs(row["share"]))
     value = usual + float(shares[0].sum())
     change = peers = None
@@ -93,6 +104,7 @@ def _explain(
         "version": version.version,
         "as_of": as_of.isoformat(),
         "reasons": rows,
+        "error": None if errors is None else Z95 * float(errors.max()),
         "change": change,
         "peers": peers,
     }

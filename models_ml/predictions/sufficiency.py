@@ -27,6 +27,7 @@ GOOD, WARN, BAD = "good", "warn", "bad"
 PATIENCE_MS = 4_000
 # What a training refuses to go below, and what makes its intervals narrow enough to tell.
 LEAST_PEOPLE, LEAST_EACH, ENOUGH_EACH = 100, 20, 200
+LEAST_OFTEN = 50
 ENOUGH_HELD_OUT = 1_000
 # As far back as a training reads.
 MAILS_WITHIN = timedelta(days=730)
@@ -69,6 +70,10 @@ def look(
                 return Sufficiency(tuple(_answers(target, *_of_property(target))))
             if target.own_moments:
                 return Sufficiency(tuple(_answers(target, *_of_mails(target, horizon, as_of))))
+            if target.kind == targets.HOUR:
+                return Sufficiency((_of_hours(as_of),))
+            if target.kind == targets.DEGREE:
+                return Sufficiency((_of_facts(population, as_of),))
             if target.kind == targets.EFFECT:
                 return Sufficiency(tuple(_of_trials(target, horizon, as_of)))
             return Sufficiency(tuple(_of_history(target, horizon, population, as_of)))
@@ -287,3 +292,42 @@ def _of_trials(target: Target, horizon: timedelta, as_of: datetime) -> list[Find
         )
         return [*found, Finding(WARN, text, help_text)]
     return [*found, Finding(GOOD, text, _("Whether that tells anybody apart, the judging says."))]
+
+
+def _of_hours(as_of: datetime) -> Finding:
+    """Whether enough people answered mails at several hours."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OFTEN, {"types": [*OPENS, *CLICKS], "until": as_of})
+        people = int(cursor.fetchone()[0])
+    text = ngettext(
+        "%(people)s person answered mails at least three times.",
+        "%(people)s people answered mails at least three times.",
+        people,
+    ) % {"people": wording.comma(people)}
+    if people < LEAST_OFTEN:
+        needed = _("At least %(n)d are needed. Send more mails and wait for answers.")
+        return Finding(BAD, text, needed % {"n": LEAST_OFTEN})
+    return Finding(GOOD, text, _("Whether they have hours of their own, later answers say."))
+
+
+_OFTEN = """
+SELECT count(*) FROM (
+    SELECT FROM ingestion_event AS e
+    WHERE e.type = ANY(%(types)s) AND e.customer_id IS NOT NULL AND e.at < %(until)s
+      AND e.properties ->> 'machine' IS DISTINCT FROM 'true'
+    GROUP BY e.customer_id HAVING count(DISTINCT date_trunc('hour', e.at)) >= 3
+) AS often
+"""
+
+
+def _of_facts(population: Population, as_of: datetime) -> Finding:
+    """How many people there are to be unlike."""
+    asked = compiler.compile(features=(), population=population, cuts=[as_of])
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({asked.sql}) AS asked", asked.params)
+        people = int(cursor.fetchone()[0])
+    text = _("%(people)s people to compare.") % {"people": wording.comma(people)}
+    if people < LEAST_PEOPLE:
+        needed = _("At least %(n)d are needed.") % {"n": LEAST_PEOPLE}
+        return Finding(BAD, text, needed)
+    return Finding(GOOD, text, _("Whether halves of them agree on who is odd, the judging says."))

@@ -36,6 +36,10 @@ KINDS = (
      "calendar-event", "k1"),
     ("moved", gettext_lazy("Whom a mail moves"), gettext_lazy("told by who was held out"),
      "arrows-split-2", "k6"),
+    ("send_hour", gettext_lazy("When they answer mails"), gettext_lazy("an hour of their day"),
+     "clock", "k2"),
+    ("unusual", gettext_lazy("Who is unlike the rest"), gettext_lazy("and in which facts"),
+     "user-search", "k4"),
 )  # fmt: skip
 # What has to be said besides, and for which types.
 PART_OF = {
@@ -248,6 +252,7 @@ class AskForm(forms.Form):
         lacks["attribute"] = not self.properties
         lacks["answer"] = "email_sent" not in self.events
         lacks["moved"] = not self.campaigns
+        lacks["send_hour"] = lacks["answer"]
         return [
             {
                 "value": value,
@@ -336,7 +341,7 @@ class AskForm(forms.Form):
         """The JSON of the third choice."""
         values = self.cleaned_data
         who = values.get("who", "buyers")
-        if who == "everyone" or values.get("type") in ("answer", "attribute", "moved"):
+        if who == "everyone" or values.get("type") in ("answer", "attribute", "moved", "send_hour"):
             return {"who": "everyone"}
         made: dict[str, Any] = {"who": "buyers"}
         if (least := values.get("least_orders") or 1) > 1:

@@ -21,6 +21,8 @@ ICONS = {
     "amount": ("currency-dollar", "k2"),
     "date": ("calendar-event", "k3"),
     "effect": ("arrows-split-2", "k6"),
+    "hour": ("clock", "k2"),
+    "degree": ("user-search", "k4"),
 }
 OTHER_JOBS = ("tree.train", "recommenders.train")
 
@@ -110,6 +112,7 @@ def _offers(known: set[str]) -> list[dict[str, Any]]:
         kind = "amount" if one.target.get("type") in ("spend", "order_value") else "chance"
         kind = "date" if one.target.get("type") == "next_order" else kind
         kind = "effect" if one.target.get("type") == "moved" else kind
+        kind = {"send_hour": "hour", "unusual": "degree"}.get(one.target["type"], kind)
         icon, hue = ICONS[kind]
         found.append(
             {

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import CharField, Value
+from django.db.models.functions import Concat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -50,14 +52,14 @@ def titles(names: Iterable[str]) -> dict[str, str]:
     if rest := wanted - set(found):
         asked = Prediction.objects.filter(key__in=rest).values_list("key", "title")
         found |= {name: name.replace("_", " ") for name in rest} | dict(asked)
-    if trees := {name for name in wanted if name.startswith("tree:")}:
-        keys = [name.removeprefix("tree:") for name in trees]
-        explored = Exploration.objects.filter(key__in=keys).values_list("key", "title")
-        found |= {f"tree:{key}": title for key, title in explored}
-    if sorted_by := {name for name in wanted if name.startswith("clusters:")}:
-        keys = [name.removeprefix("clusters:") for name in sorted_by]
-        rows = Clustering.objects.filter(key__in=keys).values_list("key", "title")
-        found |= {f"clusters:{key}": title for key, title in rows}
+    if any(":" in name for name in wanted):
+        rows = [
+            made.objects.annotate(version=Concat(Value(prefix), "key", output_field=CharField()))
+            .order_by()
+            .values_list("version", "title")
+            for prefix, made in (("tree:", Exploration), ("clusters:", Clustering))
+        ]
+        found |= {name: title for name, title in rows[0].union(rows[1]) if name in wanted}
     return found
 
 

@@ -53,7 +53,7 @@ def why(request: HttpRequest, key: str, customer_id: int) -> HttpResponse:
     tried = int(tries) if tries.isdigit() and len(tries) < 4 else 0
     context: dict[str, Any] = {"prediction": prediction, "customer_id": customer_id}
     live = reading.live(prediction=prediction)
-    if live is None or live.details.get("engine") != "contest":
+    if live is None or live.details.get("engine") not in answers.EXPLAINED:
         return render(request, "models_ml/_why.html", context | {"none": True})
     # A worker is asked once in a while, not at each look.
     look = answers.known if tried % ASK_EVERY else answers.ask
@@ -140,6 +140,10 @@ def said(kind: str, value: float) -> str:
         return wording.pct(value)
     if kind == Prediction.Kind.EFFECT:
         return step(kind, value)
+    if kind == Prediction.Kind.HOUR:
+        return f"{round(value) % 24:02}:00"
+    if kind == Prediction.Kind.DEGREE:
+        return wording.pct(value)
     if kind == Prediction.Kind.AMOUNT:
         return wording.money(value, settings.DEFAULT_CURRENCY)
     return wording.day(reading.EPOCH + timedelta(days=value))
@@ -148,7 +152,7 @@ def said(kind: str, value: float) -> str:
 def step(kind: str, share: float) -> str:
     """What one column adds to a score, with its sign."""
     sign = "−" if share < 0 else "+"
-    if kind in (Prediction.Kind.CHANCE, Prediction.Kind.EFFECT):
+    if kind in (Prediction.Kind.CHANCE, Prediction.Kind.EFFECT, Prediction.Kind.DEGREE):
         return _("%(sign)s%(points)s points") % {
             "sign": sign,
             "points": wording.decimal(abs(share) * 100, 1),

@@ -19,6 +19,8 @@ from models_ml.views import effects, figures, names, plots, shapes
 
 State = ModelVersion.State
 MOST_VERSIONS = 30
+# Kinds whose values are not summed up over people.
+SPREAD_ONLY = (Prediction.Kind.DATE, Prediction.Kind.HOUR, Prediction.Kind.DEGREE)
 LAWS = {"bgnbd": "BG/NBD", "mbgnbd": "MBG/NBD", "pareto": "Pareto/NBD"}
 COLUMNS: dict[str, tuple[str, ...]] = {
     "chance": ("auc", "calibration_error", "log_loss", "lift_top_tenth"),
@@ -71,6 +73,7 @@ def prediction(request: HttpRequest, key: str) -> HttpResponse:
         context |= _of_version(row, shown)
         if row.kind == Prediction.Kind.EFFECT:
             context["effect"] = effects.of_version(row, shown)
+        context["hours"] = plots.hours(shown.details.get("everyone"))
     if live is not None and shown is live:
         context |= _reach(row, live)
         context |= _watched(row, live)
@@ -231,7 +234,7 @@ def _reach(row: Prediction, live: ModelVersion) -> dict[str, Any]:
     """Whom to reach and what to expect of them; sums are exact at each percentile."""
     if row.scored_people and row.kind == Prediction.Kind.EFFECT:
         return effects.reach(row) | effects.groups(row, live)
-    if not row.scored_people or row.kind == Prediction.Kind.DATE:
+    if not row.scored_people or row.kind in SPREAD_ONLY:
         return {"spread": plots.bars(reading.spread(prediction=row))} if row.scored_people else {}
     slices = reading.slices(prediction=row)
     total = slices[-1] if slices else {"people": 0, "expected": 0.0}

@@ -313,6 +313,16 @@ def _order(estimator: Any) -> Ints:
     return np.concatenate([np.flatnonzero(marked), np.flatnonzero(~marked)])
 
 
+def joined(parts: list[tuple[Any, ...]]) -> Nodes:
+    """Trees as arrays of left, right, feature, threshold, missing left, cover and value."""
+    return _joined(parts, {})
+
+
+def single() -> Read:
+    """Rows are compared in single precision, as scikit-learn's trees do."""
+    return Read(single=True)
+
+
 def _joined(parts: list[tuple[Any, ...]], categories: dict[int, Ints]) -> Nodes:
     sizes = np.array([len(part[0]) for part in parts])
     shift = np.repeat(np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
