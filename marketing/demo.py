@@ -2,7 +2,8 @@
 
 Each stage is an ordinary job that anybody may watch, cancel or try again on the jobs page. Where
 the demo stands is read from those rows alone, so it goes on after any stop: `advance` runs when a
-job ends and every five seconds, and starts whatever has become possible.
+job ends and every five seconds, and starts whatever has become possible. Some ready predictions
+are trained when all is done.
 """
 
 import time
@@ -24,12 +25,16 @@ from marketing.core import jobs
 from marketing.core.db import advisory_lock
 from marketing.core.models import Job, User
 from models_ml import catalog
+from models_ml.models import ModelVersion, Prediction
+from models_ml.predictions import ready, training
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
 LOGIN = "demo"
+# Ready predictions that are trained once the demo stands, one at a time: nobody waits for them.
+PREDICTIONS = ("purchase_90d", "clv", "churn")
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,32 @@ def advance(*, now: datetime) -> list[str]:
                     steps=step.steps,
                 )
                 started.append(step.kind)
+        if done.issuperset(step.kind for step in STEPS):
+            started += _predict(now)
     return started
+
+
+def _predict(now: datetime) -> list[str]:
+    """Ask for the next ready prediction, unless one is being trained; what was started."""
+    known = {row.key: row for row in Prediction.objects.filter(key__in=PREDICTIONS)}
+    answered = set(ModelVersion.objects.filter(name__in=known).values_list("name", flat=True))
+    for key in PREDICTIONS:
+        asked = known.get(key)
+        if asked is None:
+            asked = ready.install(key=key, actor=_demo_user(), now=now)
+        elif training.open_job(prediction=asked, kind=training.TRAIN) is not None:
+            return []
+        elif key in answered or asked.state != Prediction.State.ACTIVE or _tried(asked):
+            continue
+        training.start(prediction=asked, user=_demo_user())
+        return [f"{training.TRAIN}:{key}"]
+    return []
+
+
+def _tried(prediction: Prediction) -> bool:
+    """Whether a training ended without a version; it is tried again by hand."""
+    jobs_of = Job.objects.filter(kind=training.TRAIN, params__prediction=prediction.pk)
+    return bool(prediction.trouble) or jobs_of.exists()
 
 
 def stages() -> list[Stage]:

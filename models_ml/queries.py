@@ -13,7 +13,10 @@ from ingestion import consent
 from ingestion.models import OrderLine
 from models_ml.models import ModelVersion, Traits
 
-QUIET = timedelta(days=7)
+# A shop that sells has an order within a month. Without one its history has ended, whether a file
+# of it came late or the shop has closed: everything is then looked at as on its last day,
+# the numbers of people and the days that rules count back alike, so that both speak of one moment.
+OVER = timedelta(days=30)
 REPEAT = "repeat_90d"
 
 
@@ -56,9 +59,14 @@ def data_now(*, now: datetime | None = None) -> datetime:
     """
     now = now or timezone.now()
     newest: datetime | None = OrderLine.objects.aggregate(newest=Max("placed_at"))["newest"]
-    if newest is None or now - newest <= QUIET:
+    if newest is None or not is_over(newest=newest, now=now):
         return now
     return newest + timedelta(seconds=1)
+
+
+def is_over(*, newest: datetime, now: datetime) -> bool:
+    """Whether a history whose newest order is of that moment has ended."""
+    return now - newest > OVER
 
 
 def as_of(*, now: datetime | None = None) -> datetime:

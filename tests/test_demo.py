@@ -10,6 +10,8 @@ from ingestion.models import ImportJob, Source
 from marketing import demo
 from marketing.core import jobs
 from marketing.core.models import Job, User
+from models_ml.models import Prediction
+from tests import factories
 
 
 @pytest.fixture
@@ -56,8 +58,26 @@ def test_each_step_starts_once_when_its_forerunners_are_done(imported):
     end_all("recommendations.refresh")
     assert advance() == ["demo.campaign"]
     end_all("demo.campaign")
-    assert advance() == []
+    assert advance() == ["prediction.train:purchase_90d"]
     assert {stage.state for stage in demo.stages()} == {"done"}
+
+
+def test_ready_predictions_are_trained_one_at_a_time_when_the_demo_stands(imported):
+    for kind in (step.kind for step in demo.STEPS[1:]):
+        end(jobs.start(kind=kind, title=kind, params={"demo": True}))
+    first, second, third = demo.PREDICTIONS
+    assert advance() == [f"prediction.train:{first}"]
+    assert advance() == []
+    training = Job.objects.filter(kind="prediction.train")
+    training.update(state="done")
+    factories.model_version(first, 1, state="refused")
+    assert advance() == [f"prediction.train:{second}"]
+    training.update(state="failed")
+    assert advance() == [f"prediction.train:{third}"]
+    training.update(state="failed")
+    assert advance() == []
+    asked = Prediction.objects.order_by("id").values_list("key", "is_ready")
+    assert list(asked) == [(key, True) for key in demo.PREDICTIONS]
 
 
 def test_it_waits_at_a_failed_step_and_goes_on_when_that_is_tried_again(imported):

@@ -16,8 +16,6 @@ from campaigns.segments.needs import EVENT, MESSAGE, ORDER, SCORE, Edge, Needs
 from ingestion.models import Order
 from models_ml import queries
 
-# A shop without an order for so long is a history to look at as on its last day.
-OVER = timedelta(days=365)
 _QUARTER = timedelta(minutes=15)
 _HOUR = timedelta(hours=1)
 # An answer that ran out while a look was under way is found by the next one.
@@ -40,7 +38,7 @@ def moment(*, now: datetime | None = None) -> datetime:
     """The moment that days count back from: now, or that of the numbers where a history is over."""
     now = now or timezone.now()
     newest = Order.objects.order_by("-placed_at").values_list("placed_at", flat=True).first()
-    if newest is None or now - newest <= OVER:
+    if newest is None or not queries.is_over(newest=newest, now=now):
         return now
     return queries.as_of(now=now)
 

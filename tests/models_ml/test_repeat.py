@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from django.db import connection
 
+from campaigns.segments import clock, leaves, membership
 from campaigns.segments import compile as compiler
-from campaigns.segments import leaves, membership
 from ingestion.models import Customer, Order, OrderLine
 from marketing.core import jobs
 from marketing.core.errors import Invalid
@@ -206,8 +206,14 @@ class TestDataNow:
         assert queries.data_now(now=NOW) == last + timedelta(seconds=1)
 
     def test_a_shop_that_still_sells_gets_the_clock(self) -> None:
-        factories.order(factories.customer(), days_ago=2)
+        factories.order(factories.customer(), days_ago=30)
         assert queries.data_now(now=NOW) == NOW
+        assert clock.moment(now=NOW) == NOW
+
+    def test_numbers_and_rules_agree_when_a_history_is_over(self) -> None:
+        factories.order(factories.customer(), days_ago=31)
+        last = NOW - timedelta(days=31) + timedelta(seconds=1)
+        assert (queries.data_now(now=NOW), clock.moment(now=NOW)) == (last, last)
 
     def test_without_orders_it_is_now(self) -> None:
         assert queries.data_now(now=NOW) == NOW
