@@ -33,7 +33,7 @@ Method = Literal["t", "x", "transformed"]
 Base = Literal["linear", "boosting"]
 
 METHODS: tuple[Method, ...] = ("t", "x", "transformed")
-FILE = "uplift.json"
+STEM = "uplift"
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 
 
@@ -105,11 +105,11 @@ class Uplift:
             return said[0]
         return (1 - self.share) * said[0] + self.share * said[1]
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, stem: str = STEM) -> None:
         for number, model in enumerate(self.models):
-            skops.io.dump(model, folder / f"uplift_{number}.skops")
+            skops.io.dump(model, folder / f"{stem}_{number}.skops")
         artifacts.write_json(
-            folder / FILE,
+            folder / f"{stem}.json",
             {
                 "params": vars(self.params),
                 "share": self.share,
@@ -119,10 +119,10 @@ class Uplift:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        stored = artifacts.read_json(folder / FILE)
+    def load(cls, folder: Path, stem: str = STEM) -> Self:
+        stored = artifacts.read_json(folder / f"{stem}.json")
         models = [
-            skops.io.load(folder / f"uplift_{number}.skops", trusted=TRUSTED)
+            skops.io.load(folder / f"{stem}_{number}.skops", trusted=TRUSTED)
             for number in range(stored["models"])
         ]
         return cls(Params(**stored["params"]), stored["share"], models, stored["middle"])
