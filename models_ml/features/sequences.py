@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from django.db import connection, transaction
 
+from ingestion.models import Event
 from models_ml.algorithms.tabular.events import Events
 from models_ml.features.reading import Asked
 from models_ml.features.registry import MACHINES
@@ -42,6 +43,11 @@ FROM models_ml_asked AS a CROSS JOIN LATERAL (
     ) AS both_kinds ORDER BY at DESC, kind LIMIT %(length)s
 ) AS d
 """
+
+
+def known() -> bool:
+    """Whether anything but orders is known of what people did."""
+    return Event.objects.filter(customer_id__isnull=False).exclude(type="email_sent").exists()
 
 
 def read(*, asked: Asked) -> Events:

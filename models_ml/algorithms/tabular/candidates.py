@@ -41,6 +41,10 @@ class Model(ABC):
         the margin.
         """
 
+    def errors(self, table: Table) -> Floats | None:
+        """The standard error of each share (n, columns); None where shares are exact."""
+        return None
+
     @abstractmethod
     def save(self, folder: Path, stem: str) -> dict[str, Any]:
         """Write files if needed; return what belongs in the JSON."""

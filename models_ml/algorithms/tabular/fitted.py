@@ -71,6 +71,19 @@ class Fitted:
         base = float(self._answer(np.array([start]))[0])
         return base, stretch(shares, base, self._answer(self.margin(table)))
 
+    def errors(self, x: pd.DataFrame, events: Events | None = None) -> Floats | None:
+        """The standard error of each contribution (n, columns); None where they are exact."""
+        table = self.schema.read(x, events)
+        found = self.model.errors(table)
+        if found is None:
+            return None
+        start, _shares = self.model.reasons(table)
+        reached = self.margin(table)
+        moved = self._answer(reached) - self._answer(np.array([start]))
+        step = np.abs(reached - start)
+        slope = np.divide(np.abs(moved), step, out=np.zeros_like(step), where=step > 1e-6)
+        return found * slope[:, None]
+
     def save(self, folder: Path) -> None:
         artifacts.write_json(
             folder / FILE,

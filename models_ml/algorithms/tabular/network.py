@@ -204,6 +204,11 @@ class NetworkModel(Model):
         # Smooth columns have mean 0: the usual person is a row of zeros.
         return shapley.sample(self._ask, x, np.zeros(x.shape[1]), owner, self.columns)
 
+    def errors(self, table: Table) -> Floats:
+        x = self.encoder.apply(table)
+        owner = np.asarray(self.encoder.owner)
+        return shapley.errors(self._ask, x, np.zeros(x.shape[1]), owner, self.columns)
+
     def save(self, folder: Path, stem: str) -> dict[str, Any]:
         save_file(
             {name: value.cpu() for name, value in self.net.state_dict().items()},

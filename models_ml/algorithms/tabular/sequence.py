@@ -7,7 +7,7 @@ it for the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -27,6 +27,8 @@ from models_ml.algorithms.tabular.frame import Floats, Table, Task
 from models_ml.algorithms.tabular.network import Inputs, Learned, Scale
 
 LEAST_ROWS, LEAST_EVENTS = 300, 1000
+# What is learned from at once: an epoch of more takes minutes without a GPU, and teaches little.
+MOST_EVENTS = 200_000
 
 
 @dataclass(frozen=True)
@@ -130,11 +132,28 @@ class SequenceModel(Model):
 
     def reasons(self, table: Table) -> tuple[float, Floats]:
         """The last column is what the person did; the usual person did nothing we know of."""
+        base, out = 0.0, np.empty((len(table), self.columns + 1))
+        for row, (ask, own, usual, owner) in enumerate(self._asked(table)):
+            base, shares = shapley.sample(ask, own, usual, owner, self.columns + 1)
+            out[row] = shares[0]
+        return base, out
+
+    def errors(self, table: Table) -> Floats:
+        out = np.empty((len(table), self.columns + 1))
+        for row, (ask, own, usual, owner) in enumerate(self._asked(table)):
+            out[row] = shapley.errors(ask, own, usual, owner, self.columns + 1)[0]
+        return out
+
+    def _asked(
+        self, table: Table
+    ) -> Iterator[tuple[shapley.Ask, Floats, Floats, NDArray[np.int64]]]:
+        """Of each row: the answer by its numbers and whether its events are known, the row, the
+        usual person, and whose number each is.
+        """
         x = self.encoder.apply(table)
         mine = tensors(table.events, len(table), self.kinds, self.params.length)
         none = tensors(None, 1, self.kinds, self.params.length)
         owner = np.r_[np.asarray(self.encoder.owner, dtype=np.int64), self.columns]
-        base, out = 0.0, np.empty((len(table), self.columns + 1))
         for row in range(len(table)):
 
             def ask(mixed: Floats, row: int = row) -> Floats:
@@ -146,10 +165,7 @@ class SequenceModel(Model):
                 whole = torch.as_tensor(mixed[:, :-1], dtype=torch.float32)
                 return network.ask(self.net, (whole, *rest), self.learned.scale)
 
-            own = np.r_[x[row], 1.0][None, :]
-            usual = np.zeros(x.shape[1] + 1)
-            base, out[row] = _one(shapley.sample(ask, own, usual, owner, self.columns + 1))
-        return base, out
+            yield ask, np.r_[x[row], 1.0][None, :], np.zeros(x.shape[1] + 1), owner
 
     def save(self, folder: Path, stem: str) -> dict[str, Any]:
         save_file(
@@ -175,9 +191,15 @@ class SequenceModel(Model):
         return cls(encoder, net, params, learned, kinds, int(stored["columns"]))
 
 
-def _one(found: tuple[float, Floats]) -> tuple[float, Floats]:
-    base, shares = found
-    return base, shares[0]
+def some(table: Table, seed: int) -> NDArray[np.int64]:
+    """The rows of as many people, drawn by chance, as did MOST_EVENTS things together."""
+    assert table.events is not None
+    people, who = np.unique(table.whose, return_inverse=True)
+    done = np.bincount(who, weights=table.events.counts)
+    order = np.random.default_rng(seed).permutation(len(people))
+    taken = np.empty(len(people), dtype=bool)
+    taken[order] = np.cumsum(done[order]) <= MOST_EVENTS
+    return np.flatnonzero(taken[who])
 
 
 class Sequence(Candidate):
@@ -194,6 +216,9 @@ class Sequence(Candidate):
         self, table: Table, y: NDArray[Any], *, task: Task, seed: int, setting: Setting
     ) -> SequenceModel:
         params = Params(**setting)
+        if table.events is not None and len(table.events.kind) > MOST_EVENTS:
+            rows = some(table, seed)
+            table, y = table.take(rows), y[rows]
         encoder = Encoder("smooth", bends=4)
         x = torch.as_tensor(encoder.fit(table, y, task, seed), dtype=torch.float32)
         kinds = table.events.names if table.events is not None else ()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models_ml.algorithms import classify, trainer
-from models_ml.algorithms.tabular import contest, network
+from models_ml.algorithms.tabular import contest, network, sequence
 from models_ml.algorithms.tabular.families import CANDIDATES
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.frame import Schema
@@ -30,9 +30,18 @@ def margins(found, frame):
 def test_the_transformer_learns_from_the_order_of_events(tmp_path):
     train, later = shoppers(seed=1), shoppers(seed=2)
     found = contest.run(
-        train, later, "chance", SHARE, seed=1, folds=2, candidates=["linear", "sequence"]
+        train,
+        later,
+        "chance",
+        SHARE,
+        seed=1,
+        folds=2,
+        candidates=["linear", "boosting", "sequence", "blend"],
     )
     assert found.best == "sequence"
+    auc = {row.name: row.later["auc"] for row in found.table}
+    assert auc["sequence"] > 0.8  # of 0.85 that can be known
+    assert max(value for name, value in auc.items() if name != "sequence") < 0.72
     assert found.fitted.columns == ("paid_share", "noise", "events")
     assert max(found.importances, key=found.importances.get) == "events"
     found.fitted.save(tmp_path)
@@ -43,6 +52,20 @@ def test_the_transformer_learns_from_the_order_of_events(tmp_path):
     base, shares = found.fitted.contributions(few.x, few.events)
     assert shares.shape == (3, 3)
     np.testing.assert_allclose(base + shares.sum(axis=1), said[:3], atol=1e-9)
+    errors = found.fitted.errors(few.x, few.events)
+    assert errors.shape == (3, 3)
+    assert (errors >= 0).all()
+
+
+def test_of_very_much_only_what_some_people_did_is_learned_from(monkeypatch):
+    frame = shoppers(400, seed=1)
+    person = np.arange(400, dtype=np.int64) // 4
+    table = Schema.of(frame.x).read(frame.x, frame.events, person)
+    monkeypatch.setattr(sequence, "MOST_EVENTS", 500)
+    rows = sequence.some(table, 1)
+    assert 400 < table.take(rows).events.counts.sum() <= 500
+    others = np.setdiff1d(np.arange(400), rows)
+    assert not set(person[rows]) & set(person[others])
 
 
 def test_empty_places_change_no_answer():
