@@ -4,7 +4,6 @@ Everything is planted inside a transaction that is rolled back. Both sides of a 
 so that a busy machine slows them alike.
 """
 
-import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from models_ml import features
+from models_ml.bench_data import pace
 from models_ml.features import reading, registry
 from models_ml.features.compiler import Population
 
@@ -21,6 +21,8 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 # people, order lines
 SHOPS = {"small": (50_000, 500_000), "full": (1_000_000, 10_000_000)}
 LINES_PER_ORDER = 4
+# At most 1.3 times as long as by hand.
+KEEP = round(1 / 1.3, 3)
 
 # The same numbers by hand: no expression shared with features.py, into an empty table like Traits.
 BEST = """
@@ -60,24 +62,6 @@ SELECT customer_id, %(now)s, orders, recency, tenure, units, net, round(average,
        ntile(5) OVER (ORDER BY net)
 FROM n
 """
-
-
-def line(
-    name: str, unit: str, n: int, ours: list[float], limit: list[float], what: str
-) -> dict[str, Any]:
-    """One line of the report; both lists are speeds, taken in pairs."""
-    middle = statistics.median(ours)
-    return {
-        "name": name,
-        "value": round(middle, 2),
-        "unit": unit,
-        "n": n,
-        "limit": {"what": what, "value": round(statistics.median(limit), 2)},
-        "peer": None,
-        "ratio": round(statistics.median(a / b for a, b in zip(ours, limit, strict=True)), 3),
-        "runs": len(ours),
-        "spread": round((max(ours) - min(ours)) / middle, 3),
-    }
 
 
 def plant(people: int, lines: int, *, now: datetime) -> None:
@@ -161,7 +145,7 @@ def _one_shop(people: int, lines: int) -> dict[str, Any]:
             ours.append(lines / (time.perf_counter() - began))
         transaction.set_rollback(True)
     what = "hand-written SQL into an empty table with the same key"
-    return line("features.customers", "lines/s", lines, ours, limit, what)
+    return pace("features.customers", "lines/s", lines, ours, limit, what, keep=KEEP)
 
 
 def features_frame(size: str = "small") -> list[dict[str, Any]]:
@@ -183,7 +167,9 @@ def features_frame(size: str = "small") -> list[dict[str, Any]]:
                 reading.read(features=registry.ORDERS, population=Population(), cuts=[cut])
             limit.append(len(found) / (time.perf_counter() - began))
         transaction.set_rollback(True)
-    return [line("features.backfill", "rows/s", len(found), ours, limit, "a moment at a time")]
+    return [
+        pace("features.backfill", "rows/s", len(found), ours, limit, "a moment at a time", keep=1.0)
+    ]
 
 
 WORKLOADS: dict[str, Callable[[str], Any]] = {

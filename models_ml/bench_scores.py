@@ -17,7 +17,8 @@ from django.db import connection, transaction
 from models_ml import registry
 from models_ml.algorithms.tabular import contest
 from models_ml.algorithms.tabular.frame import Frame
-from models_ml.bench_features import RUNS, line
+from models_ml.bench_data import line, pace
+from models_ml.bench_features import RUNS
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import parts, scoring
 from models_ml.predictions.engines import Answers
@@ -25,6 +26,8 @@ from models_ml.predictions.engines import Answers
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PEOPLE = {"small": 100_000, "full": 1_000_000}
 LEARNED_FROM, COLUMNS = 20_000, 18
+# Half of the rate of predict and bare COPY.
+KEEP = 0.5
 
 
 def score_customers(size: str = "small") -> dict[str, Any]:
@@ -53,7 +56,40 @@ def score_customers(size: str = "small") -> dict[str, Any]:
             limit.append(people / (time.perf_counter() - began))
         transaction.set_rollback(True)
     what = "the same model's predict and COPY of ready rows into an empty table with the same key"
-    return line("score.customers", "people/s", people, ours, limit, what)
+    return pace("score.customers", "people/s", people, ours, limit, what, keep=KEEP)
+
+
+def score_rollback(size: str = "small") -> list[dict[str, Any]]:
+    """Seconds until what the version before said serves again, and until an archive is done."""
+    people = PEOPLE[size]
+    rng = np.random.default_rng(20111209)
+    back, put_away = [], []
+    with transaction.atomic():
+        person = _people(people)
+        prediction, second = _prediction()
+        first = ModelVersion.objects.create(
+            name="bench", version=2, state=registry.State.RETIRED, algorithm="boosting"
+        )
+        for _round in range(RUNS):
+            for version in (first, second):
+                answers = Answers(person, rng.random(people))
+                scoring.write(
+                    prediction=prediction, version=version, answers=answers, as_of=NOW, now=NOW
+                )
+            began = time.perf_counter()
+            if not scoring.take_back(prediction=prediction, version=first, now=NOW):
+                raise AssertionError("the former scores were not kept")
+            back.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            scoring.clear(prediction=prediction)
+            put_away.append(time.perf_counter() - began)
+        transaction.set_rollback(True)
+    goal = ("10 s, whoever asks", 10.0)
+    origin = "the project's goal"
+    return [
+        line("score.rollback", "s", people, back, most=goal, origin=origin),
+        line("score.archive", "s", people, put_away, most=goal, origin=origin),
+    ]
 
 
 def _boosting(x: pd.DataFrame, rng: np.random.Generator) -> Any:
@@ -105,4 +141,7 @@ def _bare(body: memoryview) -> None:
         cursor.copy_expert(f"COPY {names} FROM STDIN (FORMAT binary)", io.BytesIO(body), 1 << 20)
 
 
-WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {"score.customers": score_customers}
+WORKLOADS: dict[str, Callable[[str], Any]] = {
+    "score.customers": score_customers,
+    "score.rollback": score_rollback,
+}

@@ -1,8 +1,8 @@
 """How well chances are foretold on two public data sets, beside plain scikit-learn.
 
 The splits are fixed here. Ours is the whole contest, with settings, calibration and the winner
-chosen inside each training part; the peers' settings are chosen by the judged rows themselves,
-which flatters them.
+chosen inside each training part. The peers are plain pipelines, about as many settings of each kind
+as ours tries; the best of them by the judged rows themselves is the limit, which flatters it.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
 from models_ml.algorithms import classify
@@ -29,8 +30,11 @@ BANK = "bank_marketing/bank-additional-full.csv.gz"
 SEED = 20260101
 REPEATS = {"small": 1, "full": 5}
 TELCO_LEAST, BANK_LEAST, BANK_ERROR = 0.845, 0.80, 0.02
+GOAL = "the project's goal"
+BEST = "the better of the project's goal and the best single model tuned here, on the judged rows"
 PUBLISHED_BANK = ("Moro, Cortez and Rita 2014, rolling window, more columns", 0.80)
-CONTESTANTS = ("linear", "boosting", "blend")
+# What takes part at which size; "full" is what the product does.
+CONTESTANTS = {"small": ("linear", "boosting", "blend"), "full": contest.DEFAULT}
 BLOCKS, FIRST_JUDGED = 10, 5
 
 
@@ -67,9 +71,15 @@ def _plain(numbers: object) -> Callable[[float], Pipeline]:
     def build(strength: float) -> Pipeline:
         columns = make_column_transformer(
             (numbers, make_column_selector(dtype_include="number")),
-            (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
+            (
+                OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+                make_column_selector(dtype_exclude="number"),
+            ),
         )
-        return make_pipeline(columns, LogisticRegression(C=strength, max_iter=2000))
+        # Newton's steps reach the end where others stop on the way.
+        return make_pipeline(
+            columns, LogisticRegression(C=strength, solver="newton-cholesky", max_iter=200)
+        )
 
     return build
 
@@ -117,19 +127,22 @@ def peers() -> Iterator[tuple[str, Pipeline]]:
             yield f"logistic with {knots} knots C={strength}", bent(strength)
     yield from boosted()
     for least in (5, 20):
-        forest = RandomForestClassifier(300, min_samples_leaf=least, n_jobs=2, random_state=SEED)
-        yield f"forest of 300, leaves of {least}", _ordinal(forest)
+        forest = RandomForestClassifier(200, min_samples_leaf=least, n_jobs=2, random_state=SEED)
+        yield f"forest of 200, leaves of {least}", _ordinal(forest)
+    for leaves in (12, 48):
+        tree = DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=SEED)
+        yield f"tree of {leaves} leaves", _ordinal(tree)
 
 
 def _peer_aucs(
-    frame: Frame, pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]], which: Iterator
+    frame: Frame, pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 ) -> dict[str, list[float]]:
     x = frame.x.copy()
     for name in x.select_dtypes("number"):
         x[name] = x[name].fillna(x[name].median())
     found = {}
     with threadpool_limits(limits=1):
-        for name, pipeline in which:
+        for name, pipeline in peers():
             aucs = []
             for before, judged in pairs:
                 said = pipeline.fit(x.iloc[before], frame.y[before]).predict_proba(x.iloc[judged])
@@ -141,6 +154,15 @@ def _peer_aucs(
 def _best(found: dict[str, list[float]]) -> tuple[str, float]:
     name = max(found, key=lambda one: float(np.mean(found[one])))
     return name, float(np.mean(found[name]))
+
+
+def _best_of_each(found: dict[str, list[float]]) -> dict[str, float]:
+    """The best of each kind of peer, by the first word of its name."""
+    kinds = dict.fromkeys(name.split()[0] for name in found)
+    return {
+        kind: round(_best({n: v for n, v in found.items() if n.split()[0] == kind})[1], 4)
+        for kind in kinds
+    }
 
 
 def telco_churn(size: str = "small") -> list[Line]:
@@ -160,14 +182,14 @@ def telco_churn(size: str = "small") -> list[Line]:
             "chance",
             rule,
             seed=SEED,
-            candidates=CONTESTANTS,
+            candidates=CONTESTANTS[size],
         )
         row = next(row for row in outcome.table if row.name == outcome.best)
         aucs.append(row.later["auc"])
         errors.append(row.later["calibration_error"])
         winners.append(outcome.best)
-    peer = _best(_peer_aucs(frame, pairs, peers()))
-    limit = max(TELCO_LEAST, peer[1])
+    others = _peer_aucs(frame, pairs)
+    peer = _best(others)
     n = len(frame)
     return [
         line(
@@ -175,11 +197,15 @@ def telco_churn(size: str = "small") -> list[Line]:
             "AUC",
             n,
             aucs,
-            least=(f"{TELCO_LEAST} and the best tuned single model", limit),
+            least=(f"{TELCO_LEAST} and {peer[0]}", max(TELCO_LEAST, peer[1])),
+            origin=BEST,
             peer=peer,
+            best_of_each=_best_of_each(others),
             winners={name: winners.count(name) for name in sorted(set(winners))},
+            contestants=CONTESTANTS[size],
         ),
-        line("telco.calibration", "error", n, errors, most=("at most", 0.05)),
+        # For reading: nothing was promised of it.
+        line("telco.calibration", "error", n, errors),
     ]
 
 
@@ -202,16 +228,34 @@ def bank_marketing(size: str = "small") -> list[Line]:
             rule,
             seed=SEED,
             folds=3,
-            candidates=CONTESTANTS,
+            candidates=CONTESTANTS[size],
         )
         said[judged] = outcome.fitted.predict(frame.x.iloc[judged])
         aucs.append(classify.auc(frame.y[judged], said[judged]))
-    peer = _best(_peer_aucs(frame, pairs, boosted()))
+    others = _peer_aucs(frame, pairs)
+    peer = _best(others)
     error = judging.calibration_error(frame.y, said)
     n = len(frame)
     return [
-        line("bank.auc", "AUC", n, aucs, least=("at least", BANK_LEAST), peer=peer),
-        line("bank.calibration", "error", n, [error], most=("at most", BANK_ERROR)),
+        line(
+            "bank.auc",
+            "AUC",
+            n,
+            aucs,
+            least=(f"{BANK_LEAST} and {peer[0]}", max(BANK_LEAST, peer[1])),
+            origin=BEST,
+            peer=peer,
+            best_of_each=_best_of_each(others),
+            contestants=CONTESTANTS[size],
+        ),
+        line(
+            "bank.calibration",
+            "error",
+            n,
+            [error],
+            most=("over ten bins of all judged rows", BANK_ERROR),
+            origin=GOAL,
+        ),
     ]
 
 
@@ -240,20 +284,24 @@ def bank_in_time(size: str = "small") -> list[Line]:
             "chance",
             rule,
             seed=SEED,
-            candidates=CONTESTANTS,
+            candidates=CONTESTANTS[size],
         )
         said = outcome.fitted.predict(frame.x.iloc[judged])
         aucs.append(classify.auc(frame.y[judged], said))
         winners.append(outcome.best)
-    name, best = _best(_peer_aucs(frame, pairs, boosted()))
+    others = _peer_aucs(frame, pairs)
+    name, best = _best(others)
     return [
         line(
             "bank_time.auc",
             "AUC",
             sum(len(judged) for _, judged in pairs),
             aucs,
-            least=(f"{name} on all columns", best),
+            least=(f"{name}, on all columns", best),
+            origin="the best single model tuned here, on the judged rows",
             peer=PUBLISHED_BANK,
+            best_of_each=_best_of_each(others),
+            contestants=CONTESTANTS[size],
             blocks=[round(value, 3) for value in aucs],
             winners=winners,
         )

@@ -4,7 +4,6 @@ Nothing is stored: matrices are simulated. Both sides of a ratio run in turn, so
 slows them alike; the ratio is the median of the pairs.
 """
 
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from models_ml.algorithms import als, bert4rec, trainer
 from models_ml.algorithms.data import Interactions
+from models_ml.bench_data import pace
 
 RUNS = 3
 SEED = 20111209
@@ -24,26 +24,6 @@ START = np.datetime64("2026-01-01", "s")
 # people, products, purchases
 SHOPS = {"small": (20_000, 5_000, 500_000), "full": (200_000, 20_000, 5_000_000)}
 STEPS = {"small": 20, "full": 100}
-
-
-def line(
-    name: str, unit: str, n: int, ours: list[float], limit: list[float], what: str
-) -> dict[str, Any]:
-    """One line of the report; both lists are speeds, taken in pairs."""
-    middle = statistics.median(ours)
-    return {
-        "name": name,
-        "value": round(middle, 2),
-        "unit": unit,
-        "n": n,
-        "limit": {"what": what, "value": round(statistics.median(limit), 2)} if limit else None,
-        "peer": None,
-        "ratio": round(statistics.median(a / b for a, b in zip(ours, limit, strict=True)), 3)
-        if limit
-        else None,
-        "runs": len(ours),
-        "spread": round((max(ours) - min(ours)) / middle, 3),
-    }
 
 
 def purchases(size: str) -> Interactions:
@@ -70,7 +50,7 @@ def als_train(size: str = "small") -> dict[str, Any]:
         began = time.perf_counter()
         _bare(matrix, params, params.iterations)
         limit.append(params.iterations / (time.perf_counter() - began))
-    return line("als.train", "iterations/s", len(data), ours, limit, "implicit, same matrix")
+    return pace("als.train", "iterations/s", len(data), ours, limit, "implicit, same matrix")
 
 
 def _bare(matrix: csr_matrix, params: als.Params, iterations: int) -> None:
@@ -123,7 +103,7 @@ def bert4rec_step(size: str = "small") -> dict[str, Any]:
                 torch.cuda.synchronize()
             limit.append(steps / (time.perf_counter() - began))
     what = f"the same network without batching or bookkeeping, {model.device.type}"
-    return line("bert4rec.step", "steps/s", steps * params.batch, ours, limit, what)
+    return pace("bert4rec.step", "steps/s", steps * params.batch, ours, limit, what)
 
 
 WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {

@@ -17,7 +17,8 @@ from threadpoolctl import threadpool_limits
 from models_ml import catalog
 from models_ml.algorithms import als
 from models_ml.algorithms.data import Interactions
-from models_ml.benchmarks import RUNS, SHOPS, line, purchases
+from models_ml.bench_data import pace
+from models_ml.benchmarks import RUNS, SHOPS, purchases
 from models_ml.models import ModelVersion
 from recommendations import build, rules
 from recommendations.candidates import Engine, Question
@@ -59,7 +60,7 @@ def als_recommend(size: str = "small") -> dict[str, Any]:
                         num_threads=model.params.threads,
                     )
             limit.append(people / (time.perf_counter() - began))
-    return line(
+    return pace(
         "als.recommend", "people/s", people, ours, limit, "implicit ranking, nothing written"
     )
 
