@@ -31,7 +31,7 @@ def retail_repeat(size: str = "small") -> list[bench_data.Line]:
     """Who orders again within 90 days, at six moments: AUC over the recency rule and half of the
     95% interval of the difference, and the calibration of both.
     """
-    _import()
+    import_history()
     last = queries.data_now(now=timezone.now())
     target = targets.read({"type": "order"})
     lines = []
@@ -82,7 +82,7 @@ def retail_repeat(size: str = "small") -> list[bench_data.Line]:
     return lines
 
 
-def _import() -> None:
+def import_history() -> None:
     if OrderLine.objects.exists():
         return
     record = imports.begin_demo(user=None, now=timezone.now())

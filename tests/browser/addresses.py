@@ -1,5 +1,7 @@
 """Every page that shows something, with the small shop's rows in it."""
 
+from datetime import timedelta
+
 from django.urls import reverse
 
 from campaigns.models import Campaign, Message, Segment, Template
@@ -22,8 +24,8 @@ from ingestion.webhooks import endpoints
 from marketing.core.errors import Invalid
 from marketing.core.models import Job
 from models_ml import features, stage_history
-from models_ml.models import ModelVersion, Prediction, Score
-from models_ml.predictions import definitions, scoring, training, watching
+from models_ml.models import ModelVersion, Prediction, ProductDemand, Score
+from models_ml.predictions import definitions, ready, scoring, training, watching
 from tests import factories
 from tests.models_ml.predictions import shops
 
@@ -100,6 +102,15 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "lifecycle": reverse("models_ml:lifecycle"),
         "people of a stage": reverse("models_ml:stage-people") + "?stage=never_ordered",
         "bounds of stages": reverse("models_ml:lifecycle-bounds"),
+        "clusters": _clusters_page(),
+        "groups of clusters": reverse("models_ml:clusters-of", args=["by-buying"]),
+        "clusters that are one": reverse("models_ml:clusters-of", args=["one"]),
+        "new clusters": reverse("models_ml:clusters-new"),
+        "cohorts": reverse("models_ml:cohorts"),
+        "money of cohorts by week": reverse("models_ml:cohorts") + "?unit=week&figure=so_far",
+        "demand": _demand_page(),
+        "demand of a product": _demand_page(one=True),
+        "hours of answers": _hours_page(),
         "models": reverse("models_ml:model-list"),
         "model": reverse("models_ml:model-detail", args=[model.pk]),
         "prediction": _prediction_page(),
@@ -228,6 +239,75 @@ def _prediction_page() -> str:
         row.refresh_from_db()
         watching.look(prediction=row, now=now)
     return reverse("models_ml:prediction", args=[row.key])
+
+
+def _demand_page(*, one: bool = False) -> str:
+    """Two products with a forecast of eight weeks, judged better than the last value."""
+    now = factories.now()
+    goods = [factories.product("TEAPOT", stock=90), factories.product("FORECAST", category="cups")]
+    if not ModelVersion.objects.filter(name="demand").exists():
+        version = factories.model_version(
+            "demand",
+            params={"days": 7, "horizon": 8},
+            metrics={"mase": 0.81, "coverage": 0.8, "coverage_4_weeks": 0.78, "total_ratio": 0.9},
+            baseline={"mase": 1.0, "rule": "seasonal"},
+            details={
+                "kind": "demand",
+                "judged_products": 2,
+                "origins": [now.isoformat()],
+                "difference": {"value": 0.19, "low": 0.1, "high": 0.28},
+                "table": [
+                    {"name": "fading", "mase": 0.8, "gain": {"mean": 0.2, "low": 0.1, "high": 0.3}}
+                ],
+                "methods": {"fading": 1, "young": 1},
+            },
+            data_until=now,
+            state=ModelVersion.State.LIVE,
+        )
+        weeks = [(now + timedelta(days=7 * n), 7, 12.4) for n in range(8)]
+        ProductDemand.objects.bulk_create(
+            ProductDemand(
+                product=item, starts_at=at, days=days, mean=mean, low=mean // 2, high=mean * 2,
+                usual=mean - 1, method=method, version=version,
+            )
+            for item, method in zip(goods, ("fading", "young"), strict=True)
+            for at, days, mean in [(now, ProductDemand.SUM_DAYS, 49.6), *weeks]
+        )  # fmt: skip
+    return (
+        reverse("models_ml:demand-product", args=[goods[0].pk])
+        if one
+        else reverse("models_ml:demand")
+    )
+
+
+def _hours_page() -> str:
+    """Best hours that were not told apart: everybody's stand in."""
+    row = Prediction.objects.filter(key="send_hour").first() or ready.install(key="send_hour")
+    if not ModelVersion.objects.filter(name=row.key).exists():
+        day = [0.001 + 0.03 * (8 <= hour <= 20) for hour in range(24)]
+        factories.model_version(
+            row.key,
+            algorithm="hours",
+            metrics={"hits_top_3": 0.31},
+            baseline={"hits_top_3": 0.31, "rule": "everyones_hour"},
+            details={
+                "kind": "prediction",
+                "engine": "hours",
+                "everyone": {
+                    "hour": 9, "from": 8, "until": 15, "weekdays": day, "weekends": day,
+                },
+            },
+            state=ModelVersion.State.REFUSED,
+            reason="Nobody has hours of their own.",
+        )  # fmt: skip
+    return reverse("models_ml:prediction", args=[row.key])
+
+
+def _clusters_page() -> str:
+    """Three groups that stand, and another sorting whose people are one group."""
+    factories.clustering()
+    factories.clustering("one", found=False)
+    return reverse("models_ml:clusters")
 
 
 def _rfm_page() -> str:
