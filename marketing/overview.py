@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign, Message, Run
 from ingestion.models import Customer, CustomerRollup, ImportJob, Order
 from marketing.core import wording
+from models_ml import lifecycle as stages
 from models_ml.models import ModelVersion
 from models_ml.views import titles as model_titles
 
@@ -84,20 +85,23 @@ def _figure_of(figures: dict[str, Any], key: str) -> float | None:
 
 def lifecycle() -> list[dict[str, Any]]:
     """How far people have come: known, first order, second, loyal; with the share that goes on."""
+    loyal = stages.bounds().loyal_orders
     counts = CustomerRollup.objects.aggregate(
         first=Count("pk", filter=Q(orders__gte=1)),
         second=Count("pk", filter=Q(orders__gte=2)),
-        fifth=Count("pk", filter=Q(orders__gte=5)),
-        tenth=Count("pk", filter=Q(orders__gte=10)),
+        loyal=Count("pk", filter=Q(orders__gte=loyal)),
+        later=Count("pk", filter=Q(orders__gte=loyal * 2)),
     )
-    stages = [
+    steps = [
         (_("Known"), Customer.objects.count()),
         (_("First order"), counts["first"]),
         (_("Second order"), counts["second"]),
-        (_("Five orders"), counts["fifth"]),
-        (_("Ten orders"), counts["tenth"]),
+        (_("Loyal: %(n)s orders") % {"n": loyal}, counts["loyal"]),
+        (_("%(n)s orders") % {"n": loyal * 2}, counts["later"]),
     ]
-    top = stages[0][1]
+    if loyal == 2:  # the second order is what makes loyal
+        del steps[2]
+    top = steps[0][1]
     if not top:
         return []
     return [
@@ -105,9 +109,9 @@ def lifecycle() -> list[dict[str, Any]]:
             "name": name,
             "n": n,
             "share": wording.of(n, top),
-            "rate": wording.pct(n / stages[i - 1][1]) if i and stages[i - 1][1] else "",
+            "rate": wording.pct(n / steps[i - 1][1]) if i and steps[i - 1][1] else "",
         }
-        for i, (name, n) in enumerate(stages)
+        for i, (name, n) in enumerate(steps)
     ]
 
 

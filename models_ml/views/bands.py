@@ -146,7 +146,7 @@ def _moves(shift: rfm.Shift) -> list[dict[str, Any]]:
 def _version_in_words(of: Bands) -> str:
     own = {NAMES[key]: limits for key, limits in asdict(of).items() if limits}
     if not own:
-        return _("fifths of the people")
+        return _("Fifths of the people")
     return "; ".join(
         f"{name}: {', '.join(wording.trimmed(limit) for limit in limits)}"
         for name, limits in own.items()

@@ -56,11 +56,12 @@ def grid(request: HttpRequest) -> HttpResponse:
     total = sum(cell.people for cell in found.values())
     revenue = sum(cell.revenue for cell in found.values())
     applied = scores.applied()
-    _name, down, across = VIEWS[view]
+    _heading, down, across = VIEWS[view]
     words = {axis.key: scores.in_words(axis.key, applied) for axis in AXES}
     context = {
         "view": view,
         "views": [(key, one[0]) for key, one in VIEWS.items()],
+        "heading": VIEWS[view][0],
         "down": NAMES[down],
         "across": NAMES[across],
         "rows": _rows(found, view, total, words[down]),

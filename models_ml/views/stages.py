@@ -105,7 +105,7 @@ def _moments(found: StageFlow) -> list[dict[str, Any]]:
                 "key": str(int(cut.timestamp())),
                 "place": number,
                 "label": wording.day(cut) if now else _("end of %(month)s") % {"month": month},
-                "short": wording.day(cut) if now else date_format(day, "M"),
+                "short": _("now") if now else date_format(day, "M"),
             }
         )
     return rows
@@ -257,13 +257,12 @@ def _show(
     again: Yardstick | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    units = {"loyal_orders": _("orders")}
     context = {
         "fields": [
             {
                 "name": name,
                 "label": LABELS[name],
-                "unit": units.get(name, _("days")),
+                "unit": _unit(name),
                 "value": given[name],
                 "least": RANGES[name][0],
                 "most": RANGES[name][1],
@@ -300,4 +299,9 @@ def _changes(shift: dict[tuple[str, str], int]) -> list[dict[str, Any]]:
 
 
 def _in_words(bounds: Bounds) -> str:
-    return "; ".join(f"{LABELS[name]} {value}" for name, value in asdict(bounds).items())
+    said = asdict(bounds).items()
+    return "; ".join(f"{LABELS[name]} {value} {_unit(name)}" for name, value in said)
+
+
+def _unit(name: str) -> str:
+    return _("orders") if name == "loyal_orders" else _("days")

@@ -20,6 +20,7 @@ MODULES = (
     "ingestion.benchmarks.workloads",
     "models_ml.bench_features",
     "models_ml.bench_insights",
+    "models_ml.bench_cohorts",
     "models_ml.bench_scores",
     "models_ml.bench_predictions",
     "models_ml.bench_tabular",
