@@ -25,7 +25,7 @@ from ingestion.models import (
 from marketing.core import auth
 from marketing.core.models import Job, User
 from models_ml.algorithms import classify
-from models_ml.models import ModelVersion, Traits
+from models_ml.models import Clustering, ModelVersion, Traits
 from recommendations.models import Placement, Recommendation, RecommendationSet
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -244,6 +244,44 @@ def model_version(name: str = "repeat_90d", version: int = 1, **values: Any) -> 
         **values,
     }
     return ModelVersion.objects.create(name=name, version=version, **values)
+
+
+def clustering(key: str = "by-buying", *, found: bool = True, **values: Any) -> Clustering:
+    """People sorted into three groups; without `found` it was seen that they are one."""
+    made = Clustering.objects.create(
+        key=key, title=key.replace("-", " ").capitalize(), newest=3 if found else 0,
+        facts=["recency_days", "orders", "avg_order_value"], **values,
+    )  # fmt: skip
+    tried = [
+        {"count": n, "silhouette": 0.5 - abs(n - 3) / 10, "stability": 0.9 if n < 5 else 0.6,
+         "stability_low": 0.5, "gap": 0.2 if found else 0.0, "gap_error": 0.01, "smallest": 0.1,
+         "bic": None, "stands": found and n < 5,
+         "against": ([] if found else ["no_gap"]) + ([] if n < 5 else ["unstable"])}
+        for n in range(2, 11)
+    ]  # fmt: skip
+    groups = [
+        {"number": n, "people": 300 // n, "share": 1 / n, "revenue": 900.0, "revenue_share": 0.4,
+         "certainty": 1.0, "suggested": [["orders", side]],
+         "traits": [{"fact": "orders", "value": value, "everyone": 2.0, "apart": apart},
+                    {"fact": "recency_days", "value": 40.0, "everyone": 50.0, "apart": -0.3}]}
+        for n, side, value, apart in ((1, "high", 6.2, 1.4), (2, "low", 1.0, -0.8),
+                                      (3, "low", 1.4, -0.5))
+    ]  # fmt: skip
+    model_version(
+        made.name,
+        state="live" if found else "refused",
+        reason="" if found else "People are one group by these facts.",
+        details={
+            "kind": "clusters", "method": "kmeans", "as_of": NOW.isoformat(), "tried": tried,
+            "count": 3 if found else None, "one_bic": None, "sampled": 550,
+            "known": {"orders": 1.0, "avg_order_value": 0.9}, "facts": made.facts,
+            "left_out": [{"fact": "visit_days", "why": "unknown", "known": 0.0}],
+            "groups": groups if found else [],
+            "moved": {"version": 1, "people": 550, "stayed": 540, "gone": [], "came": [3],
+                      "drifted": {"1": 0.1}, "flows": [[1, 1, 540], [2, 3, 10]]} if found else None,
+        },
+    )  # fmt: skip
+    return made
 
 
 def tree_version(version: int = 1, **values: Any) -> ModelVersion:

@@ -150,6 +150,11 @@ def open_job(*, clustering: Clustering, kind: str = TRAIN) -> Job | None:
     return rows.order_by("-id").first()
 
 
+def open_jobs() -> list[Job]:
+    """Searches for groups that have not ended."""
+    return list(Job.objects.filter(kind=TRAIN, state__in=Job.OPEN).order_by("-id")[:5])
+
+
 def population_of(clustering: Clustering) -> Population:
     return definitions.read_population(clustering.population)
 

@@ -137,6 +137,15 @@ def _train(
     return registry.promote(version=version)
 
 
+def sorting_of(*, clustering: Clustering, names: list[str], x: np.ndarray, count: int) -> Sorting:
+    """So many groups of these people, without asking whether they stand."""
+    chosen = [names.index(name) for name in clustering.facts]
+    scaler, _left = scaling.learn(x[:, chosen], clustering.facts, facts.logs(clustering.facts))
+    z = scaler.apply(x[:, [names.index(name) for name in scaler.names]])
+    groups = choosing.find(z, kind=clustering.method, count=count, seed=SEED)
+    return Sorting(scaler, groups, np.arange(1, count + 1))
+
+
 def _check_people(people: int) -> None:
     if not people:
         raise Invalid(

@@ -41,7 +41,7 @@ TIMES: dict[str, str | Promise] = {
     "views_90d": _l("looks at %(times)s times as many products"),
     "carts_90d": _l("is %(times)s times as often at the cart"),
 }
-SAME = 0.1
+MORE = 1.1
 
 
 def fact(name: str) -> str:
@@ -65,8 +65,8 @@ def apart(trait: dict[str, Any]) -> str:
     """One thing that sets a group apart, such as “orders 3.1 times as often”."""
     name, ours, all_ = trait["fact"], trait["value"], trait["everyone"]
     times = ours / all_ if all_ > 0 and ours > 0 else None
-    if name in TIMES and times is not None and abs(times - 1) >= SAME:
-        return str(TIMES[name]) % {"times": wording.decimal(times, 1 if times >= 1 else 2)}
+    if name in TIMES and times is not None and times >= MORE:
+        return str(TIMES[name]) % {"times": wording.decimal(times, 1)}
     return _("%(fact)s: %(value)s, everyone %(everyone)s") % {
         "fact": facts.OFFERED[name].meaning,
         "value": value(name, ours),

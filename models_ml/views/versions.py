@@ -26,6 +26,8 @@ def model_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if Prediction.objects.filter(key=version.name).exists():
         address = reverse("models_ml:prediction", args=[version.name])
         return redirect(f"{address}?version={version.version}")
+    if version.name.startswith("clusters:"):
+        return redirect("models_ml:clusters-of", key=version.name.removeprefix("clusters:"))
     shown = [one for name in version.metrics if (one := figures.against(version, name))]
     details = version.details
     main = figures.main_metric(version)
