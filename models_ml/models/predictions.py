@@ -17,7 +17,8 @@ class Prediction(models.Model):
     `population` are JSON as `predictions.definitions` reads them. `scored_version` is the number of
     the version whose scores serve: after a roll back to scores that were not kept, not yet the one
     in use. `trouble` says why the last
-    training ended without a version: {"code", "message", "remedy", "at"}.
+    training ended without a version: {"code", "message", "remedy", "at", "known"}; `known` is what
+    few people tell without a model (`predictions.small`).
     """
 
     class Kind(models.TextChoices):

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models_ml.algorithms import classify
 from models_ml.algorithms.classify import Interval
@@ -12,6 +13,10 @@ from models_ml.algorithms.tabular.frame import Frame
 from models_ml.models import Prediction
 from models_ml.predictions import curves, definitions, duels, fair, gate, planning, profiles
 from models_ml.predictions.samples import Sample
+
+MOST_MOMENTS = 12
+
+MOST_EACH = 20_000
 
 
 def of_contest(
@@ -39,6 +44,7 @@ def of_contest(
         "judged_people": len(later),
         "later_in_time": sample.by_time,
         "base_rate": _base_rate(later, prediction.kind),
+        "levels": finite(_levels(sample, said)),
         "table": table,
         "best": outcome.best,
         "calibration": outcome.calibration,
@@ -78,6 +84,26 @@ def of_contest(
                 threshold=(outcome.threshold or {}).get("chance"),
             )
         ),
+    }
+
+
+def _levels(sample: Sample, said: NDArray[np.float64]) -> dict[str, Any]:
+    """How often it happened (or how much on average) at each moment, and what was said at the last.
+
+    A level that goes up and down with the season cannot be learned from one year.
+    """
+    moments, place = np.unique(sample.train.moment, return_inverse=True)
+    if not 0 < len(moments) <= MOST_MOMENTS or not len(said):
+        return {}
+    people = np.bincount(place)
+    total = np.bincount(place, weights=sample.train.y.astype(np.float64))
+    return {
+        "moments": [
+            {"at": str(at), "people": int(n), "seen": float(sum_ / n)}
+            for at, n, sum_ in zip(moments, people, total, strict=True)
+        ],
+        "seen": float(np.mean(sample.later.y)),
+        "said": float(np.mean(said)),
     }
 
 

@@ -24,7 +24,7 @@ from models_ml.features.compiler import Population
 from models_ml.features.reading import Asked
 from models_ml.features.targets import Target
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import cards, definitions, duels, gate, planning, samples
+from models_ml.predictions import cards, definitions, duels, gate, planning, samples, small
 from models_ml.predictions.definitions import Wishes
 from models_ml.predictions.duels import Exam
 from models_ml.predictions.engines import Answers, Glance, Matured, Report
@@ -107,7 +107,8 @@ def _contest(
         )
     except Unfit as unfit:
         message, remedy = gate.why_unfit(code=unfit.code, facts=_named(unfit.facts, sample))
-        raise Invalid(message, code=unfit.code, remedy=remedy) from unfit
+        few = small.of(sample, chance=target.kind == "chance") if unfit.code in small.CODES else ()
+        raise Invalid(message, code=unfit.code, remedy=remedy, items=few) from unfit
 
 
 def _exam(fitted: Fitted, sample: Sample) -> Exam:

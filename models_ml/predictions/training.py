@@ -107,6 +107,7 @@ def note(*, prediction: Prediction, refusal: Refused | None, now: datetime) -> N
             "message": refusal.message,
             "remedy": refusal.remedy or "",
             "at": now.isoformat(),
+            "known": refusal.items,
         }
     Prediction.objects.filter(pk=prediction.pk).update(trouble=trouble)
     prediction.trouble = trouble

@@ -1,8 +1,10 @@
 """Stored curves of dependence, and groups told apart for fairness → what their cards draw."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from marketing.core import wording
 from models_ml.models import Prediction
@@ -117,6 +119,66 @@ def _at(value: Any) -> str:
     if isinstance(value, int | float):
         return wording.trimmed(float(value), 1 if abs(value) < 100 else 0)
     return str(value)
+
+
+def small(trouble: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """What few people tell: a list of groups a property, with places of their intervals."""
+    rows = [one for one in trouble.get("known") or [] if isinstance(one, dict) and "by" in one]
+    if not rows:
+        return []
+    top = max(*(one["high"] for one in rows), 1e-9)
+    scale = _Scale(0.0, top, kind)
+    heads = {
+        "everybody": _("Everybody"),
+        "recency_days": _("By days since the last order"),
+        "orders": _("By number of orders"),
+    }
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in rows:
+        low, value, high = (100 * max(one[name], 0) / top for name in ("low", "value", "high"))
+        found.setdefault(one["by"], []).append(
+            {
+                "name": _band(one["from"], one["until"]),
+                "people": one["people"],
+                "text": scale.text(one["value"]),
+                "low": scale.text(one["low"]),
+                "high": scale.text(one["high"]),
+                "at": round(value, 1),
+                "from": round(low, 1),
+                "wide": round(high - low, 1),
+                "drawn": one["drawn"],
+            }
+        )
+    return [{"title": heads.get(by, by), "rows": lines} for by, lines in found.items()]
+
+
+def _band(start: float | None, until: float | None) -> str:
+    if start is None:
+        return ""
+    if until is None:
+        return f"≥{start:g}"
+    return f"{start:g}" if until - start == 1 else f"{start:g}–{until - 1:g}"
+
+
+def levels(details: dict[str, Any], kind: str) -> dict[str, Any] | None:
+    """How the level moved between moments; None where it was said as high as it was seen."""
+    found, base = details.get("levels") or {}, details.get("base_rate") or {}
+    said, seen = found.get("said"), found.get("seen")
+    if said is None or seen is None or not base or not details.get("later_in_time"):
+        return None
+    if base["low"] <= said <= base["high"]:
+        return None
+    scale = _Scale(0.0, 1.0, kind)
+    return {
+        "said": scale.text(said),
+        "seen": scale.text(seen),
+        "is_low": said < seen,
+        "moments": [
+            {"at": datetime.fromisoformat(one["at"]).replace(tzinfo=UTC), "text": text}
+            for one in found["moments"]
+            if (text := scale.text(one["seen"]))
+        ],
+    }
 
 
 def fairness(details: dict[str, Any]) -> dict[str, Any] | None:
