@@ -1,12 +1,15 @@
 """How the people a model was judged on were spread over each column: what drift is measured by."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
+
+from models_ml.algorithms.tabular.frame import is_number
 
 BINS = 10
 MOST_LEVELS = 20
@@ -23,17 +26,33 @@ TELLING = 5
 FINE, WATCH, ALARM = "fine", "watch", "alarm"
 
 
-def of(*, x: pd.DataFrame, said: NDArray[Any], columns: Sequence[str]) -> dict[str, Any]:
-    """Bins and shares of each column and of the answers, as JSON."""
+def of(
+    *,
+    x: pd.DataFrame,
+    said: NDArray[Any],
+    columns: Sequence[str],
+    earlier: Sequence[tuple[pd.DataFrame, NDArray[Any]]] = (),
+) -> dict[str, Any]:
+    """Bins and shares of each column and of the answers, as JSON.
+
+    `earlier` are people and answers at moments before, in their order: how far these lie from each
+    other is how far people move while nothing happens ("usual").
+    """
+    usual: dict[str, float] = {}
+    for (before, answered), (after, answers) in pairwise(earlier):
+        first = of(x=before, said=answered, columns=columns)
+        for name, one in compare(profile=first, x=after, said=answers).items():
+            usual[name] = max(usual.get(name, 0.0), one["psi"])
     return {
         "people": len(said),
+        "usual": usual,
         "columns": {name: _column(x[name]) for name in columns if name in x.columns},
         "said": _numbers(np.asarray(said, dtype=np.float64)),
     }
 
 
 def _column(values: pd.Series) -> dict[str, Any]:
-    if isinstance(values.dtype, pd.CategoricalDtype):
+    if not is_number(values):
         counts = values.value_counts(normalize=True).head(MOST_LEVELS)
         return {
             "levels": {str(level): float(share) for level, share in counts.items()},
@@ -107,23 +126,27 @@ def judge(
 ) -> tuple[str, dict[str, Any]]:
     """Whether people moved since the profile was drawn: fine, watch or alarm, and the readings.
 
-    What is said alarms, and so does a column that much hangs on; any other is only watched.
+    It alarms when the answers moved further than by chance and than they usually do, and when a
+    column that much hangs on did and the answers followed, or when that column went missing. What
+    else moved is only watched: the model has no ear for it.
     """
     found = compare(profile=profile, x=x, said=said)
-    limit = sure(profile, len(said), len(found))
+    limit, usual = sure(profile, len(said), len(found)), profile.get("usual", {})
+    levels = {name: level_of(one, limit, usual.get(name, 0.0)) for name, one in found.items()}
+    worst = [name for name, one in levels.items() if one != FINE]
     telling = [name for name, weight in (importances or {}).items() if weight and weight > 0]
-    worst = {name: level_of(one, limit) for name, one in found.items()}
-    worst = {name: level for name, level in worst.items() if level != FINE}
     level = FINE
     if len(said) >= LEAST_PEOPLE and worst:
-        heard = {"said", *telling[:TELLING]}
-        alarms = any(worst[name] == ALARM for name in heard & set(worst))
-        level = ALARM if alarms else WATCH
+        heard = [name for name in telling[:TELLING] if levels.get(name) == ALARM]
+        gone = any(_gone(found[name]) > MISSING_ALARM for name in heard)
+        followed = bool(heard) and levels["said"] != FINE
+        level = ALARM if levels["said"] == ALARM or gone or followed else WATCH
     return level, {
         "columns": {name: one for name, one in found.items() if name != "said"},
         "said": found["said"],
         "worst": sorted(worst, key=lambda name: -found[name]["psi"]),
         "sure_above": round(limit, 4),
+        "usual": {name: usual[name] for name in worst if name in usual},
     }
 
 
@@ -133,14 +156,19 @@ def sure(profile: dict[str, Any], people: int, columns: int) -> float:
     return float(sizes * stats.chi2.isf(SURE / max(columns, 1), BINS - 1))
 
 
-def level_of(one: dict[str, float], limit: float) -> str:
-    """How far one column moved, where chance alone moves it up to `limit`."""
-    moved, gone = one["psi"], abs(one["missing"] - one["missing_before"])
-    if (moved > PSI_ALARM and moved > limit) or gone > MISSING_ALARM:
+def level_of(one: dict[str, float], limit: float, usual: float = 0.0) -> str:
+    """How far one column moved, where chance moves it up to `limit` and time up to `usual`."""
+    moved, gone = one["psi"], _gone(one)
+    told = moved > max(limit, usual)
+    if (moved > PSI_ALARM and told) or gone > MISSING_ALARM:
         return ALARM
-    if (moved > PSI_WATCH and moved > limit) or gone > MISSING_WATCH:
+    if (moved > PSI_WATCH and told) or gone > MISSING_WATCH:
         return WATCH
     return FINE
+
+
+def _gone(one: dict[str, float]) -> float:
+    return abs(one["missing"] - one["missing_before"])
 
 
 def index(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:

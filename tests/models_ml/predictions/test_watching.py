@@ -84,6 +84,35 @@ def test_a_column_that_went_missing_alarms_and_a_new_level_counts() -> None:
     assert profiles.level_of(found["said"], 0.0) == Level.FINE
 
 
+def test_it_alarms_when_people_move_further_than_they_do_while_nothing_happens() -> None:
+    rng = np.random.default_rng(3)
+
+    def people(shift: float, answers: float) -> tuple[pd.DataFrame, Any]:
+        x = pd.DataFrame({"season": rng.normal(size=3000) + shift, "still": rng.normal(size=3000)})
+        return x, rng.normal(size=3000) + answers
+
+    x, said = people(0.0, 0.0)
+    earlier = [people(shift, 0.0) for shift in (0.0, 1.5, 0.0)]
+    plain = profiles.of(x=x, said=said, columns=["season", "still"])
+    known = profiles.of(x=x, said=said, columns=["season", "still"], earlier=earlier)
+    leans = {"season": 0.1, "still": 0.05}
+
+    def level(profile: dict[str, Any], shift: float, answers: float) -> str:
+        now, says = people(shift, answers)
+        return profiles.judge(profile=profile, x=now, said=says, importances=leans)[0]
+
+    assert known["usual"]["season"] > 1
+    assert level(known, 0.0, 0.0) == Level.FINE
+    assert level(known, 1.2, 0.4) == Level.WATCH
+    assert level(plain, 1.2, 0.4) == Level.ALARM  # what it leans on moved, and its answers followed
+    assert level(plain, 1.2, 0.0) == Level.WATCH  # it has no ear for it
+    assert level(known, 1.2, 1.0) == Level.ALARM
+    assert level(known, 4.0, 0.4) == Level.ALARM
+    now, says = people(0.0, 0.0)
+    gone = now.assign(season=np.nan)
+    assert profiles.judge(profile=known, x=gone, said=says, importances=leans)[0] == Level.ALARM
+
+
 @pytest.mark.django_db
 def test_people_as_they_were_are_no_drift_and_a_look_is_stored_once() -> None:
     made = trained()
