@@ -26,14 +26,14 @@ class PredictionWrite(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=120)
     target = serializers.JSONField(
         help_text="type and what it asks for: order, no_order, spend_over, spend, order_value,"
-        " event, no_event, answer or attribute"
+        " event, no_event, answer, moved or attribute"
     )
     horizon_days = serializers.IntegerField(min_value=1, max_value=definitions.LONGEST_DAYS)
     population = serializers.JSONField(
         required=False, help_text="who (buyers or everyone), least_orders, ordered_within_days"
     )
     settings = serializers.JSONField(
-        required=False, help_text="candidates, attributes, allow, profit, retrain_days"
+        required=False, help_text="candidates, attributes, allow, profit, retrain_days, further"
     )
 
 

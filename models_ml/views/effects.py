@@ -52,7 +52,9 @@ def of_version(row: Prediction, version: ModelVersion) -> dict[str, Any]:
             }
             for one in details.get("runs") or []
         ],
-        "even_with_rule": bool(lead) and lead["low"] <= 0 <= lead["high"],
+        "even_with_rule": (details.get("verdict") or {}).get("ok")
+        and bool(lead)
+        and lead["low"] <= 0 <= lead["high"],
     }
 
 
