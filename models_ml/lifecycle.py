@@ -13,8 +13,8 @@ from django.db import connection
 from django.db.models import Count, F, Value
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _t
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion.models import Customer
 from marketing.core.errors import Invalid
@@ -32,12 +32,12 @@ NEVER, NEW, LAPSED, AT_RISK, LOYAL, ACTIVE = (
     "active",
 )
 STAGES: dict[str, str | Promise] = {
-    NEW: _("New"),
-    ACTIVE: _("Active"),
-    LOYAL: _("Loyal"),
-    AT_RISK: _("At risk"),
-    LAPSED: _("Lapsed"),
-    NEVER: _("Never ordered"),
+    NEW: gettext_lazy("New"),
+    ACTIVE: gettext_lazy("Active"),
+    LOYAL: gettext_lazy("Loyal"),
+    AT_RISK: gettext_lazy("At risk"),
+    LAPSED: gettext_lazy("Lapsed"),
+    NEVER: gettext_lazy("Never ordered"),
 }
 
 
@@ -53,10 +53,10 @@ class Bounds:
 
 START = asdict(Bounds())
 LABELS: dict[str, str | Promise] = {
-    "new_days": _("New for"),
-    "risk_days": _("At risk after"),
-    "lapsed_days": _("Lapsed after"),
-    "loyal_orders": _("Loyal from"),
+    "new_days": gettext_lazy("New for"),
+    "risk_days": gettext_lazy("At risk after"),
+    "lapsed_days": gettext_lazy("Lapsed after"),
+    "loyal_orders": gettext_lazy("Loyal from"),
 }
 # The least and the most of each.
 RANGES = {
@@ -84,7 +84,7 @@ def check(bounds: Bounds) -> None:
         if not least <= getattr(bounds, name) <= most:
             raise _refusal(
                 name,
-                _t("“%(name)s” must be a whole number from %(least)d to %(most)d."),
+                _("“%(name)s” must be a whole number from %(least)d to %(most)d."),
                 "out_of_range",
                 least=least,
                 most=most,
@@ -92,14 +92,14 @@ def check(bounds: Bounds) -> None:
     if bounds.new_days > bounds.risk_days:
         raise _refusal(
             "new_days",
-            _t("“%(name)s” must not be longer than “%(other)s”: nobody new could be at risk."),
+            _("“%(name)s” must not be longer than “%(other)s”: nobody new could be at risk."),
             "wrong_order",
             other=LABELS["risk_days"],
         )
     if bounds.risk_days >= bounds.lapsed_days:
         raise _refusal(
             "risk_days",
-            _t("“%(name)s” must be shorter than “%(other)s”: nobody would ever be at risk."),
+            _("“%(name)s” must be shorter than “%(other)s”: nobody would ever be at risk."),
             "wrong_order",
             other=LABELS["lapsed_days"],
         )
@@ -110,7 +110,7 @@ def _refusal(name: str, message: str, code: str, **words: object) -> Invalid:
         message % {"name": LABELS[name], **words},
         code=code,
         field=name,
-        remedy=_t("Nothing was changed."),
+        remedy=_("Nothing was changed."),
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 Source = Literal["orders", "goods", "events", "people"]
@@ -210,7 +210,7 @@ def of_event(*, name: str, number: int) -> tuple[Feature, ...]:
     counts = [
         Feature(
             f"{key}_{days}d",
-            _t("“%(event)s” in the last %(days)d days") % {"event": name, "days": days},
+            gettext("“%(event)s” in the last %(days)d days") % {"event": name, "days": days},
             "count",
             "events",
             f"count(*) FILTER (WHERE {did} AND {_since(days, 'e.at')})",
@@ -223,7 +223,7 @@ def of_event(*, name: str, number: int) -> tuple[Feature, ...]:
     ]
     last = Feature(
         f"{key}_days",
-        _t("days since last “%(event)s”, within a year") % {"event": name},
+        gettext("days since last “%(event)s”, within a year") % {"event": name},
         "days",
         "events",
         _days_to(f"max(e.at) FILTER (WHERE {did})"),
