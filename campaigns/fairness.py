@@ -29,10 +29,10 @@ from campaigns.segments.turns import OutOfTime, patiently
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
 from marketing.core.models import ApiKey, User
-from models_ml import watched
+from models_ml import queries, watched
 from models_ml.algorithms import fourfifths
 from models_ml.algorithms.fourfifths import UNKNOWN, Judged, Tally
-from models_ml.models import ModelVersion
+from models_ml.models import ModelVersion, Prediction
 from models_ml.watched import Watched
 
 CODE = "chosen_unequally"
@@ -51,6 +51,16 @@ class Finding:
     @property
     def flagged(self) -> list[Judged]:
         return fourfifths.flagged(self.groups)
+
+    @property
+    def large(self) -> list[Judged]:
+        return [one for one in self.groups if one not in self.small]
+
+    @property
+    def small(self) -> list[Judged]:
+        """Of fewer people than anything can be said of."""
+        least = fourfifths.LEAST_PEOPLE
+        return [one for one in self.groups if one.state == fourfifths.FEW and one.people < least]
 
 
 @dataclass(frozen=True)
@@ -142,7 +152,16 @@ def _models(node: Node) -> list[tuple[str, str]]:
             "name", "version"
         )
     )
-    return [(f"{key}:{live.get(key, 0)}", f"{key} v{live.get(key, 0)}") for key in keys]
+    titles = dict(Prediction.objects.filter(key__in=keys).values_list("key", "title"))
+    titles |= {key: str(field.label) for key, field in queries.BY_NAME.items() if key in keys}
+    return [
+        (
+            f"{key}:{live.get(key, 0)}",
+            _("“%(title)s” (version %(number)s)")
+            % {"title": titles.get(key, key), "number": live.get(key, 0)},
+        )
+        for key in keys
+    ]
 
 
 def _digest(node: Node, models: list[tuple[str, str]], attributes: Iterable[Watched]) -> str:

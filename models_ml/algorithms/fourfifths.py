@@ -1,9 +1,10 @@
 """Whether groups of people are chosen alike: the four-fifths rule, with what chance may do to it.
 
-A group is compared with the group that is chosen most often among those large enough to tell. The
-interval of the ratio of the two rates is made from their Wilson intervals (MOVER, Donner & Zou
-2012), which holds for small groups and for rates of none or all. As the most chosen group is picked
-by looking, the interval is widened for as many comparisons as are made (Bonferroni).
+A group is compared with the one that is surely chosen most often: whose rate has the highest lower
+end of its interval, so that no handful of people becomes the measure by luck. The interval of the
+ratio of the two rates is made from their Wilson intervals (MOVER, Donner & Zou 2012), which holds
+for small groups and for rates of none or all. As the measure is picked by looking, the interval is
+widened for as many comparisons as are made (Bonferroni).
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,7 +33,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A group beside the most chosen one (`most`): its rate, and the ratio of the two rates.
+    """A group beside the one chosen most (`most`): its rate, and the ratio of the two rates.
 
     `state`: fine; low (surely below four fifths, by the 95% interval); maybe (likely, by the 80%
     interval); few (too few people to tell); apart (people of whom the property is not known, or who
@@ -60,7 +61,7 @@ def judge(tallies: Iterable[Tally]) -> list[Judged]:
     groups = _together(tallies)
     known = [one for one in groups if one.name not in (UNKNOWN, OTHERS)]
     large = [one for one in known if one.people >= LEAST_PEOPLE]
-    best = max(large, key=lambda one: (one.chosen / one.people, one.people), default=None)
+    best = max(large, key=lambda one: (_wilson(one, _z(SURE, 1))[1], one.people), default=None)
     if best is None or not best.chosen:
         return [_alone(one, APART if one not in known else FEW) for one in groups]
     others = max(len(large) - 1, 1)

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from marketing.core import wording
+from models_ml.algorithms import fourfifths
 from models_ml.models import Prediction
 from models_ml.views import plots
 from models_ml.watched import Watched
@@ -73,24 +74,21 @@ class _Scale:
 
 
 def _line(curve: dict[str, Any], scale: _Scale) -> dict[str, Any]:
-    points = curve["points"]
-    first, last = float(points[0]["at"]), float(points[-1]["at"])
-
-    def x(value: float) -> float:
-        share = (float(value) - first) / ((last - first) or 1.0)
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
-
-    upper = [f"{x(p['at'])},{scale.y(p['high'])}" for p in points]
-    lower = [f"{x(p['at'])},{scale.y(p['low'])}" for p in reversed(points)]
+    points, last = curve["points"], len(curve["points"]) - 1
+    # By people and not by the number: a few who are far out would press all others into a corner.
+    places = [round(LEFT + n / last * (WIDTH - LEFT - RIGHT), 1) for n in range(last + 1)]
+    found = list(zip(places, points, strict=True))
+    upper = [f"{x},{scale.y(p['high'])}" for x, p in found]
+    lower = [f"{x},{scale.y(p['low'])}" for x, p in reversed(found)]
     return {
-        "line": " ".join(f"{x(p['at'])},{scale.y(p['mean'])}" for p in points),
+        "line": " ".join(f"{x},{scale.y(p['mean'])}" for x, p in found),
         "band": " ".join(upper + lower),
         "y": scale.ticks(),
         "x": [
-            {"at": x(value), "text": _at(value), "anchor": anchor}
-            for value, anchor in ((first, "start"), ((first + last) / 2, "middle"), (last, "end"))
+            {"at": places[n], "text": _at(points[n]["at"]), "anchor": anchor}
+            for n, anchor in ((0, "start"), (last // 2, "middle"), (last, "end"))
         ],
-        "people": [x(p["at"]) for p in points],
+        "people": places,
     }
 
 
@@ -196,9 +194,14 @@ def fairness(details: dict[str, Any]) -> dict[str, Any] | None:
         "attributes": [
             {
                 "label": Watched(one["name"], one["kind"]).label,
-                "groups": one["groups"],
+                "groups": [group for group in one["groups"] if not _is_small(group)],
+                "small": [group for group in one["groups"] if _is_small(group)],
                 "errors": any(group.get("missed") is not None for group in one["groups"]),
             }
             for one in found["attributes"]
         ],
     }
+
+
+def _is_small(group: dict[str, Any]) -> bool:
+    return group["people"] < fourfifths.LEAST_PEOPLE and group["state"] == fourfifths.FEW

@@ -99,7 +99,7 @@ def test_groups_are_counted_among_those_the_model_could_choose() -> None:
     watch("born", "birth", [30, 50])
     watch("steps", "number", [100, 300])
     found = fairness.look(campaign=letter())
-    assert (found.models, found.people, found.chosen) == (["again v1"], 400, 100)
+    assert (found.models, found.people, found.chosen) == (["“Buys again” (version 1)"], 400, 100)
     assert states(found) == {
         "gender": {"female": (200, 30, "low"), "male": (200, 70, "most")},
         "customer.country": {"FR": (200, 50, "most"), "GB": (200, 50, "fine")},
@@ -140,7 +140,7 @@ def test_what_is_named_or_negated_is_looked_into_and_holds_all_who_are_meant() -
     watch("gender")
     inner = factories.segment("The best", rule=TOP)
     named = fairness.of_rule(rule={"in_segment": inner.pk})
-    assert (named.models, named.people, named.chosen) == (["again v1"], 400, 100)
+    assert (named.models, named.people, named.chosen) == (["“Buys again” (version 1)"], 400, 100)
     rest = fairness.of_rule(rule={"not": TOP})
     assert (rest.people, rest.chosen) == (450, 350)
     assert states(rest)["gender"]["unknown"] == (50, 50, "apart")
