@@ -65,7 +65,8 @@ class _Scale:
 
     def text(self, value: float) -> str:
         if self.kind == Prediction.Kind.CHANCE:
-            return wording.pct(value, 0 if self.top - self.bottom >= 0.2 else 1)
+            wide = self.top - self.bottom
+            return wording.pct(value, 0 if wide >= 0.2 else 1 if wide >= 0.02 else 2)
         return wording.money0(value, settings.DEFAULT_CURRENCY)
 
     def ticks(self) -> list[dict[str, Any]]:
