@@ -70,7 +70,7 @@ def test_the_grid_opens_its_cells_and_makes_segments_of_groups(
     builder = client.get(reverse("campaigns:segment-new"), {"rule": rule, "name": "Champions"})
     assert builder.context["data"]["rule"] == json.loads(rule)
     assert b'value="Champions"' in builder.content
-    broken = client.get(reverse("campaigns:segment-new"), {"rule": '{"rfm": {"r": [9]}}'})
+    broken = client.get(reverse("campaigns:segment-new"), {"rule": '{"rfm": {"r": [99]}}'})
     assert broken.status_code == 200
     assert broken.context["data"]["rule"] == {"all": []}
 

@@ -2,9 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
+from django.db import connection, transaction
 from django.utils import translation
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from campaigns.segments import membership
 from ingestion.models import Customer
@@ -13,6 +17,7 @@ from models_ml import features, insight_jobs, lifecycle, stage_history
 from models_ml.lifecycle import Bounds
 from models_ml.models import StageFlow, StagePath, Traits
 from models_ml.stage_history import Move
+from models_ml.views import flows
 from tests import factories
 
 NOW = datetime(2026, 11, 15, 9, 0, tzinfo=UTC)
@@ -100,6 +105,51 @@ def test_nothing_that_happens_later_changes_what_was_the_stage_then() -> None:
     assert {pk: path[:-1] for pk, path in after.items()} == {
         pk: path[:-1] for pk, path in before.items()
     }
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 500), max_size=5), min_size=1, max_size=4),
+    st.lists(st.integers(0, 400), min_size=2, max_size=5, unique=True),
+)
+@settings(max_examples=12)
+def test_one_pass_for_many_moments_finds_what_a_pass_for_each_would(
+    orders: list[list[int]], ends: list[int]
+) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        for days in orders:
+            buyer("", *(NOW - timedelta(days=day, seconds=day % 2) for day in days))
+        cuts = sorted(NOW - timedelta(days=day) for day in ends)
+
+        def paths(wanted: list[datetime]) -> dict[int, str]:
+            stage_history.write(cursor, cuts=wanted, bounds=Bounds())
+            cursor.execute("SELECT customer_id, path FROM stage_paths")
+            found = dict(cursor.fetchall())
+            cursor.execute("DROP TABLE stage_paths")
+            return found
+
+        together, apart = paths(cuts), [paths([cut]) for cut in cuts]
+        for person, path in together.items():
+            for letter, alone in zip(path, apart, strict=True):
+                # Whoever came later is known at a last moment, and only there.
+                assert letter == alone[person] or (letter, alone[person]) == ("-", "z")
+        transaction.set_rollback(True)
+
+
+def test_a_picture_of_a_flow_puts_every_ribbon_inside_its_stages() -> None:
+    moves = [Move("new", "active", 30), Move("new", "at_risk", 1), Move("unknown", "new", 500)]
+    picture = flows.draw(moves)
+    assert picture is not None
+    assert [(n.stage, n.people) for n in picture.left] == [("new", 31), ("unknown", 500)]
+    assert [(n.stage, n.people) for n in picture.right] == [
+        ("new", 500), ("active", 30), ("at_risk", 1),
+    ]  # fmt: skip
+    for side in (picture.left, picture.right):
+        assert side[0].y >= 0
+        assert side[-1].y + side[-1].height <= flows.HEIGHT + 0.01
+        for above, below in pairwise(side):
+            assert above.y + above.height + flows.GAP == pytest.approx(below.y, abs=0.02)
+    assert [ribbon.move.people for ribbon in picture.ribbons] == [500, 30, 1]
+    assert flows.draw([]) is None
 
 
 def test_bounds_that_somebody_chose_reach_stages_segments_and_the_past() -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import translation
 
 from campaigns.segments import compile as compiler
-from campaigns.segments import membership
+from campaigns.segments import membership, moves, upkeep
 from ingestion.models import Change, Customer
 from marketing.core.errors import Invalid
 from marketing.core.models import AuditEntry, Job
@@ -70,8 +70,10 @@ def test_nobody_one_person_and_people_all_alike_are_no_trouble(
 def test_bands_that_somebody_chose_are_the_one_truth_once_everybody_is_measured() -> None:
     people = buyers(1, 2, 3, 4, 5)
     features.build(as_of=NOW)
-    best = {"all": [{"rfm": {"r": [4, 5], "f": [4, 5]}}]}
-    assert membership.people(best).count() == 0
+    best = {"all": [{"rfm": {"r": [3, 4], "f": [3, 4]}}]}
+    live = factories.segment(rule=best)
+    upkeep.refresh(now=NOW)
+    assert set(moves.people(segment_id=live.pk)) == {people[2]}
     row = bands.save(bands=OWN, actor=factories.user(), now=NOW)
     assert (row.version, row.applied, bands.chosen()) == (2, {}, OWN)
     assert Job.objects.get(kind=yardsticks.KIND).state == Job.State.QUEUED
@@ -82,6 +84,8 @@ def test_bands_that_somebody_chose_are_the_one_truth_once_everybody_is_measured(
     assert scores(people, "f") == [1, 2, 3, 4, 5]
     assert scores(people, "m") == [1, 2, 3, 4, 5]
     assert Change.objects.count() == before + 1  # live segments are told
+    upkeep.refresh(now=NOW)
+    assert set(moves.people(segment_id=live.pk)) == {people[2], people[3]}
     row.refresh_from_db()
     assert row.applied["limits"]["f"] == [2, 3, 4, 5]
     assert set(rfm.people(scores={"r": [5], "f": [1, 2]})) == set(people[:2])
