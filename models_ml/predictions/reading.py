@@ -110,6 +110,12 @@ def slices(*, prediction: Prediction) -> list[dict[str, float]]:
     return found
 
 
+def highest(*, prediction: Prediction, limit: int = 10) -> list[Score]:
+    """The people with the highest scores."""
+    rows = Score.objects.filter(prediction=prediction).select_related("customer")
+    return list(rows.order_by("-value", "customer_id")[:limit])
+
+
 def spread(*, prediction: Prediction, bins: int = 20) -> list[dict[str, float]]:
     """A histogram of the scores: from, to, people."""
     scores = Score.objects.filter(prediction=prediction)

@@ -143,7 +143,8 @@ def said(kind: str, value: float) -> str:
     if kind == Prediction.Kind.HOUR:
         return f"{round(value) % 24:02}:00"
     if kind == Prediction.Kind.DEGREE:
-        return wording.pct(value)
+        # Nobody is odder than everybody, themselves among them.
+        return wording.pct(min(value, 0.999))
     if kind == Prediction.Kind.AMOUNT:
         return wording.money(value, settings.DEFAULT_CURRENCY)
     return wording.day(reading.EPOCH + timedelta(days=value))

@@ -15,7 +15,7 @@ from marketing.core.models import Job
 from models_ml import charts
 from models_ml.models import ModelVersion, Prediction, Watch
 from models_ml.predictions import life, reading, training
-from models_ml.views import effects, figures, names, plots, shapes
+from models_ml.views import effects, figures, names, person, plots, shapes
 
 State = ModelVersion.State
 MOST_VERSIONS = 30
@@ -36,6 +36,8 @@ HEADS = {
     "rank_correlation": gettext_lazy("Rank correlation"),
     "total_ratio": gettext_lazy("Total said / seen"),
     "days_off": gettext_lazy("Days off"),
+    "hits_top_3": gettext_lazy("Answers in 3 best hours"),
+    "planted": gettext_lazy("Planted people told apart"),
     "qini": gettext_lazy("Qini per 1,000 people"),
 }
 
@@ -236,6 +238,8 @@ def _reach(row: Prediction, live: ModelVersion) -> dict[str, Any]:
     """Whom to reach and what to expect of them; sums are exact at each percentile."""
     if row.scored_people and row.kind == Prediction.Kind.EFFECT:
         return effects.reach(row) | effects.groups(row, live)
+    if row.scored_people and row.kind == Prediction.Kind.DEGREE:
+        return {"standing_out": _standing_out(row)}
     if not row.scored_people or row.kind in SPREAD_ONLY:
         return {"spread": plots.bars(reading.spread(prediction=row))} if row.scored_people else {}
     slices = reading.slices(prediction=row)
@@ -258,6 +262,14 @@ def _reach(row: Prediction, live: ModelVersion) -> dict[str, Any]:
             "cost": profit.get("cost"),
         },
     }
+
+
+def _standing_out(row: Prediction) -> list[dict[str, Any]]:
+    """The people with the highest scores."""
+    return [
+        {"person": score.customer, "text": person.said(row.kind, score.value)}
+        for score in reading.highest(prediction=row)
+    ]
 
 
 def _watched(row: Prediction, live: ModelVersion) -> dict[str, Any]:
