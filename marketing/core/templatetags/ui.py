@@ -203,6 +203,7 @@ def creations(context: template.Context) -> list[navigation.Link]:
 _JOB_LOOKS = {
     "import": ("table-import", "k2"),
     "features": ("stack-2", "k5"),
+    "insights": ("chart-area-line", "k5"),
     "tree": ("binary-tree-2", "k6"),
     "recommenders": ("brain", "k6"),
     "recommendations": ("sparkles", "k6"),
