@@ -24,9 +24,17 @@ from models_ml.features.compiler import Population
 from models_ml.features.reading import Asked
 from models_ml.features.targets import Target
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import cards, definitions, duels, gate, planning, samples, small
+from models_ml.predictions import (
+    cards,
+    definitions,
+    duels,
+    gate,
+    planning,
+    resuming,
+    samples,
+    small,
+)
 from models_ml.predictions.definitions import Wishes
-from models_ml.predictions.duels import Exam
 from models_ml.predictions.engines import Answers, Glance, Matured, Report
 from models_ml.predictions.samples import Sample
 
@@ -63,9 +71,14 @@ def learn(
     )
     if _reads_events(wishes, sample):
         sample = samples.with_events(sample)
-    outcome = _contest(sample, target, wishes, horizon, report)
-    duel = duels.fight(prediction=prediction, exam=_exam(outcome.fitted, sample))
-    version = _save(prediction, outcome, sample, duel, wishes, now, job_id, began)
+    resumed = resuming.run(
+        prediction=prediction, sample=sample, wishes=wishes, horizon=horizon, report=report
+    )
+    outcome, duel = resumed or (None, None)
+    if outcome is None:
+        outcome = _contest(sample, target, wishes, horizon, report)
+        duel = duels.fight(prediction=prediction, exam=duels.exam_of(outcome.fitted, sample))
+    version = _save(prediction, outcome, sample, duel, wishes, now, job_id, began, bool(resumed))
     return gate.decide(
         version=version,
         kind=prediction.kind,
@@ -109,12 +122,6 @@ def _contest(
         message, remedy = gate.why_unfit(code=unfit.code, facts=_named(unfit.facts, sample))
         few = small.of(sample, chance=target.kind == "chance") if unfit.code in small.CODES else ()
         raise Invalid(message, code=unfit.code, remedy=remedy, items=few) from unfit
-
-
-def _exam(fitted: Fitted, sample: Sample) -> Exam:
-    later = sample.later
-    said = fitted.predict(later.x, later.events)
-    return Exam(Asked(later.person, later.moment), later.y, said, fitted.task)
 
 
 def answer(
@@ -240,6 +247,7 @@ def _save(
     now: datetime,
     job_id: int | None,
     began: float,
+    resumed: bool,
 ) -> ModelVersion:
     people = np.unique(sample.train.person)
     stored = {
@@ -269,7 +277,8 @@ def _save(
         seconds=round(time.monotonic() - began, 2),
         details=cards.of_contest(
             prediction=prediction, outcome=outcome, sample=sample, duel=duel, people=len(people)
-        ),
+        )
+        | resuming.noted(prediction=prediction, resumed=resumed),
         job_id=job_id,
         now=now,
     )

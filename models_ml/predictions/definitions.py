@@ -43,7 +43,10 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How to learn: what is tried, properties to use, columns that may tell, worth and cost."""
+    """How to learn: what is tried, properties to use, columns that may tell, worth and cost.
+
+    `further`: a training goes on from the version in use where its kind can (see `resuming`).
+    """
 
     candidates: tuple[str, ...] = ()
     attributes: tuple[Attribute, ...] = ()
@@ -53,6 +56,7 @@ class Wishes:
     engine: str = "contest"
     seed: int = SEED
     retrain_days: int = 30
+    further: bool = False
 
 
 def target_of(prediction: Prediction) -> Target:
@@ -276,7 +280,8 @@ def read_wishes(raw: Any) -> Wishes:
     """Settings from JSON; Invalid for what is none.
 
     {"candidates": [...], "attributes": [{"name", "kind", "steady"}], "allow": [column],
-     "profit": {"worth": 10, "cost": 0.1}, "engine": "contest", "retrain_days": 30}
+     "profit": {"worth": 10, "cost": 0.1}, "engine": "contest", "retrain_days": 30,
+     "further": true}
     """
     if not isinstance(raw, dict):
         raise _settings_invalid(_("The settings are not readable."))
@@ -299,6 +304,8 @@ def read_wishes(raw: Any) -> Wishes:
     days = raw.get("retrain_days", 30)
     if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= 3_650:
         raise _settings_invalid(_("A model is trained again after at least one day."))
+    if not isinstance(raw.get("further", False), bool):
+        raise _settings_invalid(_("Whether to learn further is yes or no."))
     return Wishes(
         candidates=candidates,
         attributes=_attributes(raw.get("attributes") or []),
@@ -308,6 +315,7 @@ def read_wishes(raw: Any) -> Wishes:
         engine=engine,
         seed=SEED,
         retrain_days=days,
+        further=raw.get("further", False),
     )
 
 

@@ -15,9 +15,11 @@ from models_ml import registry
 from models_ml.algorithms import artifacts, metrics
 from models_ml.algorithms.classify import Interval
 from models_ml.algorithms.tabular import judging
+from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.features.reading import Asked
 from models_ml.models import Prediction
 from models_ml.predictions import engines, gate
+from models_ml.predictions.samples import Sample
 
 SEED = 20111209
 # Of how many of the people kept back the version in use must know something.
@@ -36,6 +38,13 @@ class Exam:
     came: NDArray[Any]
     said: NDArray[np.float64]
     task: str
+
+
+def exam_of(fitted: Fitted, sample: Sample) -> Exam:
+    """The exam of a contest's sample, sat by its winner."""
+    later = sample.later
+    said = fitted.predict(later.x, later.events)
+    return Exam(Asked(later.person, later.moment), later.y, said, fitted.task)
 
 
 def question_of(prediction: Prediction) -> dict[str, Any]:

@@ -63,12 +63,12 @@ def decide(
     """Publish the candidate, keep it beside the version in use, or refuse it with the reason."""
     if not ok:
         return registry.refuse(version=version, reason=why_refused(code=code, facts=facts))
-    if isinstance(duel, Duel) and not _holds(duel, kind):
+    if isinstance(duel, Duel) and not holds(duel, kind):
         return _keep(version, duel)
     return registry.promote(version=version)
 
 
-def _holds(duel: Duel, kind: str) -> bool:
+def holds(duel: Duel, kind: str) -> bool:
     """Whether the challenger is surely better, or at least not much worse on newer data."""
     if duel.champion.forgotten:
         return duel.gain.high > 0

@@ -45,6 +45,15 @@ class Model(ABC):
         """The standard error of each share (n, columns); None where shares are exact."""
         return None
 
+    def further(
+        self, table: Table, y: NDArray[Any], *, seed: int
+    ) -> tuple[Model, NDArray[np.bool_]] | None:
+        """The same learned further on newer rows, and which of them were set aside (n,).
+
+        None where a kind has nothing to go on from.
+        """
+        return None
+
     @abstractmethod
     def save(self, folder: Path, stem: str) -> dict[str, Any]:
         """Write files if needed; return what belongs in the JSON."""

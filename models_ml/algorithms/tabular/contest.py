@@ -136,11 +136,11 @@ def run(
     with threadpool_limits(limits=1, user_api=None if len(train) < THREADS_FROM else "blas"):
         entrants = enter(names, table, y, splits, task, seed, report or (lambda *_: None))
     known = y[splits.rows]
-    rival = _rival(baseline, train, known, splits, task)
+    rival = rival_of(baseline, train, known, splits, task)
     best = min(entrants, key=lambda one: order(one, known, task))
     fitted = {one.name: _fitted(one, schema, task, y) for one in entrants}
     seen = later.y.astype(bool) if task == "chance" else np.asarray(later.y, dtype=np.float64)
-    usual = rival.calibrator.apply(_scores(baseline, later.x))
+    usual = rival.calibrator.apply(scores_of(baseline, later.x))
     said = {name: one.predict(later.x, later.events) for name, one in fitted.items()}
 
     def row(one: Entrant) -> Row:
@@ -185,7 +185,8 @@ def run(
     )
 
 
-def _scores(baseline: Baseline, x: pd.DataFrame) -> Floats:
+def scores_of(baseline: Baseline, x: pd.DataFrame) -> Floats:
+    """What the rule says of each row, finite (n,)."""
     found = np.asarray(baseline.score(x), dtype=np.float64)
     known = found[np.isfinite(found)]
     # Whoever the rule says nothing about comes last.
@@ -194,18 +195,22 @@ def _scores(baseline: Baseline, x: pd.DataFrame) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Rival:
+class Rival:
+    """The baseline as a chance or an amount, and its cross-fitted answers for the judged rows."""
+
     calibrator: Calibrator
     said: Floats
 
 
-def _rival(baseline: Baseline, train: Frame, y: NDArray[Any], splits: Splits, task: Task) -> _Rival:
+def rival_of(
+    baseline: Baseline, train: Frame, y: NDArray[Any], splits: Splits, task: Task
+) -> Rival:
     """The rule's score as a chance or an amount, calibrated like everybody's, and cross-fitted."""
-    score = _scores(baseline, train.x)[splits.rows]
+    score = scores_of(baseline, train.x)[splits.rows]
     kinds = ("sigmoid", "isotonic")
     said = [calibration.crossed(kind, score, y, splits.apart, task) for kind in kinds]
     best = int(np.argmin([calibration.loss_of(y, one, task) for one in said]))
-    return _Rival(calibration.fit(kinds[best], score, y, task), said[best])
+    return Rival(calibration.fit(kinds[best], score, y, task), said[best])
 
 
 def _fitted(one: Entrant, schema: Schema, task: Task, y: NDArray[Any]) -> Fitted:

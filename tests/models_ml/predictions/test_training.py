@@ -13,7 +13,8 @@ from ingestion.models import Customer, EventType, OrderLine
 from marketing.core.errors import Conflict, Invalid
 from models_ml import registry
 from models_ml.algorithms import classify
-from models_ml.algorithms.tabular import contest
+from models_ml.algorithms.tabular import contest, further
+from models_ml.algorithms.tabular.network import Network
 from models_ml.features import registry as features
 from models_ml.features import targets
 from models_ml.features.compiler import Population
@@ -26,6 +27,7 @@ from models_ml.predictions import (
     gate,
     planning,
     ready,
+    resuming,
     samples,
     scoring,
     training,
@@ -375,6 +377,44 @@ def test_the_version_in_use_is_asked_by_its_own_columns_and_categories() -> None
     assert newer.details["duel"]["gain"]["value"] < -0.05
     champion.refresh_from_db()
     assert champion.state == State.LIVE
+
+
+def test_a_network_goes_on_from_its_last_weights_where_somebody_wishes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = {"width": 16, "dropout": 0.1, "balance": False, "epochs": 8}
+    monkeypatch.setattr(Network, "settings", lambda self, table, task: [small])
+    shops.plant(people=300)
+    made = asked(settings={"candidates": ["network"], "further": True})
+    before = NOW - timedelta(days=30)
+    early = registry.promote(version=contests.learn(prediction=made, as_of=before, now=NOW))
+    assert "resumed_from" not in early.details
+    wishes, sample = definitions.read_wishes(made.settings), drawn(wishes=Wishes(further=True))
+
+    def resumed() -> Any:
+        return resuming.run(
+            prediction=made, sample=sample, wishes=wishes, horizon=SIXTY, report=print
+        )
+
+    gone_on = further.run(
+        contests.fitted_of(early),
+        sample.train,
+        sample.later,
+        samples.baseline_of(ORDER, SIXTY, sample.train.x.columns),
+        seed=1,
+    )
+    assert gone_on is not None
+    assert len(gone_on.table[0].curve) <= small["epochs"] // 4
+    assert gone_on.fitted.schema == contests.fitted_of(early).schema
+    found = resumed()
+    if gone_on.verdict.ok:  # the gate decides
+        assert found is not None
+        assert found[1].champion.pk == early.pk
+    noted = resuming.noted(prediction=made, resumed=True)
+    assert noted == {"resumed_from": early.version, "resumed": 1}
+    # Whoever learned from people who were erased begins anew.
+    ModelVersion.objects.filter(state=State.LIVE).update(forgotten=1)
+    assert resumed() is None
 
 
 def test_a_version_that_cannot_be_asked_is_named_with_the_reason(

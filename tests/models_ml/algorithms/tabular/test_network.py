@@ -116,15 +116,45 @@ def test_the_same_seed_gives_the_same_network():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_a_gpu_gives_the_answers_of_the_processor():
-    schema, model = fit("network", people(), epochs=3)
-    table = schema.read(people(seed=4).x)
-    there = model.margin(table)
-    model.net.to("cpu")
-    assert np.abs(model.margin(table) - there).max() < 1e-4
+@pytest.mark.parametrize("name", ["network", "sequence"])
+def test_a_gpu_gives_the_answers_of_the_processor(name):
+    train, later = shoppers(400, seed=1), shoppers(400, seed=4)
+    found = fit(name, train, epochs=3)
+    there = margins(found, later)
+    found[1].net.to("cpu")
+    assert np.abs(margins(found, later) - there).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["network", "sequence"])
+def test_products_of_half_the_digits_teach_as_well(name, monkeypatch):
+    train, later = shoppers(400, seed=1), shoppers(400, seed=4)
+    auc = []
+    for digits in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(trainer, "precision", lambda device, digits=digits: digits)
+        found = fit(name, train, epochs=6)
+        assert found[1].learned.history["precision"] == str(digits).removeprefix("torch.")
+        assert next(found[1].net.parameters()).dtype == torch.float32
+        auc.append(classify.auc(later.y, margins(found, later)))
+    assert auc[1] == pytest.approx(auc[0], abs=0.05)
 
 
 def test_the_device_is_chosen_by_what_is_there():
     net = fit("network", people(), epochs=1)[1].net
     assert next(net.parameters()).device.type == trainer.pick_device().type
     assert network.Params().threads == 1
+
+
+def test_a_network_goes_on_from_its_last_weights_and_trees_do_not():
+    early, newer = people(seed=1), people(seed=2)
+    schema, model = fit("network", early, epochs=12)
+    table = schema.table(newer)
+    gone_on, aside = model.further(table, newer.y, seed=1)
+    assert 0.05 < aside.mean() < 0.15
+    assert len(gone_on.curve) == 3
+    before, after = model.margin(table), gone_on.margin(table)
+    assert classify.auc(newer.y, after) >= classify.auc(newer.y, before) - 0.01
+    assert np.corrcoef(before, after)[0, 1] > 0.95
+    assert not np.array_equal(before, after)
+    np.testing.assert_array_equal(before, model.margin(table))
+    _schema, tree = fit("tree", early, leaves=6, least=10)
+    assert tree.further(table, newer.y, seed=1) is None
