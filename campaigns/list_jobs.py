@@ -98,6 +98,7 @@ def _fill(list_id: int, lines: list[bytes]) -> tuple[int, int]:
         cursor.execute(_UNKNOWN)
         unknown: int = cursor.fetchone()[0]
         cursor.execute("DROP TABLE list_name")
+        cursor.execute("ANALYZE campaigns_personlistmember")
     return people, unknown
 
 

@@ -30,6 +30,11 @@ MOMENT = datetime(5000, 1, 1, 11, 7, 13, 123457, tzinfo=UTC)
 _NOBODY: Asked = ("SELECT 1 AS id WHERE false", ())
 
 
+def array(ids: Iterable[int]) -> str:
+    """Many ids as one text: the parser would take longer over a list than the look-up itself."""
+    return "{" + ",".join(map(str, ids)) + "}"
+
+
 class _Among(Func):
     template = "(%(expressions)s))"
     arg_joiner = " = ANY("
@@ -49,7 +54,7 @@ def some(node: Node, *, people: Iterable[int], as_of: datetime) -> Asked:
     else:
         text, params = _of(node, as_of)
         shift = None
-    ids = list(people)
+    ids = array(people)
     return text, tuple(
         ids
         if value == PEOPLE
@@ -65,10 +70,9 @@ def some(node: Node, *, people: Iterable[int], as_of: datetime) -> Asked:
 @lru_cache(maxsize=4096)
 def may_be_kept(node: Node) -> bool:
     """Whether another moment means the same statement with its moments shifted, and nothing in it
-    stands for what somebody may set otherwise.
+    is named by a key that may be given to something else.
     """
-    found = needs(node)
-    return not (found.midnights or found.settings) and not any(
+    return not needs(node).midnights and not any(
         isinstance(leaf, Score | Cluster) for leaf in nodes.walk(node)
     )
 

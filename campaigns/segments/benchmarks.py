@@ -17,6 +17,7 @@ from campaigns.segments import bench_events, bench_upkeep, membership
 from campaigns.segments import compile as compiler
 from ingestion import rollups
 from models_ml import bench_features
+from models_ml.bench_data import pace
 
 RUNS = 5
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -36,9 +37,10 @@ RULES = {
 _SENDABLE = """
   AND c.country = 'GB' AND c.merged_into_id IS NULL AND NOT EXISTS (
     SELECT 1 FROM ingestion_suppression AS s WHERE s.channel = 'email' AND s.address = c.email)
-  AND (NOT EXISTS (SELECT 1 FROM ingestion_suppresseddigest WHERE channel = 'email')
-    OR NOT EXISTS (SELECT 1 FROM ingestion_suppresseddigest AS d
-      WHERE d.channel = 'email' AND d.digest = ingestion_digest(c.email)))
+  AND NOT EXISTS (SELECT 1 FROM ingestion_suppresseddigest AS d
+    WHERE d.channel = 'email' AND d.digest = CASE WHEN EXISTS (
+      SELECT 1 FROM ingestion_suppresseddigest WHERE channel = 'email')
+    THEN ingestion_digest(c.email) END)
 """
 _LATELY = """
 SELECT customer_id FROM ingestion_orderline
@@ -127,7 +129,7 @@ def _counted(kind: str, name: str, size: str) -> tuple[dict[str, Any], float]:
             if found.people != expected:
                 raise AssertionError(f"{found.people} people, the hand-written SQL {expected}")
     what = "the fastest of the statements written by hand"
-    line = bench_features.line(name, "counts/s", people, ours, limit, what)
+    line = pace(name, "counts/s", people, ours, limit, what, keep=bench_features.KEEP)
     return line, 1000 / statistics.median(ours)
 
 
@@ -149,7 +151,7 @@ def segment_count_totals(size: str = "small") -> dict[str, Any]:
 
 
 def segment_person(size: str = "small") -> dict[str, Any]:
-    """One person against 500 different segments; the limit is 25 ms."""
+    """One changed person against 500 kept segments, end to end; the limit is 25 ms."""
     with _shop(size) as people:
         return bench_upkeep.person(people=people, runs=RUNS, now=NOW)
 

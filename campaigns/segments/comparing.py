@@ -154,8 +154,7 @@ def flag(f: fields.Field, want: bool) -> Q:
         return fields.can_email() if want else ~fields.can_email()
     group, _dot, channel = f.name.partition(".")
     if group == "suppressed":
-        barred = consent.barred(channel=channel)
-        return barred if want else ~barred
+        return (consent.barred if want else consent.open_to)(channel=channel)
     return Q(**{f.column: want})
 
 

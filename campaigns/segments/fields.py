@@ -86,8 +86,8 @@ def reachable(*, channel: str, purpose: str) -> Q:
     """Has an address on the channel, agreed to the purpose, and the address is not suppressed."""
     agreed = Q(consent.agreed(channel=channel, purpose=purpose))
     if channel == "email":
-        return Q(email__isnull=False) & agreed & ~consent.barred()
+        return Q(email__isnull=False) & agreed & consent.open_to()
     if channel == "sms":
-        return ~Q(phone="") & agreed & ~consent.barred(channel=channel)
+        return ~Q(phone="") & agreed & consent.open_to(channel=channel)
     device = Identity.objects.filter(customer=OuterRef("pk"), kind="device", refused=False)
     return Q(Exists(device)) & agreed

@@ -14,7 +14,16 @@ from campaigns import experiments
 from campaigns.models import PersonList, PersonListMember
 from campaigns.segments import fields
 from campaigns.segments.logic import exact, exactly
-from campaigns.segments.nodes import Bucket, Cluster, Consented, InList, Lifecycle, Reach, Rfm, Score
+from campaigns.segments.nodes import (
+    Bucket,
+    Cluster,
+    Consented,
+    InList,
+    Lifecycle,
+    Reach,
+    Rfm,
+    Score,
+)
 from campaigns.segments.terms import NotRead, RuleFault, gettext_noop, join
 from ingestion import consent
 from ingestion.models import Consent, Customer

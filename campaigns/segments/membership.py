@@ -128,8 +128,8 @@ def of_person(
     as_of = as_of or clock.moment()
     key = tuple((segment.pk, orjson.dumps(segment.rule)) for segment in segments)
     board = _kept_board(key)
-    if board is not None and any(standing.can_be_asked(node) for node in board.left_out):
-        _kept_board.cache_clear()  # what was missing has come
+    if board is not None and not board.fits():
+        _kept_board.cache_clear()
         board = _kept_board(key)
     board = board or _board(dict(key))
     return set(board.of(people=[customer_id], as_of=as_of))

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import F, QuerySet
 
 from campaigns.models import SegmentMember, SegmentMove
-from campaigns.segments.asking import Asked
+from campaigns.segments.asking import Asked, array
 from ingestion.models import Customer
 
 LOCK = "campaigns.segments.moves"
@@ -40,7 +40,7 @@ entered AS (
     SELECT %s, id, %s FROM meant ON CONFLICT DO NOTHING RETURNING customer_id
 ), gone AS (
     DELETE FROM campaigns_segmentmember k
-    WHERE k.segment_id = %s AND k.customer_id = ANY(%s) AND NOT EXISTS (
+    WHERE k.segment_id = %s AND k.customer_id = ANY(%s::bigint[]) AND NOT EXISTS (
         SELECT FROM meant WHERE meant.id = k.customer_id)
     RETURNING k.customer_id
 ), """
@@ -71,7 +71,28 @@ WHERE NOT EXISTS (SELECT FROM campaigns_segmentmember k
                   AND m.segment_id = %(segment)s AND m.cause = 'erased')
 ORDER BY id
 """
-_TIMELY = "CASE WHEN customer_id = ANY(%s) THEN 'time' ELSE 'change' END"
+_PLACE = """
+WITH wanted AS (
+    SELECT * FROM unnest(%(segments)s::bigint[], %(people)s::bigint[], %(entered)s::boolean[],
+        %(causes)s::text[]) AS w (segment_id, customer_id, entered, cause)
+), came AS (
+    INSERT INTO campaigns_segmentmember (segment_id, customer_id, since)
+    SELECT segment_id, customer_id, %(at)s FROM wanted WHERE entered
+    ON CONFLICT DO NOTHING RETURNING segment_id, customer_id
+), went AS (
+    DELETE FROM campaigns_segmentmember k USING wanted w
+    WHERE NOT w.entered AND k.segment_id = w.segment_id AND k.customer_id = w.customer_id
+    RETURNING k.segment_id, k.customer_id
+), told AS (
+    INSERT INTO campaigns_segmentmove (segment_id, customer_id, entered, at, cause)
+    SELECT segment_id, customer_id, entered, %(at)s, cause FROM wanted
+    WHERE (segment_id, customer_id) IN (SELECT * FROM came UNION ALL SELECT * FROM went)
+    ORDER BY segment_id, customer_id RETURNING segment_id, entered
+)
+SELECT segment_id, count(*) FILTER (WHERE entered), count(*) FILTER (WHERE NOT entered)
+FROM told GROUP BY segment_id
+"""
+_TIMELY = "CASE WHEN customer_id = ANY(%s::bigint[]) THEN 'time' ELSE 'change' END"
 
 
 @dataclass(frozen=True)
@@ -82,6 +103,16 @@ class Moved:
     left: int = 0
 
 
+@dataclass(frozen=True)
+class Step:
+    """Somebody enters a segment or leaves it, and why."""
+
+    segment_id: int
+    customer_id: int
+    entered: bool
+    cause: str
+
+
 def bring(
     *, segment_id: int, asked: Asked, people: Iterable[int], timely: Iterable[int], at: datetime
 ) -> Moved:
@@ -89,12 +120,31 @@ def bring(
 
     `timely` are those of whom nothing changed but the time. Within the caller's turn (`LOCK`).
     """
-    ids = list(people)
+    ids = array(people)
     text, params = asked
     return _run(
         _SOME.replace("{rule}", text).replace("{cause}", _TIMELY),
-        [*params, segment_id, at, segment_id, ids, segment_id, at, list(timely)],
+        [*params, segment_id, at, segment_id, ids, segment_id, at, array(timely)],
     )
+
+
+def place(*, steps: Sequence[Step], at: datetime) -> dict[int, Moved]:
+    """Let people into segments and out of them, many at once; how many moved, by segment.
+
+    Within the caller's turn (`LOCK`).
+    """
+    if not steps:
+        return {}
+    values: dict[str, Any] = {
+        "segments": array(step.segment_id for step in steps),
+        "people": array(step.customer_id for step in steps),
+        "entered": [step.entered for step in steps],
+        "causes": [str(step.cause) for step in steps],
+        "at": at,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_PLACE, values)
+        return {number: Moved(entered, left) for number, entered, left in cursor.fetchall()}
 
 
 def rebuild(*, segment_id: int, asked: Asked, cause: str, at: datetime) -> Moved:
@@ -112,7 +162,7 @@ def tell_erased(*, segment_id: int, people: Iterable[int], at: datetime) -> int:
     Within the caller's turn (`LOCK`).
     """
     with connection.cursor() as cursor:
-        cursor.execute(_ERASED, {"segment": segment_id, "ids": list(people), "at": at})
+        cursor.execute(_ERASED, {"segment": segment_id, "ids": array(people), "at": at})
         return int(cursor.rowcount)
 
 

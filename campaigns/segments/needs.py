@@ -58,15 +58,13 @@ class Edge:
 @dataclass
 class Needs:
     """`changes` as `ingestion.changes` tells them and `edges` in time; `midnights` when the days of
-    somebody's calendar count, `endings` when answers that run out do. `settings` is true where the
-    rule means what somebody else has set.
+    somebody's calendar count, `endings` when answers that run out do.
     """
 
     changes: set[tuple[str, str]] = field(default_factory=lambda: {(changes.PEOPLE, "")})
     edges: set[Edge] = field(default_factory=set)
     midnights: bool = False
     endings: bool = False
-    settings: bool = False
 
     @property
     def timeless(self) -> bool:
@@ -150,7 +148,6 @@ def _leaf(leaf: Node, found: Needs) -> None:
                 )
         case Rfm() | Lifecycle():
             told.add((changes.TRAITS, ""))
-            found.settings = True
         case Cluster():
             told.update({(changes.SCORE, f"clusters:{leaf.clustering}"), (changes.CONSENT, "")})
         case InList():

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from campaigns.models import SegmentUpkeep
-from campaigns.segments import asking, clock
+from campaigns.segments import clock
 from campaigns.segments.needs import Edge, Needs
 from campaigns.segments.rulebook import Rules
 from ingestion import changes
@@ -14,6 +14,8 @@ from ingestion.models import Customer
 
 # How long time may go by before somebody is looked for whose answer it made another one.
 PACE = timedelta(seconds=20)
+# So few people are asked about all segments at once.
+TOGETHER = 50
 # Changes older than this may be gone.
 _FORGOTTEN = changes.KEPT - timedelta(hours=1)
 
@@ -29,6 +31,23 @@ class Done:
     entered: int = 0
     left: int = 0
     more: bool = False
+
+
+@dataclass(frozen=True)
+class Concern:
+    """Who is to be asked about one segment: whoever changed, and whom only time may have moved.
+
+    With `clock` the moment that its days count back from moves on, too.
+    """
+
+    number: int
+    changed: set[int]
+    timely: set[int]
+    clock: bool
+
+    @property
+    def people(self) -> set[int]:
+        return self.changed | self.timely
 
 
 @dataclass
@@ -66,13 +85,31 @@ class Round:
 
     def nothing(self, number: int, state: SegmentUpkeep) -> bool:
         """Whether nothing concerns a segment for now."""
-        needs = asking.needs(self.rules.nodes[number])
-        if state.signature != self.rules.signature(number) or state.fault:
+        needs = self.rules.needs[number]
+        if state.signature != self.rules.signatures[number] or state.fault:
             return False
         news = self.since(state.position)
         if self.stale(state, news) or news.of(needs.changes | {_erased(number)}) != set():
             return False
         return needs.timeless or not self.due(state)
+
+    def concern(self, number: int, state: SegmentUpkeep) -> Concern | None:
+        """Whom a segment is to be asked about; None where it is to be looked at by itself."""
+        news = self.since(state.position)
+        if (
+            state.fault
+            or state.signature != self.rules.signatures[number]
+            or self.stale(state, news)
+            or self.erased(state)
+        ):
+            return None
+        needs = self.rules.needs[number]
+        changed = news.of(needs.changes)
+        due = not needs.timeless and self.due(state)
+        timely = self.timely(needs, state) if due else set()
+        if changed is None or timely is None or len(changed) + len(timely) > TOGETHER:
+            return None
+        return Concern(number, changed, timely - changed, due or needs.timeless)
 
     def stale(self, state: SegmentUpkeep, news: changes.News) -> bool:
         """Whether what happened since can no longer be told."""

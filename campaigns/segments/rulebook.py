@@ -2,45 +2,49 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 
-import orjson
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from campaigns.models import Segment
 from campaigns.segments import asking
-from campaigns.segments.needs import expand
+from campaigns.segments.needs import Needs, expand
 from campaigns.segments.nodes import Node, segments_in
 from campaigns.segments.terms import RuleFault, gettext_noop
 
 
-@dataclass
+@dataclass(eq=False)
 class Rules:
     """The rules of all segments in use, with those of the segments they name written into them."""
 
     nodes: dict[int, Node] = field(default_factory=dict)
+    needs: dict[int, Needs] = field(default_factory=dict)
+    signatures: dict[int, str] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
 
-    def signature(self, number: int) -> str:
-        return blake2b(repr(self.nodes[number]).encode(), digest_size=16).hexdigest()
-
 
 def load() -> Rules:
-    """Every live segment's rule, named segments before those that name them."""
-    stored = {
-        number: orjson.dumps(rule) for number, rule in Segment.objects.values_list("pk", "rule")
-    }
-    live = list(
-        Segment.objects.filter(state=Segment.State.LIVE).order_by("pk").values_list("pk", flat=True)
-    )
-    read = asking.read_all(stored)
+    """Every live segment's rule, named segments before those that name them; not to be changed."""
+    rows = Segment.objects.order_by("pk").annotate(text=Cast("rule", TextField()))
+    return _read(tuple(rows.values_list("pk", "state", "text")))
+
+
+@lru_cache(maxsize=2)
+def _read(rows: tuple[tuple[int, str, str], ...]) -> Rules:
+    read = asking.read_all({number: text.encode() for number, _state, text in rows})
+    live = [number for number, state, _text in rows if state == Segment.State.LIVE]
     found = Rules()
     for number in live:
         if number not in read:
             found.faults[number] = gettext_noop("This rule cannot be read.")
             continue
         try:
-            found.nodes[number] = expand(read[number], read.get, (number,))
+            node = expand(read[number], read.get, (number,))
+            found.nodes[number], found.needs[number] = node, asking.needs(node)
+            found.signatures[number] = blake2b(repr(node).encode(), digest_size=16).hexdigest()
         except RuleFault as fault:
             found.faults[number] = str(fault)
     found.order = _in_order({number: segments_in(read[number]) for number in found.nodes})

@@ -1,19 +1,42 @@
 """The size of each segment as stored, and its line over time: written here alone."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+
+from django.db import connection
 
 from campaigns.models import Segment, SegmentSize
 
 # A point of the line when the size changed, but not more often than this, and one a day.
 POINT, DAILY = timedelta(minutes=10), timedelta(hours=20)
+_KEEP = """
+UPDATE campaigns_segment s SET size = n.people, counted_at = %s
+FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, people) WHERE s.id = n.id
+"""
 
 
-def keep(*, segment_id: int, people: int, now: datetime) -> None:
-    """The size that lists show, and its line over time."""
-    Segment.objects.filter(pk=segment_id).update(size=people, counted_at=now)
-    last = SegmentSize.objects.filter(segment_id=segment_id).order_by("-at").first()
-    if last is None or (last.size != people and now - last.at > POINT) or now - last.at > DAILY:
-        SegmentSize.objects.create(segment_id=segment_id, at=now, size=people)
+def keep(*, people: Mapping[int, int], now: datetime) -> None:
+    """The sizes that lists show, by segment, and their line over time."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [now, list(people), list(people.values())])
+    last = {
+        row.segment_id: row
+        for row in SegmentSize.objects.filter(segment__in=people)
+        .order_by("segment_id", "-at")
+        .distinct("segment_id")
+    }
+    SegmentSize.objects.bulk_create(
+        SegmentSize(segment_id=number, at=now, size=size)
+        for number, size in people.items()
+        if _wanted(last.get(number), size, now)
+    )
+
+
+def _wanted(last: SegmentSize | None, size: int, now: datetime) -> bool:
+    """Whether the line gets another point."""
+    if last is None or now - last.at > DAILY:
+        return True
+    return last.size != size and now - last.at > POINT
 
 
 def forget(*, segment: Segment) -> None:

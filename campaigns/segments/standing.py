@@ -6,9 +6,10 @@ prepares once; the people and the moment are its only arguments.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,8 +20,10 @@ from psycopg2.extensions import AsIs
 
 from campaigns.segments import asking
 from campaigns.segments import compile as compiler
-from campaigns.segments.nodes import Node
+from campaigns.segments.marks import Names
+from campaigns.segments.nodes import Cluster, Node, Score, walk
 from campaigns.segments.terms import RuleFault
+from models_ml.models import Prediction
 
 TOGETHER = 100
 # Statements that one connection keeps; the one unused for longest makes room.
@@ -38,30 +41,73 @@ class _Statement:
 
 
 class Board:
-    """Expanded rules to be asked together, again and again; those that cannot be are left out."""
+    """Expanded rules to be asked together, again and again; those that cannot be are left out.
+
+    Days of people's own calendars begin at whole quarters of an hour: what asks about them is
+    written anew for each.
+    """
 
     def __init__(self, rules: Mapping[int, Node]) -> None:
-        every = rules
-        rules = {number: node for number, node in every.items() if can_be_asked(node)}
-        self.left_out = [node for number, node in every.items() if number not in rules]
-        kept = [(number, node) for number, node in rules.items() if asking.may_be_kept(node)]
-        told = dict(kept)
-        self.apart = {number: node for number, node in rules.items() if number not in told}
-        self.statements = [
-            _written(kept[start : start + TOGETHER]) for start in range(0, len(kept), TOGETHER)
-        ]
+        self.left_out: dict[int, Node] = {}
+        alike = {number: node for number, node in rules.items() if _stands(node)}
+        self.daily = {n: node for n, node in alike.items() if asking.needs(node).midnights}
+        kept = {n: node for n, node in alike.items() if n not in self.daily}
+        self.named = _named() if any(_scored(node) for node in alike.values()) else None
+        self.statements = self._stand(kept, asking.MOMENT)
+        self.today: tuple[datetime, list[_Statement]] = (asking.MOMENT, [])
+        apart = {number: node for number, node in rules.items() if number not in alike}
+        self.apart = {number: node for number, node in apart.items() if can_be_asked(node)}
+        self.left_out |= {n: node for n, node in apart.items() if n not in self.apart}
 
-    def of(self, *, people: Sequence[int], as_of: datetime) -> dict[int, set[int]]:
-        """The people of whom each rule holds; rules without anybody are left out."""
+    def fits(self) -> bool:
+        """Whether everything that the rules name is still what it was when they were written."""
+        return (self.named is None or self.named == _named()) and not any(
+            can_be_asked(node) for node in self.left_out.values()
+        )
+
+    def _stand(self, rules: Mapping[int, Node], moment: datetime) -> list[_Statement]:
+        found = []
+        numbers = list(rules)
+        for start in range(0, len(numbers), TOGETHER):
+            some = [(number, rules[number]) for number in numbers[start : start + TOGETHER]]
+            try:
+                found.append(_written(tuple(some), moment, self.named))
+            except RuleFault:
+                good = [(number, node) for number, node in some if can_be_asked(node)]
+                self.left_out |= {n: node for n, node in some if (n, node) not in good}
+                if good:
+                    found.append(_written(tuple(good), moment, self.named))
+        return found
+
+    def _at(self, as_of: datetime) -> list[_Statement]:
+        """The statements to be asked at a moment."""
+        quarter = as_of.replace(
+            minute=as_of.minute // 15 * 15, second=0, microsecond=asking.MOMENT.microsecond
+        )
+        if self.daily and self.today[0] != quarter:
+            self.today = (quarter, self._stand(self.daily, quarter))
+        return [*self.statements, *self.today[1]]
+
+    def of(
+        self, *, people: Sequence[int], as_of: datetime, only: Collection[int] | None = None
+    ) -> dict[int, set[int]]:
+        """The people of whom each rule holds; rules without anybody are left out.
+
+        With `only` these rules are asked, and of others that stand beside them nothing is meant.
+        """
         found: dict[int, set[int]] = {}
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-            for statement in self.statements:
+            for statement in self._at(as_of):
+                if only is not None and not any(n in only for n in statement.numbers):
+                    continue
                 for person, *held in _ask(cursor, statement, people, as_of):
                     for number, holds in zip(statement.numbers, held, strict=True):
                         if holds:
                             found.setdefault(number, set()).add(person)
             for number, node in self.apart.items():
+                if only is not None and number not in only:
+                    continue
                 text, params = asking.some(node, people=people, as_of=as_of)
                 cursor.execute(text, params)
                 if ids := {row[0] for row in cursor.fetchall()}:
@@ -78,16 +124,35 @@ def can_be_asked(node: Node) -> bool:
     return True
 
 
-def _written(rules: Sequence[tuple[int, Node]]) -> _Statement:
+def _stands(node: Node) -> bool:
+    """Whether another moment means the same statement with its moments shifted."""
+    return not any(
+        isinstance(leaf, Cluster) or (isinstance(leaf, Score) and leaf.op == "in_days")
+        for leaf in walk(node)
+    )
+
+
+def _scored(node: Node) -> bool:
+    return any(isinstance(leaf, Score) for leaf in walk(node))
+
+
+def _named() -> tuple[tuple[str, int, str], ...]:
+    """What statements hold of predictions, which are named by key: their numbers."""
+    return tuple(Prediction.objects.order_by("pk").values_list("key", "pk", "kind"))
+
+
+@lru_cache(maxsize=64)
+def _written(rules: tuple[tuple[int, Node], ...], moment: datetime, _named: object) -> _Statement:
+    names = Names()
     columns = {
         f"r{place}": ExpressionWrapper(
-            compiler.to_q(node, as_of=asking.MOMENT), output_field=BooleanField()
+            compiler.to_q(node, as_of=moment, names=names), output_field=BooleanField()
         )
         for place, (_number, node) in enumerate(rules)
     }
     chosen = asking.chosen().annotate(**columns).order_by().values_list("id", *columns)
     text, params = chosen.query.sql_with_params()
-    literal = [_argument(value) for value in params]
+    literal = [_argument(value, moment) for value in params]
     connection.ensure_connection()
     with connection.cursor() as cursor:
         full = str(cursor.mogrify(text, literal).decode())
@@ -95,11 +160,11 @@ def _written(rules: Sequence[tuple[int, Node]]) -> _Statement:
     return _Statement(name, tuple(number for number, _node in rules), full)
 
 
-def _argument(value: Any) -> Any:
+def _argument(value: Any, moment: datetime) -> Any:
     if value == asking.PEOPLE:
         return AsIs("$1")
     if isinstance(value, datetime) and value.microsecond == asking.MOMENT.microsecond:
-        seconds = (value - asking.MOMENT).total_seconds()
+        seconds = (value - moment).total_seconds()
         return AsIs(f"($2::timestamptz + interval '{seconds:.0f} seconds')")
     return value
 
@@ -115,6 +180,6 @@ def _ask(
             cursor.execute(f"DEALLOCATE {names.popitem(last=False)[0]}")
         cursor.execute(f"PREPARE {statement.name} (bigint[], timestamptz) AS {statement.text}")
         names[statement.name] = None
-    cursor.execute(f"EXECUTE {statement.name} (%s::bigint[], %s)", [list(people), as_of])
+    cursor.execute(f"EXECUTE {statement.name} (%s::bigint[], %s)", [asking.array(people), as_of])
     rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

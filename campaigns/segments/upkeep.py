@@ -16,8 +16,8 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from campaigns.models import Segment, SegmentMove, SegmentUpkeep
-from campaigns.segments import asking, clock, moves, sizes
-from campaigns.segments.rounds import Done, Round, people_about
+from campaigns.segments import asking, clock, moves, sizes, together
+from campaigns.segments.rounds import Concern, Done, Round, people_about
 from campaigns.segments.rulebook import load
 from campaigns.segments.terms import NotRead, RuleFault, gettext_noop
 from ingestion import changes
@@ -77,6 +77,7 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
     _settle_closed(round_, states, done)
     idle: dict[str, list[int]] = {}
     sure: list[int] = []
+    few: list[Concern] = []
     for number in sorted(rules.order, key=lambda number: _turn(states.get(number))):
         if wanted is not None and number not in wanted:
             continue
@@ -91,16 +92,12 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
             if now - state.looked_at > _SURE:
                 sure.append(number)
             continue
-        try:
-            _bring(round_, number, done)
-        except NotRead as waiting:  # nothing was asked of the database yet, so it costs nothing
-            _set_aside(round_, number, str(waiting), round_.now - REST)
-        except RuleFault as fault:
-            _set_aside(round_, number, str(fault), round_.now)
-        except OperationalError as error:
-            if getattr(error.__cause__, "pgcode", None) != _CANCELLED:
-                raise
-            _set_aside(round_, number, TOO_LONG, round_.now)
+        if state is not None and (concern := round_.concern(number, state)):
+            few.append(concern)
+            continue
+        _try(round_, number, done)
+    for concern in together.bring(round_, few, states, done):
+        _try(round_, concern.number, done)
     for before, numbers in idle.items():
         if (news := round_.news[before]).people:
             SegmentUpkeep.objects.filter(pk__in=numbers, position=before).update(
@@ -144,6 +141,20 @@ def _set_aside(round_: Round, number: int, fault: str, looked_at: datetime) -> N
     state.save()
 
 
+def _try(round_: Round, number: int, done: Done) -> None:
+    """Bring one segment by itself, or say why it cannot be followed."""
+    try:
+        _bring(round_, number, done)
+    except NotRead as waiting:  # nothing was asked of the database yet, so it costs nothing
+        _set_aside(round_, number, str(waiting), round_.now - REST)
+    except RuleFault as fault:
+        _set_aside(round_, number, str(fault), round_.now)
+    except OperationalError as error:
+        if getattr(error.__cause__, "pgcode", None) != _CANCELLED:
+            raise
+        _set_aside(round_, number, TOO_LONG, round_.now)
+
+
 def _bring(round_: Round, number: int, done: Done) -> None:
     """One segment, in one transaction, alone."""
     node = round_.rules.nodes[number]
@@ -154,14 +165,14 @@ def _bring(round_: Round, number: int, done: Done) -> None:
         done.segments += 1
         if state is not None:
             _tell_erased(round_, state, done)
-        if state is None or state.signature != round_.rules.signature(number):
+        if state is None or state.signature != round_.rules.signatures[number]:
             _rebuild(round_, number, state, SegmentMove.Cause.RULE, done)
             return
         news = round_.since(state.position)
         if round_.stale(state, news):
             _rebuild(round_, number, state, SegmentMove.Cause.CHANGE, done)
             return
-        needs = asking.needs(node)
+        needs = round_.rules.needs[number]
         changed = news.of(needs.changes)
         due = not needs.timeless and round_.due(state)
         timely = round_.timely(needs, state) if due else set()
@@ -199,7 +210,7 @@ def _rebuild(
     moved = moves.rebuild(segment_id=number, asked=asked, cause=cause, at=round_.now)
     people = moves.members(segment_id=number).count()
     state = state or SegmentUpkeep(segment_id=number)
-    state.signature, state.position = round_.rules.signature(number), position
+    state.signature, state.position = round_.rules.signatures[number], position
     state.as_of, state.looked_at, state.built_at = round_.as_of, round_.now, round_.now
     state.people, state.fault = people - moved.entered + moved.left, ""
     done.rebuilt += 1
@@ -220,7 +231,7 @@ def _keep(round_: Round, state: SegmentUpkeep, moved: moves.Moved, done: Done) -
     state.save()
     done.entered += moved.entered
     done.left += moved.left
-    sizes.keep(segment_id=state.segment_id, people=state.people, now=round_.now)
+    sizes.keep(people={state.segment_id: state.people}, now=round_.now)
 
 
 def _settle_closed(round_: Round, states: Mapping[int, SegmentUpkeep], done: Done) -> None:
@@ -264,7 +275,7 @@ def check(*, now: datetime | None = None) -> Done:
     refresh(now=now, segment_ids=[oldest.pk])
     with advisory_lock(moves.LOCK):
         state = SegmentUpkeep.objects.filter(pk=oldest.pk).first()
-        if state is not None and state.signature == rules.signature(oldest.pk):
+        if state is not None and state.signature == rules.signatures.get(oldest.pk):
             round_ = Round(now, max(clock.moment(now=now), state.as_of), people_about(), rules)
             _rebuild(round_, oldest.pk, state, SegmentMove.Cause.CHANGE, done)
     return done

@@ -3,7 +3,8 @@
 from django.db import migrations
 
 CREATE = """
-CREATE FUNCTION ingestion_digest(value text) RETURNS bytea LANGUAGE sql STABLE STRICT AS $$
+CREATE FUNCTION ingestion_digest(value text) RETURNS bytea
+LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
     SELECT sha256(decode(current_setting('perennial.outer'), 'hex')
         || sha256(decode(current_setting('perennial.inner'), 'hex') || convert_to(value, 'UTF8')))
 $$;

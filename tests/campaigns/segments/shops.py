@@ -133,9 +133,7 @@ class Shop:
 
     def sorted_into(self, made: Customer, person: oracle.Person) -> None:
         if number := self.chance.choice([None, 1, 2, 3]):
-            ClusterMember.objects.create(
-                clustering=self.clustering, customer=made, number=number
-            )
+            ClusterMember.objects.create(clustering=self.clustering, customer=made, number=number)
             person.groups[self.clustering.key] = number
 
     def consents(self, made: Customer, person: oracle.Person) -> None:
