@@ -3,7 +3,7 @@ would move under other bands.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -144,7 +144,7 @@ def grouped(found: dict[Scores, Cell]) -> list[tuple[Group, Cell]]:
     return [(group, sums[group.key]) for group in GROUPS]
 
 
-def people(*, scores: dict[str, Iterable[int]]) -> QuerySet[Customer]:
+def people(*, scores: Mapping[str, Iterable[int]]) -> QuerySet[Customer]:
     """Everyone with one of the scores of each axis that is named."""
     asked = {f"traits__{axis}_score__in": list(of) for axis, of in scores.items() if of}
     return Customer.objects.filter(**asked)

@@ -66,9 +66,11 @@ def _flow(request: HttpRequest, found: StageFlow) -> dict[str, Any]:
     if start >= end:
         start, end = (end, start) if start > end else (max(start - 1, 0), max(end, 1))
     moves = stage_history.flow(found=found, start=start, end=end)
+    picture = flows.draw(moves)
     was = {move.start: 0 for move in moves}
     for move in moves:
         was[move.start] += move.people
+    moves.sort(key=lambda move: (move.start == move.end, -move.people))
     rows = [
         {
             "move": move,
@@ -81,14 +83,13 @@ def _flow(request: HttpRequest, found: StageFlow) -> dict[str, Any]:
         }
         for move in moves
     ]
-    rows.sort(key=lambda row: (row["stayed"], -row["move"].people))  # type: ignore[attr-defined]
     return {
         "moments": moments,
         "start": moments[start],
         "end": moments[end],
-        "picture": flows.draw(moves),
+        "picture": picture,
         "rows": rows,
-        "moved": sum(row["move"].people for row in rows if not row["stayed"]),  # type: ignore[attr-defined]
+        "moved": sum(move.people for move in moves if move.start != move.end),
     }
 
 
