@@ -116,9 +116,10 @@ class Forest(_Trees):
     name: ClassVar[str] = "forest"
 
     def settings(self, table: Table, task: Task) -> Iterable[Setting]:
-        trees = 300 if len(table) <= 20_000 else 100
-        for least in (5, 20) if len(table) <= 20_000 else (20, 80):
-            yield {"trees": trees, "least": least}
+        # Groups in proportion to the rows: what a tree says is explained group by group, at once.
+        few = len(table) <= 20_000
+        for least in (max(5, len(table) // 1000), max(20, len(table) // 250)):
+            yield {"trees": 100, "least": least, "part": 1.0 if few else 0.5}
 
     def build(self, task: Task, seed: int, setting: Setting) -> Any:
         kind = RandomForestClassifier if task == "chance" else RandomForestRegressor
@@ -126,7 +127,7 @@ class Forest(_Trees):
             n_estimators=setting["trees"],
             min_samples_leaf=setting["least"],
             max_features="sqrt" if task == "chance" else 0.5,
-            max_samples=None if setting["trees"] > 100 else 0.5,
+            max_samples=setting.get("part", 1.0),
             n_jobs=2,
             random_state=seed,
         )
