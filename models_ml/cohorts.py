@@ -153,7 +153,7 @@ def table(*, asked: Asked, as_of: datetime) -> Table:
     zone = timezone.get_default_timezone()
     starts = [datetime.combine(day, time(), zone) for day in days[:-1]]
     sql = _TABLE.format(first=_FIRST[asked.began], acts=_ACTS[asked.act])
-    params = {
+    params: dict[str, Any] = {
         "starts": starts, "first": starts[0], "as_of": as_of, "country": asked.country,
         "not_acts": list(NOT_ACTS),
     }  # fmt: skip

@@ -31,16 +31,16 @@ def describe(
     for number in range(int(place.max()) + 1 if len(place) else 0):
         rows = place == number
         people = int(rows.sum())
-        traits = []
+        traits: list[dict[str, Any]] = []
         for d, name in enumerate(names):
-            value = _told(name, x[rows, d])
-            if value is None or everyone[d] is None:
+            value, all_ = _told(name, x[rows, d]), everyone[d]
+            if value is None or all_ is None:
                 continue
             traits.append(
                 {
                     "fact": name,
                     "value": _short(value),
-                    "everyone": _short(everyone[d]),
+                    "everyone": _short(all_),
                     "apart": round(_apart(x[rows, d], x[:, d], spread[d]), 3),
                 }
             )

@@ -1,6 +1,7 @@
 """Clusters: ways of sorting people, the groups of each, and why there are so many."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -74,7 +75,7 @@ def detail(request: HttpRequest, key: str) -> HttpResponse:
         "job": definitions.open_job(clustering=row),
         "currency": settings.DEFAULT_CURRENCY,
         "sized": row.sizes.get("people") or 0,
-        "sized_at": timezone.datetime.fromisoformat(row.sizes["as_of"]) if row.sizes else None,
+        "sized_at": datetime.fromisoformat(row.sizes["as_of"]) if row.sizes else None,
     }
     return render(request, "models_ml/insights/cluster.html", context)
 
@@ -107,18 +108,22 @@ def _groups(row: Clustering, version: ModelVersion) -> list[dict[str, Any]]:
 @page("edit")
 def new(request: HttpRequest) -> HttpResponse:
     """A new way of sorting people: what to compare them by. Posting makes it and starts."""
-    wanted = request.POST.get("wanted", "")
-    told = {
+    posted = "title" in request.POST
+    told: dict[str, Any] = {
         "title": request.POST.get("title", _("By how people buy")),
-        "chosen": request.POST.getlist("facts") or list(facts.USUAL),
+        "chosen": request.POST.getlist("facts") if posted else list(facts.USUAL),
         "method": request.POST.get("method", Clustering.Method.KMEANS),
         "who": request.POST.get("who", "buyers"),
-        "wanted": int(wanted) if wanted.isdigit() else None,
+        "wanted": _number(request.POST.get("wanted", "")),
     }
     refusal = None
     if request.method == "POST":
         try:
-            row = definitions.create(**told, actor=request.user, now=timezone.now())
+            row = definitions.create(
+                **told,
+                actor=request.user,  # type: ignore[arg-type]
+                now=timezone.now(),
+            )
             definitions.start(clustering=row, user=request.user)  # type: ignore[arg-type]
         except Refused as fault:
             refusal = fault
@@ -134,6 +139,11 @@ def new(request: HttpRequest) -> HttpResponse:
             (name, wording.fact(name), name in told["chosen"]) for name in facts.OFFERED
         ],
     }, status=422 if refusal else 200)  # fmt: skip
+
+
+def _number(text: str) -> int | None:
+    """A number of groups as typed; none for no number."""
+    return int(text) if text.isdecimal() and len(text) < 4 else None
 
 
 @require_POST

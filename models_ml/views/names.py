@@ -14,6 +14,8 @@ from models_ml.models import Clustering, Exploration, Prediction
 from models_ml.predictions import gate
 
 TREE_TITLE = gettext_lazy("Orders again within 90 days")
+# What the names of versions begin with, and who knows their titles.
+PREFIXES: dict[str, Any] = {"": Prediction, "tree:": Exploration, "clusters:": Clustering}
 DEMAND_TITLE = gettext_lazy("Demand per product")
 TREE_ABOUT = gettext_lazy(
     "A decision tree that puts every customer into one of a few groups and says how likely a person"
@@ -42,7 +44,7 @@ def title(name: str) -> str:
 
 
 def titles(names: Iterable[str]) -> dict[str, str]:
-    """Name → title, with two questions to the database at most."""
+    """Name → title, with one question to the database at most."""
     wanted = set(names)
     found = {name: str(catalog.BY_NAME[name].title) for name in wanted & set(catalog.BY_NAME)}
     if queries.REPEAT in wanted:
@@ -50,16 +52,15 @@ def titles(names: Iterable[str]) -> dict[str, str]:
     if "demand" in wanted:
         found["demand"] = str(DEMAND_TITLE)
     if rest := wanted - set(found):
-        asked = Prediction.objects.filter(key__in=rest).values_list("key", "title")
-        found |= {name: name.replace("_", " ") for name in rest} | dict(asked)
-    if any(":" in name for name in wanted):
         rows = [
             made.objects.annotate(version=Concat(Value(prefix), "key", output_field=CharField()))
+            .filter(version__in=rest)
             .order_by()
             .values_list("version", "title")
-            for prefix, made in (("tree:", Exploration), ("clusters:", Clustering))
+            for prefix, made in PREFIXES.items()
         ]
-        found |= {name: title for name, title in rows[0].union(rows[1]) if name in wanted}
+        asked = dict(rows[0].union(*rows[1:]))
+        found |= {name: name.replace("_", " ") for name in rest} | asked
     return found
 
 

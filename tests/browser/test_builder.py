@@ -20,6 +20,7 @@ def one_of_each(people: factories.Cast) -> list[dict[str, Any]]:
     """A rule for every question, as the server writes it."""
     fair = PersonList.objects.create(name="Fair", people=2, read_at=factories.NOW)
     Prediction.objects.create(key="churn", title="Will leave", kind="chance", horizon_days=90)
+    factories.clustering()
     inside = Segment.objects.get(name="Recent buyers").pk
     test = {"property": "price", "op": ">", "value": 5}
     return [
@@ -52,6 +53,7 @@ def one_of_each(people: factories.Cast) -> list[dict[str, Any]]:
         {"score": "churn", "op": "between", "value": [0.1, 0.4]},
         {"rfm": {"r": [4, 5], "m": [3]}},
         {"lifecycle": ["active", "loyal"]},
+        {"cluster": "by-buying", "in": [1, 3]},
         {"bucket": "summer test", "from": 0, "to": 12.5},
         {"in_list": fair.pk},
         {"in_segment": inside},
@@ -94,7 +96,7 @@ def test_everything_the_menu_offers_can_be_added_and_is_understood(
     offered = menu_of(page)
     assert {line.partition(":")[0] for line in offered} == {
         "field", "attribute", "did", "sequence", "bought", "ordered", "message", "reach",
-        "consent", "score", "rfm", "lifecycle", "bucket", "in_list", "in_segment",
+        "consent", "score", "rfm", "lifecycle", "cluster", "bucket", "in_list", "in_segment",
     }  # fmt: skip
     # What cannot be guessed waits for a name or a value: the texts, and the attribute.
     blank = {"customer.email", "customer.phone", "customer.first_name", "customer.last_name",
