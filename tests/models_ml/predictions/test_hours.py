@@ -125,3 +125,15 @@ def test_too_few_answers_are_refused_in_words() -> None:
     made.refresh_from_db()
     assert made.trouble["code"] == "too_few_people"
     assert datetime.fromisoformat(made.trouble["at"]) == NOW
+    client = Client()
+    client.force_login(factories.user("marketer"))
+    new = reverse("models_ml:prediction-new")
+    for key, kind, said in (
+        ("send_hour", "send_hour", "5 people answered mails at least three times."),
+        ("unusual", "unusual", "people to compare"),
+    ):
+        page = client.get(f"{new}?from={key}")
+        assert page.status_code == 200
+        asked_for = {"title": "x", "type": kind, "horizon_days": 30, "who": "everyone"}
+        looked = client.post(reverse("models_ml:prediction-check"), asked_for)
+        assert said in looked.content.decode()
