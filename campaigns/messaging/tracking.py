@@ -30,8 +30,24 @@ def _message(token: str, purpose: str) -> Message | None:
     )
 
 
+def _is_machine(message: Message, at: datetime) -> bool:
+    return message.sent_at is not None and at - message.sent_at < MACHINE_WITHIN
+
+
+def _mark(message: Message, name: str, now: datetime) -> bool:
+    """Note the first time on the message's row; a person's, though a gateway was there before."""
+    known: datetime | None = getattr(message, name)
+    by_gateway = known is not None and _is_machine(message, known)
+    if known is not None and (not by_gateway or _is_machine(message, now)):
+        return False
+    same = Message.objects.filter(pk=message.pk, **{name: known})
+    return bool(same.update(**{name: now}))
+
+
 def _record(message: Message, kind: str, key: str, now: datetime, **extra: object) -> None:
-    machine = message.sent_at is not None and now - message.sent_at < MACHINE_WITHIN
+    machine = _is_machine(message, now)
+    # A key of its own: what a gateway did must not hide the person who comes after it.
+    key = f"{key}:machine" if machine else key
     about = {"campaign": message.run.campaign_id, "run": message.run_id, "machine": machine}
     event = events.Incoming(
         type=kind,
@@ -49,7 +65,7 @@ def opened(*, token: str, now: datetime) -> bool:
     if message is None:
         return False
     with transaction.atomic():  # the mark and the event, or neither: a later open tries again
-        if Message.objects.filter(pk=message.pk, opened_at=None).update(opened_at=now):
+        if _mark(message, "opened_at", now):
             _record(message, "email_opened", f"open:{message.message_id}", now)
     return True
 
@@ -62,15 +78,15 @@ def clicked(*, token: str, mac: str, url: str, now: datetime) -> str | None:
         return None
     link = blake2b(target.encode(), digest_size=8).hexdigest()
     with transaction.atomic():
-        first = Message.objects.filter(pk=message.pk, clicked_at=None).update(clicked_at=now)
-        Message.objects.filter(pk=message.pk, opened_at=None).update(opened_at=now)
+        first = _mark(message, "clicked_at", now)
+        _mark(message, "opened_at", now)
         _record(
             message,
             "email_clicked",
             f"click:{message.message_id}:{link}",
             now,
             url=target,
-            first=bool(first),
+            first=first,
         )
     return target
 

@@ -168,7 +168,9 @@ def _frame(
         else:
             columns[feature.name] = values
     asked = Asked(rows[:, 0].astype(np.int64), rows[:, 1].astype("int64").astype("datetime64[s]"))
-    return Values(asked, pd.DataFrame(columns, copy=False), tuple(features))
+    # With an index of its own, so that nobody is lost where nothing is known.
+    x = pd.DataFrame(columns, index=pd.RangeIndex(len(rows)), copy=False)
+    return Values(asked, x, tuple(features))
 
 
 def as_datetime(moment: Any) -> datetime:
