@@ -223,17 +223,15 @@ def _of_property(target: Target) -> tuple[int, int]:
 
 def _of_mails(target: Target, horizon: timedelta, as_of: datetime) -> tuple[int, int]:
     """Mails whose time to answer is over, one a person and moment, and those answered in it."""
+    params: dict[str, Any] = {
+        "since": as_of - MAILS_WITHIN,
+        "until": as_of - horizon,
+        "horizon": horizon,
+        "campaign": target.campaign,
+        "answer": (CLICKS if target.by == "click" else OPENS)[0],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _MAILS,
-            {
-                "since": as_of - MAILS_WITHIN,
-                "until": as_of - horizon,
-                "horizon": horizon,
-                "campaign": target.campaign,
-                "answer": (CLICKS if target.by == "click" else OPENS)[0],
-            },
-        )
+        cursor.execute(_MAILS, params)
         mails, answered = cursor.fetchone()
     return int(mails), int(answered)
 

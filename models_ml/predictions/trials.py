@@ -63,7 +63,9 @@ def draw(
     start = min(began.values())
     specs, dropped = planning.specs(target=target, wishes=wishes, first=start, steady_from=start)
     features = planning.features_of(specs)
-    levels = {name: list(known) for name, known in reading.levels_of(features=features).items()}
+    levels: dict[str, Sequence[str]] = {
+        name: list(known) for name, known in reading.levels_of(features=features).items()
+    }
     values = reading.read(features=features, population=population, pairs=asked, levels=levels)
     place = reading.beside(asked=values.asked, known=asked, values=np.arange(len(asked)))
     rows = place.astype(np.int64)

@@ -274,7 +274,7 @@ def _judge(
     around: dict[str, Any] = {"weight": judged.weight, "person": judged.person, "seed": seed}
     verdict = curves.judge(effect, judged.treated, judged.y, **around)
     lead = curves.lead(effect, rival, judged.treated, judged.y, **around)
-    code = "better" if verdict.code == "ranked" else verdict.code
+    code: str = "better" if verdict.code == "ranked" else verdict.code
     if code == "better" and lead.high < 0:
         code = "response_better"
     held, w = ~judged.treated, judged.weight
