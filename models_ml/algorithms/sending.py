@@ -26,8 +26,6 @@ Ints = NDArray[np.int64]
 HOURS, BINS = 24, 48
 WIDTHS = (0.6, 1.2, 2.5)
 WEIGHTS = (1.0, 3.0, 10.0, 30.0, 100.0)
-# Five days of seven.
-WORKING = 5 / 7
 LEAST_OWN = 3
 LEAST_PEOPLE = 50
 LATER_SHARE = 0.25
@@ -99,10 +97,7 @@ class Hours:
 
 
 def by_hour(curves: Floats) -> Floats:
-    """Over a usual week, which has five weekdays and a weekend: (…, 24), each hour of a day alike.
-
-    Each part of the week is taken by itself, so that a weekday's morning counts five times.
-    """
+    """Over a whole week, weekdays and weekend together: (…, 24)."""
     parts = curves.reshape(*curves.shape[:-1], 2, HOURS)
     out: Floats = parts.sum(axis=-2)
     return out
