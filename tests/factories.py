@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import Group
+from django.test import Client
 
 from campaigns.models import Campaign, Message, Run, Segment, Template
 from ingestion.models import (
@@ -44,6 +45,13 @@ def user(role: str = "marketer", **values: Any) -> User:
     name = values.pop("username", f"{role}{next(_number)}")
     made = User.objects.create_user(name, password=PASSWORD, **values)
     made.groups.add(Group.objects.get(name=role))
+    return made
+
+
+def signed_in(role: str = "marketer", **values: Any) -> Client:
+    """A browser in which somebody of a role is signed in."""
+    made = Client()
+    made.force_login(user(role, **values))
     return made
 
 

@@ -20,18 +20,6 @@ from ingestion.models import ImportJob, Reject
 from marketing.core.api import View, accepted
 from marketing.core.errors import Invalid
 
-OPTIONS = (
-    "encoding",
-    "delimiter",
-    "has_header",
-    "timezone",
-    "date_style",
-    "decimal",
-    "currency",
-    "member",
-    "sheet",
-)
-
 
 def body_of(row: ImportJob) -> dict[str, Any]:
     header = row.options.get("header", [])
@@ -49,7 +37,7 @@ def body_of(row: ImportJob) -> dict[str, Any]:
         "mapping": {
             name: header[index] for name, index in row.mapping.items() if index < len(header)
         },
-        "options": {name: row.options.get(name) for name in OPTIONS},
+        "options": {name: row.options.get(name) for name in uploads.OPTIONS},
         "rules": {name: entry["rows"] for name, entry in row.report.get("rules", {}).items()},
         "created_at": row.created_at,
         "finished_at": row.finished_at,
@@ -121,13 +109,13 @@ class ImportList(View):
         form: Any = request.data
         user: Any = request.user
         chosen, options = _json(form, "mapping"), _json(form, "options")
-        unknown = sorted(set(options) - set(OPTIONS))
+        unknown = sorted(set(options) - set(uploads.OPTIONS))
         if unknown:
             raise Invalid(
                 _("There is no such option."),
                 code="unknown_option",
                 field=f"options.{unknown[0]}",
-                remedy=", ".join(OPTIONS),
+                remedy=", ".join(uploads.OPTIONS),
             )
         with transaction.atomic():
             record = uploads.receive(

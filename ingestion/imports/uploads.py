@@ -29,6 +29,8 @@ from marketing.core.models import Job, User
 DEFAULT_SOURCE = "Uploads"
 FOLDER = storage.FOLDER
 _READ_ALIKE = ("timezone", "date_style", "decimal", "currency")
+# What a person may choose of how a file is read.
+OPTIONS = ("encoding", "delimiter", "has_header", *_READ_ALIKE, "member", "sheet")
 BLOCKING = ("duplicate_header", "empty_header", "header_only")
 
 
@@ -311,18 +313,7 @@ def choose(
     _check_waiting(record)
     if kind not in schemas.KINDS:
         raise Invalid(_("There is no import of this kind."), code="unknown_kind", field="kind")
-    allowed = (
-        "encoding",
-        "delimiter",
-        "has_header",
-        "timezone",
-        "date_style",
-        "decimal",
-        "currency",
-        "member",
-        "sheet",
-    )
-    seen = look(record, again={k: options[k] for k in allowed if k in options}, kind=kind)
+    seen = look(record, again={k: options[k] for k in OPTIONS if k in options}, kind=kind)
     for code, message, remedy in seen.problems:
         if code in BLOCKING:
             raise Invalid(message, code=code, field="file", remedy=remedy)

@@ -12,6 +12,7 @@ from ingestion.models import Customer, Order, OrderLine, Product
 from models_ml import training
 from models_ml.algorithms.data import Interactions
 from models_ml.models import ModelVersion
+from recommendations import build
 from tests import factories
 from tests.models_ml.algorithms.shops import two_tastes
 
@@ -90,3 +91,11 @@ def train() -> Train:
         return made
 
     return run
+
+
+@pytest.fixture
+def chosen(shop: TasteShop, train: Train) -> TasteShop:
+    """The shop with everybody's picks by ALS."""
+    train("next_product_als")
+    build.refresh(placement=build.default_placement(), now=NOW)
+    return shop

@@ -3,23 +3,12 @@ from django.test import Client
 
 from marketing.core import auth
 from marketing.core.models import Job
-from recommendations import build
 from tests import factories
-from tests.recommendations.conftest import NOW
 
 
 @pytest.fixture
 def client() -> Client:
-    signed_in = Client()
-    signed_in.force_login(factories.user("marketer"))
-    return signed_in
-
-
-@pytest.fixture
-def chosen(shop, train):
-    train("next_product_als")
-    build.refresh(placement=build.default_placement(), now=NOW)
-    return shop
+    return factories.signed_in("marketer")
 
 
 def test_a_customers_picks_have_products_and_reasons(chosen, client):

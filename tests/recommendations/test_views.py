@@ -3,25 +3,14 @@ from django.test import Client
 from django.urls import reverse
 
 from marketing.core.models import Job
-from recommendations import build
 from tests import factories
-from tests.recommendations.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def client() -> Client:
-    signed_in = Client()
-    signed_in.force_login(factories.user("marketer"))
-    return signed_in
-
-
-@pytest.fixture
-def chosen(shop, train):
-    train("next_product_als")
-    build.refresh(placement=build.default_placement(), now=NOW)
-    return shop
+    return factories.signed_in("marketer")
 
 
 def test_before_training_the_page_says_what_will_come(client):

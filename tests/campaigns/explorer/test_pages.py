@@ -21,9 +21,7 @@ ASKED = {
 
 @pytest.fixture
 def client() -> Client:
-    client = Client()
-    client.force_login(factories.user("marketer"))
-    return client
+    return factories.signed_in("marketer")
 
 
 def test_a_question_is_asked_and_its_tree_is_grown_at_once(client: Client) -> None:

@@ -1,12 +1,11 @@
 """The recipe editor: rules are added, moved, tried on real rows, saved and run again."""
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from ingestion.models import ExchangeRate, OrderLine, RecipeRun, RecipeVersion, Source
-from marketing.core.auth import ANALYST, MARKETER, create_roles
-from marketing.core.models import User
+from marketing.core.auth import ANALYST, MARKETER
+from tests import factories
 
 ORDERS = (
     b"order_id,placed_at,sku,quantity,unit_price,email\n"
@@ -15,20 +14,9 @@ ORDERS = (
 )
 
 
-def client(role):
-    from django.contrib.auth.models import Group
-
-    create_roles()
-    user = User.objects.create_user(username=role, password="x")
-    user.groups.add(Group.objects.get(name=role))
-    found = Client()
-    found.force_login(user)
-    return found
-
-
 @pytest.fixture
 def marketer(db):
-    return client(MARKETER)
+    return factories.signed_in(MARKETER)
 
 
 @pytest.fixture
@@ -130,7 +118,7 @@ def test_rates_are_taken_or_refused_by_line(marketer, record):
 
 
 def test_an_analyst_looks_and_changes_nothing(db, record):
-    analyst = client(ANALYST)
+    analyst = factories.signed_in(ANALYST)
     assert analyst.get(address(record)).status_code == 200
     for name in ("try", "save", "rates", "repeat"):
         assert analyst.post(address(record, name), EMAIL).status_code == 403

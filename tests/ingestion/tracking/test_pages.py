@@ -18,9 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def client() -> Client:
-    made = Client()
-    made.force_login(factories.user("integrator"))
-    return made
+    return factories.signed_in("integrator")
 
 
 def test_a_new_source_shows_its_key_in_every_snippet(client: Client) -> None:

@@ -3,29 +3,18 @@
 import json
 
 import pytest
-from django.contrib.auth.models import Group
-from django.test import Client
 from django.urls import reverse
 
 from ingestion.models import Order, Source, WebhookEndpoint, WebhookReceipt
 from ingestion.webhooks import endpoints, processing
-from marketing.core.auth import ANALYST, MARKETER, create_roles
-from marketing.core.models import User
+from marketing.core.auth import ANALYST, MARKETER
+from tests import factories
 from tests.ingestion.conftest import NOW
-
-
-def client(role):
-    create_roles()
-    user = User.objects.create_user(username=role, password="x")
-    user.groups.add(Group.objects.get(name=role))
-    found = Client()
-    found.force_login(user)
-    return found
 
 
 @pytest.fixture
 def marketer(db):
-    return client(MARKETER)
+    return factories.signed_in(MARKETER)
 
 
 def test_an_address_is_made_and_its_secret_shown_once(marketer):
@@ -113,7 +102,7 @@ def test_what_was_delivered_is_text_on_the_page(marketer, shop):
 
 
 def test_an_analyst_looks_and_changes_nothing(db, shop):
-    sender, analyst = shop(), client(ANALYST)
+    sender, analyst = shop(), factories.signed_in(ANALYST)
     source = sender.endpoint.source_id
     assert analyst.get(reverse("ingestion:webhook", args=[source])).status_code == 200
     for name in ("test", "switch", "rotate", "map"):
