@@ -19,6 +19,7 @@ from pathlib import Path
 import django
 import numpy as np
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -43,6 +44,10 @@ for _name in ("PUBLIC_URL", "SECRET_KEY", "MODEL_DIR", "DEBUG", "BEHIND_PROXY", 
     os.environ.pop(_name, None)
 
 django.setup()
+
+# A password is slow to check on purpose; hundreds of people sign in here, none of them a stranger.
+# The number is part of each hash, so processes that tests start can read it.
+PBKDF2PasswordHasher.iterations = 1_000
 
 hypothesis_settings.register_profile(
     "perennial",

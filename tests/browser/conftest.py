@@ -64,6 +64,7 @@ class Visitor:
     page: Page
     context: BrowserContext
     base: str
+    width: str = "desk"
     errors: list[str] = field(default_factory=list)
 
     def hear(self, message: ConsoleMessage) -> None:
@@ -74,6 +75,10 @@ class Visitor:
         """Open a page of the platform and wait until its scripts are ready."""
         self.page.goto(self.base + path, wait_until="load")
         return self.page
+
+    def wear(self, theme: str) -> None:
+        """What the system of whoever looks prefers, as a page whose theme is “auto” follows it."""
+        self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
 
     def refusals(self) -> list[str]:
         """What the content security policy refused on this page."""
@@ -88,7 +93,8 @@ class Visitor:
 
     def axe(self) -> list[str]:
         """What axe finds, one line each with the first elements; best practices included."""
-        self.page.evaluate(AXE)
+        if not self.page.evaluate("typeof axe === 'object'"):
+            self.page.evaluate(AXE)
         found = self.page.evaluate(
             "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations"
             ".map(v => v.id + ': '"
@@ -132,7 +138,7 @@ def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
             )
         page = context.new_page()
         page.set_default_timeout(10_000)
-        visitor = Visitor(page, context, live_server.url)
+        visitor = Visitor(page, context, live_server.url, width)
         page.on("console", visitor.hear)
         page.on("pageerror", lambda error: visitor.errors.append(f"{page.url}: {error}"))
         opened.append(visitor)

@@ -4,7 +4,7 @@ import pytest
 
 from tests import factories
 from tests.browser.addresses import FOREIGN, PUBLIC, all_pages
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -20,29 +20,52 @@ def test_an_empty_platform_is_sound_too(visit: Visit) -> None:
     assert found + visitor.errors == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", ["desk", "phone"])
-def test_every_page_is_sound(visit: Visit, shop: factories.Cast, width: str, theme: str) -> None:
-    visitor = visit(factories.user("admin", theme=theme), width=width, theme=theme)
+def test_every_page_is_sound(visit: Visit, shop: factories.Cast, width: str) -> None:
+    visitor, stranger = visit(factories.user("admin"), width=width), visit(width=width)
     found: list[str] = []
     for name, path in all_pages(shop).items():
-        visitor.go(path)
-        found += [f"{name}: axe {line}" for line in visitor.axe()]
-        found += [f"{name}: refused {line}" for line in visitor.refusals()]
+        found += [f"{name}: {line}" for line in unsound(visitor, path)]
+    for name, path in PUBLIC.items():
+        found += [f"{name}: {line}" for line in unsound(stranger, path)]
+    found += [line for line in visitor.errors + stranger.errors if "404 (Not Found)" not in line]
+    assert found == []
+
+
+def unsound(visitor: Visitor, path: str) -> list[str]:
+    """What is wrong with a page: opened in the light, then seen in the dark."""
+    visitor.wear("light")
+    visitor.go(path)
+    found = []
+    for theme in ("light", "dark"):
+        visitor.wear(theme)
+        found += [f"axe, {theme}: {line}" for line in visitor.axe()]
         if visitor.overflow() > 0:
-            found.append(f"{name}: {visitor.overflow()} px too wide")
-        if width == "phone":
-            visitor.page.set_viewport_size({"width": 320, "height": 700})
-            if visitor.overflow() > 0:
-                found.append(f"{name}: {visitor.overflow()} px too wide for 320")
-            visitor.page.set_viewport_size({"width": 390, "height": 844})
+            found.append(f"{visitor.overflow()} px too wide, {theme}")
+    found += [f"refused {line}" for line in visitor.refusals()]
+    if visitor.width == "phone":
+        visitor.page.set_viewport_size({"width": 320, "height": 700})
+        if visitor.overflow() > 0:
+            found.append(f"{visitor.overflow()} px too wide for 320")
+        visitor.page.set_viewport_size({"width": 390, "height": 844})
+    return found
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_whoever_chose_a_theme_is_met_in_it(visit: Visit, theme: str) -> None:
+    other = {"light": "dark", "dark": "light"}[theme]
+    visitor = visit(factories.user("admin", theme=theme), theme=other)
+    page = visitor.go("/")
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == theme
+    assert visitor.axe() + visitor.refusals() + visitor.errors == []
+
+
+def test_pages_made_by_others_obey_the_policy(visit: Visit) -> None:
+    visitor = visit(factories.user("admin"))
+    found: list[str] = []
     for name, path in FOREIGN.items():
         visitor.go(path).wait_for_load_state("networkidle")
         found += [f"{name}: refused {line}" for line in visitor.refusals()]
-    stranger = visit(width=width, theme=theme)
-    for name, path in PUBLIC.items():
-        stranger.go(path)
-        found += [f"{name}: axe {line}" for line in stranger.axe()]
-        found += [f"{name}: refused {line}" for line in stranger.refusals()]
-    found += [line for line in visitor.errors + stranger.errors if "404 (Not Found)" not in line]
+    found += [line for line in visitor.errors if "404 (Not Found)" not in line]
     assert found == []
