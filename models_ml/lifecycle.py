@@ -122,9 +122,10 @@ def save(*, bounds: Bounds, actor: User | ApiKey | None, now: datetime) -> Yards
 
 def sizes() -> dict[str, int]:
     """How many people are in each stage now; whoever has no numbers yet never ordered."""
-    rows = Traits.objects.filter(customer__merged_into=None).values_list("stage")
-    found: dict[str, int] = dict(rows.annotate(people=Count("pk")).order_by())
-    found[NEVER] = Customer.objects.count() - sum(n for s, n in found.items() if s != NEVER)
+    rows = Traits.objects.values_list("stage").annotate(people=Count("pk")).order_by()
+    found: dict[str, int] = dict(rows)
+    ordered = sum(people for stage, people in found.items() if stage != NEVER)
+    found[NEVER] = max(Customer.objects.count() - ordered, 0)
     return found
 
 
