@@ -53,7 +53,7 @@ def hillstrom(size: str = "small") -> list[Line]:
         lines.append(
             {
                 "name": f"uplift.hillstrom.{PEER}",
-                "skipped": f"{PEER} is not installed: pip install {PEER}, then run it again",
+                "skipped": f"{PEER} is not installed: pip install --group peers, then run it again",
             }
         )
     return lines

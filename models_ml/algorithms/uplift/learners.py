@@ -32,7 +32,6 @@ Bools = NDArray[np.bool_]
 Method = Literal["t", "x", "transformed"]
 Base = Literal["linear", "boosting"]
 
-METHODS: tuple[Method, ...] = ("t", "x", "transformed")
 STEM = "uplift"
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models_ml.algorithms.classify import Interval
 from models_ml.algorithms.errors import Unfit
-from models_ml.algorithms.uplift import curves
-from models_ml.algorithms.uplift.learners import METHODS, Base, Method, Params, Uplift
+from models_ml.algorithms.uplift import curves, power
+from models_ml.algorithms.uplift.learners import Base, Method, Params, Uplift, balance
 
+METHODS: tuple[Method, ...] = ("t", "x", "transformed")
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -108,3 +110,25 @@ def test_bad_samples_are_named_and_unknown_numbers_give_finite_effects() -> None
     x[:, 2] = np.nan
     found = Uplift().fit(x, treated, y).effect(np.full((3, 4), np.inf))
     assert np.isfinite(found).all()
+
+
+def test_how_many_to_hold_out_follows_from_what_was_seen() -> None:
+    # 5% against 6% with nine mailed to one held out: 2.8016^2 * (0.0475 + 0.0564 / 9) / 0.01^2.
+    assert power.for_mean(rate=0.05, effect=0.01, ratio=9) == 4221
+    assert power.for_mean(rate=0.05, effect=0.0, ratio=9) is None
+    # Twice as sure as it has to be seen four times in five, with half the standard error.
+    told = Interval(2.8016, 2.8016 - 1.959964, 2.8016 + 1.959964)
+    assert power.for_ranking(found=told, held_out=300) in (300, 301)
+    assert power.for_ranking(found=Interval(0.0, -1.0, 1.0), held_out=300) is None
+
+
+def test_another_share_held_out_is_made_up_for_by_weights() -> None:
+    rng = np.random.default_rng(11)
+    season = rng.random(6000) < 0.5
+    chance = np.where(season, 0.9, 0.4)
+    treated = rng.random(6000) < chance
+    y = (rng.random(6000) < np.where(season, 0.5, 0.1)).astype(float)
+    effect = rng.normal(size=6000)
+    assert curves.judge(effect, treated, y, draws=100).mean.low > 0.1
+    weighed = curves.judge(effect, treated, y, weight=balance(treated, chance), draws=100)
+    assert weighed.mean.low < 0 < weighed.mean.high
