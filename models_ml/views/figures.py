@@ -22,6 +22,11 @@ METRICS = {
     "log_likelihood": gettext_lazy("How likely later answers were held (log-likelihood)"),
     "planted": gettext_lazy("Sets planted people apart (AUC)"),
     "agreement": gettext_lazy("Halves of the people agree (rank correlation)"),
+    "pinball": gettext_lazy("Loss of both bounds (pinball, lower is better)"),
+    "coverage": gettext_lazy("Single weeks within their bounds"),
+    "coverage_4_weeks": gettext_lazy("Sums of four weeks within their bounds"),
+    "above_4_weeks": gettext_lazy("Sums of four weeks above their bounds"),
+    "coverage_young": gettext_lazy("Young products within their bounds"),
     "mase": gettext_lazy("Error beside the usual step from week to week (MASE, lower is better)"),
     "days_off": gettext_lazy("Days off on average (lower is better)"),
     "days_off_median": gettext_lazy("Days off in the middle (lower is better)"),
@@ -41,6 +46,7 @@ PER_THOUSAND = {"qini", "auuc", "moved"}
 DAYS = {"days_off", "days_off_median"}
 LOWER = {
     "mase",
+    "pinball",
     "log_loss",
     "brier",
     "rmse",
