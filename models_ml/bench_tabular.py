@@ -151,6 +151,26 @@ def _peer_aucs(
     return found
 
 
+def _held(
+    frame: Frame,
+    before: NDArray[np.int64],
+    judged: NDArray[np.int64],
+    rule: contest.Baseline,
+    size: str,
+    folds: int = 5,
+) -> contest.Outcome:
+    """The product's contest on one split."""
+    return contest.run(
+        frame.take(before),
+        frame.take(judged),
+        "chance",
+        rule,
+        seed=SEED,
+        folds=folds,
+        candidates=CONTESTANTS[size],
+    )
+
+
 def _best(found: dict[str, list[float]]) -> tuple[str, float]:
     name = max(found, key=lambda one: float(np.mean(found[one])))
     return name, float(np.mean(found[name]))
@@ -176,14 +196,7 @@ def telco_churn(size: str = "small") -> list[Line]:
     rule = contest.Baseline("newest customers leave", lambda x: -x["tenure"].to_numpy())
     aucs, errors, winners = [], [], []
     for before, judged in pairs:
-        outcome = contest.run(
-            frame.take(before),
-            frame.take(judged),
-            "chance",
-            rule,
-            seed=SEED,
-            candidates=CONTESTANTS[size],
-        )
+        outcome = _held(frame, before, judged, rule, size)
         row = next(row for row in outcome.table if row.name == outcome.best)
         aucs.append(row.later["auc"])
         errors.append(row.later["calibration_error"])
@@ -221,15 +234,7 @@ def bank_marketing(size: str = "small") -> list[Line]:
     rule = contest.Baseline("said yes before", lambda x: (x["poutcome"] == "success").to_numpy())
     aucs, said = [], np.empty(len(frame))
     for before, judged in pairs:
-        outcome = contest.run(
-            frame.take(before),
-            frame.take(judged),
-            "chance",
-            rule,
-            seed=SEED,
-            folds=3,
-            candidates=CONTESTANTS[size],
-        )
+        outcome = _held(frame, before, judged, rule, size, folds=3)
         said[judged] = outcome.fitted.predict(frame.x.iloc[judged])
         aucs.append(classify.auc(frame.y[judged], said[judged]))
     others = _peer_aucs(frame, pairs)
@@ -278,14 +283,7 @@ def bank_in_time(size: str = "small") -> list[Line]:
     rule = contest.Baseline("said yes before", lambda x: (x["poutcome"] == "success").to_numpy())
     aucs, winners = [], []
     for before, judged in pairs:
-        outcome = contest.run(
-            frame.take(before),
-            frame.take(judged),
-            "chance",
-            rule,
-            seed=SEED,
-            candidates=CONTESTANTS[size],
-        )
+        outcome = _held(frame, before, judged, rule, size)
         said = outcome.fitted.predict(frame.x.iloc[judged])
         aucs.append(classify.auc(frame.y[judged], said))
         winners.append(outcome.best)
