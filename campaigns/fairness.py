@@ -14,7 +14,6 @@ from typing import Any as Anything
 
 import orjson
 from django.db import connection, transaction
-from django.db.models import BooleanField, Case, Value, When
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -39,6 +38,7 @@ CODE = "chosen_unequally"
 LEAST_REASON, LONGEST_REASON = 10, 2000
 PATIENCE_MS, PAGE_MS = 25_000, 5_000
 NOBODY: Node = Any(())
+_COLUMNS = ("id", "country", "language", "attributes")
 
 
 @dataclass(frozen=True)
@@ -195,17 +195,9 @@ def choosable(node: Node, want: bool = True) -> Node:
 def _compare(node: Node, attributes: list[Watched]) -> tuple[int, int, list[Finding]]:
     """Everybody who could be chosen and is, by the groups of every attribute, in one query."""
     as_of = clock.moment()
-    chosen = Case(
-        When(compiler.to_q(node, as_of=as_of), then=Value(True)),
-        default=Value(False),
-        output_field=BooleanField(),
-    )
-    people = membership.members(choosable(node), as_of=as_of).annotate(is_chosen=chosen)
-    inner, params = (
-        people.order_by()
-        .values_list("country", "language", "attributes", "is_chosen")
-        .query.sql_with_params()
-    )
+    people = membership.members(choosable(node), as_of=as_of).order_by()
+    inner, given = people.values_list(*_COLUMNS).query.sql_with_params()
+    chosen, wanted = membership.ids(node, as_of=as_of).order_by().query.sql_with_params()
     parts = [watched.group_sql(one, row="p", as_of=as_of) for one in attributes]
     groups = "".join(f", coalesce({sql}, '{UNKNOWN}') AS g{n}" for n, (sql, _p) in enumerate(parts))
     keys = [f"g{n}" for n in range(len(attributes))]
@@ -213,11 +205,11 @@ def _compare(node: Node, attributes: list[Watched]) -> tuple[int, int, list[Find
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {', '.join(f'grouping({key}), {key}' for key in keys)}, count(*),"
-            " count(*) FILTER (WHERE is_chosen) FROM ("
-            f"SELECT p.is_chosen{groups} FROM ({inner})"
-            " AS p (country, language, attributes, is_chosen)) AS w"
+            f" count(*) FILTER (WHERE is_chosen) FROM (SELECT m.id IS NOT NULL AS is_chosen{groups}"
+            f" FROM ({inner}) AS p ({', '.join(_COLUMNS)})"
+            f" LEFT JOIN ({chosen}) AS m (id) ON m.id = p.id) AS w"
             f" GROUP BY GROUPING SETS ((), {sets})",
-            [*(value for _sql, given in parts for value in given), *params],
+            [*(value for _sql, told in parts for value in told), *given, *wanted],
         )
         rows = cursor.fetchall()
     return _findings(rows, attributes)
@@ -242,7 +234,8 @@ def _findings(
 
 def _waiver(campaign: Campaign, found: Verdict) -> Waiver | None:
     """The newest waiver for exactly this, if it answers for every group that is flagged now."""
-    for waiver in campaign.waivers.filter(digest=found.digest).select_related("given_by"):
+    given = Waiver.objects.filter(campaign=campaign, digest=found.digest)
+    for waiver in given.select_related("given_by"):
         if {tuple(pair) for pair in waiver.groups} >= set(found.flags):
             return waiver
     return None

@@ -138,6 +138,7 @@ def group_sql(one: Watched, *, row: str, as_of: datetime) -> tuple[str, list[Any
     said, name = f"btrim({row}.attributes ->> %s)", one.name
     if one.kind == Kind.TEXT:
         return f"coalesce(nullif(left(lower({said}), 80), ''), '{UNKNOWN}')", [name]
+    params: list[Any]
     place = "width_bucket({value}, %s::float8[]) + 1"
     bands = [float(value) for value in one.bands]
     if one.kind == Kind.NUMBER:

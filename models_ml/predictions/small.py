@@ -58,7 +58,7 @@ def _shrunk(
     people = np.bincount(place, minlength=groups)
     if not people.any():
         return people, None
-    total = np.bincount(place, weights=y, minlength=groups)
+    total = np.bincount(place, weights=y, minlength=groups).astype(np.float64)
     if chance:
         return people, shrinkage.rates(total, people.astype(np.float64))
     mean = total / np.maximum(people, 1)

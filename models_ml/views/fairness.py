@@ -30,7 +30,7 @@ def fairness(request: HttpRequest) -> HttpResponse:
         for row in WatchedAttribute.objects.select_related("created_by")
         for one in [Watched(row.name, row.kind, tuple(row.bands))]
     ]
-    known = {line["row"].name for line in rows}
+    known = {one.name for one in watched.everything()}
     return render(
         request,
         "models_ml/fairness.html",
