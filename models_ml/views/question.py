@@ -7,12 +7,14 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketing.core import wording
 from marketing.core.auth import page
 from marketing.core.models import Job
 from models_ml import charts
+from models_ml.features import mailings
 from models_ml.models import ModelVersion, Prediction, Watch
 from models_ml.predictions import life, reading, training
 from models_ml.views import effects, figures, names, person, plots, shapes
@@ -58,7 +60,7 @@ def prediction(request: HttpRequest, key: str) -> HttpResponse:
     )
     context: dict[str, Any] = {
         "prediction": row,
-        "about": names.question(row),
+        "about": _about(row),
         "versions": versions[:MOST_VERSIONS],
         "live": live,
         "shown": shown,
@@ -81,6 +83,15 @@ def prediction(request: HttpRequest, key: str) -> HttpResponse:
         context |= _reach(row, live)
         context |= _watched(row, live)
     return render(request, "models_ml/prediction.html", context)
+
+
+def _about(row: Prediction) -> str:
+    """What it asks, and of which campaign if of one."""
+    number = row.target.get("campaign")
+    if not isinstance(number, int):
+        return names.question(row)
+    told = _("It is told by “%(name)s” alone.") % {"name": mailings.name_of(campaign=number)}
+    return f"{names.question(row)} {told}"
 
 
 def _shown(

@@ -101,6 +101,8 @@ def test_who_clicks_is_learned_from_real_mails_and_what_gateways_do_is_no_answer
     assert Prediction.objects.get(title="One letter").target == {
         "type": "answer", "by": "click", "campaign": letters[0].pk,
     }  # fmt: skip
+    told = client.get(reverse("models_ml:prediction", args=["one_letter"])).content.decode()
+    assert "It is told by “First” alone." in told
     client.post(new + "?from=answer", form | {"title": "Clicks"})
     made = Prediction.objects.get(key="answer")
     made.settings = {"candidates": ["linear"]}
