@@ -144,7 +144,8 @@ def trouble(segment: Segment) -> str:
     state = getattr(segment, "upkeep", None)
     try:
         if state is None or state.fault:
-            compiler.to_q(compiler.read(segment.rule), within=(segment.pk,))
+            node = compiler.read(segment.rule)
+            compiler.to_q(node, as_of=timezone.now(), within=(segment.pk,))
     except RuleFault as fault:
         return explain(fault)
     return gettext(state.fault) if state is not None and state.fault else ""

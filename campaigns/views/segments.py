@@ -140,7 +140,7 @@ def segment_people(request: HttpRequest, pk: int) -> HttpResponse:
 def _stored(segment: Segment, after: int) -> tuple[list[Customer], Size]:
     """A page of the members as they are stored, and how many they are."""
     rows = SegmentMember.objects.filter(segment=segment, customer__gt=after)
-    found = rows.select_related("customer__traits").order_by("customer")[: PER_PAGE + 1]
+    found = rows.select_related("customer__traits").order_by("customer_id")[: PER_PAGE + 1]
     people = []
     for row in found:
         row.customer.since = row.since  # type: ignore[attr-defined]
