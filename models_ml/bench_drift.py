@@ -6,6 +6,7 @@ began to fall: before, no look should alarm, from then on every one.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def bank_drift(size: str = "small") -> list[Line]:
     calm = [alarm for at, alarm, _psi in looks if at < TURNED]
     turned = [alarm for at, alarm, _psi in looks if at >= TURNED]
     first = next((str(at.astype("datetime64[M]")) for at, alarm, _psi in looks if alarm), "never")
-    more = {
+    more: dict[str, Any] = {
         "model": outcome.best,
         "first_alarm": first,
         "answers_moved": [[str(at.astype("datetime64[M]")), psi] for at, _alarm, psi in looks],

@@ -69,7 +69,7 @@ def learn(
     known = np.isfinite(came)
     said, rival, came, data = said[known], rival[known], came[known], data.take(known)
     judged = hindsight.judge(target.type, said, rival, came, data.person)
-    moment = np.full(len(data), np.datetime64(cut, "s") + hindsight.LAST_SECOND)
+    moment = np.full(len(data), cut.astype("datetime64[s]") + hindsight.LAST_SECOND)
     duel = duels.fight(
         prediction=prediction,
         exam=Exam(Asked(data.person, moment), came, said, hindsight.TASKS[target.type]),

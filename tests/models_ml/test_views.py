@@ -9,7 +9,7 @@ from ingestion import consent
 from marketing.core.errors import Invalid
 from marketing.core.models import AuditEntry, Job
 from models_ml.models import ModelVersion, Prediction, Score, Watch
-from models_ml.predictions import definitions, reasons, scoring, training, watching
+from models_ml.predictions import definitions, life, reasons, scoring, training, watching
 from tests import factories
 from tests.models_ml.predictions import shops
 
@@ -158,6 +158,38 @@ def test_going_back_takes_one_press_and_is_noted(trained: Prediction) -> None:
     first.refresh_from_db()
     assert first.state == State.LIVE
     assert AuditEntry.objects.filter(action="model.promoted").exists()
+
+
+def test_whose_scores_are_served_after_going_back_is_said_on_the_page(trained: Prediction) -> None:
+    first = ModelVersion.objects.get(name=trained.key)
+    second = factories.model_version(
+        trained.key, 2, state="retired", folder=first.folder, details=first.details
+    )
+    life.publish(version=second, actor=None, now=NOW)  # it never scored anybody
+    text = text_of(signed_in(), address(trained))
+    assert "The scores are still those of version 1, though version 2 is in use." in text
+    assert "by version 1" in text
+    scoring.score(prediction=trained, now=NOW, version=second)
+    assert "The scores are still those" not in text_of(signed_in(), address(trained))
+
+
+def test_a_version_says_how_it_did_beside_the_one_before(trained: Prediction) -> None:
+    version = ModelVersion.objects.get(name=trained.key)
+    gain = {"value": 0.02, "low": 0.01, "high": 0.03}
+    for duel, said in (
+        ({"version": 7, "measure": "auc", "gain": gain}, "+0.0200 on the same people (+0.0100 to"),
+        ({"version": 7, "measure": "rmse", "gain": gain}, "+2.0 % on the same people"),
+        ({"version": 7, "why": "feature_gone"}, "That version reads what is no longer worked out."),
+    ):
+        version.details["duel"] = duel
+        version.save()
+        text = text_of(signed_in(), address(trained))
+        assert "Beside version 7" in text
+        assert said in text
+    Watch.objects.all().delete()
+    version.details |= {"engine": "uplift", "duel": None}
+    version.save()
+    assert "Nobody is seen both with and without a mail" in text_of(signed_in(), address(trained))
 
 
 def test_a_version_can_be_tried_in_the_shadow(trained: Prediction) -> None:

@@ -80,14 +80,15 @@ def run(
         calibration=rival.calibrator.kind,
         is_baseline=True,
     )
+    label = later.y.astype(bool) if chance else None
     return Outcome(
         table=(row, beside),
         best=fitted.name,
         fitted=made,
-        calibration=classify.calibration(seen, said) if chance else [],
-        gains=classify.gains(seen, said) if chance else [],
-        gains_baseline=classify.gains(seen, usual) if chance else [],
-        threshold=threshold(seen, said, profit) if chance and profit else None,
+        calibration=[] if label is None else classify.calibration(label, said),
+        gains=[] if label is None else classify.gains(label, said),
+        gains_baseline=[] if label is None else classify.gains(label, usual),
+        threshold=None if label is None or not profit else threshold(label, said, profit),
         verdict=contest.verdict(row, baseline.name, seen, float(np.mean(y)), task),
         dropped=fitted.schema.dropped,
         importances=contest.importances(made, later, seed),
