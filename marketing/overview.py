@@ -3,15 +3,23 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db import connection
+from django.db.models import Count, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Message, Run
-from ingestion.models import Customer, CustomerRollup, ImportJob, Order
+from ingestion.models import Customer, ImportJob, Order
 from marketing.core import wording
 from models_ml import lifecycle as stages
 from models_ml.models import ModelVersion
 from models_ml.views import titles as model_titles
+
+_STEPS = """
+SELECT (SELECT count(*) FROM ingestion_customer WHERE merged_into_id IS NULL),
+    count(*) FILTER (WHERE orders >= %s), count(*) FILTER (WHERE orders >= %s),
+    count(*) FILTER (WHERE orders >= %s), count(*) FILTER (WHERE orders >= %s)
+FROM ingestion_customerrollup
+"""
 
 
 @dataclass(frozen=True)
@@ -86,18 +94,15 @@ def _figure_of(figures: dict[str, Any], key: str) -> float | None:
 def lifecycle() -> list[dict[str, Any]]:
     """How far people have come: known, first order, second, loyal; with the share that goes on."""
     loyal = stages.bounds().loyal_orders
-    counts = CustomerRollup.objects.aggregate(
-        first=Count("pk", filter=Q(orders__gte=1)),
-        second=Count("pk", filter=Q(orders__gte=2)),
-        loyal=Count("pk", filter=Q(orders__gte=loyal)),
-        later=Count("pk", filter=Q(orders__gte=loyal * 2)),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_STEPS, [1, 2, loyal, loyal * 2])
+        known, first, second, often, later = cursor.fetchone()
     steps = [
-        (_("Known"), Customer.objects.count()),
-        (_("First order"), counts["first"]),
-        (_("Second order"), counts["second"]),
-        (_("Loyal: %(n)s orders") % {"n": loyal}, counts["loyal"]),
-        (_("%(n)s orders") % {"n": loyal * 2}, counts["later"]),
+        (_("Known"), known),
+        (_("First order"), first),
+        (_("Second order"), second),
+        (_("Loyal: %(n)s orders") % {"n": loyal}, often),
+        (_("%(n)s orders") % {"n": loyal * 2}, later),
     ]
     if loyal == 2:  # the second order is what makes loyal
         del steps[2]
