@@ -196,8 +196,9 @@ def duel(found: Any) -> dict[str, Any] | None:
     gain = found.get("gain") or {}
     if any(gain.get(name) is None for name in ("value", "low", "high")):
         return None
+    points = found.get("measure") == "auc"
     shown = {
-        name: f"{gain[name]:+.4f}" if found.get("measure") == "auc" else f"{100 * gain[name]:+.1f} %"
+        name: f"{gain[name]:+.4f}" if points else f"{100 * gain[name]:+.1f} %"
         for name in ("value", "low", "high")
     }
     text = _("%(value)s on the same people (%(low)s to %(high)s), each read in its own columns")
