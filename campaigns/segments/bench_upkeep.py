@@ -54,7 +54,8 @@ def person(*, people: int, runs: int, now: Any) -> dict[str, Any]:
     ids = list(Customer.objects.order_by("pk").values_list("pk", flat=True)[: 2 * runs + 1])
     changes.note(kind=changes.PEOPLE, people=ids)
     upkeep.refresh(now=now, seconds=3600)  # writes the rules as SQL, once per process
-    every, some = [], []
+    every: list[float] = []
+    some: list[float] = []
     for turn, customer in enumerate(ids[1:]):
         _forget()
         asked = every if turn % 2 else some

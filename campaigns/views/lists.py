@@ -28,7 +28,7 @@ def list_index(request: HttpRequest) -> HttpResponse:
     found = list(shown.object_list)
     used, jobs = lists.uses(lists=found), lists.readings(lists=found)
     items = [{"list": one, "used": used.get(one.pk, []), "job": jobs.get(one.pk)} for one in found]
-    reading = [item["job"] for item in items if item["job"] and item["job"].is_open]
+    reading = [job for job in jobs.values() if job.is_open]
     context: dict[str, Any] = {"items": items, "page": shown, "reading": reading}
     return render(request, "campaigns/segments/lists.html", context)
 
