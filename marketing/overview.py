@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign, Message, Run
 from ingestion.models import Customer, ImportJob, Order
 from marketing.core import wording
-from models_ml import lifecycle as stages
+from models_ml.insights import lifecycle as stages
 from models_ml.models import ModelVersion
 from models_ml.views import titles as model_titles
 

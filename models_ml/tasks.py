@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from ingestion.identity import merging
 from marketing.core import bus, jobs
-from models_ml import catalog, features, insight_jobs, queries, renewal, repeat, training
+from models_ml import catalog, features, queries, renewal, repeat, training
 from models_ml.algorithms.tree import Params
 from models_ml.clusters import definitions as clusterings
 from models_ml.demand import reading as demand
+from models_ml.jobs import insights as insight_jobs
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import life
 

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from models_ml import api as endpoints
-from models_ml import demand_api as demands
-from models_ml import prediction_api as predictions
+from models_ml.api import demand as demands
+from models_ml.api import predictions
+from models_ml.api import versions as endpoints
 from models_ml.views import (
     acting,
     bands,

@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 from models_ml import catalog
 from models_ml.algorithms import als
 from models_ml.algorithms.data import Interactions
-from models_ml.bench_data import pace
-from models_ml.benchmarks import RUNS, SHOPS, purchases
+from models_ml.benchmarks.data import pace
+from models_ml.benchmarks.recommenders import RUNS, SHOPS, purchases
 from models_ml.models import ModelVersion
 from recommendations import build, rules
 from recommendations.candidates import Engine, Question

@@ -13,7 +13,7 @@ from ingestion import changes, events
 from ingestion.events import partitions
 from ingestion.models import Customer
 from models_ml import features
-from models_ml.models import ModelVersion, Prediction
+from models_ml.benchmarks import scores
 
 SEGMENTS = 500
 CHANGED = 97  # one in so many, from all countries alike
@@ -116,16 +116,15 @@ def _plant(now: Any) -> tuple[str, int]:
     """Events, numbers, a prediction and a list for everybody; the prediction's key, the list."""
     partitions.ensure_months(now - timedelta(days=back) for back in range(0, 130, 10))
     features.build(as_of=now)
-    made = Prediction.objects.create(key="bench", title="Bench", kind="chance", horizon_days=30)
-    version = ModelVersion.objects.create(name="bench", version=1, state="live")
+    prediction = scores.plant()
     listed = PersonList.objects.create(name="bench", read_at=now)
-    values = {"now": now, "prediction": made.pk, "version": version.pk, "list": listed.pk}
+    values = {"now": now, "list": listed.pk}
     with connection.cursor() as cursor:
         for statement in _PLANT:
             cursor.execute(statement, values)
         cursor.execute("ANALYZE ingestion_event, models_ml_score, models_ml_traits")
         cursor.execute("ANALYZE campaigns_personlistmember, campaigns_segment")
-    return made.key, listed.pk
+    return prediction, listed.pk
 
 
 _PLANT = (
@@ -134,9 +133,6 @@ _PLANT = (
     " %(now)s, id, '', (ARRAY['page', 'page', 'page', 'cart', 'purchase'])[n],"
     " jsonb_build_object('price', mod(id * n, 90)), 'bench', id || '-' || n, ''"
     " FROM ingestion_customer, generate_series(1, 5) AS n",
-    "INSERT INTO models_ml_score (prediction_id, customer_id, value, percentile, version_id)"
-    " SELECT %(prediction)s, id, mod(id, 100) / 100.0, 1 + mod(id, 100), %(version)s"
-    " FROM ingestion_customer",
     "INSERT INTO campaigns_personlistmember (list_id, customer_id)"
     " SELECT %(list)s, id FROM ingestion_customer WHERE mod(id, 100) = 7",
 )

@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from campaigns.segments import bench_events, bench_upkeep, membership
 from campaigns.segments import compile as compiler
 from ingestion import rollups
-from models_ml import bench_features
-from models_ml.bench_data import pace
+from models_ml.benchmarks import features as bench_features
+from models_ml.benchmarks.data import pace
 
 RUNS = 5
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

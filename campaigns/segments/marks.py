@@ -27,7 +27,7 @@ from campaigns.segments.nodes import (
 from campaigns.segments.terms import NotRead, RuleFault, gettext_noop, join
 from ingestion import consent
 from ingestion.models import Consent, Customer
-from models_ml import lifecycle
+from models_ml.insights import lifecycle
 from models_ml.models import Clustering, ClusterMember, Prediction
 from models_ml.models import Score as Scored
 

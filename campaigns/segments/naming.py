@@ -24,8 +24,8 @@ from campaigns.segments.nodes import (
 from campaigns.segments.phrases import Words
 from ingestion.models import Purpose
 from ingestion.privacy.preferences import BUILT_IN
-from models_ml import lifecycle
 from models_ml.clusters import wording as clusters
+from models_ml.insights import lifecycle
 from models_ml.models import Clustering, Prediction
 
 CHANNELS: dict[str, str | Promise] = {"email": _("e-mail"), "sms": _("SMS"), "push": _("push")}

@@ -33,7 +33,7 @@ over questions about one person:
         a prediction by its key: a comparison of its value, known, unknown, top or bottom (so many
         per cent of everybody scored), or in_days [from, to] of a predicted date
     {"rfm": {"r": [4, 5], "f": [5], "m": [3, 4, 5]}}    scores; what is left out may be any
-    {"lifecycle": ["active", "loyal"]}                  stages of `models_ml.lifecycle`
+    {"lifecycle": ["active", "loyal"]}                  stages of `models_ml.insights.lifecycle`
     {"cluster": "by-buying", "in": [1, 3]}              groups of a way of sorting people
     {"bucket": "summer test", "from": 0, "to": 12.5}    a stable random part, in per cent
     {"in_list": 3}   {"in_segment": 7}

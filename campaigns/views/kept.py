@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from campaigns.segments import gathering
 from marketing.core.auth import page
 from marketing.core.errors import Refused
-from models_ml import stage_history
+from models_ml.insights import stage_history
 from models_ml.views import stages
 
 

@@ -15,8 +15,8 @@ from campaigns.views.phrases import ACTS, ANSWERS, CALENDAR, LINE, MEASURES, OPS
 from ingestion.models import Customer, EventProperty, EventType, Product, Purpose
 from ingestion.privacy.preferences import BUILT_IN
 from ingestion.registry import shapes
-from models_ml import lifecycle
 from models_ml.clusters import reading as clusters
+from models_ml.insights import lifecycle
 from models_ml.models import Prediction
 
 ICONS = {

@@ -23,7 +23,8 @@ from models_ml.features.compiler import Population
 from models_ml.features.reading import Asked, Values
 from models_ml.features.registry import Feature
 from models_ml.features.targets import Target
-from models_ml.predictions import planning, samples
+from models_ml.predictions import planning
+from models_ml.predictions.engines import samples
 
 # Ids of the people in a segment now; given by whoever knows segments.
 Members = Callable[[int], NDArray[np.int64]]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ingestion import changes
 from marketing.core.db import advisory_lock
-from models_ml import bands, lifecycle, yardsticks
 from models_ml.features import compiler, registry
+from models_ml.insights import bands, lifecycle, yardsticks
 from models_ml.models import Yardstick
 
 RECENT = timedelta(days=90)

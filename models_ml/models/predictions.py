@@ -18,7 +18,7 @@ class Prediction(models.Model):
     the version whose scores serve: after a roll back to scores that were not kept, not yet the one
     in use. `trouble` says why the last
     training ended without a version: {"code", "message", "remedy", "at", "known"}; `known` is what
-    few people tell without a model (`predictions.small`).
+    few people tell without a model (`predictions.engines.small`).
     """
 
     class Kind(models.TextChoices):

@@ -19,8 +19,8 @@ estimator: name, later, cv, gain, seconds, calibration, is_baseline), calibratio
 gains_baseline, importances, dropped, features (name → meaning, unit), base_rate, threshold,
 judged_at, judged_people, learned_people, later_in_time, verdict, duel.
 
-For workers: `engines` says who answers, `contests` is the engine of most, `planning` and `samples`
-say what is read, `profiles` how people were spread, `scoring` and `parts` write everybody's score
-at once, `watching` looks at those in use, `reasons` says why one person has their score. All of it
-is started by `models_ml.prediction_jobs` and `models_ml.tasks`.
+For workers: `engines` says who answers, `engines.contests` in most cases; `planning` and
+`engines.samples` say what is read, `profiles` how people were spread, `scoring` and `parts` write
+everybody's score at once, `watching` looks at those in use, `reasons` says why one person has their
+score. All of it is started by `models_ml.jobs.predictions` and `models_ml.tasks`.
 """

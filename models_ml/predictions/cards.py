@@ -12,7 +12,7 @@ from models_ml.algorithms.tabular.contest import Outcome
 from models_ml.algorithms.tabular.frame import Frame
 from models_ml.models import Prediction
 from models_ml.predictions import curves, definitions, duels, fair, gate, planning, profiles
-from models_ml.predictions.samples import Sample
+from models_ml.predictions.engines.samples import Sample
 
 MOST_MOMENTS = 12
 

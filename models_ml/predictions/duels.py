@@ -19,7 +19,7 @@ from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.features.reading import Asked
 from models_ml.models import Prediction
 from models_ml.predictions import engines, gate
-from models_ml.predictions.samples import Sample
+from models_ml.predictions.engines.samples import Sample
 
 SEED = 20111209
 # Of how many of the people kept back the version in use must know something.

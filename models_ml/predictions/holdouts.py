@@ -39,8 +39,8 @@ def usable(*, target: Target, horizon: timedelta, as_of: datetime) -> list[Maili
             code="no_holdout",
             field="target.campaign",
             remedy=_(
-                "Hold some people out by chance in the next campaign, 10% or more. People who got"
-                " no mail for want of consent do not count. Nothing was changed."
+                "Hold some people out by chance in the next campaign, one in ten or more. People"
+                " who got no mail for want of consent do not count. Nothing was changed."
             ),
         )
     over = [one for one in held if one.at + horizon <= as_of]

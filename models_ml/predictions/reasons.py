@@ -21,7 +21,8 @@ from models_ml.algorithms.explain.counterfactual import Lever
 from models_ml.features import reading, sequences
 from models_ml.features.compiler import Population
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import alike, answers, contests, oddness
+from models_ml.predictions import alike, answers
+from models_ml.predictions.engines import contests, oddness
 
 SAMPLE = 2_000
 # What a shop can work on, and the way it would go for better.

@@ -19,10 +19,10 @@ from models_ml.algorithms.tabular.contest import Outcome
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.judging import Profit
 from models_ml.models import ModelVersion, Prediction
-from models_ml.predictions import definitions, duels, gate, samples
+from models_ml.predictions import definitions, duels, gate
 from models_ml.predictions.definitions import Wishes
-from models_ml.predictions.engines import Report
-from models_ml.predictions.samples import Sample
+from models_ml.predictions.engines import Report, samples
+from models_ml.predictions.engines.samples import Sample
 
 FEATURES = "features.json"
 MOST_IN_A_ROW = 5

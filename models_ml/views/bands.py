@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST
 from marketing.core import wording
 from marketing.core.auth import page
 from marketing.core.errors import Refused
-from models_ml import bands, rfm, yardsticks
-from models_ml.bands import AXES, Bands, Limits
+from models_ml.insights import bands, rfm, yardsticks
+from models_ml.insights.bands import AXES, Bands, Limits
 from models_ml.models import Yardstick
 from models_ml.views.scores import NAMES, applied, in_words
 

@@ -16,8 +16,19 @@ from django.utils.translation import gettext_lazy as _l
 from marketing.core import wording as words
 from marketing.core.auth import page
 from marketing.core.errors import Invalid
-from models_ml import cohorts, queries
-from models_ml.cohorts import DID, FIRST_ORDER, FIRST_SEEN, MONTH, ORDERED, WEEK, Asked, Cell, Table
+from models_ml import queries
+from models_ml.insights import cohorts
+from models_ml.insights.cohorts import (
+    DID,
+    FIRST_ORDER,
+    FIRST_SEEN,
+    MONTH,
+    ORDERED,
+    WEEK,
+    Asked,
+    Cell,
+    Table,
+)
 
 SHARE, PEOPLE, SPENT, SO_FAR = "share", "people", "spent", "so_far"
 FIGURES = {

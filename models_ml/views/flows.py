@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models_ml.stage_history import LABELS, Move
+from models_ml.insights.stage_history import LABELS, Move
 
 HEIGHT, GAP, LEAST, BAR = 440.0, 34.0, 2.0, 1.6
 HUES = {

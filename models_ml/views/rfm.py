@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketing.core.auth import page
-from models_ml import bands, rfm, yardsticks
-from models_ml.bands import AXES
+from models_ml.insights import bands, rfm, yardsticks
+from models_ml.insights.bands import AXES
 from models_ml.views import scores
 from models_ml.views.scores import NAMES
 

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from marketing.core import wording
-from models_ml import bands
-from models_ml.bands import AXES
+from models_ml.insights import bands
+from models_ml.insights.bands import AXES
 from models_ml.models import Yardstick
 
 NAMES = {axis.key: axis.label for axis in AXES}

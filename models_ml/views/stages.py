@@ -18,8 +18,8 @@ from ingestion.models import Customer
 from marketing.core import wording
 from marketing.core.auth import page
 from marketing.core.errors import Refused
-from models_ml import lifecycle, rfm, stage_history, yardsticks
-from models_ml.lifecycle import LABELS, RANGES, START, Bounds
+from models_ml.insights import lifecycle, rfm, stage_history, yardsticks
+from models_ml.insights.lifecycle import LABELS, RANGES, START, Bounds
 from models_ml.models import StageFlow, Yardstick
 from models_ml.views import flows
 from models_ml.views.rfm import listing

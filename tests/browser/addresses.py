@@ -23,7 +23,8 @@ from ingestion.tracking import keys
 from ingestion.webhooks import endpoints
 from marketing.core.errors import Invalid
 from marketing.core.models import Job
-from models_ml import features, stage_history
+from models_ml import features
+from models_ml.insights import stage_history
 from models_ml.models import ModelVersion, Prediction, ProductDemand, Score
 from models_ml.predictions import definitions, ready, scoring, training, watching
 from tests import factories

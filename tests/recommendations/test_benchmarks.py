@@ -1,7 +1,7 @@
 import pytest
 
 from ingestion.models import Customer, Product
-from models_ml import benchmarks as training_benchmarks
+from models_ml.benchmarks import recommenders as training_benchmarks
 from recommendations import benchmarks
 from recommendations.models import Placement, RecommendationSet
 

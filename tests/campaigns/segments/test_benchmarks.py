@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from campaigns.segments import bench_upkeep, benchmarks
 from ingestion.models import Consent, Customer, OrderLine
-from models_ml import bench_features
+from models_ml.benchmarks import features as bench_features
 from models_ml.models import Traits
 from tests import factories
 

@@ -13,7 +13,8 @@ from ingestion.models import Customer, OrderLine
 from marketing.core.errors import Invalid
 from models_ml import queries, watched
 from models_ml.algorithms.tabular.frame import Frame
-from models_ml.predictions import definitions, fair, samples, small, training
+from models_ml.predictions import definitions, fair, training
+from models_ml.predictions.engines import samples, small
 from tests import factories
 from tests.models_ml.predictions import shops
 

@@ -14,8 +14,8 @@ from ingestion.models import Customer
 from marketing.core.models import Job
 from models_ml import registry
 from models_ml.algorithms import artifacts
+from models_ml.api.predictions import prediction_body
 from models_ml.models import ModelVersion, Prediction, Score
-from models_ml.prediction_api import prediction_body
 from models_ml.predictions import life, reading, scoring
 from models_ml.predictions.engines import Answers
 from tests import factories

@@ -13,7 +13,8 @@ from models_ml.algorithms.tabular import contest
 from models_ml.algorithms.tabular.fitted import EVENTS
 from models_ml.algorithms.tabular.sequence import Sequence
 from models_ml.models import ModelVersion
-from models_ml.predictions import contests, definitions, reasons, training
+from models_ml.predictions import definitions, reasons, training
+from models_ml.predictions.engines import contests
 from tests import factories
 from tests.models_ml.predictions import shops
 

@@ -21,18 +21,17 @@ from models_ml.features.compiler import Population
 from models_ml.features.reading import Asked
 from models_ml.models import ModelVersion, Prediction, Score
 from models_ml.predictions import (
-    contests,
     definitions,
     duels,
     gate,
     planning,
     ready,
     resuming,
-    samples,
     scoring,
     training,
 )
 from models_ml.predictions.definitions import Attribute, Wishes
+from models_ml.predictions.engines import contests, samples
 from tests import factories
 from tests.models_ml.predictions import shops
 

@@ -1,0 +1,1 @@
+"""Models, predictions and demand for integrators."""

@@ -1,0 +1,1 @@
+"""Workloads of models against their limits, each line beside a peer in the same run."""

@@ -1,0 +1,178 @@
+"""How fast facts become numbers and numbers become scores, on a simulated shop.
+
+Everything is planted inside a transaction that is rolled back. Both sides of a ratio run in turn,
+so that a busy machine slows them alike.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from models_ml import features
+from models_ml.benchmarks.data import pace
+from models_ml.features import reading, registry
+from models_ml.features.compiler import Population
+
+RUNS = 3
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+# people, order lines
+SHOPS = {"small": (50_000, 500_000), "full": (1_000_000, 10_000_000)}
+LINES_PER_ORDER = 4
+# At most 1.3 times as long as by hand.
+KEEP = round(1 / 1.3, 3)
+
+# The same numbers by hand: no expression shared with features.py, into an empty table like Traits.
+BEST = """
+INSERT INTO bench_best (customer_id, as_of, orders, recency_days, tenure_days, units, revenue,
+    avg_order_value, interval_days_mean, interval_days_std, products, return_rate, trend,
+    r_score, f_score, m_score)
+WITH o AS (
+    SELECT customer_id, order_id, min(placed_at) FILTER (WHERE kind = 'product') AS at,
+           sum(CASE WHEN kind = 'product' THEN quantity END) AS units,
+           sum(CASE WHEN kind = 'product' THEN total ELSE 0 END) AS gross, sum(total) AS net,
+           sum(CASE WHEN kind = 'return' THEN -quantity ELSE 0 END) AS back
+    FROM ingestion_orderline
+    WHERE placed_at < %(now)s AND customer_id IS NOT NULL AND kind IN ('product', 'return')
+    GROUP BY 1, 2
+), g AS (
+    SELECT *, extract(epoch FROM at - lag(at) OVER w) / 86400 AS gap FROM o
+    WINDOW w AS (PARTITION BY customer_id ORDER BY at, order_id)
+), d AS (
+    SELECT customer_id, count(*) AS products FROM (
+        SELECT customer_id, product_id FROM ingestion_orderline
+        WHERE placed_at < %(now)s AND customer_id IS NOT NULL AND product_id IS NOT NULL
+          AND kind = 'product' GROUP BY 1, 2
+    ) AS p GROUP BY 1
+), n AS (
+    SELECT g.customer_id, count(at) AS orders, extract(day FROM %(now)s - max(at)) AS recency,
+           extract(day FROM %(now)s - min(at)) AS tenure, sum(units) AS units, sum(net) AS net,
+           sum(gross) / count(at) AS average, avg(gap) AS gap, stddev_samp(gap) AS spread,
+           min(d.products) AS products, sum(back)::float / nullif(sum(units), 0) AS returned,
+           count(at) FILTER (WHERE at >= %(now)s - interval '90 days')
+         - count(at) FILTER (WHERE at >= %(now)s - interval '180 days'
+                               AND at < %(now)s - interval '90 days') AS trend
+    FROM g JOIN d USING (customer_id) GROUP BY g.customer_id
+)
+SELECT customer_id, %(now)s, orders, recency, tenure, units, net, round(average, 2), round(gap, 1),
+       round(spread, 1), products, round(returned::numeric, 3), trend,
+       ntile(5) OVER (ORDER BY recency DESC), ntile(5) OVER (ORDER BY orders, recency DESC),
+       ntile(5) OVER (ORDER BY net)
+FROM n
+"""
+
+
+def plant(people: int, lines: int, *, now: datetime) -> None:
+    """A shop of so many people and order lines over two years, made inside the database.
+
+    The caller holds the transaction and rolls it back.
+    """
+    orders = lines // LINES_PER_ORDER
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(
+            "INSERT INTO ingestion_source (name, kind, mapping, options, enabled, is_demo,"
+            " created_at) VALUES ('bench', 'upload', '{}', '{}', true, false, now()) RETURNING id"
+        )
+        source = cursor.fetchone()[0]
+        cursor.execute(
+            "INSERT INTO ingestion_customer (external_id, email, first_name, last_name, phone,"
+            " country, language, timezone, attributes, is_demo, created_at, updated_at)"
+            " SELECT 'bench-' || n, 'bench-' || n || '@example.com', '', '', '',"
+            " (ARRAY['GB', 'FR', 'DE', 'ES'])[1 + n %% 4], '', '', '{}', false, now(), now()"
+            " FROM generate_series(1, %s) AS n",
+            [people],
+        )
+        cursor.execute(
+            "SELECT min(id), max(id) FROM ingestion_customer WHERE external_id LIKE 'bench-%'"
+        )
+        first, last = cursor.fetchone()
+        cursor.execute(
+            "INSERT INTO ingestion_product (sku, name, category, currency, url, image_url, active,"
+            " is_goods, attributes, created_at) SELECT 'bench-' || n, 'Thing ' || n, '', 'GBP', '',"
+            " '', true, true, '{}', now() FROM generate_series(0, 1999) AS n RETURNING id"
+        )
+        product = min(key for (key,) in cursor.fetchall())
+        # Half of the orders are recent people's, so that the last 90 days are as busy as a shop's.
+        cursor.execute(
+            "INSERT INTO ingestion_order (source_id, external_id, customer_id, placed_at, currency,"
+            " total, status, country, attributes)"
+            " SELECT %s, 'bench-' || n, %s + (n * 7919::bigint) %% %s,"
+            " %s::timestamptz - (power(mod(n * 104729::bigint, 1000003) / 1000003.0, 2) * 730)"
+            "   * interval '1 day', 'GBP', 40, 'placed', 'GB', '{}'"
+            " FROM generate_series(1, %s) AS n",
+            [source, first, last - first + 1, now, orders],
+        )
+        cursor.execute(
+            "INSERT INTO ingestion_orderline (order_id, line_no, customer_id, product_id,"
+            " placed_at, sku, description, quantity, unit_price, total, kind, outlier)"
+            " SELECT o.id, k, o.customer_id, %s + (o.id * 31 + k * 997) %% 2000, o.placed_at,"
+            " 'x', '', 1 + (o.id + k) %% 6, 10, 10 * (1 + (o.id + k) %% 6), 'product', false"
+            " FROM ingestion_order AS o, generate_series(1, %s) AS k WHERE o.source_id = %s",
+            [product, LINES_PER_ORDER, source],
+        )
+        cursor.execute(
+            "ANALYZE ingestion_customer, ingestion_order, ingestion_orderline, ingestion_product"
+        )
+
+
+def features_customers(size: str = "small") -> list[dict[str, Any]]:
+    """Order lines to everyone's numbers in Traits, against hand-written SQL into an empty table.
+
+    Three sizes of a shop, a line each: the same speed at each is linear in lines.
+    """
+    people, lines = SHOPS[size]
+    return [_one_shop(people // part, lines // part) for part in (10, 3, 1)]
+
+
+def _one_shop(people: int, lines: int) -> dict[str, Any]:
+    ours, limit = [], []
+    with transaction.atomic():
+        plant(people, lines, now=NOW)
+        features.build(as_of=NOW)  # rows exist from here on, as in daily use
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE bench_best (LIKE models_ml_traits INCLUDING ALL)")
+        for _round in range(RUNS):
+            with connection.cursor() as cursor:
+                cursor.execute("TRUNCATE bench_best")
+                began = time.perf_counter()
+                cursor.execute(BEST, {"now": NOW})
+            limit.append(lines / (time.perf_counter() - began))
+            began = time.perf_counter()
+            features.build(as_of=NOW)
+            ours.append(lines / (time.perf_counter() - began))
+        transaction.set_rollback(True)
+    what = "hand-written SQL into an empty table with the same key"
+    return pace("features.customers", "lines/s", lines, ours, limit, what, keep=KEEP)
+
+
+def features_frame(size: str = "small") -> list[dict[str, Any]]:
+    """Every feature of the registry about orders, of everyone, at six moments in one pass.
+
+    Beside it, what the same six moments take one by one: what a backfill by a loop would.
+    """
+    people, lines = SHOPS[size]
+    cuts = [NOW - timedelta(days=60 * n) for n in range(6)]
+    ours, limit = [], []
+    with transaction.atomic():
+        plant(people // 3, lines // 3, now=NOW)
+        for _round in range(RUNS):
+            began = time.perf_counter()
+            found = reading.read(features=registry.ORDERS, population=Population(), cuts=cuts)
+            ours.append(len(found) / (time.perf_counter() - began))
+            began = time.perf_counter()
+            for cut in cuts:
+                reading.read(features=registry.ORDERS, population=Population(), cuts=[cut])
+            limit.append(len(found) / (time.perf_counter() - began))
+        transaction.set_rollback(True)
+    return [
+        pace("features.backfill", "rows/s", len(found), ours, limit, "a moment at a time", keep=1.0)
+    ]
+
+
+WORKLOADS: dict[str, Callable[[str], Any]] = {
+    "features.customers": features_customers,
+    "features.backfill": features_frame,
+}

@@ -1,0 +1,112 @@
+"""How fast the recommenders train, each beside its limit in the same run.
+
+Nothing is stored: matrices are simulated. Both sides of a ratio run in turn, so that a busy machine
+slows them alike; the ratio is the median of the pairs.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from implicit.cpu.als import AlternatingLeastSquares
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
+
+from models_ml.algorithms import als, bert4rec, trainer
+from models_ml.algorithms.data import Interactions
+from models_ml.benchmarks.data import pace
+
+RUNS = 3
+SEED = 20111209
+START = np.datetime64("2026-01-01", "s")
+# people, products, purchases
+SHOPS = {"small": (20_000, 5_000, 500_000), "full": (200_000, 20_000, 5_000_000)}
+STEPS = {"small": 20, "full": 100}
+
+
+def purchases(size: str) -> Interactions:
+    """A shop of the given size; products are popular by a power law."""
+    people, products, rows = SHOPS[size]
+    rng = np.random.default_rng(SEED)
+    item = np.minimum((rng.pareto(0.8, rows) * products / 100).astype(np.int64), products - 1)
+    at = START + np.sort(rng.integers(0, 360 * 86_400, rows))
+    return Interactions.of(rng.integers(0, people, rows), item, at)
+
+
+def als_train(size: str = "small") -> dict[str, Any]:
+    """Purchases to stored factors through the product, against `implicit` on the same matrix."""
+    data = purchases(size)
+    params = als.Params()
+    matrix = als.confidence(data, data.users, data.items, params.half_life_days)
+    _bare(matrix, params, iterations=1)
+    ours, limit = [], []
+    for _round in range(RUNS):
+        fresh = Interactions(data.user, data.item, data.at, data.weight)
+        began = time.perf_counter()
+        als.ALS(params).fit(fresh)
+        ours.append(params.iterations / (time.perf_counter() - began))
+        began = time.perf_counter()
+        _bare(matrix, params, params.iterations)
+        limit.append(params.iterations / (time.perf_counter() - began))
+    return pace("als.train", "iterations/s", len(data), ours, limit, "implicit, same matrix")
+
+
+def _bare(matrix: csr_matrix, params: als.Params, iterations: int) -> None:
+    with threadpool_limits(limits=1, user_api="blas"):
+        AlternatingLeastSquares(
+            factors=params.factors,
+            regularization=params.regularization,
+            alpha=params.alpha,
+            iterations=iterations,
+            num_threads=params.threads,
+            random_state=params.seed,
+        ).fit(matrix, show_progress=False)
+
+
+def bert4rec_step(size: str = "small") -> dict[str, Any]:
+    """Training steps through the product's loop, against forward, backward and update alone."""
+    data = purchases("small")
+    steps = STEPS[size]
+    params = bert4rec.Params()
+    ours, limit = [], []
+    with trainer.settings(params.seed, params.threads):
+        model = bert4rec.BERT4Rec(params)
+        model.users, model.items = data.users, data.items
+        model.read(data)
+        model.net = model.fresh()
+        plan = trainer.Plan(epochs=1, learning_rate=params.learning_rate, threads=params.threads)
+        ready = list(model._batches(1, steps * params.batch))
+        optimizer = torch.optim.AdamW(
+            trainer.parameter_groups(model.net, plan.weight_decay), lr=1e-3, fused=True
+        )
+        for _round in range(RUNS):
+            began = time.perf_counter()
+            trainer.train(
+                model.net,
+                lambda epoch: model._batches(epoch, steps * params.batch),
+                model.loss_of,
+                steps_per_epoch=steps,
+                plan=plan,
+            )
+            ours.append(steps / (time.perf_counter() - began))
+            model.net.train()
+            began = time.perf_counter()
+            for batch in ready:
+                with trainer.autocast(model.device):
+                    loss = model.loss_of(batch)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+            if model.device.type == "cuda":
+                torch.cuda.synchronize()
+            limit.append(steps / (time.perf_counter() - began))
+    what = f"the same network without batching or bookkeeping, {model.device.type}"
+    return pace("bert4rec.step", "steps/s", steps * params.batch, ours, limit, what)
+
+
+WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "als.train": als_train,
+    "bert4rec.step": bert4rec_step,
+}

@@ -1,0 +1,1 @@
+"""Long work of models: a module for each kind, named in `marketing.pipeline`."""
