@@ -17,8 +17,9 @@ PY := .venv/bin/python
 run: environment
 	@PORT="$(PORT)" DEMO="$(DEMO)" exec $(PY) manage.py up
 
+# A process a core, each with servers of its own; ARGS="-n 0" runs all in one.
 test: environment-dev
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: environment-dev
 	@$(PY) -m ruff format --check .

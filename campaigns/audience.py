@@ -18,6 +18,7 @@ from campaigns.models import Campaign
 from campaigns.segments import compile as compiler
 from campaigns.segments import definitions, membership
 from campaigns.segments.rules import RuleFault
+from campaigns.segments.terms import NotRead
 from ingestion import consent
 from ingestion.models import Customer
 from marketing.core.errors import Invalid
@@ -56,6 +57,13 @@ def members(*, rule: Mapping[str, Any] | None) -> QuerySet[Customer]:
         return Customer.objects.all()
     try:
         return membership.members(compiler.read(rule))
+    except NotRead as waiting:
+        raise Invalid(
+            definitions.explain(waiting),
+            code=waiting.code,
+            field="segment",
+            remedy=gettext("Wait until it is read, or upload it again; nothing was sent."),
+        ) from waiting
     except RuleFault as fault:
         raise Invalid(
             gettext("The rule of this segment cannot be read: %(why)s")

@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from campaigns import audience, fairness, uses
 from campaigns.messaging import mime, rendering
 from campaigns.models import Campaign, Message, Run, Segment, Template
-from campaigns.segments import lists
 from marketing.core import audit, bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
@@ -135,14 +134,6 @@ def check(campaign: Campaign) -> tuple[Segment, Template]:
         raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
     compiled(campaign.template)
     audience.members(rule=campaign.segment.rule)
-    if waiting := lists.unread(rule=campaign.segment.rule):
-        raise Invalid(
-            _("The list “%(name)s” has not been read, so it is not known who is on it.")
-            % {"name": waiting.name},
-            code="list_unread",
-            field="segment",
-            remedy=_("Wait until it is read, or upload it again; nothing was sent."),
-        )
     try:
         mime.Writer(**sender(campaign))
     except mime.HeaderRefused as refusal:

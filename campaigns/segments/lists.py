@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import PersonList, Segment
 from campaigns.segments import compile as compiler
-from campaigns.segments.needs import expand
 from campaigns.segments.nodes import lists_in
 from campaigns.segments.terms import RuleFault
 from ingestion import schemas
@@ -134,19 +133,6 @@ def readings(*, lists: Sequence[PersonList]) -> dict[int, Job]:
     """The newest job that read each list."""
     found = Job.objects.filter(kind="list.load", params__list__in=[one.pk for one in lists])
     return {job.params["list"]: job for job in found.order_by("id")}
-
-
-def unread(*, rule: object) -> PersonList | None:
-    """A list that the rule asks about, itself or by a segment it names, and that is not read yet.
-
-    Its file is still to be read, or could not be: whoever is left out by it would not be.
-    """
-    rules = dict(Segment.objects.values_list("pk", "rule"))
-    node = expand(
-        compiler.read(rule),
-        lambda number: compiler.read(rules[number]) if number in rules else None,
-    )
-    return PersonList.objects.filter(pk__in=lists_in(node), read_at=None).first()
 
 
 def used_by(person_list: PersonList) -> list[str]:

@@ -24,6 +24,10 @@ PLACES = (
 )
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
 AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text()
+# Colours pass into each other: until that is over, none of them is what a person reads.
+SETTLED = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(
+    () => Promise.allSettled(document.getAnimations()
+        .filter(one => one instanceof CSSTransition).map(one => one.finished)))"""
 WATCH_CSP = """
 window.refusals = [];
 document.addEventListener("securitypolicyviolation", e => window.refusals.push(
@@ -79,6 +83,7 @@ class Visitor:
     def wear(self, theme: str) -> None:
         """What the system of whoever looks prefers, as a page whose theme is “auto” follows it."""
         self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        self.page.evaluate(SETTLED)
 
     def refusals(self) -> list[str]:
         """What the content security policy refused on this page."""

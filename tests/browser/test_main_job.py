@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from campaigns.messaging import delivery
 from campaigns.models import Campaign, Message, Segment
+from campaigns.segments import upkeep
 from ingestion.models import Customer, ImportJob, Order
 from ingestion.recipes import versions
 from marketing.core import jobs
@@ -88,6 +89,8 @@ def test_a_segment_is_built_and_its_count_follows(visit: Visit, shop: factories.
     page.get_by_role("button", name="Save segment").click()
     page.wait_for_url(re.compile(r"/segments/\d+/$"))
     saved = Segment.objects.get(name="Bought within a year")
+    upkeep.refresh()
+    saved.refresh_from_db()
     assert saved.size == 2
     assert visitor.errors == []
     assert visitor.refusals() == []

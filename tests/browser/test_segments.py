@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from campaigns.models import Segment
+from campaigns.segments import upkeep
 from tests import factories
 from tests.browser.conftest import Visit
 
@@ -42,6 +43,7 @@ def test_a_rule_is_built_counted_said_and_saved(visit: Visit, shop: factories.Ca
     page.get_by_label("Name", exact=True).fill("Twice at least")
     page.get_by_role("button", name="Save segment").click()
     page.wait_for_url(re.compile(r"/segments/\d+/$"))
+    upkeep.refresh()
     saved = Segment.objects.latest("id")
     assert (saved.name, saved.size) == ("Twice at least", 1)
     assert saved.rule == {"all": [{"field": "traits.orders", "op": ">=", "value": 2}]}

@@ -113,7 +113,7 @@ def test_nothing_is_sent_by_a_list_that_was_not_read(through_another: bool):
     if through_another:
         rule = {"in_segment": factories.segment("Others", rule).pk}
     Segment.objects.filter(pk=of.segment_id).update(rule=rule)
-    with pytest.raises(Invalid, match=r"Do not write.*has not been read"):
+    with pytest.raises(Invalid, match=r"Do not write.*is not read yet"):
         runs.start(campaign_id=of.pk, user=None, now=factories.now())
     assert Run.objects.count() == 0
     PersonList.objects.update(read_at=factories.now())
