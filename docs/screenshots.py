@@ -31,6 +31,8 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
     "sources": ("/data/sources/", "", [("desk", "light"), ("phone", "dark")]),
     "quality": ("/data/quality/", "", [("desk", "light"), ("desk", "dark")]),
     "models": ("/models/", "", [("desk", "dark")]),
+    "rfm": ("/insights/rfm/", "", [("desk", "light")]),
+    "lifecycle": ("/insights/lifecycle/", "", [("desk", "light")]),
     "jobs": ("/jobs/", "", [("desk", "light")]),
 }
 
