@@ -60,6 +60,7 @@ def history(db: None) -> None:
     with connection.cursor() as cursor:
         for month in partitions.months():
             cursor.execute(f"DROP TABLE {month.name}")
+    partitions.forget()
     happened("view", 400, 3)
     happened("purchase", 400, 2)
     happened("view", 300, 4)
