@@ -29,6 +29,7 @@ PARTS = [
         "Apache-2.0",
         ["echarts", "echarts-NOTICE", "zrender", "d3"],
     ),
+    ("vendor/dagre-3.1.3.min.js", "@dagrejs/dagre", "3.1.3", "MIT", ["dagre"]),
     ("fonts/inter-latin-opsz.woff2", "@fontsource-variable/inter", "5.3.0", "OFL-1.1", ["inter"]),
     ("icons.svg", "@tabler/icons (own selection)", "3.51.0", "MIT", ["tabler-icons"]),
 ]
