@@ -19,17 +19,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 from psycopg2 import Binary
 from psycopg2.extras import execute_values
 
 from campaigns import runs
-from campaigns.messaging import addresses, bodies, claims, context, mime
+from campaigns.messaging import addresses, bodies, claims, context, mime, providers
 from campaigns.messaging.claims import Claimed, Outcome
-from campaigns.messaging.providers.base import Answer, Connection, Unreachable, Verdict
-from campaigns.messaging.providers.smtp import Server, SmtpConnection
+from campaigns.messaging.providers.base import Answer, Connection, Outgoing, Unreachable, Verdict
 from campaigns.messaging.rendering import Compiled, RenderError
 from campaigns.models import Run
 from ingestion import consent, events
@@ -65,18 +63,6 @@ class Ready(NamedTuple):
     recipient: str
     subject: str
     mail: bytes
-
-
-def server() -> Server:
-    """The mail server of the settings."""
-    return Server(
-        host=settings.EMAIL_HOST,
-        port=settings.EMAIL_PORT,
-        username=settings.EMAIL_HOST_USER,
-        password=settings.EMAIL_HOST_PASSWORD,
-        tls=settings.EMAIL_USE_TLS,
-        timeout=settings.EMAIL_TIMEOUT,
-    )
 
 
 def retry_wait(attempt: int) -> float:
@@ -220,7 +206,7 @@ class Pump:
             from_email=kept["from_email"],
             reply_to=kept["reply_to"],
         )
-        self.connections: list[Connection] = [SmtpConnection(server()) for _ in range(self.lines)]
+        self.connections: list[Connection] = [providers.open() for _ in range(self.lines)]
         self.window: deque[bool] = deque(maxlen=WINDOW)
 
     def close(self) -> None:
@@ -314,7 +300,13 @@ class Pump:
         while (ready := batch.take()) is not None:
             try:
                 answer = line.send(
-                    sender=self.writer.sender, recipient=ready.recipient, mail=ready.mail
+                    Outgoing(
+                        ready.message.key,
+                        self.writer.sender,
+                        ready.recipient,
+                        ready.mail,
+                        ready.subject,
+                    )
                 )
             except Unreachable as error:
                 batch.stopped, batch.trouble = True, str(error)

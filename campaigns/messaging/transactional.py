@@ -11,9 +11,8 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from campaigns.messaging import delivery, mime
-from campaigns.messaging.providers.base import Unreachable, Verdict
-from campaigns.messaging.providers.smtp import SmtpConnection
+from campaigns.messaging import mime, providers
+from campaigns.messaging.providers.base import Outgoing, Unreachable, Verdict
 from campaigns.messaging.rendering import Rendered
 from ingestion import consent
 from ingestion.models import Confirmation
@@ -25,7 +24,7 @@ _NEVER = ("complained", "bounced", "manual")
 
 def send_confirmations(*, now: datetime) -> int:
     """Send the mails of double opt-in that wait; how many the server took."""
-    line = SmtpConnection(delivery.server())
+    line = providers.open()
     taken = 0
     try:
         for confirmation_id in confirmations.due(now=now):
@@ -37,7 +36,7 @@ def send_confirmations(*, now: datetime) -> int:
                 continue
             try:
                 answer = line.send(
-                    sender=_writer().sender, recipient=row.address, mail=_mail(row, now)
+                    Outgoing(row.key.hex, _writer().sender, row.address, _mail(row, now))
                 )
             except Unreachable:
                 break  # every mail tried again later would only knock at the same closed door

@@ -1,7 +1,28 @@
-"""What a provider is: a kept connection that takes a mail and says what became of it."""
+"""What a provider is: it takes one message at a time and says honestly what became of it."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+KINDS = ("email", "sms", "push", "webhook", "inbox")
+
+
+class Policy(StrEnum):
+    """What is done with a message whose sender died while it was on its way."""
+
+    AT_LEAST_ONCE = "at_least_once"  # sent again: a second copy is better than none
+    AT_MOST_ONCE = "at_most_once"  # ends as unknown: a second copy costs money or trust
+    EXACTLY_ONCE = "exactly_once"  # sent again, and the other side keeps one
+
+
+POLICY: Mapping[str, Policy] = {
+    "email": Policy.AT_LEAST_ONCE,
+    "sms": Policy.AT_MOST_ONCE,
+    "push": Policy.AT_MOST_ONCE,
+    "webhook": Policy.AT_MOST_ONCE,
+    "inbox": Policy.EXACTLY_ONCE,
+}
 
 
 class Verdict(StrEnum):
@@ -10,15 +31,34 @@ class Verdict(StrEnum):
     SENT = "sent"  # accepted for delivery
     RETRY = "retry"  # certainly not accepted; worth another try later
     FAILED = "failed"  # certainly not accepted, and never will be
-    UNKNOWN = "unknown"  # the line broke after the whole mail was handed over
+    UNKNOWN = "unknown"  # the line broke after the whole message was handed over
+
+
+class Outgoing(NamedTuple):
+    """One message ready to go. `key` is its own id, the same on every attempt.
+
+    `body` is a mail in MIME, and for every other kind the rendered parts as JSON.
+    """
+
+    key: str
+    sender: str
+    recipient: str
+    body: bytes
+    subject: str = ""
 
 
 class Answer(NamedTuple):
-    """A provider's answer for one recipient. `bounced` says the address itself does not exist."""
+    """A provider's answer for one recipient. `bounced` says the address itself does not exist.
+
+    `ref` is the provider's own name of the message, for its later reports; `wait_seconds` how long
+    it asks us to wait before the next try (0: our own schedule).
+    """
 
     verdict: Verdict
     text: str = ""
     bounced: bool = False
+    ref: str = ""
+    wait_seconds: float = 0.0
 
 
 class Unreachable(Exception):
@@ -26,8 +66,60 @@ class Unreachable(Exception):
 
 
 class Connection(Protocol):
-    """One line to a provider. `send` never raises for what a provider may do to it."""
+    """One line to a provider, used by one thread at a time.
 
-    def send(self, *, sender: str, recipient: str, mail: bytes) -> Answer: ...
+    `send` raises Unreachable and nothing else, whatever a provider may do to it.
+    """
+
+    def send(self, outgoing: Outgoing) -> Answer: ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting. A secret goes in and is never shown; `check` returns what is wrong, or ""."""
+
+    name: str
+    label: Any
+    kind: str = "text"  # text, long, number, select, yes
+    required: bool = False
+    secret: bool = False
+    hint: Any = ""
+    default: str = ""
+    choices: tuple[tuple[str, Any], ...] = ()
+    placeholder: str = ""
+    limit: int = 500
+    check: Callable[[str], Any] | None = None
+
+
+class Provider:
+    """What a folder declares of itself. Settings arrive checked, secrets opened, all as text."""
+
+    kind: ClassVar[str]
+    label: ClassVar[Any]
+    about: ClassVar[Any] = ""
+    fields: ClassVar[tuple[Field, ...]] = ()
+    # Settings that say to whom secrets are sent: a kept secret never goes to another place.
+    goes_to: ClassVar[tuple[str, ...]] = ()
+    # A dotted module that understands what the provider reports later; empty when it reports none.
+    hooks: ClassVar[str] = ""
+
+    @classmethod
+    def policy(cls, given: Mapping[str, str]) -> Policy:
+        """What a dead sender leaves open; a provider that drops repeats itself may say so."""
+        return POLICY[cls.kind]
+
+    @classmethod
+    def made(cls) -> dict[str, str]:
+        """Settings that a new channel begins with and nobody types, such as a pair of keys."""
+        return {}
+
+    @classmethod
+    def refuse_nonsense(cls, given: Mapping[str, str]) -> None:
+        """Refuse settings that cannot be right together, before anything is called."""
+
+    @classmethod
+    def connect(cls, given: Mapping[str, str]) -> Connection:
+        """A line to the provider; nothing is called before its first `send`."""
+        raise NotImplementedError

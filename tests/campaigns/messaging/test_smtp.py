@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from campaigns.messaging.providers.base import Unreachable, Verdict
-from campaigns.messaging.providers.smtp import Server, SmtpConnection
+from campaigns.messaging.providers.base import Answer, Outgoing, Unreachable, Verdict
+from campaigns.messaging.providers.email_smtp.session import Server, SmtpConnection
 from tests.campaigns.postbox import Postbox
 
 
@@ -18,10 +18,19 @@ def box():
     box.close()
 
 
-def to(box: Postbox, recipient: str = "ada@example.com", mail: bytes = b"Subject: x\r\n\r\nx\r\n"):
+MAIL = b"Subject: x\r\n\r\nx\r\n"
+
+
+def hand(
+    line: SmtpConnection, recipient: str, mail: bytes = MAIL, sender: str = "me@shop.example"
+) -> Answer:
+    return line.send(Outgoing("k1", sender, recipient, mail))
+
+
+def to(box: Postbox, recipient: str = "ada@example.com", mail: bytes = MAIL) -> Answer:
     line = SmtpConnection(Server("127.0.0.1", box.port, timeout=5))
     try:
-        return line.send(sender="me@shop.example", recipient=recipient, mail=mail)
+        return hand(line, recipient, mail)
     finally:
         line.close()
 
@@ -34,13 +43,12 @@ def test_a_mail_arrives_byte_for_byte_dots_and_all(box):
 
 def test_one_line_carries_many_mails_and_is_opened_again_when_the_server_hangs_up(box):
     line = SmtpConnection(Server("127.0.0.1", box.port, timeout=5))
-    send = {"sender": "me@shop.example", "mail": b"Subject: x\r\n\r\nx\r\n"}
-    assert line.send(recipient="a@example.com", **send).verdict is Verdict.SENT
-    assert line.send(recipient="b@example.com", **send).verdict is Verdict.SENT
+    assert hand(line, "a@example.com").verdict is Verdict.SENT
+    assert hand(line, "b@example.com").verdict is Verdict.SENT
     assert box.sessions == 1
     box.hang_up_at_rcpt = {"c@example.com"}
-    assert line.send(recipient="c@example.com", **send).verdict is Verdict.RETRY
-    assert line.send(recipient="c@example.com", **send).verdict is Verdict.SENT
+    assert hand(line, "c@example.com").verdict is Verdict.RETRY
+    assert hand(line, "c@example.com").verdict is Verdict.SENT
     assert box.sessions == 2
     line.close()
 
@@ -69,9 +77,8 @@ def test_each_refusal_of_a_recipient_is_told_apart(box, reply, verdict, bounced)
 def test_after_a_refusal_the_same_line_takes_the_next_mail(box):
     box.refuse = {"no@example.com": "550 5.1.1 no"}
     line = SmtpConnection(Server("127.0.0.1", box.port, timeout=5))
-    send = {"sender": "me@shop.example", "mail": b"Subject: x\r\n\r\nx\r\n"}
-    assert line.send(recipient="no@example.com", **send).verdict is Verdict.FAILED
-    assert line.send(recipient="yes@example.com", **send).verdict is Verdict.SENT
+    assert hand(line, "no@example.com").verdict is Verdict.FAILED
+    assert hand(line, "yes@example.com").verdict is Verdict.SENT
     assert box.sessions == 1
     line.close()
 
@@ -91,19 +98,19 @@ def test_a_line_that_breaks_after_the_mail_was_handed_over_leaves_it_unknown(box
 def test_a_server_that_never_answers_the_mail_leaves_it_unknown(box):
     box.pause_seconds = 3.0
     line = SmtpConnection(Server("127.0.0.1", box.port, timeout=0.3))
-    answer = line.send(sender="a@x.example", recipient="b@x.example", mail=b"x\r\n")
+    answer = hand(line, "b@x.example")
     assert answer.verdict is Verdict.UNKNOWN
 
 
 def test_a_server_that_cannot_be_reached_is_not_an_answer():
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1"):
-        SmtpConnection(Server("127.0.0.1", 1)).send(sender="a@x", recipient="b@x", mail=b"")
+        hand(SmtpConnection(Server("127.0.0.1", 1)), "b@x")
 
 
 def test_mail_never_goes_in_clear_when_encryption_is_wanted(box):
-    line = SmtpConnection(Server("127.0.0.1", box.port, tls=True, timeout=5))
+    line = SmtpConnection(Server("127.0.0.1", box.port, security="starttls", timeout=5))
     with pytest.raises(Unreachable, match="STARTTLS"):
-        line.send(sender="a@x.example", recipient="b@x.example", mail=b"x\r\n")
+        hand(line, "b@x.example")
     assert box.mails == []
 
 
@@ -155,5 +162,5 @@ def pipelined(*replies: bytes) -> Callable[[socket.socket], None]:
 )
 def test_commands_sent_together_are_answered_one_by_one(replies, verdict):
     line = SmtpConnection(Server("127.0.0.1", scripted(pipelined(*replies)), timeout=5))
-    answer = line.send(sender="a@x.example", recipient="b@x.example", mail=b"x\r\n")
+    answer = hand(line, "b@x.example")
     assert answer.verdict is verdict

@@ -11,7 +11,7 @@ import smtplib
 import ssl
 from dataclasses import dataclass
 
-from campaigns.messaging.providers.base import Answer, Unreachable, Verdict
+from campaigns.messaging.providers.base import Answer, Outgoing, Unreachable, Verdict
 
 _DOTS = re.compile(rb"(?m)^\.")
 # Refusals that mean "no such mailbox": RFC 3463 classes 5.1.x, or the bare codes without one.
@@ -25,13 +25,13 @@ _LINE_LIMIT = 8_192
 
 @dataclass(frozen=True)
 class Server:
-    """Where mail goes, and how to be let in."""
+    """Where mail goes, and how to be let in. `security`: none, starttls (required) or tls."""
 
     host: str
     port: int
     username: str = ""
     password: str = ""
-    tls: bool = False
+    security: str = "none"
     timeout: float = 30.0
 
 
@@ -60,8 +60,9 @@ class SmtpConnection:
         self._pipelining = False
         self._used = 0
 
-    def send(self, *, sender: str, recipient: str, mail: bytes) -> Answer:
+    def send(self, outgoing: Outgoing) -> Answer:
         """Hand one mail over. Raises Unreachable when no session could be opened."""
+        _key, sender, recipient, mail, _subject = outgoing
         if self._used >= MAILS_PER_LINE:
             self.close()
         if not _SAFE.fullmatch(sender) or not _SAFE.fullmatch(recipient):
@@ -131,10 +132,18 @@ class SmtpConnection:
     def _open(self) -> smtplib.SMTP:
         server = self._server
         try:
-            smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+            if server.security == "tls":
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                    server.host,
+                    server.port,
+                    timeout=server.timeout,
+                    context=ssl.create_default_context(),
+                )
+            else:
+                smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
             try:
                 smtp.ehlo_or_helo_if_needed()
-                if server.tls:
+                if server.security == "starttls":
                     # Raises when the server does not offer TLS: never in clear when TLS is wanted.
                     smtp.starttls(context=ssl.create_default_context())
                     smtp.ehlo()
