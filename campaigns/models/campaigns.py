@@ -46,7 +46,10 @@ class Campaign(models.Model):
 
 
 class Run(models.Model):
-    """One sending of a campaign, with the rule and the mail as they were when it began."""
+    """One sending of a campaign, or the standing sending of a version of a journey.
+
+    What it sends is kept as it was when it began. A journey's run has no campaign and no end.
+    """
 
     class State(models.TextChoices):
         RUNNING = "running", _("Sending")
@@ -54,7 +57,11 @@ class Run(models.Model):
         FINISHED = "finished", _("Finished")
         CANCELLED = "cancelled", _("Cancelled")
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="runs")
+    campaign = models.ForeignKey(
+        Campaign, null=True, blank=True, on_delete=models.CASCADE, related_name="runs"
+    )
+    # What lists call it where no campaign names it.
+    name = models.CharField(max_length=120, blank=True, default="", db_default="")
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
     audience = models.BigIntegerField(default=0)
     snapshot = models.JSONField(default=dict)
@@ -70,4 +77,9 @@ class Run(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.campaign_id} {self.started_at:%Y-%m-%d}"
+        return f"{self.campaign_id or self.name} {self.started_at:%Y-%m-%d}"
+
+    @property
+    def title(self) -> str:
+        """What people know it by: the campaign's name, or the journey's."""
+        return self.name if self.campaign is None else self.campaign.name

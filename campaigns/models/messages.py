@@ -8,7 +8,7 @@ from ingestion.models import Customer
 
 
 class Message(models.Model):
-    """One mail to one person: the row is the queue, the ledger and the answer to 'why not'."""
+    """One message to one person: the row is the queue, the ledger and the answer to 'why not'."""
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Waiting")
@@ -24,6 +24,9 @@ class Message(models.Model):
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="messages")
     # Whose it was before two people were found to be one; goes back when they are parted.
     first_customer_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    # Which time through a journey and which step of it; a campaign is one step, taken once.
+    entry = models.BigIntegerField(default=0, db_default=0)
+    step = models.CharField(max_length=40, blank=True, default="", db_default="")
     channel = models.CharField(max_length=10, default="email")
     address = models.CharField(max_length=254, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
@@ -33,8 +36,14 @@ class Message(models.Model):
     fence = models.BigIntegerField(default=0)
     owner = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    # Not before this moment; empty when it may go at once.
     next_try_at = models.DateTimeField(null=True, blank=True)
+    first_try_at = models.DateTimeField(null=True, blank=True)
+    # Written before a message that may never go twice is handed to its provider.
+    handed_at = models.DateTimeField(null=True, blank=True)
     message_id = models.CharField(max_length=200, unique=True, null=True, blank=True)
+    # What the provider calls it, for what the provider tells us later.
+    provider_ref = models.CharField(max_length=200, blank=True, default="", db_default="")
     subject = models.CharField(max_length=300, blank=True)
     error = models.CharField(max_length=500, blank=True)
     queued_at = models.DateTimeField(default=timezone.now)
@@ -43,9 +52,24 @@ class Message(models.Model):
     clicked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "customer"], name="message_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "customer", "entry", "step", "channel"], name="message_once"
+            )
+        ]
         indexes = [
-            models.Index(fields=["run", "id"], name="message_open", condition=Q(state="queued")),
+            # In the order in which they fall due, so that a claim never walks over later ones.
+            models.Index(
+                fields=["run", "next_try_at", "id"], name="message_due", condition=Q(state="queued")
+            ),
+            models.Index(
+                fields=["first_try_at"],
+                name="message_tried",
+                condition=Q(state="queued", first_try_at__isnull=False),
+            ),
+            models.Index(
+                fields=["provider_ref"], name="message_ref", condition=~Q(provider_ref="")
+            ),
             models.Index(
                 fields=["lease_until"], name="message_leased", condition=Q(state="sending")
             ),
@@ -62,7 +86,7 @@ class Message(models.Model):
 
 
 class MessageBody(models.Model):
-    """The mail exactly as it was handed to the server, compressed."""
+    """The message exactly as it was handed to its provider, compressed."""
 
     message = models.OneToOneField(
         Message, primary_key=True, on_delete=models.CASCADE, related_name="body"
