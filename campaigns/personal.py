@@ -63,6 +63,14 @@ HOLDINGS = [
         erase=_FORGET,
         hidden=("fence", "owner", "lease_until", "next_try_at"),
     ),
+    Holding("campaigns_inboxitem", _("Messages in their inbox"), rows=_MINE),
+    Holding(
+        "campaigns_pushsubscription",
+        _("Browsers that may be notified"),
+        rows=f"({_MINE} OR anonymous_id IN (SELECT value FROM ingestion_identity"
+        f" WHERE kind = 'anonymous' AND {_MINE}))",
+        hidden=("auth", "p256dh"),
+    ),
     Holding("campaigns_personlistmember", _("Lists of people"), rows=_MINE),
     Holding("campaigns_segmentmember", _("Segments they are in"), rows=_MINE, erase=_LEAVE),
     Holding(
@@ -74,6 +82,8 @@ HOLDINGS = [
 IMPERSONAL = {
     "campaigns_waiver": "why somebody of the team lets a campaign start; groups, not people",
     "campaigns_template": "content of the team",
+    "campaigns_channel": "providers of the team and their settings",
+    "campaigns_domain": "domains of the team and their keys",
     "campaigns_segment": "rules of the team",
     "campaigns_segmentsize": "sizes of segments",
     "campaigns_segmentupkeep": "how far segments were brought",

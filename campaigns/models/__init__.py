@@ -1,6 +1,7 @@
 """Tables of messages: who, what, and what became of it."""
 
 from campaigns.models.campaigns import Campaign, Run
+from campaigns.models.channels import Channel, Domain, InboxItem, PushSubscription
 from campaigns.models.content import Template
 from campaigns.models.lists import PersonList, PersonListMember
 from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkeep
@@ -10,10 +11,14 @@ from campaigns.models.waivers import Waiver
 
 __all__ = [
     "Campaign",
+    "Channel",
+    "Domain",
+    "InboxItem",
     "Message",
     "MessageBody",
     "PersonList",
     "PersonListMember",
+    "PushSubscription",
     "Run",
     "Segment",
     "SegmentMember",
