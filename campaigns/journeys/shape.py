@@ -1,0 +1,78 @@
+"""What a drawing alone shows: steps that nobody reaches, circles without a wait, no step at all."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from campaigns.journeys.graph import Graph
+from campaigns.journeys.kinds import TRIGGER, WAIT
+from campaigns.segments.terms import gettext_noop as noop
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with which setting of which node, and what to do; texts to be translated.
+
+    `node` is "" for the journey itself. Branches are fields such as `branches[1].percent`.
+    """
+
+    node: str
+    field: str
+    message: str
+    remedy: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+def flaws(graph: Graph) -> Iterator[Flaw]:
+    """Flaws of the whole drawing."""
+    reached, ahead = {graph.start}, [graph.start]
+    while ahead:
+        for way in graph.nodes[ahead.pop()].leads():
+            if way not in reached:
+                reached.add(way)
+                ahead.append(way)
+    for node in graph.nodes.values():
+        if node.id not in reached:
+            yield Flaw(
+                node.id, "", noop("Nobody gets here."), noop("Connect this step, or remove it.")
+            )
+        elif node.group == TRIGGER and node.id != graph.start:
+            yield Flaw(
+                node.id,
+                "kind",
+                noop("People can come in at one place only."),
+                noop("Make a journey of its own for this trigger."),
+            )
+    if not graph.trigger.leads():
+        yield Flaw(graph.start, "next", noop("Nothing happens yet."), noop("Add a step."))
+    yield from _circles(graph)
+
+
+def _circles(graph: Graph) -> Iterator[Flaw]:
+    """Circles in which nobody would ever wait."""
+    state: dict[str, int] = {}
+    for first in graph.nodes:
+        stack = [(first, iter(graph.nodes[first].leads()))]
+        if state.get(first) or graph.nodes[first].group == WAIT:
+            continue
+        state[first] = 1
+        while stack:
+            here, ways = stack[-1]
+            way = next(ways, None)
+            if way is None:
+                state[here] = 2
+                stack.pop()
+            elif graph.nodes[way].group == WAIT or state.get(way) == 2:
+                continue
+            elif state.get(way) == 1:
+                yield Flaw(
+                    here,
+                    "next",
+                    noop("This leads round in a circle without a wait."),
+                    noop("Put a wait into the circle, or let it end."),
+                )
+                state[here] = 2
+                stack.pop()
+            else:
+                state[way] = 1
+                stack.append((way, iter(graph.nodes[way].leads())))
