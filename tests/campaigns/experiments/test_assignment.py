@@ -93,3 +93,25 @@ def test_the_interval_holds_its_level_for_small_rates_and_uneven_groups():
         assert lift is not None
         inside += lift.low <= 0.02 <= lift.high
     assert inside >= 372  # 93% of 400
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=6).filter(any), st.integers(1, 10**9))
+def test_everybody_is_on_one_side_of_a_split_and_nobody_on_an_empty_one(weights, unit):
+    found = experiments.side(key="k", unit=unit, ceilings=experiments.edges(weights))
+    assert weights[found] > 0
+
+
+def test_a_split_is_as_large_as_its_weights():
+    ceilings = experiments.edges([2, 1, 1])
+    counts = [0, 0, 0]
+    for unit in range(20_000):
+        counts[experiments.side(key="s", unit=unit, ceilings=ceilings)] += 1
+    assert all(
+        abs(n / 20_000 - want) < 0.012 for n, want in zip(counts, (0.5, 0.25, 0.25), strict=True)
+    )
+
+
+@pytest.mark.parametrize("weights", [[], [0, 0], [1, -1]])
+def test_a_split_without_weights_is_refused(weights):
+    with pytest.raises(ValueError, match="weights"):
+        experiments.edges(weights)
