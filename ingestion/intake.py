@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from ingestion import catalogue, consent, events, orders
-from ingestion.events import clock, incoming
+from ingestion.events import clock, incoming, nameless
 from ingestion.identity import guard, identify
 from ingestion.preprocess import codes, countries, titles, values
 from marketing.core.errors import Invalid
@@ -208,7 +208,7 @@ def customer(body: Any, *, now: datetime) -> CustomerItem:
     if person.phone and not person.names:
         raise _wrong(
             "phone",
-            _("Write the number with its country, such as +44 113 496 0000, or give another name."),
+            nameless.countryless(),
             "no_country_code",
         )
     if not person.names:
@@ -220,8 +220,8 @@ def customer(body: Any, *, now: datetime) -> CustomerItem:
     if all(guard.is_placeholder(name) for name in person.names):
         raise _wrong(
             "external_id",
-            _("This name stands for nobody, as “null” does. Send a name that is one person's."),
-            "placeholder_name",
+            nameless.message(),
+            nameless.CODE,
         )
     return CustomerItem(person, tuple(_answers(body, now)))
 
@@ -314,7 +314,7 @@ def order(body: Any, *, default_currency: str, now: datetime) -> orders.Incoming
         try:
             person = customer(body["customer"], now=now).person
         except Invalid as error:
-            if error.code not in ("placeholder_name", "no_country_code"):  # a guest's order
+            if error.code not in (nameless.CODE, "no_country_code"):  # a guest's order
                 raise _wrong(f"customer.{error.field}", error.message, error.code) from None
     placed = _moment(body, "placed_at", now=now, required=True)
     return orders.Incoming(

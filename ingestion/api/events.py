@@ -21,7 +21,7 @@ from rest_framework.response import Response
 
 from ingestion import events, intake
 from ingestion.api import batches, shapes
-from ingestion.events import agreed, bodies, refusals
+from ingestion.events import agreed, bodies, nameless, refusals
 from ingestion.models import Event
 from marketing.core import passing
 from marketing.core.api import View, answer_error
@@ -136,6 +136,9 @@ def take(body: Any, *, now: datetime, small: bool = False) -> tuple[int, dict[st
             good[index] = read(item, now=now, small=small)
         except Invalid as wrong:
             faults[index] = wrong
+    for index, fault in nameless.faults(good=good, source=batches.SOURCE, now=now).items():
+        del good[index]
+        faults[index] = fault
     rejected = [refusals.reject(items[index], fault) for index, fault in faults.items()]
     for index, fault in agreed.faults(good=good, source=batches.SOURCE, now=now).items():
         rejected.append(agreed.rejected(good.pop(index), fault))

@@ -28,18 +28,23 @@ _NOBODYS_MAIL = re.compile(
     re.IGNORECASE,
 )
 _ONE_DIGIT = re.compile(r"\+?(\d)\1{5,}")
+# A number or a browser that begins otherwise is none of `_NOBODY` and no zero UUID.
+_BEGINNINGS = frozenset("nuagftNUAGFT([%{0-_.*?#")
 
 
 def is_placeholder(name: Name) -> bool:
     """Whether programs send this where they know nobody."""
     kind, value = name
-    if value.casefold() in settings.IDENTITY_PLACEHOLDERS:
+    if settings.IDENTITY_PLACEHOLDERS and value.casefold() in settings.IDENTITY_PLACEHOLDERS:
         return True
     if kind == EMAIL:
         return _NOBODYS_MAIL.fullmatch(value) is not None
     if kind == PHONE:
         return _ONE_DIGIT.fullmatch(value) is not None
-    return _NOBODY.fullmatch(value.strip()) is not None or _ZERO_UUID.fullmatch(value) is not None
+    text = value.strip()
+    if text and text[0] not in _BEGINNINGS:
+        return False
+    return _NOBODY.fullmatch(text) is not None or _ZERO_UUID.fullmatch(value) is not None
 
 
 def allowed() -> frozenset[Name]:
@@ -73,6 +78,41 @@ def placeholders(counts: Mapping[Name, int], *, source: str, now: datetime) -> f
             ],
         )
         return frozenset((kind, value) for kind, value, allowed in cursor.fetchall() if not allowed)
+
+
+def barred(names: Iterable[Name], *, source: str, now: datetime) -> frozenset[Name]:
+    """Those of these placeholders that nobody allowed. New ones are put on the list.
+
+    Unlike `placeholders` this counts nothing, so that requests in which a program sends the same
+    one all day do not wait for each other's row.
+    """
+    wanted = sorted(set(names))
+    known = dict(_listed(wanted))
+    fresh = [name for name in wanted if name not in known]
+    RefusedName.objects.bulk_create(
+        [
+            RefusedName(
+                kind=kind,
+                value=value,
+                reason=RefusedName.Reason.PLACEHOLDER,
+                people=0,
+                times=1,
+                source=source[:100],
+                first_at=now,
+                last_at=now,
+            )
+            for kind, value in fresh
+        ],
+        ignore_conflicts=True,
+    )
+    return frozenset(name for name in wanted if not known.get(name))
+
+
+def _listed(wanted: Sequence[Name]) -> list[tuple[Name, bool]]:
+    """Those of these names that are on the list, and whether somebody allowed each."""
+    values = [value for _kind, value in wanted]
+    rows = RefusedName.objects.filter(value__in=values).values_list("kind", "value", "allowed")
+    return [((kind, value), allowed) for kind, value, allowed in rows]
 
 
 def refuse(

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from ingestion import events, orders
 from ingestion.events import clock
 from ingestion.identity import guard, identify
-from ingestion.identity.names import ANONYMOUS, EXTERNAL, Name
+from ingestion.identity.names import ANONYMOUS, DEVICE, EMAIL, EXTERNAL, PHONE, Name
 from ingestion.preprocess import values
 from ingestion.tracking import commerce, traits
 from marketing.core.errors import Invalid
@@ -26,6 +26,13 @@ _NAMES = {
     "anonymousId": ANONYMOUS,
     "previousId": EXTERNAL,
     "groupId": EXTERNAL,
+}
+FIELDS = {
+    EXTERNAL: "userId",
+    EMAIL: "traits.email",
+    PHONE: "traits.phone",
+    DEVICE: "context.device.id",
+    ANONYMOUS: "anonymousId",
 }
 _DROPPED = ("ip", "traits", "protocols", "integrations")
 
@@ -83,7 +90,8 @@ def read(
     if kind == "alias":
         _need(names["previousId"], "previousId", _("An alias names the old number: previousId."))
         _need(user, "userId", _("An alias names the new number: userId."))
-    elif not (user or names["anonymousId"] or email or phone):
+    named = user or names["anonymousId"] or email or phone
+    if kind != "alias" and not named and not {"userId", "anonymousId"}.intersection(ignored):
         raise _wrong(
             "userId",
             _("Nobody is named: give a userId or an anonymousId."),
@@ -137,7 +145,8 @@ def read(
             external_id=user or _text(message, "userId", NAME_LIMIT),
             email=email,
             phone=phone,
-            anonymous_id=names["anonymousId"],
+            anonymous_id=names["anonymousId"]
+            or ("" if named else _text(message, "anonymousId", NAME_LIMIT)),
             device_id=device_id.strip()[:NAME_LIMIT] if isinstance(device_id, str) else "",
             previous_id=names["previousId"],
             group_id=group,

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ingestion import events, orders
-from ingestion.events import agreed, bodies, refusals
+from ingestion.events import agreed, bodies, nameless, refusals
 from ingestion.identity import guard
 from ingestion.tracking import calls
 from ingestion.tracking.keys import Door
@@ -54,6 +54,11 @@ def store(
         except Invalid as fault:
             rejected[index] = refusals.reject(message, fault)
     read = {index: call.event for index, call in taken.items()}
+    for index, fault in nameless.faults(
+        good=read, source=source.name, now=now, fields=calls.FIELDS
+    ).items():
+        rejected[index] = refusals.reject(messages[index], fault)
+        del taken[index], read[index]
     for index, breach in agreed.faults(good=read, source=source.name, now=now).items():
         rejected[index] = agreed.rejected(taken.pop(index).event, breach)
     # Without orders there is nothing to hold together, and requests may share a transaction.

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from ingestion import events
 from ingestion.events import writing
-from ingestion.models import Event, Inbox, Refusal
+from ingestion.models import Event, Inbox, Refusal, RefusedName
 from marketing.core import auth, passing
 
 ADDRESS = "/api/v1/events/"
@@ -64,6 +64,8 @@ def test_a_body_that_cannot_be_read_is_refused_whole(api, body, status, code) ->
         ({"type": 5}, "not_text", "type"),
         ({"shoe": 1}, "unknown_field", "shoe"),
         ({"email": "no"}, "bad_email", "email"),
+        ({"external_id": "undefined"}, "placeholder_name", "external_id"),
+        ({"external_id": "", "phone": "0113 4960000"}, "no_country_code", "phone"),
     ],
 )
 def test_one_wrong_event_is_told_kept_and_counted_and_the_others_are_taken(
@@ -77,6 +79,43 @@ def test_one_wrong_event_is_told_kept_and_counted_and_the_others_are_taken(
     events.drain()
     assert (Refusal.objects.get().code, Refusal.objects.get().field) == (code, field)
     assert events.ledger("API") == events.Ledger("API", 2, 1, 0, 1, 0)
+
+
+NOBODY = {
+    "external_id": "null",
+    "email": "none@none.com",
+    "phone": "+1111111111",
+    "device_id": "unknown",
+    "anonymous_id": "00000000-0000-0000-0000-000000000000",
+}
+
+
+@pytest.mark.parametrize("field", NOBODY)
+def test_an_event_of_nobody_is_refused_until_somebody_allows_the_name(api, field: str) -> None:
+    event = {"type": "view", field: NOBODY[field]}
+    for _ in range(2):
+        answer = send(api, event)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (422, "placeholder_name")
+        assert error["field"] == field
+    listed = RefusedName.objects.get()
+    assert (listed.value, listed.reason, listed.source) == (NOBODY[field], "placeholder", "API")
+    listed.allowed = True
+    listed.save()
+    assert send(api, event).status_code == 201
+    events.drain()
+    assert Event.objects.count() == 1
+    assert (Event.objects.get().customer is not None) == (
+        field in ("external_id", "email", "phone")
+    )
+
+
+def test_a_name_of_nobody_is_dropped_where_another_name_is_somebodys(api) -> None:
+    answer = send(api, [{**NOBODY, "type": "view", "anonymous_id": "a1"}])
+    assert answer.json()["counts"] == {"stored": 1}
+    events.drain()
+    row = Event.objects.get()
+    assert (row.customer, row.anonymous_id) == (None, "a1")
 
 
 def test_awkward_names_are_data(api) -> None:

@@ -490,14 +490,29 @@ def test_what_means_nobody_is_the_same_at_every_door_and_may_be_allowed(
         "event": "x",
         "messageId": "1",
     }
-    assert post("track", nobody).json()["error"]["code"] == "no_person"
+    error = post("track", nobody).json()["error"]
+    assert (error["code"], error["field"]) == ("placeholder_name", "userId")
     assert post("track", nobody | {"anonymousId": "a1"}).status_code == 200
     (row,) = stored()
     assert (row.customer, row.context["ignored"]) == (None, ["userId"])
-    listed = RefusedName.objects.get()
-    assert (listed.kind, listed.value, listed.source) == ("external", "Kiosk", "shop.example.com")
-    RefusedName.objects.update(allowed=True)
+    listed = RefusedName.objects.order_by("kind").values_list("kind", "value", "source")
+    assert list(listed) == [
+        ("anonymous", nobody["anonymousId"], "shop.example.com"),
+        ("external", "Kiosk", "shop.example.com"),
+    ]
+    RefusedName.objects.filter(kind="external").update(allowed=True)
     assert post("track", nobody | {"messageId": "2"}).status_code == 200
     row = stored()[-1]
     assert row.customer.external_id == "Kiosk"
     assert (row.anonymous_id, row.context["ignored"]) == ("", ["anonymousId"])
+
+
+def test_a_browser_or_an_address_that_stands_for_nobody_is_refused_alone(post, stored) -> None:
+    zeros = {"anonymousId": "00000000-0000-0000-0000-000000000000", "event": "x"}
+    error = post("track", zeros).json()["error"]
+    assert (error["code"], error["field"]) == ("placeholder_name", "anonymousId")
+    error = post("identify", {"traits": {"email": "none@none.com"}}).json()["error"]
+    assert (error["code"], error["field"]) == ("placeholder_name", "traits.email")
+    assert stored() == []
+    listed = RefusedName.objects.order_by("kind").values_list("kind", "value")
+    assert list(listed) == [("anonymous", zeros["anonymousId"]), ("email", "none@none.com")]
