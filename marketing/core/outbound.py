@@ -35,7 +35,13 @@ _PIECE = 65_536
 
 
 class Unreachable(Unavailable):
-    """Nobody answered, or not in time, or not in HTTP: trying again later may help."""
+    """Nobody answered, or not in time, or not in HTTP: trying again later may help.
+
+    `sent` says that the request, or a part of it, left before the line broke: whoever it went to
+    may have acted on it.
+    """
+
+    sent = False
 
 
 class TooMuch(Refused):
@@ -243,10 +249,12 @@ def _call(
     connection.deadline = deadline
     where = shown(parts.url)
     guillotine = _Guillotine(connection, deadline)
+    sent = False
     try:
         connection.connect()
         guillotine.sock = connection.sock
         connection.sock.settimeout(limits.read)
+        sent = True
         connection.request(
             method,
             parts.request_uri,
@@ -269,7 +277,9 @@ def _call(
     except (HTTPError, OSError, ValueError) as error:
         if isinstance(error, Refused):
             raise
-        raise _unreachable(where, guillotine.fell, error) from None
+        broken = _unreachable(where, guillotine.fell, error)
+        broken.sent = sent
+        raise broken from None
     finally:
         guillotine.lift()
         connection.close()
@@ -301,9 +311,13 @@ def _pieces(answer: Any, limits: Limits, where: str, guillotine: _Guillotine) ->
                 )
             yield piece
     except (HTTPError, OSError, ValueError) as error:
-        raise _unreachable(where, guillotine.fell, error) from None
+        broken = _unreachable(where, guillotine.fell, error)
+        broken.sent = True
+        raise broken from None
     if guillotine.fell:
-        raise _unreachable(where, True, TimeoutError())
+        broken = _unreachable(where, True, TimeoutError())
+        broken.sent = True
+        raise broken
 
 
 def _unpacked(answer: Any) -> Iterator[bytes]:
