@@ -71,6 +71,7 @@ HOLDINGS = [
         f" WHERE kind = 'anonymous' AND {_MINE}))",
         hidden=("auth", "p256dh"),
     ),
+    Holding("campaigns_turn", _("Whose messages are being counted"), rows=_MINE, exported=False),
     Holding("campaigns_personlistmember", _("Lists of people"), rows=_MINE),
     Holding("campaigns_segmentmember", _("Segments they are in"), rows=_MINE, erase=_LEAVE),
     Holding(
@@ -80,6 +81,7 @@ HOLDINGS = [
     ),
 ]
 IMPERSONAL = {
+    "campaigns_sendingrules": "how often and when the shop writes",
     "campaigns_waiver": "why somebody of the team lets a campaign start; groups, not people",
     "campaigns_template": "content of the team",
     "campaigns_channel": "providers of the team and their settings",

@@ -4,6 +4,7 @@ from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.channels import Channel, Domain, InboxItem, PushSubscription
 from campaigns.models.content import Template
 from campaigns.models.lists import PersonList, PersonListMember
+from campaigns.models.manners import SendingRules, Turn
 from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkeep
 from campaigns.models.messages import Message, MessageBody
 from campaigns.models.segments import Segment, SegmentSize
@@ -25,6 +26,8 @@ __all__ = [
     "SegmentMove",
     "SegmentSize",
     "SegmentUpkeep",
+    "SendingRules",
     "Template",
+    "Turn",
     "Waiver",
 ]

@@ -1,3 +1,5 @@
+from datetime import time
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +20,15 @@ class Campaign(models.Model):
         FINISHED = "finished", _("Sent")
         CANCELLED = "cancelled", _("Cancelled")
 
+    class Timing(models.TextChoices):
+        ONCE = "once", _("Everybody at the same moment")
+        LOCAL = "local", _("At the same hour where each person is")
+        BEST = "best", _("At each person's own best hour")
+
+    class Passed(models.TextChoices):
+        WAIT = "wait", _("Send at that hour tomorrow")
+        NOW = "now", _("Send at once")
+
     name = models.CharField(max_length=120)
     segment = models.ForeignKey(
         Segment, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
@@ -31,6 +42,18 @@ class Campaign(models.Model):
     from_email = models.EmailField(blank=True)
     reply_to = models.EmailField(blank=True)
     scheduled_at = models.DateTimeField(null=True, blank=True)
+    timing = models.CharField(
+        max_length=5, choices=Timing.choices, default=Timing.ONCE, db_default=Timing.ONCE
+    )
+    # The hour of `local`, and of whoever has no best hour of their own.
+    local_time = models.TimeField(default=time(9), db_default=time(9))
+    if_passed = models.CharField(
+        max_length=4, choices=Passed.choices, default=Passed.WAIT, db_default=Passed.WAIT
+    )
+    # So long after its moment it may still be sent; without a number, caps may put it off for days.
+    useful_hours = models.PositiveSmallIntegerField(null=True, blank=True)
+    # What cannot wait passes caps and quiet hours. It counts like everything else.
+    urgent = models.BooleanField(default=False, db_default=False)
     is_demo = models.BooleanField(default=False)
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

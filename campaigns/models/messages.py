@@ -21,7 +21,9 @@ class Message(models.Model):
     OPEN = (State.QUEUED, State.SENDING)
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="messages", db_index=False)
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="messages")
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
     # Whose it was before two people were found to be one; goes back when they are parted.
     first_customer_id = models.BigIntegerField(null=True, blank=True, editable=False)
     # Which time through a journey and which step of it; a campaign is one step, taken once.
@@ -39,6 +41,10 @@ class Message(models.Model):
     # Not before this moment; empty when it may go at once.
     next_try_at = models.DateTimeField(null=True, blank=True)
     first_try_at = models.DateTimeField(null=True, blank=True)
+    # The moment by which caps count it: when it was last taken to be sent.
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    # The end of its useful life: it is not put off beyond this moment.
+    expires_at = models.DateTimeField(null=True, blank=True)
     # Written before a message that may never go twice is handed to its provider.
     handed_at = models.DateTimeField(null=True, blank=True)
     message_id = models.CharField(max_length=200, unique=True, null=True, blank=True)
@@ -74,6 +80,7 @@ class Message(models.Model):
                 fields=["lease_until"], name="message_leased", condition=Q(state="sending")
             ),
             models.Index(fields=["run", "state"], name="message_state"),
+            models.Index(fields=["customer", "claimed_at"], name="message_of_person"),
             models.Index(
                 fields=["first_customer_id"],
                 name="message_first_customer",
