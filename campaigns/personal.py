@@ -6,7 +6,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.messaging import bodies
+from campaigns.messaging import bodies, contents
 from campaigns.models import MessageBody
 from campaigns.reporting import WINDOW
 from marketing.core.personal import Holding, Place, Retained, Subject
@@ -61,7 +61,7 @@ HOLDINGS = [
         _("Messages"),
         rows=_MINE,
         erase=_FORGET,
-        hidden=("fence", "owner", "lease_until", "next_try_at"),
+        hidden=("fence", "owner", "lease_until", "next_try_at", "first_try_at", "handed_at"),
     ),
     Holding("campaigns_inboxitem", _("Messages in their inbox"), rows=_MINE),
     Holding(
@@ -70,6 +70,17 @@ HOLDINGS = [
         rows=f"({_MINE} OR anonymous_id IN (SELECT value FROM ingestion_identity"
         f" WHERE kind = 'anonymous' AND {_MINE}))",
         hidden=("auth", "p256dh"),
+    ),
+    Holding(
+        "campaigns_journeystep",
+        _("Steps they took in journeys"),
+        rows=f"enrollment_id IN (SELECT id FROM campaigns_enrollment WHERE {_MINE})",
+    ),
+    Holding(
+        "campaigns_enrollment",
+        _("Journeys they entered"),
+        rows=_MINE,
+        hidden=("key", "wake_at"),
     ),
     Holding("campaigns_turn", _("Whose messages are being counted"), rows=_MINE, exported=False),
     Holding("campaigns_personlistmember", _("Lists of people"), rows=_MINE),
@@ -81,6 +92,10 @@ HOLDINGS = [
     ),
 ]
 IMPERSONAL = {
+    "campaigns_journey": "journeys that the team draws",
+    "campaigns_journeyversion": "journeys as they were published",
+    "campaigns_journeytally": "how many did not come into a journey, by day",
+    "campaigns_journeycursor": "how far streams were looked at",
     "campaigns_sendingrules": "how often and when the shop writes",
     "campaigns_waiver": "why somebody of the team lets a campaign start; groups, not people",
     "campaigns_template": "content of the team",
@@ -111,7 +126,8 @@ def _mails(subject: Subject) -> Iterator[tuple[str, bytes]]:
     """Every mail as it was handed to the server."""
     kept = MessageBody.objects.filter(message__customer_id__in=subject.numbers)
     for body in kept.select_related("message__run").order_by("pk").iterator(chunk_size=50):
-        common = bodies.shared(body.message.run.snapshot["template"])
+        message = body.message
+        common = contents.shared(message.run.snapshot, step=message.step, variant=message.variant)
         yield f"mails/{body.pk}.eml", bodies.unpack(bytes(body.mime), common)
 
 

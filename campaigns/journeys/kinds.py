@@ -133,7 +133,7 @@ _ALL = (
     Kind(
         "notify",
         ACTION,
-        (Field("to", "emails"), Field("subject", "text"), _maybe("text", "text", "")),
+        (Field("to", "email"), Field("subject", "text"), _maybe("text", "text", "")),
     ),
     Kind("start_journey", ACTION, (Field("journey", "id"),)),
     # Ends. A goal may lead on; an exit does not.

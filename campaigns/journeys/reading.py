@@ -146,12 +146,10 @@ def _url(value: Any) -> str:
     raise Unreadable(gettext_noop("Say an address that begins with https://."))
 
 
-def _emails(value: Any) -> tuple[str, ...]:
-    if isinstance(value, list) and 0 < len(value) <= 10:
-        found = tuple(one.strip() for one in value if isinstance(one, str))
-        if len(found) == len(value) and all(map(_MAIL.fullmatch, found)):
-            return found
-    raise Unreadable(gettext_noop("Say from one to ten e-mail addresses."))
+def _email(value: Any) -> str:
+    if isinstance(value, str) and _MAIL.fullmatch(value.strip()):
+        return value.strip()
+    raise Unreadable(gettext_noop("Say an e-mail address."))
 
 
 READERS: dict[str, Callable[[Any], Any]] = {
@@ -171,7 +169,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "rule": _rule,
     "value": _value,
     "url": _url,
-    "emails": _emails,
+    "email": _email,
 }
 
 

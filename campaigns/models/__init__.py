@@ -3,6 +3,22 @@
 from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.channels import Channel, Domain, InboxItem, PushSubscription
 from campaigns.models.content import Template
+from campaigns.models.experiments import (
+    GlobalHoldout,
+    Reading,
+    Round,
+    Spend,
+    Trial,
+    Variant,
+)
+from campaigns.models.journeys import (
+    Enrollment,
+    Journey,
+    JourneyCursor,
+    JourneyStep,
+    JourneyTally,
+    JourneyVersion,
+)
 from campaigns.models.lists import PersonList, PersonListMember
 from campaigns.models.manners import SendingRules, Turn
 from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkeep
@@ -14,12 +30,21 @@ __all__ = [
     "Campaign",
     "Channel",
     "Domain",
+    "Enrollment",
+    "GlobalHoldout",
     "InboxItem",
+    "Journey",
+    "JourneyCursor",
+    "JourneyStep",
+    "JourneyTally",
+    "JourneyVersion",
     "Message",
     "MessageBody",
     "PersonList",
     "PersonListMember",
     "PushSubscription",
+    "Reading",
+    "Round",
     "Run",
     "Segment",
     "SegmentMember",
@@ -27,7 +52,10 @@ __all__ = [
     "SegmentSize",
     "SegmentUpkeep",
     "SendingRules",
+    "Spend",
     "Template",
+    "Trial",
     "Turn",
+    "Variant",
     "Waiver",
 ]
