@@ -4,8 +4,8 @@ Segments say who is meant, `ingestion.consent` alone says who may be written to,
 says who is kept back. One SQL expression joins the three, for the count before and the rows after.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import experiments
-from campaigns.models import Campaign
+from campaigns.models import Campaign, GlobalHoldout, Trial
 from campaigns.segments import compile as compiler
 from campaigns.segments import definitions, membership
 from campaigns.segments.rules import RuleFault
@@ -24,10 +24,12 @@ from ingestion.models import Customer
 from marketing.core.errors import Invalid
 
 HOLDOUT = "holdout"
+GLOBAL_HOLDOUT = "global_holdout"
 REASONS: dict[str, Any] = {
     "no_address": _("No e-mail address"),
     "no_consent": _("Has not agreed to marketing mail"),
     "suppressed": _("Unsubscribed or bounced before"),
+    GLOBAL_HOLDOUT: _("Kept out of every campaign to measure them all"),
     HOLDOUT: _("Held out to measure the effect"),
     "duplicate_address": _("Same address as somebody else in this send"),
     "address_changed": _("Changed their address after the send began"),
@@ -38,6 +40,8 @@ REASONS: dict[str, Any] = {
     "bounced": _("Their mailbox does not exist"),
     "gave_up": _("Tried for three days without success"),
     "line_broke": _("The line broke after the mail was handed over"),
+    "sender_died": _("The sender stopped before the answer was stored"),
+    "no_content": _("There is nothing to send to them at this step"),
     "gone": _("Deleted after the send began"),
 }
 
@@ -74,19 +78,109 @@ def members(*, rule: Mapping[str, Any] | None) -> QuerySet[Customer]:
         ) from fault
 
 
-def judged_sql(
-    *, rule: Mapping[str, Any] | None, holdout: float, key: str
+@dataclass(frozen=True)
+class Draw:
+    """How chance parts an audience: who is kept back, and who gets which variant when.
+
+    `slot` 0 goes out at once and by the weights; the others wait for their round, with the variant
+    of their own hash until then, so that nobody is lost where a round never comes.
+    """
+
+    key: str
+    holdout: float = 0
+    kept_key: str = ""
+    kept: float = 0
+    variants: Sequence[tuple[str, float]] = (("a", 1),)
+    first: float = 1.0
+    rounds: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "variants": [list(pair) for pair in self.variants]}
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> "Draw":
+        return cls(**{**kept, "variants": tuple((k, w) for k, w in kept["variants"])})
+
+
+def draw_of(campaign: Campaign | None, *, holdout: float | None = None) -> Draw:
+    """The draw of a campaign as it would be made now; of None, that of a new one."""
+    kept = GlobalHoldout.objects.filter(ended_at=None).first()
+    held = campaign.holdout_percent if campaign and holdout is None else holdout
+    draw = Draw(
+        key=holdout_key(campaign) if campaign else "campaign:new",
+        holdout=held or 0,
+        kept_key=kept_key(kept) if kept else "",
+        kept=kept.percent if kept else 0,
+    )
+    if campaign is None:
+        return draw
+    variants = tuple(campaign.variants.values_list("key", "weight"))
+    if len(variants) < 2:
+        return draw
+    draw = replace(draw, variants=variants)
+    trial = Trial.objects.filter(campaign=campaign).first()
+    if trial is None or trial.mode == Trial.Mode.FIXED:
+        return draw
+    rounds = trial.rounds if trial.mode == Trial.Mode.BANDIT else 1
+    return replace(draw, first=trial.first_percent / 100, rounds=rounds)
+
+
+def kept_key(holdout: GlobalHoldout) -> str:
+    """What the hash of the global hold-out is salted with; the same for every campaign."""
+    return f"everybody:{holdout.salt}"
+
+
+def hash_sql(person: str) -> str:
+    """SQL of somebody's bucket; takes the key as its parameter."""
+    return f"substr(md5(%s || ':' || {person}), 1, 8) COLLATE \"C\""
+
+
+def variant_sql(
+    person: str, *, key: str, shares: Sequence[tuple[str, float]]
 ) -> tuple[str, list[Any]]:
-    """SQL of one row a member: customer_id, address, reason ('' for those who get the mail)."""
+    """SQL of the variant that somebody's hash gives them."""
+    if len(shares) == 1:
+        return "%s", [shares[0][0]]
+    ceilings = experiments.edges([weight for _name, weight in shares])
+    parts, params = [], []
+    for (name, _weight), ceiling in zip(shares, ceilings, strict=True):
+        parts.append(f"WHEN {hash_sql(person)} < %s THEN %s")
+        params += [key, ceiling, name]
+    return f"CASE {' '.join(parts)} END", params
+
+
+def _slot_sql(person: str, draw: Draw) -> tuple[str, list[Any]]:
+    if not draw.rounds or draw.first >= 1:
+        return "0", []
+    each = (1 - draw.first) / draw.rounds
+    ceilings = experiments.edges([draw.first, *[each] * draw.rounds])
+    parts, params = [], []
+    for slot, ceiling in enumerate(ceilings):
+        parts.append(f"WHEN {hash_sql(person)} < %s THEN {slot}")
+        params += [f"{draw.key}:slot", ceiling]
+    return f"CASE {' '.join(parts)} END", params
+
+
+def judged_sql(*, rule: Mapping[str, Any] | None, draw: Draw) -> tuple[str, list[Any]]:
+    """SQL of one row a member: customer_id, address, reason ('' for those who get the mail),
+    variant ('holdout' for those held out of this campaign) and slot.
+    """
     people: Any = consent.mailable(members(rule=rule), channel="email", purpose="marketing")
     inner, params = people.order_by().values("id", "email", "reason").query.sql_with_params()
-    bucket = "substr(md5(%s || ':' || who.id), 1, 8) COLLATE \"C\""
+    variant, of_variant = variant_sql("id", key=f"{draw.key}:variant", shares=draw.variants)
+    slot, of_slot = _slot_sql("id", draw)
+    kept = f"WHEN {hash_sql('who.id')} < %s THEN '{GLOBAL_HOLDOUT}'" if draw.kept else ""
+    of_kept = [draw.kept_key, experiments.holdout_ceiling(draw.kept)] if draw.kept else []
     sql = f"""
-        SELECT who.id AS customer_id, coalesce(who.email, '') AS address,
-               CASE WHEN who.reason <> '' THEN who.reason
-                    WHEN {bucket} < %s THEN '{HOLDOUT}' ELSE '' END AS reason
-        FROM ({inner}) AS who"""
-    return sql, [key, experiments.holdout_ceiling(holdout), *params]
+        SELECT id AS customer_id, address, reason,
+               CASE WHEN reason = '{HOLDOUT}' THEN '{HOLDOUT}' ELSE {variant} END AS variant,
+               {slot} AS slot
+        FROM (SELECT who.id, coalesce(who.email, '') AS address,
+                     CASE WHEN who.reason <> '' THEN who.reason {kept}
+                          WHEN {hash_sql("who.id")} < %s THEN '{HOLDOUT}' ELSE '' END AS reason
+              FROM ({inner}) AS who) AS sorted"""
+    held = [draw.key, experiments.holdout_ceiling(draw.holdout)]
+    return sql, [*of_variant, *of_slot, *of_kept, *held, *params]
 
 
 def some(*, rule: Mapping[str, Any] | None, number: int = 100) -> list[Customer]:
@@ -100,9 +194,9 @@ def holdout_key(campaign: Campaign) -> str:
     return f"campaign:{campaign.pk}"
 
 
-def reach(*, rule: Mapping[str, Any] | None, holdout: float, key: str) -> Reach:
+def reach(*, rule: Mapping[str, Any] | None, draw: Draw) -> Reach:
     """Count the audience by reason, in one query."""
-    sql, params = judged_sql(rule=rule, holdout=holdout, key=key)
+    sql, params = judged_sql(rule=rule, draw=draw)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT reason, count(*) FROM ({sql}) AS judged GROUP BY reason", params)
         counts: dict[str, int] = dict(cursor.fetchall())

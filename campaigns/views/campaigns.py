@@ -80,9 +80,9 @@ def _reach(segment_id: str, percent: str, campaign: Campaign | None) -> dict[str
         return {}
     share = whole_number(percent) or 0
     share = share if share <= 50 else 0
-    key = audience.holdout_key(campaign) if campaign else "campaign:new"
+    draw = audience.draw_of(campaign, holdout=share)
     try:
-        counted = audience.reach(rule=segment.rule, holdout=share, key=key)
+        counted = audience.reach(rule=segment.rule, draw=draw)
     except Refused as refusal:
         return {"segment": segment, "reach_fault": str(refusal)}
     return {"segment": segment, "reach": counted, "reasons": audience.REASONS}

@@ -59,7 +59,7 @@ def test_the_reach_before_sending_is_the_audience_after():
     gone = people(2, prefix="gone")
     consent.suppress(addresses=[p.email for p in gone], reason="complained", now=factories.now())
     of = campaign(holdout=20)
-    before = audience.reach(rule=of.segment.rule, holdout=20, key=audience.holdout_key(of))
+    before = audience.reach(rule=of.segment.rule, draw=audience.draw_of(of))
     run = runs.start(campaign_id=of.pk, user=None, now=factories.now())
     runs.fill(run_id=run.pk, now=factories.now())
     after = runs.progress(run_id=run.pk)
