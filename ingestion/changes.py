@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from ingestion.models import ChangeReader
-
 # Who there is; what stands on their row; their orders, answers and events, and so on.
 PEOPLE, PERSON, ORDERS, CONSENT, EVENT = "people", "person", "orders", "consent", "event"
 PRODUCT, TRAITS, SCORE, LIST, MESSAGE = "product", "traits", "score", "list", "message"
@@ -24,18 +22,20 @@ KEPT = timedelta(days=2)
 MOST = 2_000_000
 
 _READ = """
-SELECT s.now, c.kind, c.what, c.people FROM (SELECT pg_current_snapshot()::text AS now) s
-LEFT JOIN ingestion_change c ON %(full)s AND c.xid >= pg_snapshot_xmin(%(seen)s::pg_snapshot)
+WITH at AS (
+    SELECT pg_current_snapshot()::text AS now,
+        pg_snapshot_xmax(%(seen)s::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()) AS lost
+), many AS (
+    SELECT coalesce(sum(cardinality(people)), 0) AS ids FROM ingestion_change
+    WHERE xid >= pg_snapshot_xmin(%(seen)s::pg_snapshot)
+      AND NOT pg_visible_in_snapshot(xid, %(seen)s::pg_snapshot)
+)
+SELECT at.now, at.lost OR many.ids > %(most)s, c.kind, c.what, c.people
+FROM at CROSS JOIN many
+LEFT JOIN ingestion_change c ON NOT at.lost AND many.ids <= %(most)s
+    AND c.xid >= pg_snapshot_xmin(%(seen)s::pg_snapshot)
     AND (NOT pg_visible_in_snapshot(c.xid, %(seen)s::pg_snapshot)
          OR c.xid = pg_current_xact_id_if_assigned())
-"""
-_LOST = """
-SELECT pg_snapshot_xmax(%s::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot())
-"""
-_MANY = """
-SELECT coalesce(sum(cardinality(people)), 0) FROM ingestion_change
-WHERE xid >= pg_snapshot_xmin(%(seen)s::pg_snapshot)
-  AND NOT pg_visible_in_snapshot(xid, %(seen)s::pg_snapshot)
 """
 
 
@@ -116,17 +116,12 @@ def position() -> str:
 def since(seen: str) -> News:
     """What was noted since a position."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOST, [seen])
-        if cursor.fetchone()[0]:  # of another server: the database was restored from a dump
-            return News(position(), lost=True)
-        cursor.execute(_MANY, {"seen": seen})
-        full = cursor.fetchone()[0] <= MOST
-        if not full:
-            return News(position(), lost=True)
-        cursor.execute(_READ, {"seen": seen, "full": full})
+        cursor.execute(_READ, {"seen": seen, "most": MOST})
         rows = cursor.fetchall()
+    if rows[0][1]:  # too much, or of another server: the database was restored from a dump
+        return News(rows[0][0], lost=True)
     found: dict[tuple[str, str], set[int] | None] = {}
-    for _now, kind, what, people in rows:
+    for _now, _lost, kind, what, people in rows:
         if kind is None:
             continue
         known = found.setdefault((kind, what), set())
@@ -139,7 +134,12 @@ def since(seen: str) -> News:
 
 def confirm(*, reader: str, position: str, now: datetime) -> None:
     """Say that a reader needs nothing from before this position any more."""
-    ChangeReader.objects.update_or_create(name=reader, defaults={"position": position, "at": now})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ingestion_changereader (name, position, at) VALUES (%s, %s, %s)"
+            " ON CONFLICT (name) DO UPDATE SET position = excluded.position, at = excluded.at",
+            [reader, position, now],
+        )
 
 
 def tidy(*, now: datetime) -> int:

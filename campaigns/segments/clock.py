@@ -13,7 +13,6 @@ from django.db import connection
 from django.utils import timezone
 
 from campaigns.segments.needs import EVENT, MESSAGE, ORDER, SCORE, Edge, Needs
-from ingestion.models import Order
 from models_ml import queries
 
 _QUARTER = timedelta(minutes=15)
@@ -37,7 +36,9 @@ _COLUMNS = {
 def moment(*, now: datetime | None = None) -> datetime:
     """The moment that days count back from: now, or that of the numbers where a history is over."""
     now = now or timezone.now()
-    newest = Order.objects.order_by("-placed_at").values_list("placed_at", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(placed_at) FROM ingestion_order")
+        newest = cursor.fetchone()[0]
     if newest is None or not queries.is_over(newest=newest, now=now):
         return now
     return queries.as_of(now=now)

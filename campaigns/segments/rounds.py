@@ -1,7 +1,10 @@
 """What one refresh of stored membership found out, asked once for many segments."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -33,21 +36,58 @@ class Done:
     more: bool = False
 
 
-@dataclass(frozen=True)
-class Concern:
+class Level(NamedTuple):
+    """How far segments were brought, many of them equally; see `SegmentUpkeep`."""
+
+    position: str
+    as_of: datetime
+    looked_at: datetime
+    fault: str
+
+
+class State(NamedTuple):
+    """How far one segment was brought, and by which rule."""
+
+    level: Level
+    signature: str
+
+
+class Concern(NamedTuple):
     """Who is to be asked about one segment: whoever changed, and whom only time may have moved.
 
     With `clock` the moment that its days count back from moves on, too.
     """
 
     number: int
+    level: Level
     changed: set[int]
     timely: set[int]
     clock: bool
 
     @property
     def people(self) -> set[int]:
-        return self.changed | self.timely
+        return self.changed | self.timely if self.timely else self.changed
+
+
+@dataclass(slots=True)
+class View:
+    """What a level comes to: what was told since, and whether time is to be looked at."""
+
+    news: changes.News
+    stale: bool
+    due: bool
+    erased: set[str]
+    told: dict[frozenset[tuple[str, str]], set[int] | None] = field(default_factory=dict)
+
+    def changed(self, kinds: frozenset[tuple[str, str]]) -> set[int] | None:
+        """Whoever changed in one of these ways; not to be changed."""
+        if kinds not in self.told:
+            self.told[kinds] = self.news.of(kinds)
+        return self.told[kinds]
+
+    def has_erased(self, number: int) -> bool:
+        """Whether an erasure took somebody out of the segment."""
+        return bool(self.erased) and not self.erased.isdisjoint((str(number), ""))
 
 
 @dataclass
@@ -56,18 +96,37 @@ class Round:
 
     now: datetime
     as_of: datetime
-    everyone: int
     rules: Rules
     news: dict[str, changes.News] = field(default_factory=dict)
     times: dict[tuple[Edge, datetime], set[int]] = field(default_factory=dict)
     ends: dict[datetime, set[int]] = field(default_factory=dict)
+    views: dict[Level, View] = field(default_factory=dict)
+
+    @cached_property
+    def everyone(self) -> int:
+        """About how many people there are."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = 'ingestion_customer'::regclass"
+            )
+            known = int(cursor.fetchone()[0])
+        return known if known > 0 else Customer.objects.count()
 
     def since(self, position: str) -> changes.News:
         if position not in self.news:
             self.news[position] = changes.since(position)
         return self.news[position]
 
-    def timely(self, needs: Needs, state: SegmentUpkeep) -> set[int] | None:
+    def view(self, level: Level) -> View:
+        found = self.views.get(level)
+        if found is None:
+            news = self.since(level.position)
+            erased = {what for kind, what in news.people if kind == changes.ERASED}
+            stale, due = self.stale(level, news), self.due(level)
+            found = self.views[level] = View(news, stale, due, erased)
+        return found
+
+    def timely(self, needs: Needs, state: SegmentUpkeep | Level) -> set[int] | None:
         """Of whom the time that went by may have made the answer another one; None: of anybody."""
         if clock.everybody(needs, state.as_of, self.as_of):
             return None
@@ -83,39 +142,38 @@ class Round:
             found |= self.ends[state.looked_at]
         return found
 
-    def nothing(self, number: int, state: SegmentUpkeep) -> bool:
+    def nothing(self, number: int, state: State, view: View) -> bool:
         """Whether nothing concerns a segment for now."""
-        needs = self.rules.needs[number]
-        if state.signature != self.rules.signatures[number] or state.fault:
+        rules = self.rules
+        if state.signature != rules.signatures[number] or state.level.fault or view.stale:
             return False
-        news = self.since(state.position)
-        if self.stale(state, news) or news.of(needs.changes | {_erased(number)}) != set():
+        if view.changed(rules.kinds[number]) != set() or view.has_erased(number):
             return False
-        return needs.timeless or not self.due(state)
+        return not view.due or rules.needs[number].timeless
 
-    def concern(self, number: int, state: SegmentUpkeep) -> Concern | None:
+    def concern(self, number: int, state: State, view: View) -> Concern | None:
         """Whom a segment is to be asked about; None where it is to be looked at by itself."""
-        news = self.since(state.position)
+        rules, level = self.rules, state.level
         if (
-            state.fault
-            or state.signature != self.rules.signatures[number]
-            or self.stale(state, news)
-            or self.erased(state)
+            level.fault
+            or state.signature != rules.signatures[number]
+            or view.stale
+            or view.has_erased(number)
         ):
             return None
-        needs = self.rules.needs[number]
-        changed = news.of(needs.changes)
-        due = not needs.timeless and self.due(state)
-        timely = self.timely(needs, state) if due else set()
+        needs = rules.needs[number]
+        timeless = needs.timeless
+        changed = view.changed(rules.kinds[number])
+        timely = self.timely(needs, level) if view.due and not timeless else set()
         if changed is None or timely is None or len(changed) + len(timely) > TOGETHER:
             return None
-        return Concern(number, changed, timely - changed, due or needs.timeless)
+        return Concern(number, level, changed, timely - changed, view.due or timeless)
 
-    def stale(self, state: SegmentUpkeep, news: changes.News) -> bool:
+    def stale(self, state: SegmentUpkeep | Level, news: changes.News) -> bool:
         """Whether what happened since can no longer be told."""
         return news.lost or self.as_of < state.as_of or self.now - state.looked_at > _FORGOTTEN
 
-    def due(self, state: SegmentUpkeep) -> bool:
+    def due(self, state: SegmentUpkeep | Level) -> bool:
         """Whether so much time went by that it is looked at."""
         return self.now - state.looked_at >= PACE or self.as_of - state.as_of >= PACE
 
@@ -129,11 +187,18 @@ def _erased(number: int) -> tuple[str, str]:
     return changes.ERASED, str(number)
 
 
-def people_about() -> int:
-    """About how many people there are."""
+def states() -> Mapping[int, State]:
+    """How far each segment was brought."""
     with connection.cursor() as cursor:
+        # Together, since most were brought equally far: a moment is read once for hundreds.
         cursor.execute(
-            "SELECT reltuples::bigint FROM pg_class WHERE oid = 'ingestion_customer'::regclass"
+            "SELECT position, as_of, looked_at, fault, array_agg(segment_id),"
+            " array_agg(signature::text) FROM campaigns_segmentupkeep GROUP BY 1, 2, 3, 4"
         )
-        known = int(cursor.fetchone()[0])
-    return known if known > 0 else Customer.objects.count()
+        rows = cursor.fetchall()
+    found: dict[int, State] = {}
+    for *far, numbers, signatures in rows:
+        level = Level(*far)
+        for number, signature in zip(numbers, signatures, strict=True):
+            found[number] = State(level, signature)
+    return found

@@ -21,6 +21,7 @@ class Rules:
 
     nodes: dict[int, Node] = field(default_factory=dict)
     needs: dict[int, Needs] = field(default_factory=dict)
+    kinds: dict[int, frozenset[tuple[str, str]]] = field(default_factory=dict)
     signatures: dict[int, str] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
@@ -37,6 +38,7 @@ def _read(rows: tuple[tuple[int, str, str], ...]) -> Rules:
     read = asking.read_all({number: text.encode() for number, _state, text in rows})
     live = [number for number, state, _text in rows if state == Segment.State.LIVE]
     found = Rules()
+    known: dict[frozenset[tuple[str, str]], frozenset[tuple[str, str]]] = {}
     for number in live:
         if number not in read:
             found.faults[number] = gettext_noop("This rule cannot be read.")
@@ -44,6 +46,8 @@ def _read(rows: tuple[tuple[int, str, str], ...]) -> Rules:
         try:
             node = expand(read[number], read.get, (number,))
             found.nodes[number], found.needs[number] = node, asking.needs(node)
+            kinds = frozenset(found.needs[number].changes)
+            found.kinds[number] = known.setdefault(kinds, kinds)
             found.signatures[number] = blake2b(repr(node).encode(), digest_size=16).hexdigest()
         except RuleFault as fault:
             found.faults[number] = str(fault)

@@ -5,38 +5,32 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from campaigns.models import Segment, SegmentSize
+from campaigns.models import Segment
 
 # A point of the line when the size changed, but not more often than this, and one a day.
 POINT, DAILY = timedelta(minutes=10), timedelta(hours=20)
 _KEEP = """
-UPDATE campaigns_segment s SET size = n.people, counted_at = %s
-FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, people) WHERE s.id = n.id
+WITH told AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(people)s::bigint[]) AS n (id, people)
+), kept AS (
+    UPDATE campaigns_segment s SET size = told.people, counted_at = %(now)s
+    FROM told WHERE s.id = told.id
+)
+INSERT INTO campaigns_segmentsize (segment_id, at, size)
+SELECT told.id, %(now)s, told.people FROM told LEFT JOIN LATERAL (
+    SELECT at, size FROM campaigns_segmentsize WHERE segment_id = told.id ORDER BY at DESC LIMIT 1
+) AS last ON true
+WHERE last.at IS NULL OR %(now)s - last.at > %(daily)s
+   OR (last.size <> told.people AND %(now)s - last.at > %(point)s)
+ORDER BY told.id
 """
 
 
 def keep(*, people: Mapping[int, int], now: datetime) -> None:
     """The sizes that lists show, by segment, and their line over time."""
+    values = {"ids": list(people), "people": list(people.values()), "now": now}
     with connection.cursor() as cursor:
-        cursor.execute(_KEEP, [now, list(people), list(people.values())])
-    last = {
-        row.segment_id: row
-        for row in SegmentSize.objects.filter(segment__in=people)
-        .order_by("segment_id", "-at")
-        .distinct("segment_id")
-    }
-    SegmentSize.objects.bulk_create(
-        SegmentSize(segment_id=number, at=now, size=size)
-        for number, size in people.items()
-        if _wanted(last.get(number), size, now)
-    )
-
-
-def _wanted(last: SegmentSize | None, size: int, now: datetime) -> bool:
-    """Whether the line gets another point."""
-    if last is None or now - last.at > DAILY:
-        return True
-    return last.size != size and now - last.at > POINT
+        cursor.execute(_KEEP, values | {"daily": DAILY, "point": POINT})
 
 
 def forget(*, segment: Segment) -> None:

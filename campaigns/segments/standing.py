@@ -23,11 +23,11 @@ from campaigns.segments import compile as compiler
 from campaigns.segments.marks import Names
 from campaigns.segments.nodes import Cluster, Node, Score, walk
 from campaigns.segments.terms import RuleFault
-from models_ml.models import Prediction
 
 TOGETHER = 100
 # Statements that one connection keeps; the one unused for longest makes room.
 KEPT = 20
+_PREDICTIONS = "SELECT key, id, kind FROM models_ml_prediction ORDER BY id"
 _prepared: "WeakKeyDictionary[Any, OrderedDict[str, None]]" = WeakKeyDictionary()
 
 
@@ -138,7 +138,9 @@ def _scored(node: Node) -> bool:
 
 def _named() -> tuple[tuple[str, int, str], ...]:
     """What statements hold of predictions, which are named by key: their numbers."""
-    return tuple(Prediction.objects.order_by("pk").values_list("key", "pk", "kind"))
+    with connection.cursor() as cursor:
+        cursor.execute(_PREDICTIONS)
+        return tuple(cursor.fetchall())
 
 
 @lru_cache(maxsize=64)

@@ -9,10 +9,11 @@ from weakref import WeakKeyDictionary
 
 from django.db import OperationalError, connection
 
-from campaigns.models import SegmentMember, SegmentMove, SegmentUpkeep
+from campaigns.models import SegmentMove
 from campaigns.segments import moves, sizes, standing
-from campaigns.segments.moves import Step
-from campaigns.segments.rounds import Concern, Done, Round
+from campaigns.segments.asking import array
+from campaigns.segments.moves import Moved, Step
+from campaigns.segments.rounds import Concern, Done, Level, Round
 from campaigns.segments.rulebook import Rules
 from marketing.core.db import advisory_lock
 
@@ -21,9 +22,7 @@ MOST = 200
 _kept: "WeakKeyDictionary[Rules, standing.Board]" = WeakKeyDictionary()
 
 
-def bring(
-    round_: Round, concerns: Sequence[Concern], states: Mapping[int, SegmentUpkeep], done: Done
-) -> list[Concern]:
+def bring(round_: Round, concerns: Sequence[Concern], done: Done) -> list[Concern]:
     """Bring these segments up to now; those that must be looked at by themselves come back."""
     if not concerns:
         return []
@@ -39,7 +38,7 @@ def bring(
             people = together
             taken.append(concern)
     try:
-        _bring(round_, board, taken, sorted(people), states, done)
+        _bring(round_, board, taken, sorted(people), done)
     except OperationalError:  # one of them takes too long: which one shows by itself
         return list(concerns)
     return others
@@ -57,33 +56,31 @@ def _bring(
     board: standing.Board,
     concerns: Sequence[Concern],
     people: list[int],
-    states: Mapping[int, SegmentUpkeep],
     done: Done,
 ) -> None:
     with advisory_lock(moves.LOCK):
+        there = _go_on(round_, concerns)
         # Whatever was brought on by somebody else meanwhile is left to the next round.
-        there = SegmentUpkeep.objects.filter(pk__in=[concern.number for concern in concerns])
-        known = {pk: (at, size) for pk, at, size in there.values_list("pk", "position", "people")}
-        concerns = [c for c in concerns if known.get(c.number, ("",))[0] == _at(states, c)]
+        concerns = [concern for concern in concerns if concern.number in there]
         asked = {concern.number for concern in concerns if concern.people}
         held = board.of(people=people, as_of=round_.as_of, only=asked) if asked else {}
-        steps = list(_steps(concerns, held, _stored(asked, people)))
+        steps = list(_steps(concerns, held, _stored(people) if asked else set()))
         moved = moves.place(steps=steps, at=round_.now)
         if moved:
-            _count(round_, {n: known[n][1] + m.entered - m.left for n, m in moved.items()})
-        _go_on(round_, concerns, states)
+            _count(round_, moved)
     done.segments += len(concerns)
     done.entered += sum(each.entered for each in moved.values())
     done.left += sum(each.left for each in moved.values())
 
 
-def _at(states: Mapping[int, SegmentUpkeep], concern: Concern) -> str:
-    return states[concern.number].position
-
-
-def _stored(segments: set[int], people: list[int]) -> set[tuple[int, int]]:
-    rows = SegmentMember.objects.filter(segment__in=segments, customer__in=people)
-    return set(rows.values_list("segment", "customer")) if segments else set()
+def _stored(people: Iterable[int]) -> set[tuple[int, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT segment_id, customer_id FROM campaigns_segmentmember"
+            " WHERE customer_id = ANY(%s::bigint[])",
+            [array(people)],
+        )
+        return set(cursor.fetchall())
 
 
 def _steps(
@@ -101,23 +98,48 @@ def _steps(
                 yield Step(concern.number, person, person in meant, cause)
 
 
-def _count(round_: Round, people: Mapping[int, int]) -> None:
+def _count(round_: Round, moved: Mapping[int, Moved]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE campaigns_segmentupkeep u SET people = n.people"
-            " FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, people) WHERE u.segment_id = n.id",
-            [list(people), list(people.values())],
+            "UPDATE campaigns_segmentupkeep u SET people = u.people + n.more"
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, more) WHERE u.segment_id = n.id"
+            " RETURNING u.segment_id, u.people",
+            [array(moved), array(each.entered - each.left for each in moved.values())],
         )
+        people = dict(cursor.fetchall())
     sizes.keep(people=people, now=round_.now)
 
 
-def _go_on(round_: Round, concerns: Iterable[Concern], states: Mapping[int, SegmentUpkeep]) -> None:
-    """Move on what these segments saw, all of one kind at once."""
-    kinds: dict[tuple[str, bool], list[int]] = {}
+def _go_on(round_: Round, concerns: Iterable[Concern]) -> set[int]:
+    """Move on what these segments saw; which of them were still where they were read."""
+    kinds: dict[tuple[Level, bool], list[int]] = {}
     for concern in concerns:
-        kinds.setdefault((_at(states, concern), concern.clock), []).append(concern.number)
-    for (before, clock), numbers in kinds.items():
-        values: dict[str, str | datetime] = {"position": round_.since(before).position}
-        if clock:
-            values |= {"as_of": round_.as_of, "looked_at": round_.now}
-        SegmentUpkeep.objects.filter(pk__in=numbers).update(**values)
+        kinds.setdefault((concern.level, concern.clock), []).append(concern.number)
+    found: set[int] = set()
+    for (level, clock), numbers in kinds.items():
+        news = round_.since(level.position)
+        moments = (round_.as_of, round_.now) if clock else None
+        found.update(move_on(numbers, level.position, news.position, moments))
+    return found
+
+
+def move_on(
+    numbers: Iterable[int],
+    before: str,
+    position: str,
+    moments: tuple[datetime, datetime] | None = None,
+) -> list[int]:
+    """Say that these segments saw everything up to a position, and with moments also the time.
+
+    Those that are elsewhere by now stay there; the others come back.
+    """
+    seen = "" if moments is None else ", as_of = %s, looked_at = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH on_now AS (UPDATE campaigns_segmentupkeep SET position = %s{seen}"
+            " WHERE segment_id = ANY(%s::bigint[]) AND position = %s RETURNING segment_id)"
+            " SELECT coalesce(array_agg(segment_id), '{}') FROM on_now",
+            [position, *(moments or ()), array(numbers), before],
+        )
+        found: list[int] = cursor.fetchone()[0]
+    return found

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from campaigns.models import Segment, SegmentMove, SegmentUpkeep
 from campaigns.segments import asking, clock, moves, sizes, together
-from campaigns.segments.rounds import Concern, Done, Round, people_about
+from campaigns.segments.rounds import Concern, Done, Level, Round, State, states
 from campaigns.segments.rulebook import load
 from campaigns.segments.terms import NotRead, RuleFault, gettext_noop
 from ingestion import changes
@@ -33,6 +33,7 @@ TOO_LONG = gettext_noop("Looking for its people took too long.")
 SHARE = 0.3
 FEW = 1_000
 KEPT = timedelta(days=90)
+_FIRST = (False, 0)
 # A segment that nothing concerns is made sure of this often.
 _SURE = timedelta(hours=1)
 
@@ -71,60 +72,61 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
     now = now or timezone.now()
     rules = load()
     done = Done()
-    states = SegmentUpkeep.objects.in_bulk()
-    round_ = Round(now, clock.moment(now=now), people_about(), rules)
+    found = states()
+    round_ = Round(now, clock.moment(now=now), rules)
     wanted = None if segment_ids is None else set(segment_ids)
-    _settle_closed(round_, states, done)
+    _settle_closed(round_, found, done)
     idle: dict[str, list[int]] = {}
     sure: list[int] = []
     few: list[Concern] = []
-    for number in sorted(rules.order, key=lambda number: _turn(states.get(number))):
+    turns = {level: _turn(level) for level, _signature in found.values()}
+    turn = {number: turns[state.level] for number, state in found.items()}
+    for number in sorted(rules.order, key=lambda number: turn.get(number, _FIRST)):
         if wanted is not None and number not in wanted:
             continue
         if time.monotonic() - began > seconds:
             done.more = True
             break
-        state = states.get(number)
-        if state is not None and _rests(round_, state):
-            continue
-        if state is not None and round_.nothing(number, state):
-            idle.setdefault(state.position, []).append(number)
-            if now - state.looked_at > _SURE:
-                sure.append(number)
-            continue
-        if state is not None and (concern := round_.concern(number, state)):
-            few.append(concern)
-            continue
+        state = found.get(number)
+        if state is not None:
+            level = state.level
+            if level.fault and _rests(round_, number, level):
+                continue
+            view = round_.view(level)
+            if round_.nothing(number, state, view):
+                idle.setdefault(level.position, []).append(number)
+                if now - level.looked_at > _SURE:
+                    sure.append(number)
+                continue
+            if concern := round_.concern(number, state, view):
+                few.append(concern)
+                continue
         _try(round_, number, done)
-    for concern in together.bring(round_, few, states, done):
+    for concern in together.bring(round_, few, done):
         _try(round_, concern.number, done)
     for before, numbers in idle.items():
         if (news := round_.news[before]).people:
-            SegmentUpkeep.objects.filter(pk__in=numbers, position=before).update(
-                position=news.position
-            )
-    SegmentUpkeep.objects.filter(pk__in=sure).update(looked_at=now)
+            together.move_on(numbers, before, news.position)
+    if sure:
+        SegmentUpkeep.objects.filter(pk__in=sure).update(looked_at=now)
     if wanted is None:
         _confirm(round_)
     return done
 
 
-def _turn(state: SegmentUpkeep | None) -> tuple[bool, int]:
+def _turn(level: Level) -> tuple[bool, int]:
     """New segments first, then whoever has waited longest; the rest as they name each other.
 
     Those that could not be followed come last, so that they keep nobody else waiting.
     """
-    if state is None:
-        return False, 0
-    return bool(state.fault), int(state.position.split(":", 1)[0])
+    return bool(level.fault), int(level.position.split(":", 1)[0])
 
 
-def _rests(round_: Round, state: SegmentUpkeep) -> bool:
+def _rests(round_: Round, number: int, level: Level) -> bool:
     """Whether a segment that could not be followed is left alone for now: its rule is the same."""
     return (
-        bool(state.fault)
-        and round_.now - state.looked_at < REST
-        and not Segment.objects.filter(pk=state.segment_id, updated_at__gt=state.looked_at).exists()
+        round_.now - level.looked_at < REST
+        and not Segment.objects.filter(pk=number, updated_at__gt=level.looked_at).exists()
     )
 
 
@@ -234,24 +236,28 @@ def _keep(round_: Round, state: SegmentUpkeep, moved: moves.Moved, done: Done) -
     sizes.keep(people={state.segment_id: state.people}, now=round_.now)
 
 
-def _settle_closed(round_: Round, states: Mapping[int, SegmentUpkeep], done: Done) -> None:
+def _settle_closed(round_: Round, found: Mapping[int, State], done: Done) -> None:
     """Segments out of use lose their members; those whose rule no longer reads stay as they are."""
     rules = round_.rules
-    for number, state in states.items():
+    for number in found.keys() - rules.nodes.keys():
         if number in rules.faults:
-            if state.fault != rules.faults[number][:300]:
-                state.fault = rules.faults[number][:300]
-                state.save(update_fields=["fault"])
-        elif number not in rules.nodes:
+            fault = rules.faults[number][:300]
+            if found[number].level.fault != fault:
+                SegmentUpkeep.objects.filter(pk=number).update(fault=fault)
+        else:
             with advisory_lock(moves.LOCK):
-                _tell_erased(round_, state, done)
+                state = SegmentUpkeep.objects.filter(pk=number).first()
+                if state is not None:
+                    _tell_erased(round_, state, done)
                 done.left += moves.close(segment_id=number, at=round_.now).left
                 SegmentUpkeep.objects.filter(pk=number).delete()
 
 
 def _confirm(round_: Round) -> None:
     """Changes that every segment has seen are needed no more."""
-    positions = set(SegmentUpkeep.objects.values_list("position", flat=True).distinct())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT position FROM campaigns_segmentupkeep")
+        positions = [position for (position,) in cursor.fetchall()]
     oldest = _oldest(positions) if positions else changes.position()
     changes.confirm(reader=READER, position=oldest, now=round_.now)
 
@@ -276,7 +282,7 @@ def check(*, now: datetime | None = None) -> Done:
     with advisory_lock(moves.LOCK):
         state = SegmentUpkeep.objects.filter(pk=oldest.pk).first()
         if state is not None and state.signature == rules.signatures.get(oldest.pk):
-            round_ = Round(now, max(clock.moment(now=now), state.as_of), people_about(), rules)
+            round_ = Round(now, max(clock.moment(now=now), state.as_of), rules)
             _rebuild(round_, oldest.pk, state, SegmentMove.Cause.CHANGE, done)
     return done
 
