@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from ingestion import consent
 from models_ml.models import ModelVersion, Prediction, Score
 
@@ -40,6 +42,21 @@ def best_hours(customer_ids: Sequence[int]) -> dict[int, BestHour]:
         if person not in refused:
             found[person] = BestHour(int(value) % 24, OWN)
     return found
+
+
+def chosen() -> tuple[QuerySet[Score], int | None]:
+    """Everybody's own hour as rows of (person, hour), for a join, and that of everyone else.
+
+    Whoever refused profiling has no row.
+    """
+    asked = Prediction.objects.filter(
+        kind=Prediction.Kind.HOUR, state=Prediction.State.ACTIVE
+    ).order_by("pk")
+    first = asked.first()
+    usual = everyones(first)
+    own = Score.objects.filter(prediction=0 if first is None or usual is None else first.pk)
+    refused = consent.objects_to_profiling("customer")
+    return own.exclude(refused).values_list("customer", "value").order_by(), usual
 
 
 def everyones(prediction: Prediction | None) -> int | None:
