@@ -23,6 +23,7 @@ from campaigns.segments import compile as compiler
 from campaigns.segments.marks import Names
 from campaigns.segments.nodes import Cluster, Node, Score, walk
 from campaigns.segments.terms import RuleFault
+from ingestion import changes
 
 TOGETHER = 100
 # Statements that one connection keeps; the one unused for longest makes room.
@@ -53,7 +54,14 @@ class Board:
         self.daily = {n: node for n, node in alike.items() if asking.needs(node).midnights}
         kept = {n: node for n, node in alike.items() if n not in self.daily}
         self.named = _named() if any(_scored(node) for node in alike.values()) else None
-        self.statements = self._stand(kept, asking.MOMENT)
+        # Apart, since what happens most often is an event, and it concerns no others.
+        of_events = {n: node for n, node in kept.items() if _follows_events(node)}
+        others = {n: node for n, node in kept.items() if n not in of_events}
+        self.statements = [
+            statement
+            for some in (of_events, others)
+            for statement in self._stand(some, asking.MOMENT)
+        ]
         self.today: tuple[datetime, list[_Statement]] = (asking.MOMENT, [])
         apart = {number: node for number, node in rules.items() if number not in alike}
         self.apart = {number: node for number, node in apart.items() if can_be_asked(node)}
@@ -130,6 +138,10 @@ def _stands(node: Node) -> bool:
         isinstance(leaf, Cluster) or (isinstance(leaf, Score) and leaf.op == "in_days")
         for leaf in walk(node)
     )
+
+
+def _follows_events(node: Node) -> bool:
+    return any(kind == changes.EVENT for kind, _what in asking.needs(node).changes)
 
 
 def _scored(node: Node) -> bool:
