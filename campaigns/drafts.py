@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from campaigns.manners import timing
 from campaigns.messaging import mime
 from campaigns.models import Campaign, Segment, Template
 from marketing.core import audit
@@ -15,6 +16,7 @@ from marketing.core.models import ApiKey, User
 EDITABLE = (Campaign.State.DRAFT, Campaign.State.SCHEDULED)
 FIELDS = (
     "name", "segment_id", "template_id", "holdout_percent", "from_name", "from_email", "reply_to",
+    *timing.FIELDS,
 )  # fmt: skip
 
 
@@ -52,6 +54,8 @@ def save(
 
 
 def _checked(field: str, value: Any) -> Any:
+    if field in timing.FIELDS:
+        return timing.checked(field, value)
     if field in ("segment_id", "template_id"):
         if value in (None, ""):
             return None

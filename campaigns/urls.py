@@ -74,6 +74,7 @@ _campaigns = [
     path(
         "campaigns/<int:campaign_id>/message/", campaigns.campaign_message, name="campaign-message"
     ),
+    path("campaigns/<int:campaign_id>/timing/", campaigns.campaign_timing, name="campaign-timing"),
     path("campaigns/<int:campaign_id>/check/", campaigns.campaign_check, name="campaign-check"),
     path("campaigns/<int:campaign_id>/start/", campaigns.campaign_start, name="campaign-start"),
     path("campaigns/<int:campaign_id>/waive/", campaigns.campaign_waive, name="campaign-waive"),

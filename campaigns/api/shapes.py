@@ -13,6 +13,28 @@ class CampaignWrite(serializers.Serializer):
     from_name = serializers.CharField(required=False, max_length=120)
     from_email = serializers.EmailField(required=False)
     reply_to = serializers.EmailField(required=False)
+    timing = serializers.ChoiceField(
+        choices=Campaign.Timing.choices,
+        required=False,
+        help_text="once: everybody at the same moment; local: at local_time by each person's own"
+        " clock; best: at each person's best hour, local_time while nothing is known",
+    )
+    local_time = serializers.TimeField(required=False, format="%H:%M")
+    if_passed = serializers.ChoiceField(
+        choices=Campaign.Passed.choices,
+        required=False,
+        help_text="for people whose hour has passed today",
+    )
+    useful_hours = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=720,
+        help_text="not sent later than this after its moment; null for no end",
+    )
+    urgent = serializers.BooleanField(
+        required=False, help_text="passes limits and quiet hours, and counts all the same"
+    )
 
 
 class RunShape(serializers.Serializer):

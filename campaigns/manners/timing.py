@@ -11,11 +11,15 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from campaigns.manners import clocks
 from campaigns.models import Campaign
+from marketing.core.errors import Invalid
 from models_ml.predictions import hours
 
+FIELDS = ("timing", "local_time", "if_passed", "useful_hours", "urgent")
+USEFUL_MOST = 720
 Timing, Passed = Campaign.Timing, Campaign.Passed
 _PLACE = "coalesce(campaigns_zone(place.timezone, place.country), %s)"
 
@@ -31,6 +35,48 @@ class Moments:
     expires: str = "NULL::timestamptz"
     join: str = ""
     params: list[Any] = field(default_factory=list)
+
+
+def checked(field_name: str, value: Any) -> Any:
+    """One of FIELDS as it is kept. Invalid, by field, when it cannot be."""
+    text = str(value).strip()
+    if field_name == "urgent":
+        if text.lower() not in ("true", "false", "on", "", "none"):
+            raise Invalid(_("This is yes or no."), code="bad_flag", field=field_name)
+        return text.lower() in ("true", "on")
+    if field_name == "useful_hours":
+        if value is None or text == "":
+            return None
+        hours_long = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+        if not 1 <= hours_long <= USEFUL_MOST:
+            raise Invalid(
+                _("It may be useful for 1 to %(n)d hours; leave it empty for no end.")
+                % {"n": USEFUL_MOST},
+                code="bad_hours",
+                field=field_name,
+            )
+        return hours_long
+    if field_name == "local_time":
+        try:
+            at = value if isinstance(value, time) else time.fromisoformat(text)
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is not None:
+            raise Invalid(
+                _("This is no time of the day; write it like 09:00."),
+                code="bad_time",
+                field=field_name,
+            )
+        return at.replace(second=0, microsecond=0)
+    choices = Timing if field_name == "timing" else Passed
+    if text not in choices.values:
+        raise Invalid(
+            _("There is no such choice."),
+            code="bad_choice",
+            field=field_name,
+            remedy=", ".join(choices.values),
+        )
+    return text
 
 
 def kept(campaign: Campaign) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from campaigns import audience, content, drafts, fairness, reporting, runs
+from campaigns.manners import timing
 from campaigns.messaging import context
 from campaigns.models import Campaign, Message, Run, Segment, Template
 from campaigns.segments.rules import RuleFault
@@ -223,6 +224,25 @@ def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
             **extra,
         },
     )
+
+
+@page("edit")
+@require_POST
+def campaign_timing(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """When each person gets it, and whether it passes the limits."""
+    values = {name: request.POST.get(name, "") for name in timing.FIELDS}
+    try:
+        drafts.save(
+            campaign_id=campaign_id,
+            values=values,
+            user=signed_in(request),
+            now=timezone.now(),
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("Saved. Nothing was sent."))
+    return redirect("campaigns:campaign-check", campaign_id)
 
 
 def _fair(campaign: Campaign) -> fairness.Verdict | None:
