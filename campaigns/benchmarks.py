@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import connection
 
 from campaigns import content, runs
-from campaigns.messaging import addresses, context, delivery, layout, rendering
+from campaigns.messaging import addresses, claims, context, delivery, layout, pump, rendering
 from campaigns.models import Campaign, Message, Run, Segment, Template
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -242,13 +242,13 @@ def mail_send(size: str = "small") -> dict[str, Any]:
 
 
 def _prebuilt(run: Run) -> list[bytes]:
-    pump = delivery.Pump(run)
+    sender = pump.Pump(run)
     claimed = [
-        delivery.Claimed(m.pk, m.customer_id, m.address, m.message_id or "", m.fence, m.attempt)
+        claims.Claimed(m.pk, m.customer_id, m.address, m.message_id or "", m.fence, m.attempt)
         for m in Message.objects.filter(run=run, state=Message.State.SENT)
     ]
-    ready, _failures = pump.prepare(claimed)
-    return [one.mail for one in ready]
+    ready, _failures = sender.prepare(claimed)
+    return [one.outgoing.body for one in ready]
 
 
 def audience_snapshot(size: str = "small") -> dict[str, Any]:

@@ -17,7 +17,8 @@ SIDES = """
 
 def finished(*, campaign: int | None = None) -> list[Mailing]:
     """Sends that have ended, oldest first; of one campaign if it is named."""
-    rows = Run.objects.filter(state=Run.State.FINISHED).order_by("started_at", "id")
+    ended = Run.objects.filter(state=Run.State.FINISHED, campaign__isnull=False)
+    rows = ended.order_by("started_at", "id")
     if campaign is not None:
         rows = rows.filter(campaign_id=campaign)
     return [

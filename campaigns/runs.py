@@ -15,8 +15,9 @@ from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 from campaigns import audience, fairness, uses
-from campaigns.messaging import mime, rendering
-from campaigns.models import Campaign, Message, Run, Segment, Template
+from campaigns.manners import timing
+from campaigns.messaging import contents, mime, rendering
+from campaigns.models import Campaign, Message, Run, Segment, Template, Trial
 from marketing.core import audit, bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
@@ -36,12 +37,18 @@ HELD = "held"
 _FILL_LIMIT = "900s"
 _FILL = """
     INSERT INTO campaigns_message (run_id, customer_id, channel, address, state, reason,
-        variant, attempt, fence, owner, message_id, subject, error, queued_at)
+        variant, attempt, fence, owner, message_id, subject, error, queued_at, next_try_at,
+        expires_at)
     SELECT %s, customer_id, 'email', address,
            CASE WHEN reason = '' THEN 'queued' ELSE 'skipped' END, reason,
-           CASE WHEN reason = 'holdout' THEN 'holdout' ELSE 'a' END, 0, 0, '',
-           CASE WHEN reason = '' THEN md5(%s || ':' || customer_id) END, '', '', %s
+           variant, 0, 0, '',
+           CASE WHEN reason = '' THEN md5(%s || ':' || customer_id) END, '', '', %s,
+           CASE WHEN reason <> '' THEN NULL
+                WHEN slot > 0 THEN %s + slot * %s * interval '1 hour' + {grace} ELSE due END,
+           CASE WHEN reason = '' THEN expires END
     FROM ({judged}) AS judged"""
+# Who waits for a round is sent without one this long after it, should nobody have held it.
+_GRACE = "interval '1 hour'"
 # Asked first and acted on by id: the rows are so new that the planner knows nothing of them yet,
 # and a join by address would be a nested loop over all of them.
 _TWICE = """
@@ -126,13 +133,29 @@ def sender(campaign: Campaign) -> dict[str, str]:
     }
 
 
+def mails(campaign: Campaign, template: Template) -> list[tuple[str, Template]]:
+    """The mail of each variant; a variant without one of its own has the campaign's."""
+    found = [
+        (row.key, row.template or template) for row in campaign.variants.select_related("template")
+    ]
+    return found if len(found) > 1 else [("a", template)]
+
+
 def check(campaign: Campaign) -> tuple[Segment, Template]:
     """Its audience and mail; refuses with the first thing that keeps it from being sent."""
     if campaign.segment is None:
         raise Invalid(_("Choose who gets this campaign."), code="no_segment", field="segment")
     if campaign.template is None:
         raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
-    compiled(campaign.template)
+    for _key, mail in mails(campaign, campaign.template):
+        compiled(mail)
+    if campaign.timing != Campaign.Timing.ONCE and audience.draw_of(campaign).rounds:
+        raise Invalid(
+            _("A test that sends the better mail to the rest cannot wait for people's own hours."),
+            code="timing_and_rounds",
+            field="timing",
+            remedy=_("Send to everybody at the same moment, or give each variant a fixed share."),
+        )
     audience.members(rule=campaign.segment.rule)
     try:
         mime.Writer(**sender(campaign))
@@ -165,6 +188,8 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 code="changed_meanwhile",
                 remedy=_("Look at the campaign again, then send it."),
             )
+        draw = audience.draw_of(campaign)
+        trial = Trial.objects.filter(campaign=campaign).first()
         run = Run.objects.create(
             campaign=campaign,
             started_at=now,
@@ -174,14 +199,12 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 "rule": segment.rule,
                 "segment": segment.name,
                 "holdout_percent": campaign.holdout_percent,
-                **sender(campaign),
-                "template": {
-                    "id": template.pk,
-                    "name": template.name,
-                    "version": template.version,
-                    "subject": template.subject,
-                    "html": template.html,
-                    "text": template.text,
+                **timing.kept(campaign),
+                "draw": draw.as_json(),
+                "hours": trial.hours if trial else 0,
+                "contents": {
+                    key: contents.freeze(template=mail, sender=sender(campaign))
+                    for key, mail in mails(campaign, template)
                 },
             },
         )
@@ -207,17 +230,27 @@ def fill(*, run_id: int, now: datetime) -> bool:
     """
     with advisory_lock(f"fill:{run_id}", wait=False) as mine, connection.cursor() as cursor:
         run = Run.objects.select_related("campaign").get(pk=run_id)
-        if run.snapshot.get("filled"):
+        if run.campaign is None or run.snapshot.get("filled"):
             return True
         if not mine or run.state != Run.State.RUNNING:
             return False
         cursor.execute("SET LOCAL statement_timeout = %s", [_FILL_LIMIT])
         judged, params = audience.judged_sql(
-            rule=run.snapshot["rule"],
-            holdout=run.snapshot["holdout_percent"],
-            key=audience.holdout_key(run.campaign),
+            rule=run.snapshot["rule"], draw=audience.Draw.of_json(run.snapshot["draw"])
         )
-        cursor.execute(_FILL.format(judged=judged), [run.pk, run.snapshot["salt"], now, *params])
+        meant = timing.moments(snapshot=run.snapshot, now=now)
+        judged = (
+            f"SELECT judged.*, {meant.not_before} AS due, {meant.expires} AS expires"
+            f" FROM ({judged}) AS judged {meant.join}"
+        )
+        params += meant.params
+        cursor.execute(
+            _FILL.format(judged=judged, grace=_GRACE),
+            [
+                run.pk, run.snapshot["salt"], now, run.started_at, run.snapshot["hours"],
+                *params,
+            ],
+        )  # fmt: skip
         count = cursor.rowcount
         cursor.execute(_TWICE, [run.pk])
         again = [key for (ids,) in cursor.fetchall() for key in ids[1:]]
@@ -259,6 +292,21 @@ def pause(
     return campaign
 
 
+def halt(*, run_id: int, now: datetime, reason: str) -> None:
+    """Stop a run because of what its own sending showed; the reason is shown where it is seen."""
+    campaign_id = Run.objects.values_list("campaign_id", flat=True).get(pk=run_id)
+    if campaign_id is not None:
+        pause(campaign_id=campaign_id, user=None, now=now, reason=reason)
+        return
+    with transaction.atomic():
+        run = Run.objects.select_for_update().get(pk=run_id)
+        if run.state != Run.State.RUNNING:
+            return
+        run.state, run.error = Run.State.PAUSED, reason[:1000]
+        run.save(update_fields=["state", "error"])
+        audit.record(actor=None, action="run.paused", obj=run, detail={"reason": reason[:300]})
+
+
 def resume(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
     """Go on with whoever has not got the mail yet."""
     with transaction.atomic():
@@ -272,6 +320,10 @@ def resume(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
         run = campaign.runs.select_for_update().filter(state=Run.State.PAUSED).get()
         run.state, run.error = Run.State.RUNNING, ""
         run.save(update_fields=["state", "error"])
+        # The days of the pause are none of the days for which a message is tried.
+        run.messages.filter(state=Message.State.QUEUED, first_try_at__isnull=False).update(
+            first_try_at=None
+        )
         audit.record(actor=user, action="campaign.resumed", obj=campaign)
         bus.announce("run.started", run_id=run.pk)
     return campaign
@@ -339,9 +391,14 @@ def start_due(*, now: datetime) -> list[int]:
 
 
 def finish(*, run_id: int, now: datetime) -> bool:
-    """Call the run finished when every row is in an end state; False when some are not."""
+    """Call the run finished when every row is in an end state; False when some are not.
+
+    The run of a journey goes on until the journey is closed.
+    """
     with transaction.atomic():
         campaign_id = Run.objects.values_list("campaign_id", flat=True).get(pk=run_id)
+        if campaign_id is None:
+            return False
         campaign = _locked(campaign_id)
         run = Run.objects.select_for_update().get(pk=run_id)
         if run.state != Run.State.RUNNING or not run.snapshot.get("filled"):

@@ -40,6 +40,8 @@ from ingestion.models import Consent, Customer, Purpose, SuppressedDigest, Suppr
 from marketing.core.errors import Invalid
 
 CHANNELS = ("email", "sms", "push")
+# Where a person's address is known to us by itself; a browser that takes pushes says its own.
+ADDRESSES = {"email": "email", "sms": "phone"}
 # The purposes that are always there; the shop adds its own.
 PURPOSES = ("marketing", "profiling")
 REASONS = ("unsubscribed", "bounced", "complained", "manual", "erased")
@@ -397,16 +399,16 @@ def mailable(
     chosen = (
         people if isinstance(people, QuerySet) else Customer.objects.filter(pk__in=list(people))
     )
-    column = "email" if channel == "email" else "phone"
-    return chosen.annotate(
-        reason=Case(
-            When(Q(**{f"{column}__isnull": True}) | Q(**{column: ""}), then=Value(NO_ADDRESS)),
+    column = ADDRESSES.get(channel)
+    cases = [When(~Q(agreed(channel=channel, purpose=purpose)), then=Value(NO_CONSENT))]
+    if column is not None:
+        nowhere = Q(**{f"{column}__isnull": True}) | Q(**{column: ""})
+        cases = [
+            When(nowhere, then=Value(NO_ADDRESS)),
             When(barred(channel=channel), then=Value(SUPPRESSED)),
-            When(~Q(agreed(channel=channel, purpose=purpose)), then=Value(NO_CONSENT)),
-            default=Value(""),
-            output_field=CharField(),
-        )
-    )
+            *cases,
+        ]
+    return chosen.annotate(reason=Case(*cases, default=Value(""), output_field=CharField()))
 
 
 def objects_to_profiling(person: str) -> Exists:

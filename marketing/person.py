@@ -54,7 +54,10 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
     messages = list(
         Message.objects.filter(customer=customer)
         .select_related("run__campaign")
-        .only("state", "reason", "subject", "queued_at", "sent_at", "run__campaign__name")
+        .only(
+            *("state", "reason", "subject", "channel", "queued_at", "sent_at"),
+            *("run__name", "run__campaign__name"),
+        )
         .order_by("-id")[:MESSAGES]
     )
     return {
@@ -212,7 +215,7 @@ def _timeline(customer: Customer, orders: list[Order], messages: list[Message]) 
             message.sent_at or message.queued_at,
             "mail",
             "k1",
-            message.subject or message.run.campaign.name,
+            message.subject or message.run.title,
             message.get_state_display(),
             _address("campaigns:message-detail", message.pk) if message.sent_at else "",
         )

@@ -74,6 +74,7 @@ FOLLOWS: dict[str, list[str]] = {
     "recommenders.trained": ["recommendations.tasks.refresh_after_training"],
     "recommendations.refreshed": [],
     "run.started": ["campaigns.tasks.deliver"],
+    "messages.queued": ["campaigns.tasks.deliver"],
     "consent.asked": ["campaigns.tasks.send_confirmations"],
 }
 

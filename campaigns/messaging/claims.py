@@ -1,16 +1,20 @@
 """Taking messages from the queue, renewing them, giving them back: every SQL of the lease.
 
 Times are the database's own, so a wrong clock on a sender breaks nothing. A claim raises the
-message's fence; whoever holds an older fence can neither renew nor mark it.
+message's fence; whoever holds an older fence can neither renew nor mark it. A message that may
+never go twice is noted as handed over before its provider is called; if its sender dies after
+that, it ends as unknown, and one without the note goes back to the queue.
 """
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from django.db import connection, transaction
 from psycopg2.extras import execute_values
 
+from campaigns import manners
 from campaigns.models import Run
 from ingestion import consent
 from ingestion.models import Customer
@@ -18,9 +22,10 @@ from ingestion.models import Customer
 LEASE_SECONDS = 15
 GIVE_UP_HOURS = 72
 _MARK_ONE = """
-    PREPARE mark_one (text, text, text, text, float8, bigint, bigint) AS
+    PREPARE mark_one (text, text, text, text, float8, bigint, bigint, text) AS
     UPDATE campaigns_message
     SET state = $1, reason = $2, error = $3, subject = $4, owner = '', lease_until = NULL,
+        provider_ref = $8, handed_at = CASE WHEN $1 <> 'queued' THEN handed_at END,
         sent_at = CASE WHEN $1 = 'sent' THEN clock_timestamp() END,
         next_try_at = CASE WHEN $1 = 'queued'
             THEN clock_timestamp() + $5 * interval '1 second' END
@@ -32,7 +37,7 @@ _GIVE_BACK = """
     UPDATE campaigns_message m
     SET state = CASE WHEN r.state = 'cancelled' THEN 'skipped' ELSE 'queued' END,
         reason = CASE WHEN r.state = 'cancelled' THEN 'cancelled' ELSE '' END,
-        attempt = greatest(attempt - 1, 0), owner = '', lease_until = NULL,
+        attempt = greatest(attempt - 1, 0), owner = '', lease_until = NULL, handed_at = NULL,
         next_try_at = CASE WHEN r.state = 'cancelled' OR %s = 0 THEN NULL
                            ELSE now() + %s * interval '1 second' END
     FROM campaigns_run r, unnest(%s::bigint[], %s::bigint[]) AS mine(id, fence)
@@ -48,6 +53,21 @@ class Claimed(NamedTuple):
     key: str
     fence: int
     attempt: int
+    channel: str = "email"
+    step: str = ""
+    variant: str = "a"
+    entry: int = 0
+
+
+class Due(NamedTuple):
+    """A message that may be wanted no longer."""
+
+    id: int
+    customer_id: int
+    channel: str
+    address: str
+    step: str = ""
+    variant: str = "a"
 
 
 class Outcome(NamedTuple):
@@ -60,71 +80,148 @@ class Outcome(NamedTuple):
     error: str
     subject: str
     wait_seconds: float
+    ref: str = ""
 
 
-def unwanted(messages: Sequence[tuple[int, int, str]]) -> dict[int, str]:
-    """Reasons, by message id, why (id, customer, address) may not be written to as of now."""
-    people = Customer.objects.filter(id__in=[customer for _id, customer, _address in messages])
-    judged: Any = consent.mailable(people, channel="email", purpose="marketing")
-    now_true = {
-        key: (reason, (email or "").lower())
-        for key, email, reason in judged.values_list("id", "email", "reason")
-    }
+Purpose = Callable[[str, str], str]
+
+
+def marketing(_step: str, _variant: str) -> str:
+    """The purpose of what says no other."""
+    return "marketing"
+
+
+def unwanted(messages: Sequence[Due], purpose_of: Purpose = marketing) -> dict[int, str]:
+    """Reasons, by message id, why these may not be sent as of now.
+
+    A call to a system and a note in the shop's own app need no consent, only somebody to be for.
+    """
+    groups: dict[tuple[str, str], list[Due]] = defaultdict(list)
+    for message in messages:
+        groups[message.channel, purpose_of(message.step, message.variant)].append(message)
     refused = {}
-    for message, customer, address in messages:
-        reason, email = now_true.get(customer, ("gone", ""))
-        if not reason and email != address.lower():
-            reason = "address_changed"
-        if reason:
-            refused[message] = reason
+    for (channel, purpose), asked in groups.items():
+        people: Any = Customer.objects.filter(id__in={message.customer_id for message in asked})
+        column = consent.ADDRESSES.get(channel)
+        if channel in consent.CHANNELS:
+            people = consent.mailable(people, channel=channel, purpose=purpose)
+            rows = people.values_list("id", column or "id", "reason")
+        else:
+            rows = ((key, key, "") for key in people.values_list("id", flat=True))
+        now_true = {key: (reason, address) for key, address, reason in rows}
+        for message in asked:
+            reason, address = now_true.get(message.customer_id, ("gone", None))
+            if not reason and column and (address or "").lower() != message.address.lower():
+                reason = "address_changed"
+            if reason:
+                refused[message.id] = reason
     return refused
 
 
-def claim(*, run_id: int, owner: str, limit: int) -> list[Claimed]:
+# Two questions rather than one with an or: each walks its own end of the index of due messages,
+# and neither looks at the rows that are due later, however many there are.
+_DUE = """
+    SELECT id, customer_id, channel, address, step, variant FROM campaigns_message
+    WHERE run_id = %s AND state = 'queued' AND next_try_at {when}
+    ORDER BY next_try_at, id LIMIT %s FOR UPDATE SKIP LOCKED"""
+_FRESH = _DUE.format(when="IS NULL")
+_WAITED = _DUE.format(when="<= (SELECT clock_timestamp())")
+
+
+def _due(cursor: Any, run_id: int, limit: int) -> list[Due]:
+    cursor.execute(_FRESH, [run_id, limit])
+    rows = cursor.fetchall()
+    if len(rows) < limit:
+        cursor.execute(_WAITED, [run_id, limit - len(rows)])
+        rows += cursor.fetchall()
+    return [Due(*row) for row in rows]
+
+
+def claim(*, run_id: int, owner: str, limit: int, purpose_of: Purpose = marketing) -> list[Claimed]:
     """Take up to `limit` due messages of a running run; those no longer wanted end as skipped.
 
-    Consent and suppression are read in the claim's own transaction, after the rows are locked.
-    Returns nothing when the run is paused or nothing is due.
+    Consent, suppression, caps and quiet hours are read in the claim's own transaction, after the
+    rows are locked. Returns nothing when the run is paused or nothing is due.
     """
+    # Each round is a transaction of its own, so that nobody whose messages were counted in one is
+    # held while the next waits for somebody else.
+    while (claimed := _claim(run_id, owner, limit, purpose_of)) is None:
+        pass
+    return claimed
+
+
+def _claim(run_id: int, owner: str, limit: int, purpose_of: Purpose) -> list[Claimed] | None:
+    """One round; None when there were messages and none of them may go now."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT state FROM campaigns_run WHERE id = %s FOR SHARE", [run_id])
+        cursor.execute(
+            "SELECT state, clock_timestamp() FROM campaigns_run WHERE id = %s FOR SHARE", [run_id]
+        )
         row = cursor.fetchone()
         if row is None or row[0] != Run.State.RUNNING:
             return []
-        while True:
-            cursor.execute(
-                """
-                SELECT id, customer_id, address FROM campaigns_message
-                WHERE run_id = %s AND state = 'queued'
-                  AND (next_try_at IS NULL OR next_try_at <= clock_timestamp())
-                ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED""",
-                [run_id, limit],
+        rows = _due(cursor, run_id, limit)
+        if not rows:
+            return []
+        refused = unwanted(rows, purpose_of)
+        verdicts = manners.judge(
+            messages=[
+                (m.id, m.customer_id, m.channel, m.address, purpose_of(m.step, m.variant))
+                for m in rows
+                if m.id not in refused
+            ],
+            now=row[1],
+        )
+        refused |= {k: v.reason for k, v in verdicts.items() if isinstance(v, manners.Refused)}
+        if refused:
+            execute_values(
+                cursor,
+                "UPDATE campaigns_message SET state = 'skipped', reason = v.reason, "
+                "next_try_at = NULL FROM (VALUES %s) AS v(id, reason) "
+                "WHERE campaigns_message.id = v.id",
+                list(refused.items()),
             )
-            rows = cursor.fetchall()
-            if not rows:
-                return []
-            refused = unwanted(rows)
-            if refused:
-                execute_values(
-                    cursor,
-                    "UPDATE campaigns_message SET state = 'skipped', reason = v.reason, "
-                    "next_try_at = NULL FROM (VALUES %s) AS v(id, reason) "
-                    "WHERE campaigns_message.id = v.id",
-                    list(refused.items()),
-                )
-            wanted = [message for message, _customer, _address in rows if message not in refused]
-            if not wanted:
-                continue
-            cursor.execute(
-                """
-                UPDATE campaigns_message
-                SET state = 'sending', owner = %s, attempt = attempt + 1, fence = fence + 1,
-                    lease_until = clock_timestamp() + %s * interval '1 second', next_try_at = NULL
-                WHERE id = ANY(%s)
-                RETURNING id, customer_id, address, message_id, fence, attempt""",
-                [owner, LEASE_SECONDS, wanted],
+        later = [
+            (k, v.until, v.reason) for k, v in verdicts.items() if isinstance(v, manners.Later)
+        ]
+        if later:
+            execute_values(
+                cursor,
+                "UPDATE campaigns_message SET next_try_at = v.until, reason = v.reason "
+                "FROM (VALUES %s) AS v(id, until, reason) WHERE campaigns_message.id = v.id",
+                later,
             )
-            return sorted(Claimed(*row) for row in cursor.fetchall())
+        wanted = [m.id for m in rows if m.id not in refused and m.id not in verdicts]
+        if not wanted:
+            return None
+        cursor.execute(
+            """
+            UPDATE campaigns_message
+            SET state = 'sending', reason = '', owner = %s, attempt = attempt + 1,
+                fence = fence + 1, lease_until = clock_timestamp() + %s * interval '1 second',
+                next_try_at = NULL, claimed_at = clock_timestamp(),
+                first_try_at = coalesce(first_try_at, clock_timestamp())
+            WHERE id = ANY(%s)
+            RETURNING id, customer_id, address, message_id, fence, attempt, channel, step,
+                variant, entry""",
+            [owner, LEASE_SECONDS, wanted],
+        )
+        return sorted(Claimed(*row) for row in cursor.fetchall())
+
+
+def hand_over(message: Claimed) -> str | None:
+    """Note durably that the message is about to leave: its run's state, None if it is not ours."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE campaigns_message m SET handed_at = clock_timestamp()
+            FROM campaigns_run r
+            WHERE m.id = %s AND m.fence = %s AND m.state = 'sending' AND r.id = m.run_id
+              AND m.lease_until > clock_timestamp() AND r.state = 'running'
+            RETURNING r.state""",
+            [message.id, message.fence],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def renew(messages: Collection[Claimed]) -> set[int]:
@@ -164,11 +261,13 @@ def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
                 """
                 UPDATE campaigns_message m
                 SET state = v.state, reason = v.reason, error = v.error, subject = v.subject,
-                    owner = '', lease_until = NULL,
+                    owner = '', lease_until = NULL, provider_ref = v.ref,
+                    handed_at = CASE WHEN v.state <> 'queued' THEN m.handed_at END,
                     sent_at = CASE WHEN v.state = 'sent' THEN clock_timestamp() END,
                     next_try_at = CASE WHEN v.state = 'queued'
                         THEN clock_timestamp() + v.wait * interval '1 second' END
-                FROM (VALUES %s) AS v(id, fence, state, reason, error, subject, wait)
+                FROM (VALUES %s) AS v(id, fence, state, reason, error, subject, wait,
+                    ref)
                 WHERE m.id = v.id AND m.fence = v.fence AND m.state = 'sending'
                 RETURNING m.id, (SELECT r.state FROM campaigns_run r WHERE r.id = m.run_id)""",
                 outcomes,
@@ -186,7 +285,7 @@ def _mark_one(outcome: Outcome) -> dict[int, str]:
             bare.execute(_MARK_ONE)
             _ready.add(session)
         bare.execute(
-            "EXECUTE mark_one (%s, %s, %s, %s, %s, %s, %s)",
+            "EXECUTE mark_one (%s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 outcome.state,
                 outcome.reason,
@@ -195,42 +294,54 @@ def _mark_one(outcome: Outcome) -> dict[int, str]:
                 outcome.wait_seconds,
                 outcome.id,
                 outcome.fence,
+                outcome.ref,
             ],
         )
         return dict(bare.fetchall())
 
 
-def sweep() -> set[int]:
-    """Free messages whose sender died; end those tried for three days. Ids of the running runs.
+_FREE = """
+    UPDATE campaigns_message m
+    SET state = CASE WHEN m.handed_at IS NOT NULL OR r.state = 'cancelled' THEN 'unknown'
+                     ELSE 'queued' END,
+        reason = CASE WHEN m.handed_at IS NOT NULL OR r.state = 'cancelled' THEN 'sender_died'
+                      ELSE '' END,
+        owner = '', lease_until = NULL, fence = m.fence + 1
+    FROM campaigns_run r, (
+        SELECT id FROM campaigns_message
+        WHERE state = 'sending' AND lease_until < clock_timestamp()
+        FOR UPDATE SKIP LOCKED) AS dead
+    WHERE m.id = dead.id AND r.id = m.run_id"""
+# A paused run tries nothing, so its messages do not grow old.
+_GIVE_UP = """
+    UPDATE campaigns_message m SET state = 'failed', reason = 'gave_up', next_try_at = NULL
+    FROM campaigns_run r
+    WHERE m.state = 'queued' AND m.first_try_at < now() - %s * interval '1 hour'
+      AND m.next_try_at IS NOT NULL AND r.id = m.run_id AND r.state = 'running'"""
+# A sender that gives back or retries in the moment of a cancel leaves such rows.
+_CANCELLED = """
+    UPDATE campaigns_message SET state = 'skipped', reason = 'cancelled', next_try_at = NULL
+    WHERE state = 'queued'
+      AND run_id IN (SELECT id FROM campaigns_run WHERE state = 'cancelled')"""
+# A campaign may have to be filled or finished; a journey's run has nothing to do but what is due.
+_WAITING = """
+    SELECT r.id FROM campaigns_run r WHERE r.state = 'running' AND (
+        r.campaign_id IS NOT NULL
+        OR EXISTS (SELECT FROM campaigns_message m WHERE m.run_id = r.id AND m.state = 'queued'
+                   AND m.next_try_at IS NULL)
+        OR EXISTS (SELECT FROM campaigns_message m WHERE m.run_id = r.id AND m.state = 'queued'
+                   AND m.next_try_at <= now()))"""
 
-    A message of a cancelled run whose sender died may or may not have gone out: it ends as unknown.
+
+def sweep() -> set[int]:
+    """Free messages whose sender died; end those tried for three days. Ids of runs to look after.
+
+    A message that was handed over, or is of a cancelled run, may or may not have gone out when its
+    sender died: it ends as unknown.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE campaigns_message m
-            SET state = CASE WHEN r.state = 'cancelled' THEN 'unknown' ELSE 'queued' END,
-                reason = CASE WHEN r.state = 'cancelled' THEN 'line_broke' ELSE '' END,
-                owner = '', lease_until = NULL, fence = m.fence + 1
-            FROM campaigns_run r, (
-                SELECT id FROM campaigns_message
-                WHERE state = 'sending' AND lease_until < clock_timestamp()
-                FOR UPDATE SKIP LOCKED) AS dead
-            WHERE m.id = dead.id AND r.id = m.run_id"""
-        )
-        cursor.execute(
-            """
-            UPDATE campaigns_message SET state = 'failed', reason = 'gave_up', next_try_at = NULL
-            WHERE state = 'queued' AND next_try_at IS NOT NULL
-              AND queued_at < now() - %s * interval '1 hour'""",
-            [GIVE_UP_HOURS],
-        )
-        # A sender that gives back or retries in the moment of a cancel leaves such rows.
-        cursor.execute(
-            """
-            UPDATE campaigns_message m
-            SET state = 'skipped', reason = 'cancelled', next_try_at = NULL
-            FROM campaigns_run r
-            WHERE r.id = m.run_id AND r.state = 'cancelled' AND m.state = 'queued'"""
-        )
-    return set(Run.objects.filter(state=Run.State.RUNNING).values_list("id", flat=True))
+        cursor.execute(_FREE)
+        cursor.execute(_GIVE_UP, [GIVE_UP_HOURS])
+        cursor.execute(_CANCELLED)
+        cursor.execute(_WAITING)
+        return {row[0] for row in cursor.fetchall()}

@@ -11,7 +11,8 @@ UPDATE campaigns_message m
 SET customer_id = t.today, first_customer_id = nullif(t.first, t.today)
 FROM (
     SELECT DISTINCT ON (m.run_id, m.entry, m.step, m.channel, coalesce(c.merged_into_id, c.id))
-           m.id, m.run_id, m.entry, m.step, m.channel, coalesce(m.first_customer_id, m.customer_id) AS first,
+           m.id, m.run_id, m.entry, m.step, m.channel,
+           coalesce(m.first_customer_id, m.customer_id) AS first,
            coalesce(c.merged_into_id, c.id) AS today
     FROM campaigns_message m
     JOIN ingestion_customer c ON c.id = coalesce(m.first_customer_id, m.customer_id)

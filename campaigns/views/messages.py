@@ -1,5 +1,6 @@
 """Pages of single mails: who got a campaign and who did not, and each mail as it was sent."""
 
+import json
 import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -13,7 +14,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
 from campaigns import audience
-from campaigns.messaging import bodies
+from campaigns.messaging import bodies, contents
 from campaigns.models import Campaign, Message
 from campaigns.views.content import MAIL_POLICY, mail_page
 from marketing.core.auth import page
@@ -74,12 +75,12 @@ def _bytes(message: Message) -> bytes:
     body = getattr(message, "body", None)
     if body is None:
         return b""
-    common = bodies.shared(message.run.snapshot.get("template", {}))
+    common = contents.shared(message.run.snapshot, step=message.step, variant=message.variant)
     return bodies.unpack(bytes(body.mime), common)
 
 
 def _mail(message: Message) -> EmailMessage | None:
-    data = _bytes(message)
+    data = _bytes(message) if message.channel == "email" else b""
     if not data:
         return None
     mail = message_from_bytes(data, policy=policy.default)
@@ -95,6 +96,7 @@ def message_detail(request: HttpRequest, message_id: int) -> HttpResponse:
     mail = _mail(message)
     headers = [(name, str(mail[name])) for name in HEADERS if mail and mail[name]] if mail else []
     text = mail.get_body(("plain",)) if mail else None
+    parts = {} if message.channel == "email" else json.loads(_bytes(message) or b"{}")
     return render(
         request,
         "campaigns/campaigns/mail.html",
@@ -103,6 +105,7 @@ def message_detail(request: HttpRequest, message_id: int) -> HttpResponse:
             "campaign": message.run.campaign,
             "headers": headers,
             "text": text.get_content() if text else "",
+            "parts": parts,
             "reason": audience.REASONS.get(message.reason, message.reason),
         },
     )

@@ -1,14 +1,13 @@
 """Mails leave through a real SMTP conversation: each person once, and honest about the rest."""
 
 import threading
-from collections import deque
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 
 from campaigns import runs
-from campaigns.messaging import bodies, claims, delivery
+from campaigns.messaging import batches, bodies, claims, delivery, pump
 from campaigns.messaging.providers.base import Answer, Verdict
 from campaigns.models import Message, MessageBody
 from ingestion import consent
@@ -50,7 +49,7 @@ def test_the_mail_reads_as_a_mailbox_expects_and_is_kept_as_it_was_sent(postbox)
     assert "https://shop.example/new" in text
     assert 'href="https://shop.example/new"' not in html
     body = MessageBody.objects.get(message=message)
-    kept = bodies.unpack(bytes(body.mime), bodies.shared(run.snapshot["template"]))
+    kept = bodies.unpack(bytes(body.mime), bodies.shared(run.snapshot["contents"]["a"]["template"]))
     assert kept == postbox.mails[0][1]
 
 
@@ -132,7 +131,7 @@ def test_a_mail_tried_for_three_days_is_given_up(postbox):
     people(1)
     run = started()
     Message.objects.filter(run=run).update(
-        queued_at=factories.now() - timedelta(hours=73), next_try_at=factories.now()
+        first_try_at=factories.now() - timedelta(hours=73), next_try_at=factories.now()
     )
     claims.sweep()
     assert Message.objects.get(run=run).reason == "gave_up"
@@ -203,7 +202,7 @@ def test_a_run_whose_mails_mostly_fail_pauses_itself_and_says_why(postbox):
     delivery.deliver(run_id=run.pk, limit=30)
     run.refresh_from_db()
     assert run.state == run.campaign.state == "paused"
-    assert "More than half of the last mails failed" in run.error
+    assert "More than half of the last messages failed" in run.error
     assert states(run) == {"failed": 60, "queued": 60}
 
 
@@ -232,18 +231,18 @@ def test_two_senders_racing_for_one_run_send_no_mail_twice(postbox):
 def test_a_sender_that_lost_its_lease_sends_and_marks_nothing_more(postbox):
     people(4)
     run = started()
-    pump = delivery.Pump(run)
+    sender = pump.Pump(run)
     claimed = claims.claim(run_id=run.pk, owner="slow", limit=10)
-    ready, _failures = pump.prepare(claimed)
-    batch = delivery.Batch(deque(ready), {r.message.id: r.message for r in ready})
+    ready, _failures = sender.prepare(claimed)
+    batch = batches.Batch.of(ready)
     Message.objects.filter(run=run).update(lease_until=factories.now() - timedelta(seconds=1))
     claims.sweep()
     assert delivery.deliver(run_id=run.pk).sent == 4
     assert batch.take() is None  # its own clock says the lease is over, the rows say whose they are
-    assert claims.mark([delivery.outcome_of(claimed[0], Answer(Verdict.RETRY, ""), "")]) == {}
+    assert claims.mark([batches.outcome_of(claimed[0], Answer(Verdict.RETRY, ""), "")]) == {}
     assert set(postbox.copies.values()) == {1}
     assert states(run) == {"sent": 4}
-    pump.close()
+    sender.close()
 
 
 def test_a_dead_senders_messages_come_back_after_the_lease_and_go_out_with_the_same_id(postbox):
@@ -282,7 +281,7 @@ def test_whoever_unsubscribes_between_queue_and_claim_gets_nothing(postbox):
 
 
 def test_whoever_unsubscribes_while_their_batch_is_being_sent_gets_nothing(postbox, monkeypatch):
-    monkeypatch.setattr(delivery, "RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "RECHECK_SECONDS", 0.0)
     people(5)
     run = started()
 
@@ -313,5 +312,5 @@ def test_who_got_the_mail_is_told_to_the_event_stream_once(postbox):
         claims.Claimed(m.pk, m.customer_id, m.address, m.message_id, m.fence, m.attempt)
         for m in Message.objects.filter(run=run)
     ]
-    delivery.record_sent(run=run, messages=messages, now=sent[0].at)
+    pump.record_sent(run=run, messages=messages, now=sent[0].at)
     assert found.count() == 2

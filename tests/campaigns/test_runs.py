@@ -65,7 +65,7 @@ def test_the_run_keeps_the_mail_and_the_rule_it_began_with():
     people(1)
     of = campaign()
     run = runs.start(campaign_id=of.pk, user=None, now=factories.now())
-    kept = dict(run.snapshot["template"])
+    kept = dict(run.snapshot["contents"]["a"]["template"])
     content.save(
         template_id=of.template_id,
         name="Other",
@@ -76,7 +76,7 @@ def test_the_run_keeps_the_mail_and_the_rule_it_began_with():
         now=factories.now(),
     )
     run.refresh_from_db()
-    assert run.snapshot["template"] == kept
+    assert run.snapshot["contents"]["a"]["template"] == kept
     assert kept["subject"] == "News"
     assert kept["version"] == 1
     assert run.snapshot["rule"] == {"all": []}

@@ -190,7 +190,8 @@ def test_each_mail_can_be_read_as_it_was_sent_and_looking_is_not_opening(markete
         b'<img src="http://127.0.0.1:8000/o/abc-_9.gif">\r\n--=_x--\r\n'
     )
     MessageBody.objects.create(
-        message=message, mime=bodies.pack(raw, bodies.shared(run.snapshot["template"]))
+        message=message,
+        mime=bodies.pack(raw, bodies.shared(run.snapshot["contents"]["a"]["template"])),
     )
     page = marketer.get(reverse("campaigns:message-detail", args=[message.pk])).content.decode()
     assert "&lt;b&gt;Hi&lt;/b&gt;" in page

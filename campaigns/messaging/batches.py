@@ -1,0 +1,182 @@
+"""Claimed messages on their way out, shared by the threads that send them."""
+
+import random
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from campaigns.messaging import claims
+from campaigns.messaging.claims import Claimed, Due, Outcome, Purpose
+from campaigns.messaging.contents import Ready
+from campaigns.messaging.lanes import Lane
+from campaigns.messaging.providers.base import Answer, Verdict
+from campaigns.models import Run
+
+RECHECK_SECONDS = 0.5
+# Stop this long before the lease ends, so that a send begun in time also ends in time.
+MARGIN_SECONDS = 3.0
+RETRY_FIRST_SECONDS, RETRY_LONGEST_SECONDS = 30.0, 3_600.0
+
+
+def retry_wait(attempt: int) -> float:
+    """Seconds until the next try: doubling from half a minute to an hour, with jitter."""
+    base = min(RETRY_FIRST_SECONDS * 2 ** max(attempt - 1, 0), RETRY_LONGEST_SECONDS)
+    return base * random.uniform(0.8, 1.2)
+
+
+class Ledger:
+    """Marks outcomes. Threads that arrive during one write share the next, and all of them wait."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Outcome, dict[str, str]]] = []
+        self._guard, self._turn = threading.Lock(), threading.Lock()
+
+    def mark(self, outcome: Outcome) -> str | None:
+        """Returns once the outcome is durable: the run's state, or None if the lease was lost."""
+        answer: dict[str, str] = {}
+        with self._guard:
+            self._waiting.append((outcome, answer))
+        with self._turn:
+            if "done" not in answer:
+                with self._guard:
+                    batch, self._waiting = self._waiting, []
+                states = claims.mark([entry for entry, _answer in batch])
+                for entry, their_answer in batch:
+                    their_answer["done"] = "yes"
+                    if entry.id in states:
+                        their_answer["state"] = states[entry.id]
+        return answer.get("state")
+
+
+@dataclass
+class Batch:
+    """Written messages by lane, the leases on them, and what became of each.
+
+    `troubles` says why a lane takes no more; the messages of others go on.
+    """
+
+    waiting: dict[str, deque[Ready]]
+    held: dict[int, Claimed]
+    purpose_of: Purpose = claims.marketing
+    ledger: Ledger = field(default_factory=Ledger)
+    stopped: bool = False
+    troubles: dict[str, str] = field(default_factory=dict)
+    answers: list[tuple[Verdict, Claimed, Answer]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    deadline: float = 0.0
+    checked: float = 0.0
+
+    @classmethod
+    def of(cls, ready: Iterable[Ready], purpose_of: Purpose = claims.marketing) -> "Batch":
+        """A batch of these messages."""
+        waiting: dict[str, deque[Ready]] = defaultdict(deque)
+        held = {}
+        for one in ready:
+            waiting[one.line].append(one)
+            held[one.message.id] = one.message
+        return cls(dict(waiting), held, purpose_of)
+
+    @property
+    def trouble(self) -> str:
+        """Why something could not be sent at all; empty when nothing stood in the way."""
+        return next(iter(self.troubles.values()), "")
+
+    def extend(self, began: float) -> None:
+        self.deadline = began + claims.LEASE_SECONDS - MARGIN_SECONDS
+
+    def renew(self) -> None:
+        """Lengthen the lease of what has no outcome yet; drop what is no longer ours."""
+        began = time.monotonic()
+        with self.lock:
+            held = list(self.held.values())
+        if held:
+            ours = claims.renew(held)
+            with self.lock:
+                for message in held:
+                    if message.id not in ours:
+                        self.held.pop(message.id, None)
+            self.extend(began)
+
+    def recheck(self) -> None:
+        """Drop whoever unsubscribed since the claim."""
+        with self.lock:
+            by_id = {r.message.id: r.message for line in self.waiting.values() for r in line}
+        if not by_id:
+            return
+        refused = claims.unwanted(
+            [
+                Due(m.id, m.customer_id, m.channel, m.address, m.step, m.variant)
+                for m in by_id.values()
+            ],
+            self.purpose_of,
+        )
+        if refused:
+            with self.lock:
+                for key, line in self.waiting.items():
+                    self.waiting[key] = deque(r for r in line if r.message.id not in refused)
+                for message_id in refused:
+                    self.held.pop(message_id, None)
+            claims.mark(
+                [
+                    Outcome(key, by_id[key].fence, "skipped", reason, "", "", 0.0)
+                    for key, reason in refused.items()
+                ]
+            )
+
+    def take(self) -> Ready | None:
+        """The next message that may go out now, or None when there is nothing left to do."""
+        if time.monotonic() - self.checked > RECHECK_SECONDS:
+            with self.lock:
+                mine = time.monotonic() - self.checked > RECHECK_SECONDS
+                if mine:
+                    self.checked = time.monotonic()
+            if mine:
+                self.recheck()
+        if time.monotonic() > self.deadline:
+            self.renew()
+        with self.lock:
+            while not self.stopped and (line := self._next_line()) is not None:
+                ready = line.popleft()
+                if ready.message.id in self.held:
+                    return ready
+        return None
+
+    def _next_line(self) -> deque[Ready] | None:
+        open_lines = (
+            line for key, line in self.waiting.items() if line and key not in self.troubles
+        )
+        return next(open_lines, None)
+
+    def block(self, lane: Lane, why: str) -> None:
+        """Send nothing more by this lane; what waits for it goes back to the queue."""
+        with self.lock:
+            self.troubles[lane.key] = why
+
+    def settle(self, ready: Ready, answer: Answer) -> None:
+        """Write what the provider said, durably, before anything else is sent on this line."""
+        message = ready.message
+        state = self.ledger.mark(outcome_of(message, answer, ready.outgoing.subject))
+        with self.lock:
+            self.held.pop(message.id, None)
+            self.answers.append((answer.verdict, message, answer))
+            if state is None:
+                self.deadline = 0.0  # somebody else holds this one: ask about the others first
+            elif state != Run.State.RUNNING:
+                self.stopped = True
+
+
+def outcome_of(message: Claimed, answer: Answer, subject: str) -> Outcome:
+    """The row that an answer leads to."""
+    state, reason, wait = answer.verdict.value, "", 0.0
+    if answer.verdict is Verdict.RETRY:
+        state, wait = "queued", answer.wait_seconds or retry_wait(message.attempt)
+    elif answer.verdict is Verdict.FAILED:
+        reason = "bounced" if answer.bounced else "refused"
+    elif answer.verdict is Verdict.UNKNOWN:
+        reason = "line_broke"
+    error = "" if answer.verdict is Verdict.SENT else answer.text[:500]
+    return Outcome(
+        message.id, message.fence, state, reason, error, subject[:300], wait, answer.ref[:200]
+    )

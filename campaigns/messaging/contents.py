@@ -1,0 +1,163 @@
+"""What a run sends, as it was when the run began, and how one person's copy of it is written.
+
+A content has a key: the variant of a campaign, or step and variant of a journey. It is compiled
+once, when the first message with that key is claimed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from campaigns.messaging import addresses, bodies, mime, parts, rendering
+from campaigns.messaging.claims import Claimed
+from campaigns.messaging.providers.base import Outgoing
+from campaigns.models import Run
+
+MARKETING = "marketing"
+
+
+class Ready(NamedTuple):
+    """A claimed message with its bytes, on its way to one channel."""
+
+    message: Claimed
+    outgoing: Outgoing
+    line: str = ""
+
+
+class Unwritable(Exception):
+    """This person's copy cannot be written. `reason` is a reason of a message."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+def key_of(step: str, variant: str) -> str:
+    """Under which key a message's content stands in its run."""
+    return f"{step}:{variant}" if step else variant
+
+
+def freeze(
+    *,
+    template: Any,
+    sender: Mapping[str, str],
+    channel: str = "email",
+    channel_id: int | None = None,
+    purpose: str = MARKETING,
+) -> dict[str, Any]:
+    """A content as a run keeps it. `channel_id` None means the default channel of its kind."""
+    said = ("subject", "html", "text") if channel == "email" else ("parts",)
+    return {
+        "channel": channel,
+        "channel_id": channel_id,
+        "purpose": purpose,
+        "template": {
+            "id": template.pk,
+            "name": template.name,
+            "version": template.version,
+            **{name: getattr(template, name) for name in said},
+        },
+        **sender,
+    }
+
+
+def find(snapshot: Mapping[str, Any], *, step: str, variant: str) -> Mapping[str, Any] | None:
+    """The content of a message in what its run keeps; None when the run has none such."""
+    found: Mapping[str, Any] | None = snapshot.get("contents", {}).get(key_of(step, variant))
+    return found
+
+
+def shared(snapshot: Mapping[str, Any], *, step: str, variant: str) -> bytes:
+    """What the kept body of a message is read with."""
+    found = find(snapshot, step=step, variant=variant)
+    return bodies.shared(found["template"] if found else {})
+
+
+@dataclass
+class Mail:
+    """A mail, compiled; writes one person's copy at a time."""
+
+    content: Mapping[str, Any]
+    wants: frozenset[str] = field(init=False)
+    common: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        template = self.content["template"]
+        self._compiled = rendering.Compiled(
+            template["subject"], template["html"], template["text"], addresses.signer()
+        )
+        self._writer = mime.Writer(
+            from_name=self.content["from_name"],
+            from_email=self.content["from_email"],
+            reply_to=self.content["reply_to"],
+        )
+        self.wants = self._compiled.wants
+        self.common = bodies.shared(template)
+
+    def write(self, message: Claimed, person: Mapping[str, Any], at: datetime) -> Outgoing:
+        """The mail for one person. Unwritable when their values or their address do not fit."""
+        links = addresses.of_message(message.key)
+        try:
+            mail = self._compiled.render({**person, **links})
+            data = self._writer.write(
+                key=message.key,
+                to=message.address,
+                to_name=f"{person.get('first_name', '')} {person.get('last_name', '')}".strip(),
+                mail=mail,
+                unsubscribe_url=str(links["unsubscribe_url"]),
+                at=at,
+            )
+            recipient = mime.address("To", message.address)
+        except rendering.RenderError as error:
+            raise Unwritable("render", str(error)) from None
+        except mime.HeaderRefused as error:
+            raise Unwritable("address", str(error)) from None
+        return Outgoing(message.key, self._writer.sender, recipient, data, mail.subject)
+
+
+@dataclass
+class Parts:
+    """A message of another kind, compiled; writes one person's copy as JSON."""
+
+    content: Mapping[str, Any]
+    wants: frozenset[str] = field(init=False)
+    common: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        template = self.content["template"]
+        self._compiled = parts.Compiled(
+            self.content["channel"], template["parts"], addresses.signer()
+        )
+        self.wants = self._compiled.wants
+        self.common = bodies.shared(template)
+
+    def write(self, message: Claimed, person: Mapping[str, Any], at: datetime) -> Outgoing:
+        """The message for one person. Unwritable when their values do not fit."""
+        try:
+            said = self._compiled.render({**person, **addresses.of_message(message.key)})
+        except rendering.RenderError as error:
+            raise Unwritable("render", str(error)) from None
+        sender = str(self.content.get("from_name") or "")
+        return Outgoing(message.key, sender, message.address, said.body, said.subject)
+
+
+Content = Mail | Parts
+
+
+def compiled(content: Mapping[str, Any]) -> Content:
+    """A content, ready to write copies. Unwritable when nobody can be written one."""
+    try:
+        return Mail(content) if content["channel"] == "email" else Parts(content)
+    except (rendering.TemplateRefused, mime.HeaderRefused) as refusal:
+        raise Unwritable("render", str(refusal)) from None
+
+
+def about(run: Run, step: str) -> dict[str, Any]:
+    """What events about a message say of where it came from."""
+    named: dict[str, Any] = {"run": run.pk}
+    if run.campaign_id is not None:
+        named["campaign"] = run.campaign_id
+    if step:
+        named["step"] = step
+    return named

@@ -1,0 +1,255 @@
+"""The pump: claim, commit, write, send, mark, until nothing is due.
+
+No transaction is open while the network is spoken to. Each message is marked right after the
+provider's answer, in a durable commit, before the same line carries its next one: a killed sender
+therefore leaves at most one message per line whose fate is not written. A mail is then sent again
+with the same Message-ID; a message that may never go twice was noted as handed over before, and
+ends as unknown. Before every single send the sender checks, by its own monotonic clock, that its
+lease still holds; a frozen process that wakes up late sends nothing more.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db import connection
+from psycopg2 import Binary
+from psycopg2.extras import execute_values
+
+from campaigns.messaging import bodies, claims, contents, context, lanes
+from campaigns.messaging.batches import Batch
+from campaigns.messaging.claims import Claimed, Outcome
+from campaigns.messaging.contents import Content, Ready, Unwritable
+from campaigns.messaging.lanes import Lane, Lines
+from campaigns.messaging.providers.base import Answer, Unreachable, Verdict
+from campaigns.models import Run
+from ingestion import consent, events
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 5.0
+UNREACHABLE_WAIT_SECONDS = 10.0
+WINDOW = 200
+
+
+@dataclass
+class Pump:
+    """Sends one run's messages from this process, over so many lines at once."""
+
+    run: Run
+    lines: int = 1
+    owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+
+    def __post_init__(self) -> None:
+        self._contents: dict[str, tuple[Content, Lane] | Unwritable] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._lines = [Lines() for _ in range(self.lines)]
+        # Which of the last messages failed, for the share at which sending stops by itself.
+        self.window: deque[bool] = deque(maxlen=WINDOW)
+
+    def close(self) -> None:
+        for line in self._lines:
+            line.close()
+
+    def content(self, step: str, variant: str) -> tuple[Content, Lane]:
+        """What messages of this key say, compiled when first asked for, and the lane they take."""
+        key = contents.key_of(step, variant)
+        found = self._contents.get(key)
+        if found is None:
+            found = self._contents[key] = self._prepare_content(step, variant)
+        if isinstance(found, Unwritable):
+            raise found
+        return found
+
+    def _prepare_content(self, step: str, variant: str) -> tuple[Content, Lane] | Unwritable:
+        kept = contents.find(self.run.snapshot, step=step, variant=variant)
+        if kept is None:
+            return Unwritable("no_content", "the run keeps no content for this message")
+        try:
+            written, lane = contents.compiled(kept), lanes.lane_of(kept)
+        except Unwritable as why:
+            return why
+        self._lanes[lane.key] = lane
+        return written, lane
+
+    def purpose_of(self, step: str, variant: str) -> str:
+        """What people must have agreed to."""
+        kept = contents.find(self.run.snapshot, step=step, variant=variant) or {}
+        return str(kept.get("purpose", contents.MARKETING))
+
+    def prepare(self, claimed: Sequence[Claimed]) -> tuple[list[Ready], list[Outcome]]:
+        """Bytes for each message, and the ends of those for whom none can be written."""
+        ready, ends, now = [], [], datetime.now(UTC)
+        written: list[tuple[Claimed, Content, Lane]] = []
+        for message in claimed:
+            try:
+                written.append((message, *self.content(message.step, message.variant)))
+            except Unwritable as why:
+                ends.append(_failure(message, why))
+        values = context.build(
+            customer_ids=[message.customer_id for message, _content, _lane in written],
+            wants=frozenset().union(*(content.wants for _message, content, _lane in written)),
+        )
+        for message, content, lane in written:
+            person = values.get(message.customer_id)
+            if person is None:
+                ends.append(Outcome(message.id, message.fence, "skipped", "gone", "", "", 0.0))
+                continue
+            try:
+                ready.append(Ready(message, content.write(message, person, now), lane.key))
+            except Unwritable as why:
+                ends.append(_failure(message, why))
+        return ready, ends
+
+    def step(self, limit: int) -> Batch | None:
+        """One batch from claim to marks; None when nothing was due."""
+        began = time.monotonic()
+        claimed = claims.claim(
+            run_id=self.run.pk, owner=self.owner, limit=limit, purpose_of=self.purpose_of
+        )
+        if not claimed:
+            return None
+        ready, ends = self.prepare(claimed)
+        self._store_bodies(ready)
+        if ends:
+            claims.mark(ends)
+            self.window.extend([outcome.state == "failed" for outcome in ends])
+        batch = Batch.of(ready, self.purpose_of)
+        batch.extend(began)
+        batch.checked = began
+        ended = threading.Event()
+        pulse = threading.Thread(target=_keep, args=(batch, ended), daemon=True)
+        pulse.start()
+        try:
+            self._send(batch)
+        finally:
+            ended.set()
+            left = list(batch.held.values())
+            wait = UNREACHABLE_WAIT_SECONDS if batch.troubles else 0.0
+            claims.give_back(left, wait_seconds=wait)
+        self._learn(batch)
+        return batch
+
+    def _store_bodies(self, ready: Sequence[Ready]) -> None:
+        commons = {
+            key: found[0].common
+            for key, found in self._contents.items()
+            if not isinstance(found, Unwritable)
+        }
+        store_bodies([(r.message.id, r.outgoing.body, commons[_key(r.message)]) for r in ready])
+
+    def _send(self, batch: Batch) -> None:
+        if len(self._lines) == 1:
+            self._drain(batch, self._lines[0])
+            return
+        threads = [
+            threading.Thread(target=self._drain_apart, args=(batch, lines), daemon=True)
+            for lines in self._lines
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _drain_apart(self, batch: Batch, lines: Lines) -> None:
+        try:
+            self._drain(batch, lines)
+        except Exception as error:
+            logger.exception("a sender of run %s stopped", self.run.pk)
+            batch.stopped, batch.troubles["sender"] = True, f"{type(error).__name__}: {error}"
+        finally:
+            connection.close()
+
+    def _drain(self, batch: Batch, lines: Lines) -> None:
+        while (ready := batch.take()) is not None:
+            lane = self._lanes[ready.line]
+            if lane.once_at_most and claims.hand_over(ready.message) is None:
+                batch.stopped = True  # the lease is lost, or somebody pressed pause
+                return
+            try:
+                answer = lines.to(lane).send(ready.outgoing)
+            except Unreachable as error:
+                batch.block(lane, str(error))
+                continue
+            except Exception as error:
+                # Whether it left nobody knows, so it is not guessed.
+                logger.exception("a provider of run %s did what none may do", self.run.pk)
+                answer = Answer(Verdict.UNKNOWN, f"{type(error).__name__}: {error}")
+            batch.settle(ready, answer)
+
+    def _learn(self, batch: Batch) -> None:
+        """What the answers mean beyond their own rows: events, dead addresses, the error rate."""
+        now = datetime.now(UTC)
+        sent = [message for verdict, message, _ in batch.answers if verdict is Verdict.SENT]
+        record_sent(run=self.run, messages=sent, now=now)
+        for _verdict, message, answer in batch.answers:
+            if answer.bounced:
+                consent.suppress(
+                    addresses=[message.address],
+                    channel=message.channel,
+                    reason="bounced",
+                    now=now,
+                )
+        self.window.extend(
+            verdict in (Verdict.FAILED, Verdict.UNKNOWN) for verdict, _m, _a in batch.answers
+        )
+
+
+def _key(message: Claimed) -> str:
+    return contents.key_of(message.step, message.variant)
+
+
+def _failure(message: Claimed, why: Unwritable) -> Outcome:
+    return Outcome(message.id, message.fence, "failed", why.reason, str(why)[:500], "", 0.0)
+
+
+def _keep(batch: Batch, ended: threading.Event) -> None:
+    while not ended.wait(BEAT_SECONDS):
+        try:
+            batch.renew()
+        except Exception:
+            logger.exception("the lease of a batch could not be renewed")
+    connection.close()
+
+
+def store_bodies(written: Sequence[tuple[int, bytes, bytes]]) -> None:
+    """Keep each message as it is about to be sent; a second attempt replaces the first.
+
+    Of each: its id, its bytes, and what it shares with others of its content.
+    """
+    if not written:
+        return
+    rows = [(key, Binary(bodies.pack(body, common))) for key, body, common in written]
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "INSERT INTO campaigns_messagebody (message_id, mime) VALUES %s "
+            "ON CONFLICT (message_id) DO UPDATE SET mime = excluded.mime",
+            rows,
+            page_size=100,
+        )
+
+
+def record_sent(*, run: Run, messages: Sequence[Claimed], now: datetime) -> None:
+    """Tell the event stream who got something; the message's own id makes a repeat harmless."""
+    if messages:
+        events.record(
+            batch=[
+                events.Incoming(
+                    type=f"{message.channel}_sent",
+                    at=now,
+                    message_id=f"sent:{message.key}",
+                    customer_id=message.customer_id,
+                    properties=contents.about(run, message.step),
+                )
+                for message in messages
+            ],
+            source="campaigns",
+            now=now,
+        )
