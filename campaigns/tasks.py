@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from campaigns import holds, runs
+from campaigns.answers import boxes, collecting
 from campaigns.messaging import claims, delivery, former, transactional
 from campaigns.segments import upkeep
 from ingestion.identity import merging
@@ -29,6 +30,19 @@ def sweep(**_: Any) -> None:
     """Free messages of dead senders and look after every run that is not finished."""
     for run_id in claims.sweep():
         deliver.delay(run_id=run_id)
+
+
+@shared_task(name="campaigns.tasks.collect_hits")
+def collect_hits(**_: Any) -> None:
+    """Make facts of the openings and clicks that came in."""
+    if collecting.collect(now=timezone.now()) == collecting.BATCH:
+        collect_hits.delay()
+
+
+@shared_task(name="campaigns.tasks.read_boxes")
+def read_boxes(**_: Any) -> None:
+    """Read the mailboxes that bounces and complaints arrive in."""
+    boxes.read_all(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.start_due_runs")

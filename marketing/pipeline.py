@@ -103,6 +103,8 @@ EVERY: dict[str, tuple[float, str]] = {
     "campaigns.tasks.send_confirmations": (30.0, "fast"),
     "marketing.tasks.advance_demo": (5.0, "fast"),
     "ingestion.tasks.begin_fetches": (30.0, "fast"),
+    "campaigns.tasks.collect_hits": (2.0, "fast"),
+    "campaigns.tasks.read_boxes": (60.0, "bulk"),
     "campaigns.tasks.sweep": (15.0, "fast"),
     "campaigns.tasks.start_due_runs": (30.0, "fast"),
     "campaigns.tasks.refresh_segments": (1.0, "fast"),

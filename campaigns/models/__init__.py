@@ -1,5 +1,6 @@
 """Tables of messages: who, what, and what became of it."""
 
+from campaigns.models.answers import Hit, ReturnBox, Returned
 from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.channels import Channel, Domain, InboxItem, PushSubscription
 from campaigns.models.content import Template
@@ -32,6 +33,7 @@ __all__ = [
     "Domain",
     "Enrollment",
     "GlobalHoldout",
+    "Hit",
     "InboxItem",
     "Journey",
     "JourneyCursor",
@@ -44,6 +46,8 @@ __all__ = [
     "PersonListMember",
     "PushSubscription",
     "Reading",
+    "ReturnBox",
+    "Returned",
     "Round",
     "Run",
     "Segment",

@@ -56,6 +56,12 @@ class Message(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField(null=True, blank=True)
     clicked_at = models.DateTimeField(null=True, blank=True)
+    # The highest probability so far that a person opened it or followed a link in it.
+    opened_human = models.FloatField(null=True, blank=True)
+    clicked_human = models.FloatField(null=True, blank=True)
+    bounced_at = models.DateTimeField(null=True, blank=True)
+    bounce = models.CharField(max_length=10, blank=True, default="", db_default="")
+    complained_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -73,6 +73,12 @@ def look_up(keys: Iterable[str]) -> Mapping[str, int]:
         return {key.replace("-", ""): digest for key, digest in cursor.fetchall()}
 
 
+def taken(*, source: str, message_ids: Iterable[str]) -> set[str]:
+    """Which of these message ids of a source the ledger holds already."""
+    names = {key_of(source, name): name for name in message_ids}
+    return {names[key] for key in look_up(names)}
+
+
 def release(*, named: Iterable[tuple[str, str]]) -> None:
     """Forget that these (source, message id) were taken."""
     with connection.cursor() as cursor:

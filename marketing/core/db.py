@@ -43,6 +43,9 @@ def copy_rows(
     cursor.copy_expert(f'COPY "{table}" ({names}) FROM STDIN{suffix}', _LineReader(chunks), 1 << 18)
 
 
+_SESSION_LOCKS = 0x484F4C44  # a namespace of our own among session-level locks
+
+
 @contextmanager
 def advisory_lock(name: str, *, wait: bool = True) -> Iterator[bool]:
     """A lock of this transaction, by name; yields whether it was got."""
@@ -54,6 +57,21 @@ def advisory_lock(name: str, *, wait: bool = True) -> Iterator[bool]:
         else:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
             yield bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def holding(name: str) -> Iterator[bool]:
+    """A lock of this session, by name, for work that talks to others meanwhile; whether got."""
+    key = zlib.crc32(name.encode())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_SESSION_LOCKS, key - 2**31])
+        mine = bool(cursor.fetchone()[0])
+    try:
+        yield mine
+    finally:
+        if mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_SESSION_LOCKS, key - 2**31])
 
 
 @contextmanager

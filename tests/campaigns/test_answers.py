@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from campaigns.answers import collecting
 from campaigns.messaging import delivery
 from campaigns.models import Campaign, Message
 from ingestion import events
@@ -27,6 +28,7 @@ from tests.campaigns.postbox import Postbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PEOPLE, READERS = 105, 3  # every third reads
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 def letter(name: str, days_ago: float, box: Postbox, everyone: list[Customer]) -> Campaign:
@@ -36,16 +38,18 @@ def letter(name: str, days_ago: float, box: Postbox, everyone: list[Customer]) -
     # However slow this machine is, the gateway comes within moments of the sending.
     Message.objects.filter(run=run).update(sent_at=timezone.now() + timedelta(hours=1))
     keen = {person.email for person in everyone[::READERS]}
-    client = Client()
-    for recipient, mail in box.mails[before:]:
-        click = link_in(mail)
+    client = Client(headers={"user-agent": BROWSER})
+    links = {recipient: link_in(mail) for recipient, mail in box.mails[before:]}
+    for click in links.values():
         client.get(click)
-        if recipient in keen:
-            # A while later.
-            sent = Message.objects.filter(run=run, address=recipient)
-            long_ago = timezone.now() - timedelta(minutes=9)
-            sent.update(sent_at=long_ago, clicked_at=long_ago, opened_at=long_ago)
-            client.get(click)
+    collecting.collect(now=timezone.now() + timedelta(hours=2))
+    # A while later.
+    long_ago = timezone.now() - timedelta(minutes=9)
+    sent = Message.objects.filter(run=run, address__in=keen)
+    sent.update(sent_at=long_ago, clicked_at=long_ago, opened_at=long_ago)
+    for recipient in keen:
+        client.get(links[recipient])
+    collecting.collect(now=timezone.now())
     aged = timezone.now() - timedelta(days=days_ago)
     events.ensure_months([aged, timezone.now()])
     Event.objects.filter(properties__run=run.pk).update(at=F("at") - timedelta(days=days_ago))
