@@ -5,7 +5,6 @@ import json
 import logging
 from typing import Any
 
-import orjson
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 from django.http import Http404
@@ -17,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
+from marketing.core import formats
 from marketing.core.errors import Conflict, Invalid, Refused
 from marketing.core.models import ApiKey, IdempotencyKey, Job
 
@@ -82,6 +82,9 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         logger.warning("database unavailable: %s", error)
         status, headers = 503, {"Retry-After": "5"}
         body = error_body("unavailable", _("The database does not answer; nothing was changed."))
+    elif isinstance(error, ValueError) and "NUL (0x00)" in str(error):
+        # psycopg refuses it before the statement is sent; no text of ours may hold one.
+        status, body = 422, error_body("nul_byte", _("This text holds a zero byte."))
     else:
         return None
     set_rollback()
@@ -208,7 +211,7 @@ class IdempotentMixin:
         response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
         if self._claimed is not None:
             if response.status_code < 500:
-                body = orjson.loads(orjson.dumps(response.data, default=str))
+                body = json.loads(formats.dumps(response.data))
                 IdempotencyKey.objects.filter(pk=self._claimed.pk).update(
                     status=response.status_code, body=body
                 )

@@ -3,6 +3,8 @@
 Apart from api.py, since the REST framework loads these while it is itself still loading.
 """
 
+import json
+from datetime import date
 from typing import Any
 
 import orjson
@@ -51,4 +53,16 @@ class FastJSONRenderer(BaseRenderer):
     ) -> bytes:
         if data is None:
             return b""
+        return dumps(data)
+
+
+def dumps(data: Any) -> bytes:
+    """Any answer as JSON. The database may keep a number in more digits than orjson writes."""
+    try:
         return orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return json.dumps(data, default=_plain, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -244,7 +244,7 @@ def of_person(*, name: str, kind: str, number: int) -> Feature:
     key = f"attribute_{number}"
     text = f"(c.attributes ->> %({key})s)"
     number_sql = (
-        f"CASE WHEN jsonb_typeof(c.attributes -> %({key})s) = 'number'"
+        f"CASE WHEN jsonb_typeof(c.attributes -> %({key})s) = 'number' AND length({text}) <= 300"
         f" OR {text} ~ '^\\s*-?[0-9]{{1,15}}(\\.[0-9]{{1,15}})?\\s*$'"
         f" THEN {text}::double precision END"
     )

@@ -198,3 +198,26 @@ def test_a_database_that_is_away_is_answered_with_503(api, monkeypatch) -> None:
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert connection.in_atomic_block
     assert Inbox.objects.count() == 0
+
+
+@pytest.mark.parametrize("number", [b"1e30", b"123456789012345678901234567890", b"-1e300"])
+def test_a_number_larger_than_a_machine_word_is_read_back(api, number: bytes) -> None:
+    body = b'{"type": "view", "external_id": "7", "properties": {"n": %b}}' % number
+    assert send(api, body).status_code == 201
+    events.drain()
+    answer = api.get(ADDRESS)
+    assert answer.status_code == 200
+    found = orjson.loads(answer.content)["data"][0]
+    assert found["properties"] == {"n": pytest.approx(float(number))}
+    assert found["at"].endswith("+00:00")
+    person = {"external_id": "7", "attributes": {"n": float(number)}}
+    for key in ("1", "1"):
+        made = api.generic(
+            "POST",
+            "/api/v1/customers/",
+            orjson.dumps(person),
+            content_type="application/json",
+            HTTP_IDEMPOTENCY_KEY=key,
+        )
+        assert made.status_code == 200
+        assert made.json()["attributes"] == {"n": pytest.approx(float(number))}

@@ -29,6 +29,9 @@ def test_what_is_missing_is_said(api) -> None:
     person = factories.customer()
     answer = api.post(f"/api/v1/customers/{person.external_id}/merge/", {})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "missing")
+    url = f"/api/v1/customers/{person.external_id}/merge/"
+    answer = api.post(url, {"external_id": "a\0b"}, format="json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "nul_byte")
 
 
 def test_a_name_that_stands_for_nobody_is_refused_with_a_remedy(api) -> None:
