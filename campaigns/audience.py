@@ -149,7 +149,8 @@ def variant_sql(
     return f"CASE {' '.join(parts)} END", params
 
 
-def _slot_sql(person: str, draw: Draw) -> tuple[str, list[Any]]:
+def slot_sql(person: str, draw: Draw) -> tuple[str, list[Any]]:
+    """SQL of the round that somebody's hash puts them in; 0 goes out at once."""
     if not draw.rounds or draw.first >= 1:
         return "0", []
     each = (1 - draw.first) / draw.rounds
@@ -168,7 +169,7 @@ def judged_sql(*, rule: Mapping[str, Any] | None, draw: Draw) -> tuple[str, list
     people: Any = consent.mailable(members(rule=rule), channel="email", purpose="marketing")
     inner, params = people.order_by().values("id", "email", "reason").query.sql_with_params()
     variant, of_variant = variant_sql("id", key=f"{draw.key}:variant", shares=draw.variants)
-    slot, of_slot = _slot_sql("id", draw)
+    slot, of_slot = slot_sql("id", draw)
     kept = f"WHEN {hash_sql('who.id')} < %s THEN '{GLOBAL_HOLDOUT}'" if draw.kept else ""
     of_kept = [draw.kept_key, experiments.holdout_ceiling(draw.kept)] if draw.kept else []
     sql = f"""

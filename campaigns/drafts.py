@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.manners import timing
 from campaigns.messaging import mime
-from campaigns.models import Campaign, Segment, Template
+from campaigns.models import Campaign, Segment, Template, Trial
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
@@ -101,7 +101,15 @@ def copy(*, campaign_id: int, user: User | ApiKey | None, now: datetime) -> Camp
         raise NotFound(_("There is no such campaign."), code="campaign_unknown")
     values = {field: getattr(original, field) for field in FIELDS}
     values["name"] = (_("Copy of %(name)s") % {"name": original.name})[:120]
-    return save(values=values, user=user, now=now)
+    with transaction.atomic():
+        made = save(values=values, user=user, now=now)
+        for row in original.variants.all():
+            row.pk, row.campaign = None, made
+            row.save(force_insert=True)
+        if trial := Trial.objects.filter(campaign=original).first():
+            trial.campaign = made
+            trial.save(force_insert=True)
+    return made
 
 
 def delete(*, campaign_id: int, user: User | ApiKey | None) -> None:

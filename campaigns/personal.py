@@ -13,16 +13,48 @@ from marketing.core.personal import Holding, Place, Retained, Subject
 
 _MINE = "customer_id = ANY(%(ids)s)"
 _DAYS = WINDOW.days
+# The sums of `reporting.tallies.Tally`, by its names.
+_SUMS = {
+    "ordered": "did::int", "money": "x", "squares": "x * x", "cubes": "x * x * x", "before": "y",
+    "before_squares": "y * y", "cross": "x * y", "earlier": "had::int",
+    "both": "(did AND had)::int",
+}  # fmt: skip
+
+
+def _sides() -> str:
+    """Sums over whom the hash had on each side."""
+    return ", ".join(
+        part
+        for side, who in (("mailed", "drawn"), ("held", "held"))
+        for part in (
+            f"count(*) FILTER (WHERE {who}) AS {side}",
+            *(
+                f"coalesce(sum({what}) FILTER (WHERE {who}), 0) AS {side}_{name}"
+                for name, what in _SUMS.items()
+            ),
+        )
+    )
+
+
 # A campaign's report goes on counting people who were erased: the run keeps the sums.
 _FORGET = f"""
     WITH gone AS (
         DELETE FROM campaigns_message WHERE {_MINE} RETURNING *),
     meant AS (
-        SELECT g.*, g.reason = 'holdout' AS held, EXISTS (
-            SELECT 1 FROM ingestion_order o WHERE o.customer_id = g.customer_id
-              AND o.status <> 'cancelled' AND o.placed_at >= r.started_at
-              AND o.placed_at < r.started_at + interval '{_DAYS} days') AS ordered
-        FROM gone g JOIN campaigns_run r ON r.id = g.run_id),
+        SELECT g.*, g.reason = 'holdout' AS held, spent.*,
+               g.reason <> 'holdout' AND (g.state <> 'skipped' OR g.message_id IS NOT NULL)
+                   AS drawn
+        FROM gone g JOIN campaigns_run r ON r.id = g.run_id, LATERAL (
+            SELECT coalesce(sum(o.total::float8) FILTER (WHERE o.placed_at >= r.started_at), 0)
+                       AS x,
+                   coalesce(sum(o.total::float8) FILTER (WHERE o.placed_at < r.started_at), 0)
+                       AS y,
+                   coalesce(bool_or(o.placed_at >= r.started_at AND o.total >= 0), false) AS did,
+                   coalesce(bool_or(o.placed_at < r.started_at AND o.total >= 0), false) AS had
+            FROM ingestion_order o
+            WHERE o.customer_id = g.customer_id AND o.status <> 'cancelled'
+              AND o.placed_at >= r.started_at - interval '{_DAYS} days'
+              AND o.placed_at < r.started_at + interval '{_DAYS} days') AS spent),
     sums AS (
         SELECT run_id,
             count(*) FILTER (WHERE state <> 'skipped') AS people,
@@ -30,14 +62,12 @@ _FORGET = f"""
             count(*) FILTER (WHERE state NOT IN ('queued', 'sending', 'skipped')) AS ended,
             count(opened_at) FILTER (WHERE state <> 'skipped') AS opened,
             count(clicked_at) FILTER (WHERE state <> 'skipped') AS clicked,
-            count(*) FILTER (WHERE state <> 'skipped' AND NOT held) AS mailed,
-            count(*) FILTER (WHERE state <> 'skipped' AND NOT held AND ordered) AS mailed_ordered,
-            count(*) FILTER (WHERE held) AS held,
-            count(*) FILTER (WHERE held AND ordered) AS held_ordered
+            {_sides()}
         FROM meant GROUP BY run_id),
     added AS (
         UPDATE campaigns_run r SET erased = (
-            SELECT jsonb_object_agg(n.key, n.value::int + coalesce((r.erased->>n.key)::int, 0))
+            SELECT jsonb_object_agg(
+                n.key, n.value::numeric + coalesce((r.erased->>n.key)::numeric, 0))
             FROM jsonb_each_text(to_jsonb(s) - 'run_id') AS n)
         FROM sums s WHERE r.id = s.run_id RETURNING 1)
     SELECT id FROM gone"""
@@ -55,6 +85,16 @@ HOLDINGS = [
         _("Mails as they were sent"),
         rows=f"message_id IN (SELECT id FROM campaigns_message WHERE {_MINE})",
         exported=False,
+    ),
+    Holding(
+        "campaigns_returned",
+        _("News about messages: bounces and complaints"),
+        rows=f"message_id IN (SELECT id FROM campaigns_message WHERE {_MINE})",
+    ),
+    Holding(
+        "campaigns_hit",
+        _("Openings and clicks on their way in"),
+        rows=f"key IN (SELECT message_id FROM campaigns_message WHERE {_MINE})",
     ),
     Holding(
         "campaigns_message",
@@ -97,10 +137,17 @@ IMPERSONAL = {
     "campaigns_journeytally": "how many did not come into a journey, by day",
     "campaigns_journeycursor": "how far streams were looked at",
     "campaigns_sendingrules": "how often and when the shop writes",
+    "campaigns_trial": "how the variants of a campaign share its people",
+    "campaigns_variant": "mails that are tried beside each other",
+    "campaigns_round": "shares of variants and what was known of them",
+    "campaigns_globalholdout": "which share of people is kept out of every campaign",
+    "campaigns_spend": "what campaigns cost",
+    "campaigns_reading": "sums over people, day by day",
     "campaigns_waiver": "why somebody of the team lets a campaign start; groups, not people",
     "campaigns_template": "content of the team",
     "campaigns_channel": "providers of the team and their settings",
     "campaigns_domain": "domains of the team and their keys",
+    "campaigns_returnbox": "mailboxes of the team that returned mail arrives in",
     "campaigns_segment": "rules of the team",
     "campaigns_segmentsize": "sizes of segments",
     "campaigns_segmentupkeep": "how far segments were brought",

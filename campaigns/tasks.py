@@ -5,9 +5,10 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import holds, runs
+from campaigns import holds, runs, trials
 from campaigns.answers import boxes, collecting
 from campaigns.messaging import claims, delivery, former, transactional
+from campaigns.reporting import readings
 from campaigns.segments import upkeep
 from ingestion.identity import merging
 from models_ml.explorer import groups
@@ -49,6 +50,18 @@ def read_boxes(**_: Any) -> None:
 def start_due_runs(**_: Any) -> None:
     """Start scheduled campaigns whose time has come."""
     runs.start_due(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.turn_trials")
+def turn_trials(**_: Any) -> None:
+    """Decide over people who wait for a winner or for their round."""
+    trials.turn_all(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.take_readings")
+def take_readings(**_: Any) -> None:
+    """Add up what campaigns of the last weeks caused until now."""
+    readings.take_all(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.settle_holds")

@@ -107,6 +107,8 @@ EVERY: dict[str, tuple[float, str]] = {
     "campaigns.tasks.read_boxes": (60.0, "bulk"),
     "campaigns.tasks.sweep": (15.0, "fast"),
     "campaigns.tasks.start_due_runs": (30.0, "fast"),
+    "campaigns.tasks.turn_trials": (60.0, "fast"),
+    "campaigns.tasks.take_readings": (600.0, "bulk"),
     "campaigns.tasks.refresh_segments": (1.0, "fast"),
     "campaigns.tasks.check_segments": (600.0, "bulk"),
     "campaigns.tasks.tidy_segments": (60.0, "fast"),

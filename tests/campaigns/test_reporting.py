@@ -38,7 +38,7 @@ def test_the_effect_counts_orders_of_both_sides_within_the_window():
     factories.order(everyone[3], placed_at=factories.NOW - timedelta(days=1))
     factories.order(everyone[4], placed_at=factories.NOW + timedelta(days=1))
     factories.order(everyone[5], placed_at=factories.NOW + timedelta(days=1), status="cancelled")
-    found = reporting.effect(run=run)
+    found = reporting.effect(run=run, now=factories.NOW + timedelta(days=20))
     assert found is not None
     assert (found.mailed, found.mailed_ordered, found.held, found.held_ordered) == (4, 2, 4, 1)
     assert found.lift is not None

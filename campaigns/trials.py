@@ -1,0 +1,237 @@
+"""Variants of a campaign: who gets which, and what happens once one of them is the best.
+
+A part of the audience goes out at once by fixed shares. The rest waits: for the winner, or for
+rounds whose shares follow the answers. Deciding is one statement over the rows that wait, with the
+run's row locked, so that a variant is settled before any of them can be claimed.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from campaigns import audience
+from campaigns.drafts import EDITABLE
+from campaigns.experiments import bandits, winners
+from campaigns.experiments.winners import Arm
+from campaigns.models import Campaign, Message, Round, Run, Template, Trial, Variant
+from campaigns.reporting import tallies
+from marketing.core import audit, bus
+from marketing.core.errors import Conflict, Invalid, NotFound
+from marketing.core.models import ApiKey, User
+
+KEYS = "abcdefghij"
+# Before so many people got each, chance alone makes winners.
+LEAST_SENT = 100
+WON, SHARED, KEPT = "won", "shared", "kept"
+_BOUNDS = {
+    "first_percent": (1, 100),
+    "hours": (1, 240),
+    "rounds": (1, 48),
+    "win_percent": (60, 99.9),
+    "floor_percent": (0, 50),
+}
+_SENT = """
+    SELECT variant, count(*) FILTER (WHERE state = 'sent'), count({answer})
+    FROM campaigns_message
+    WHERE run_id = %s AND state <> 'skipped' AND {slot} < %s GROUP BY variant"""
+_RELEASE = """
+    UPDATE campaigns_message SET variant = {variant}, next_try_at = NULL
+    WHERE run_id = %s AND state = 'queued' AND first_try_at IS NULL AND {slot} {which}"""
+
+
+def save(
+    *,
+    campaign_id: int,
+    variants: Sequence[Mapping[str, Any]],
+    values: Mapping[str, Any],
+    user: User | ApiKey | None,
+    now: datetime,
+) -> Trial:
+    """Say which mails are tried and how; fewer than two variants end the trial.
+
+    `variants`: name, template_id (empty: the campaign's own), weight. `values`: fields of Trial.
+    """
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
+        if campaign is None:
+            raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+        if campaign.state not in EDITABLE:
+            raise Conflict(
+                _("A campaign that has begun cannot be changed. Nothing was changed."),
+                code="campaign_begun",
+                remedy=_("Make a copy and change that."),
+            )
+        if len(variants) > len(KEYS):
+            raise Invalid(
+                _("At most %(n)d variants.") % {"n": len(KEYS)}, code="too_many", field="variants"
+            )
+        rows = [
+            _variant(campaign, key, values) for key, values in zip(KEYS, variants, strict=False)
+        ]
+        if rows and not any(row.weight for row in rows):
+            raise Invalid(
+                _("Give at least one variant a share."), code="no_weight", field="variants"
+            )
+        campaign.variants.all().delete()
+        Variant.objects.bulk_create(rows if len(rows) > 1 else [])
+        checked = {name: _checked(name, value) for name, value in values.items()}
+        trial, _new = Trial.objects.update_or_create(campaign=campaign, defaults=checked)
+        campaign.updated_at = now
+        campaign.save(update_fields=["updated_at"])
+        audit.record(
+            actor=user, action="campaign.variants", obj=campaign, detail={"variants": len(rows)}
+        )
+    return trial
+
+
+def _variant(campaign: Campaign, key: str, values: Mapping[str, Any]) -> Variant:
+    template_id = values.get("template_id") or None
+    if template_id is not None and not Template.objects.filter(pk=template_id).exists():
+        raise Invalid(
+            _("That no longer exists; choose another."), code="unknown", field="template_id"
+        )
+    try:
+        weight = int(values.get("weight", 1))
+    except (TypeError, ValueError):
+        weight = -1
+    if not 0 <= weight <= 1_000:
+        raise Invalid(_("A share lies between 0 and 1,000."), code="bad_weight", field="weight")
+    name = str(values.get("name") or "").strip()[:80]
+    return Variant(campaign=campaign, key=key, name=name, template_id=template_id, weight=weight)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name == "hypothesis":
+        return str(value or "").strip()[:300]
+    choices: dict[str, list[str]] = {"mode": Trial.Mode.values, "metric": Trial.Metric.values}
+    if name in choices:
+        if value not in choices[name]:
+            raise Invalid(_("This is none of the choices."), code="bad_choice", field=name)
+        return value
+    if name not in _BOUNDS:
+        raise Invalid(
+            _("There is no field called %(name)s.") % {"name": name},
+            code="unknown_field",
+            field=name,
+        )
+    least, most = _BOUNDS[name]
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1
+    if not least <= number <= most:
+        raise Invalid(
+            _("Give a number from %(least)s to %(most)s.") % {"least": least, "most": most},
+            code="out_of_range",
+            field=name,
+        )
+    return number if name.endswith(("win_percent", "floor_percent")) else int(number)
+
+
+def answers(*, run: Run, metric: str, before_round: int, now: datetime) -> dict[str, Arm]:
+    """How many got each variant in the rounds before this one, and how many answered."""
+    draw = audience.Draw.of_json(run.snapshot["draw"])
+    if metric == Trial.Metric.ORDERED:
+        arms = tallies.of_run(run=run, until=max(now, run.started_at))
+        found: dict[str, Arm] = {}
+        for arm, tally in arms.items():
+            if arm != tallies.HELD and (before_round > 1 or not arm.endswith(tallies.LATER)):
+                name = arm.removesuffix(tallies.LATER)
+                known = found.get(name, Arm(0, 0))
+                found[name] = Arm(known.n + tally.sent, known.converted + tally.ordered)
+    else:
+        slot, of_slot = audience.slot_sql("customer_id", draw)
+        answer = "opened_at" if metric == Trial.Metric.OPENED else "clicked_at"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _SENT.format(answer=answer, slot=f"({slot})"), [run.pk, *of_slot, before_round]
+            )
+            found = {arm: Arm(sent, n) for arm, sent, n in cursor.fetchall()}
+    return {
+        key: Arm(max(arm.n, arm.converted), arm.converted)
+        for key, _weight in draw.variants
+        for arm in [found.get(key, Arm(0, 0))]
+    }
+
+
+def turn_all(*, now: datetime) -> int:
+    """Hold every round that is due; how many were held."""
+    waiting = Run.objects.filter(state=Run.State.RUNNING, snapshot__draw__rounds__gt=0)
+    return sum(turn(run_id=run_id, now=now) for run_id in waiting.values_list("id", flat=True))
+
+
+def turn(*, run_id: int, now: datetime) -> bool:
+    """Decide over the next part of those who wait, if it is time. True when a round was held."""
+    with transaction.atomic():
+        run = Run.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=run_id)
+        draw = audience.Draw.of_json(run.snapshot["draw"])
+        number = run.rounds.count() + 1
+        trial = Trial.objects.filter(campaign_id=run.campaign_id).first()
+        if trial is None or run.state != Run.State.RUNNING or not run.snapshot.get("filled"):
+            return False
+        if number > draw.rounds or run.rounds.filter(reason__in=(WON, KEPT)).exists():
+            return False
+        due = now >= run.started_at + number * timedelta(hours=run.snapshot["hours"])
+        if not due and trial.mode == Trial.Mode.BANDIT:
+            return False
+        arms = answers(run=run, metric=trial.metric, before_round=number, now=now)
+        shares, reason = _shares(trial, draw, arms)
+        if not due and reason != WON:
+            return False
+        people = _release(run, draw, number, shares, last=reason == WON)
+        Round.objects.create(
+            run=run, number=number, shares=shares, people=people, reason=reason, at=now,
+            seen={key: [arm.n, arm.converted] for key, arm in arms.items()},
+        )  # fmt: skip
+        audit.record(
+            actor=None, action="campaign.round", obj=run.campaign,
+            detail={"round": number, "shares": shares, "reason": reason},
+        )  # fmt: skip
+        bus.announce("run.started", run_id=run.pk)
+    return True
+
+
+def _shares(
+    trial: Trial, draw: audience.Draw, arms: Mapping[str, Arm]
+) -> tuple[dict[str, float], str]:
+    """The shares of the next round, and why."""
+    total = sum(weight for _key, weight in draw.variants)
+    fixed = {key: weight / total for key, weight in draw.variants}
+    tried = {key: arm for key, arm in arms.items() if fixed[key] > 0}
+    if trial.mode == Trial.Mode.BANDIT:
+        shares = bandits.thompson(tried, floor=trial.floor_percent / 100)
+        return {key: shares.get(key, 0.0) for key in fixed}, SHARED
+    if min((arm.n for arm in tried.values()), default=0) >= LEAST_SENT:
+        chances = dict(zip(tried, winners.by_share(list(tried.values())), strict=True))
+        best = max(chances, key=lambda key: chances[key])
+        if chances[best] >= trial.win_percent / 100:
+            return {key: float(key == best) for key in fixed}, WON
+    return fixed, KEPT
+
+
+def _release(
+    run: Run, draw: audience.Draw, number: int, shares: Mapping[str, float], *, last: bool
+) -> int:
+    """Give the round's people their variants and let them go; whoever waits, when it is the last.
+
+    People who keep their own shares keep the variant that their own hash gave them.
+    """
+    slot, of_slot = audience.slot_sql("customer_id", draw)
+    total = sum(weight for _key, weight in draw.variants)
+    fixed = {key: weight / total for key, weight in draw.variants}
+    key = f"{draw.key}:variant" if shares == fixed else f"{draw.key}:round{number}"
+    variant, of_variant = audience.variant_sql("customer_id", key=key, shares=list(shares.items()))
+    sql = _RELEASE.format(variant=variant, slot=f"({slot})", which=">= %s" if last else "= %s")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*of_variant, run.pk, *of_slot, number])
+        return int(cursor.rowcount)
+
+
+def waiting(*, run: Run) -> int:
+    """How many wait for a round."""
+    return run.messages.filter(
+        state=Message.State.QUEUED, first_try_at=None, next_try_at__isnull=False
+    ).count()
