@@ -22,6 +22,8 @@ from models_ml.insights import bands, lifecycle, yardsticks
 from models_ml.models import Yardstick
 
 RECENT = timedelta(days=90)
+# The planner is told when there are so many more or fewer people than it knows of.
+_OTHERS = 0.05
 NAMES = (
     "recency_days", "orders", "units", "revenue", "avg_order_value", "tenure_days",
     "interval_days_mean", "interval_days_std", "products", "return_rate", "trend",
@@ -66,7 +68,7 @@ def build(*, as_of: datetime) -> int:
     """
     names = [c.name for c in COLUMNS]
     targets = ["customer_id", "as_of", *names, *MEASURED]
-    updates = ", ".join(f"{name} = excluded.{name}" for name in targets[1:])
+    updates = ", ".join(f"{name} = n.{name}" for name in targets[1:])
     with _measuring() as (rows, params), connection.cursor() as cursor:
         params["last"] = as_of
         measured = _measured(rows, params)
@@ -78,25 +80,37 @@ def build(*, as_of: datetime) -> int:
                 FROM (SELECT id AS customer_id FROM ingestion_customer WHERE merged_into_id IS NULL)
                 {_JOINS}
             ), {bands.limits_sql(bands=bands.read(rows[0].body), rows="numbers", params=params)},
-            written AS (
+            measured AS (
+                SELECT customer_id, %(last)s::timestamptz AS as_of, {", ".join(names)}, {measured}
+                FROM numbers, bands
+            ), changed AS (
+                UPDATE models_ml_traits AS t SET {updates} FROM measured AS n
+                WHERE n.customer_id = t.customer_id
+            ), made AS (
                 INSERT INTO models_ml_traits ({", ".join(targets)})
-                SELECT customer_id, %(last)s, {", ".join(names)}, {measured} FROM numbers, bands
-                ON CONFLICT (customer_id) DO UPDATE SET {updates}
-                RETURNING orders > 0 AS bought
+                SELECT {", ".join(targets)} FROM measured AS n WHERE NOT EXISTS (
+                    SELECT FROM models_ml_traits AS t WHERE t.customer_id = n.customer_id)
             )
             SELECT r, f, m, counted.people, counted.buyers FROM bands,
-                (SELECT count(*) AS people, count(*) FILTER (WHERE bought) AS buyers FROM written)
-                AS counted
+                (SELECT count(*) AS people, count(*) FILTER (WHERE orders > 0) AS buyers
+                 FROM numbers) AS counted
             """,
             params,
         )
         found = cursor.fetchone()
         changes.note(kind=changes.TRAITS, people=None)
         _apply(rows, as_of, found)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE models_ml_traits")
     count: int = found[3]
+    _analyze(count)
     return count
+
+
+def _analyze(people: int) -> None:
+    """Tell the planner of other people than it knows; other numbers it learns of by itself."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'models_ml_traits'::regclass")
+        if abs(cursor.fetchone()[0] - people) > _OTHERS * people:
+            cursor.execute("ANALYZE models_ml_traits")
 
 
 def measure() -> int:
