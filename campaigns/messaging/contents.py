@@ -138,8 +138,7 @@ class Parts:
             said = self._compiled.render({**person, **addresses.of_message(message.key)})
         except rendering.RenderError as error:
             raise Unwritable("render", str(error)) from None
-        sender = str(self.content.get("from_name") or "")
-        return Outgoing(message.key, sender, message.address, said.body, said.subject)
+        return Outgoing(message.key, "", message.address, said.body, said.subject)
 
 
 Content = Mail | Parts

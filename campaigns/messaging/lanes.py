@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from campaigns.messaging import providers
-from campaigns.messaging.providers.base import POLICY, Connection, Policy, Unreachable
+from campaigns.messaging.providers import registry
+from campaigns.messaging.providers.base import POLICY, Connection, Policy
 from campaigns.models import Channel
-from marketing.core.errors import Refused
 
 
 @dataclass(frozen=True)
@@ -26,27 +24,20 @@ class Lane:
         """Whether a message must be noted as handed over before it is."""
         return self.policy is Policy.AT_MOST_ONCE
 
+    @property
+    def sender(self) -> str:
+        """Whom messages come from that do not say it themselves."""
+        return self.channel.from_address if self.channel is not None else ""
+
     def open(self) -> Connection:
-        """A line of one's own. Unreachable, with the reason, when the channel cannot be used."""
-        if self.channel is None and self.kind != "email":
-            raise Unreachable(
-                _("There is no channel for messages of the kind %(kind)s.") % {"kind": self.kind}
-            )
-        if self.channel is not None and not self.channel.enabled:
-            raise Unreachable(
-                _("The channel %(name)s is switched off.") % {"name": self.channel.name}
-            )
-        try:
-            return providers.open(self.channel)
-        except Refused as refusal:
-            raise Unreachable(str(refusal)) from None
+        """A line of one's own; where the channel cannot be used, it says so when it is asked."""
+        return providers.open(self.channel, kind=self.kind)
 
 
 def lane_of(content: Mapping[str, Any]) -> Lane:
     """The lane a content goes by: its own channel, or the default of its kind."""
-    kind, wanted = content["channel"], content.get("channel_id")
-    rows = Channel.objects.filter(kind=kind)
-    channel = (rows.filter(pk=wanted) if wanted else rows.filter(is_default=True)).first()
+    kind = content["channel"]
+    channel = registry.find(kind=kind, channel_id=content.get("channel_id"))
     policy = POLICY[kind]
     if channel is not None:
         policy = providers.load(channel.provider).policy(channel.settings)

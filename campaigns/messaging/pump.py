@@ -102,9 +102,13 @@ class Pump:
                 ends.append(Outcome(message.id, message.fence, "skipped", "gone", "", "", 0.0))
                 continue
             try:
-                ready.append(Ready(message, content.write(message, person, now), lane.key))
+                outgoing = content.write(message, person, now)
             except Unwritable as why:
                 ends.append(_failure(message, why))
+            else:
+                if not outgoing.sender:
+                    outgoing = outgoing._replace(sender=lane.sender)
+                ready.append(Ready(message, outgoing, lane.key))
         return ready, ends
 
     def step(self, limit: int) -> Batch | None:
