@@ -7,7 +7,7 @@ it nothing follows from a report but a line in the list of what came back.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from enum import StrEnum
@@ -128,6 +128,8 @@ def _read(mail: Message) -> Report:
     told = [part for part in parts if part.get_content_type() == "message/delivery-status"]
     if told:
         found = tuple(_recipients(told[0]))
+        if len(found) == 1 and found[0].cause == Cause.UNKNOWN:
+            found = (_explained(found[0], _words(parts)),)
         kinds = {recipient.kind for recipient in found}
         kind = Kind.BOUNCE if Kind.BOUNCE in kinds else Kind.DELAY if kinds else Kind.OTHER
         return Report(kind, key, found, subject)
@@ -204,6 +206,21 @@ def _recipients(status: Message) -> Iterator[Recipient]:
             yield Recipient(address, Kind.DELAY, Cause.TEMPORARY, status_code, text)
 
 
+def _words(parts: list[Message]) -> str:
+    plain = [_text(_body(part)) for part in parts if part.get_content_type() == "text/plain"]
+    return " ".join(plain)[:TEXT_LIMIT]
+
+
+def _explained(found: Recipient, words: str) -> Recipient:
+    """Some servers give a general code to programs and the reason to people alone."""
+    if not found.status.startswith("5"):
+        return found
+    code = _STATUS.search(words)
+    status = code[1] if code and code[1].startswith("5") else found.status
+    text = found.text or words[:400]
+    return replace(found, status=status, text=text, cause=cause_of(status, words))
+
+
 def _complaint(parts: list[Message], key: str, subject: str) -> Report:
     address, feedback = "", "other"
     for part in parts:
@@ -222,9 +239,7 @@ def _complaint(parts: list[Message], key: str, subject: str) -> Report:
 
 def _in_words(parts: list[Message], key: str, subject: str) -> Report:
     """A bounce of a server that writes prose."""
-    words = " ".join(
-        _text(_body(part)) for part in parts if part.get_content_type() == "text/plain"
-    )[:TEXT_LIMIT]
+    words = _words(parts)
     code = _STATUS.search(words)
     plain = _CODE.search(words)
     status = code[1] if code else f"{plain[1][0]}.0.0" if plain else ""

@@ -65,6 +65,14 @@ def test_a_better_code_in_the_servers_words_counts_before_a_general_one() -> Non
     assert report.recipients[0].cause == Cause.MAILBOX
 
 
+def test_a_reason_told_to_people_alone_is_read_there() -> None:
+    letter = letters.bounce(status="5.0.0", text="").replace(
+        b"I'm sorry to have to inform", b"5.1.1 no mailbox here by that name. Sorry to inform"
+    )
+    (found,) = read(letter).recipients
+    assert (found.status, found.cause) == ("5.1.1", Cause.MAILBOX)
+
+
 def test_a_complaint_names_our_message() -> None:
     report = read(letters.complaint())
     assert (report.kind, report.key, report.feedback) == (Kind.COMPLAINT, letters.KEY, "abuse")
