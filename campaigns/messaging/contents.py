@@ -13,6 +13,7 @@ from campaigns.messaging import addresses, bodies, mime, parts, rendering
 from campaigns.messaging.claims import Claimed
 from campaigns.messaging.providers.base import Outgoing
 from campaigns.models import Run
+from ingestion import consent
 
 MARKETING = "marketing"
 
@@ -138,7 +139,10 @@ class Parts:
             said = self._compiled.render({**person, **addresses.of_message(message.key)})
         except rendering.RenderError as error:
             raise Unwritable("render", str(error)) from None
-        return Outgoing(message.key, "", message.address, said.body, said.subject)
+        # Where there is no address of ours, the channel finds the person's own by their number.
+        known = self.content["channel"] in consent.ADDRESSES
+        recipient = message.address if known else str(message.customer_id)
+        return Outgoing(message.key, "", recipient, said.body, said.subject)
 
 
 Content = Mail | Parts

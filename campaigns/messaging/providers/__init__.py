@@ -5,6 +5,6 @@ A folder's name is the provider's; its `__init__` holds a subclass of base.Provi
 and how to connect. base says what a provider is and what it answers, registry finds the folders.
 """
 
-from campaigns.messaging.providers.registry import everything, load, open
+from campaigns.messaging.providers.registry import everything, find, load, open
 
-__all__ = ["everything", "load", "open"]
+__all__ = ["everything", "find", "load", "open"]

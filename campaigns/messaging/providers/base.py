@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -91,10 +92,33 @@ class Field:
     placeholder: str = ""
     limit: int = 500
     check: Callable[[str], Any] | None = None
+    only: tuple[str, ...] = ()  # the variants that need it; empty for all
+    made: bool = False  # we make it (see Provider.make); nobody types it
+
+
+class Report(NamedTuple):
+    """What a provider tells later: `what` became of the message it calls `ref`, or of our `key`.
+
+    `what` is delivered, bounced, complained, deferred or failed; `lasting` says of a bounce that
+    the address will never take anything.
+    """
+
+    what: str
+    ref: str
+    at: datetime
+    key: str = ""
+    address: str = ""
+    text: str = ""
+    lasting: bool = False
+    event_id: str = ""
 
 
 class Provider:
-    """What a folder declares of itself. Settings arrive checked, secrets opened, all as text."""
+    """What a folder declares of itself. Settings arrive checked, secrets opened, all as text.
+
+    `hooks` names a module with `read(*, method, headers, query, body, url, given) ->
+    Sequence[Report]`, which raises Refused for a report that the provider did not sign.
+    """
 
     kind: ClassVar[str]
     label: ClassVar[Any]
@@ -102,8 +126,23 @@ class Provider:
     fields: ClassVar[tuple[Field, ...]] = ()
     # Settings that say to whom secrets are sent: a kept secret never goes to another place.
     goes_to: ClassVar[tuple[str, ...]] = ()
-    # A dotted module that understands what the provider reports later; empty when it reports none.
     hooks: ClassVar[str] = ""
+    # Services that one folder speaks to; the first one is taken unless another is chosen.
+    variants: ClassVar[tuple[tuple[str, Any], ...]] = ()
+    # Whether it signs mails by itself, so that we do not.
+    signs: ClassVar[bool] = False
+    # What kind of sender address its channel needs: mail, phone, or none.
+    sender: ClassVar[str] = ""
+
+    @classmethod
+    def fields_of(cls, variant: str) -> list[Field]:
+        """The fields that a variant needs."""
+        return [f for f in cls.fields if not f.only or variant in f.only]
+
+    @classmethod
+    def includes(cls, given: Mapping[str, str]) -> str:
+        """What a domain's SPF record has to name so that this provider may send for it."""
+        return ""
 
     @classmethod
     def policy(cls, given: Mapping[str, str]) -> Policy:
@@ -111,8 +150,8 @@ class Provider:
         return POLICY[cls.kind]
 
     @classmethod
-    def made(cls) -> dict[str, str]:
-        """Settings that a new channel begins with and nobody types, such as a pair of keys."""
+    def make(cls) -> dict[str, str]:
+        """Settings that nobody types, such as a pair of keys, made anew."""
         return {}
 
     @classmethod

@@ -1,17 +1,34 @@
-"""Which providers there are, found by their folders, and a line to one of them."""
+"""Which providers there are, found by their folders, and a line to the channel that uses one."""
 
 import pkgutil
+import time
+from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaigns.messaging.providers.base import Connection, Provider
+from campaigns.messaging.providers.base import (
+    Answer,
+    Connection,
+    Outgoing,
+    Provider,
+    Unreachable,
+    Verdict,
+)
 from campaigns.messaging.providers.email_smtp.session import Server, SmtpConnection
-from marketing.core.errors import NotFound
+from campaigns.models import Channel
+from marketing.core import vault
+from marketing.core.errors import NotFound, Refused
+
+# An address that answered nothing but failures for so long is turned off until somebody looks.
+GIVE_UP = timedelta(days=5)
+_NOTED_EVERY = 20.0
 
 
 @lru_cache(maxsize=1)
@@ -34,6 +51,20 @@ def everything() -> dict[str, type[Provider]]:
     return {name: load(name) for name in names()}
 
 
+def row_of(channel: Channel, name: str) -> str:
+    """The place to which a secret of a channel is bound."""
+    return f"channel:{channel.public_id}:{name}"
+
+
+def given_to(channel: Channel) -> dict[str, str]:
+    """Settings with the secrets opened. For the one call that needs them; never for a page."""
+    opened = {
+        name: vault.unseal(sealed=sealed, row=row_of(channel, name))
+        for name, sealed in channel.secrets.items()
+    }
+    return {**channel.settings, **opened, "from_address": channel.from_address}
+
+
 def house_server() -> Server:
     """The mail server of the settings, which serves while there is no channel for mail."""
     return Server(
@@ -46,6 +77,91 @@ def house_server() -> Server:
     )
 
 
-def open(channel: Any = None) -> Connection:
-    """A line to a channel; without one, to the mail server of the settings."""
-    return SmtpConnection(house_server())
+def find(*, kind: str, channel_id: int | None = None) -> Channel | None:
+    """The channel meant: the one named, else the default of its kind. None when there is none."""
+    if channel_id is not None:
+        return Channel.objects.filter(pk=channel_id, kind=kind).first()
+    return Channel.objects.filter(kind=kind, is_default=True).first()
+
+
+def open(channel: Channel | None = None, *, kind: str = "email") -> Connection:
+    """A line to a channel; for mail without one, to the mail server of the settings.
+
+    It calls nobody yet. A channel that cannot be used gives a line whose `send` says why.
+    """
+    if channel is None:
+        if kind == "email":
+            return SmtpConnection(house_server())
+        return Closed(
+            _("No channel of this kind is set up. Nothing was sent; add one in Settings.")
+        )
+    if not channel.enabled:
+        return Closed(
+            _("The channel %(name)s is turned off. %(why)s")
+            % {"name": channel.name, "why": channel.off_reason}
+        )
+    try:
+        return Watched(channel.pk, load(channel.provider).connect(given_to(channel)))
+    except (Refused, KeyError, ValueError) as error:
+        return Closed(
+            _("The channel %(name)s cannot be used: %(why)s") % {"name": channel.name, "why": error}
+        )
+
+
+class Closed:
+    """A line that leads nowhere, and says why."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why.strip()
+
+    def send(self, outgoing: Outgoing) -> Answer:
+        raise Unreachable(self._why)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Watched:
+    """A line whose channel learns, every now and then, how it fares."""
+
+    def __init__(self, channel_id: int, line: Connection) -> None:
+        self._channel_id, self._line = channel_id, line
+        self._noted, self._fine = 0.0, True
+
+    def send(self, outgoing: Outgoing) -> Answer:
+        try:
+            answer = self._line.send(outgoing)
+        except Unreachable as error:
+            self._note(fine=False, why=str(error))
+            raise
+        if answer.verdict is Verdict.SENT:
+            self._note(fine=True)
+        elif answer.verdict is not Verdict.FAILED:
+            self._note(fine=False, why=answer.text)
+        return answer
+
+    def _note(self, *, fine: bool, why: str = "") -> None:
+        now = time.monotonic()
+        if self._noted and fine is self._fine and now - self._noted < _NOTED_EVERY:
+            return
+        self._noted, self._fine = now, fine
+        note(channel_id=self._channel_id, error="" if fine else why or "?", now=timezone.now())
+
+    def close(self) -> None:
+        self._line.close()
+
+
+def note(*, channel_id: int, error: str, now: datetime) -> None:
+    """Keep how a channel fared; one that did nothing but fail for days is turned off."""
+    row = Channel.objects.filter(pk=channel_id)
+    if not error:
+        row.update(last_ok_at=now, failing_since=None)
+        return
+    row.update(
+        last_error=error[:500], last_error_at=now, failing_since=Coalesce(F("failing_since"), now)
+    )
+    row.filter(enabled=True, failing_since__lt=now - GIVE_UP).update(
+        enabled=False,
+        off_reason=_("Nothing but failures for %(n)d days, so it was turned off.")
+        % {"n": GIVE_UP.days},
+    )

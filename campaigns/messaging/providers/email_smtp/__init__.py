@@ -1,5 +1,6 @@
 """Mail over SMTP to one's own server or a provider's, on connections that are kept open."""
 
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,22 @@ from django.utils.translation import gettext_lazy
 from campaigns.messaging.providers import base
 from campaigns.messaging.providers.base import Connection, Field
 from campaigns.messaging.providers.email_smtp.session import Server, SmtpConnection
+from marketing.core import reach
+from marketing.core.errors import Refused
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+
+# Where mail servers listen; others only where OUTBOUND_ALLOW names them.
+_MAIL_PORTS = (25, 465, 587, 2525)
+
+
+def _dial(host: str, port: int, timeout: float) -> socket.socket:
+    """A connection to a checked address: what somebody typed must not reach into this network."""
+    try:
+        return reach.connect(host=host, port=port, timeout=timeout, ports=_MAIL_PORTS)
+    except Refused as error:
+        raise OSError(str(error)) from None
 
 
 def _port(text: str) -> Any:
@@ -51,6 +66,11 @@ class Provider(base.Provider):
         Field("password", gettext_lazy("Password"), secret=True),
     )
     goes_to = ("host", "port", "username", "security")
+    sender = "mail"
+
+    @classmethod
+    def includes(cls, given: Mapping[str, str]) -> str:
+        return f"a:{given['host']}" if given.get("host") else ""
 
     @classmethod
     def connect(cls, given: Mapping[str, str]) -> Connection:
@@ -62,5 +82,6 @@ class Provider(base.Provider):
                 username=given.get("username", ""),
                 password=given.get("password", ""),
                 security=security,
+                dial=_dial,
             )
         )

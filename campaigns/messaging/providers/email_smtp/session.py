@@ -6,10 +6,17 @@ depends on where it breaks: before the final dot nothing was accepted, after it 
 """
 
 import contextlib
+import math
 import re
 import smtplib
+import socket
 import ssl
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakSet
 
 from campaigns.messaging.providers.base import Answer, Outgoing, Unreachable, Verdict
 
@@ -21,6 +28,9 @@ _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _SAFE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 MAILS_PER_LINE = 1_000
 _LINE_LIMIT = 8_192
+# A server that says a little now and then passes every wait for one reply: a mail has so many
+# times that long in all.
+_WAITS_PER_MAIL = 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,60 @@ class Server:
     password: str = ""
     security: str = "none"
     timeout: float = 30.0
+    dial: Callable[[str, int, float], socket.socket] = lambda host, port, timeout: (
+        socket.create_connection((host, port), timeout)
+    )
+
+
+class _Dialled(smtplib.SMTP):
+    def __init__(self, server: Server, **given: Any) -> None:
+        self._dial = server.dial
+        super().__init__(server.host, server.port, timeout=server.timeout, **given)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return self._dial(host, port, timeout)
+
+
+class _Secured(smtplib.SMTP_SSL, _Dialled):
+    def __init__(self, server: Server) -> None:
+        self._dial = server.dial
+        smtplib.SMTP_SSL.__init__(
+            self,
+            server.host,
+            server.port,
+            timeout=server.timeout,
+            context=ssl.create_default_context(),
+        )
+
+
+class _Watch:
+    """One thread that cuts every line on which a mail takes too long."""
+
+    def __init__(self) -> None:
+        self.lines: WeakSet[SmtpConnection] = WeakSet()
+        self._guard = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, line: "SmtpConnection") -> None:
+        with self._guard:
+            self.lines.add(line)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._look, daemon=True)
+                self._thread.start()
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(0.5)
+            with self._guard:
+                lines = list(self.lines)
+                if not lines:
+                    self._thread = None
+                    return
+            for line in lines:
+                line.cut_if_late()
+
+
+_watch = _Watch()
 
 
 def _reply(smtp: smtplib.SMTP) -> tuple[int, bytes]:
@@ -42,7 +106,7 @@ def _reply(smtp: smtplib.SMTP) -> tuple[int, bytes]:
     texts = []
     while True:
         line = smtp.file.readline(_LINE_LIMIT)
-        if not line:
+        if not line.endswith(b"\n") and len(line) < _LINE_LIMIT:  # the beginning of a word is none
             raise smtplib.SMTPServerDisconnected("the server closed the connection")
         if len(line) >= _LINE_LIMIT or not line[:3].isdigit():
             raise smtplib.SMTPResponseException(500, "the server does not speak SMTP")
@@ -57,11 +121,26 @@ class SmtpConnection:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._smtp: smtplib.SMTP | None = None
+        self._late_at = math.inf
         self._pipelining = False
         self._used = 0
 
     def send(self, outgoing: Outgoing) -> Answer:
         """Hand one mail over. Raises Unreachable when no session could be opened."""
+        self._late_at = time.monotonic() + _WAITS_PER_MAIL * self._server.timeout
+        try:
+            return self._send(outgoing)
+        finally:
+            self._late_at = math.inf
+
+    def cut_if_late(self) -> None:
+        """Break the line, from another thread, when a mail has been on it for too long."""
+        smtp = self._smtp
+        if time.monotonic() > self._late_at and smtp is not None and smtp.sock is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(smtp.sock, socket.SHUT_RDWR)
+
+    def _send(self, outgoing: Outgoing) -> Answer:
         _key, sender, recipient, mail, _subject = outgoing
         if self._used >= MAILS_PER_LINE:
             self.close()
@@ -132,15 +211,7 @@ class SmtpConnection:
     def _open(self) -> smtplib.SMTP:
         server = self._server
         try:
-            if server.security == "tls":
-                smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                    server.host,
-                    server.port,
-                    timeout=server.timeout,
-                    context=ssl.create_default_context(),
-                )
-            else:
-                smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+            smtp = _Secured(server) if server.security == "tls" else _Dialled(server)
             try:
                 smtp.ehlo_or_helo_if_needed()
                 if server.security == "starttls":
@@ -155,6 +226,7 @@ class SmtpConnection:
         except (smtplib.SMTPException, OSError) as error:
             raise Unreachable(f"{server.host}:{server.port} does not take mail: {error}") from None
         self._smtp, self._used = smtp, 0
+        _watch.add(self)
         self._pipelining = smtp.has_extn("pipelining")
         return smtp
 
