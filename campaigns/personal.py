@@ -135,6 +135,7 @@ IMPERSONAL = {
     "campaigns_journey": "journeys that the team draws",
     "campaigns_journeyversion": "journeys as they were published",
     "campaigns_journeytally": "how many did not come into a journey, by day",
+    "campaigns_journeyheard": "numbers of events that journeys were told of",
     "campaigns_journeycursor": "how far streams were looked at",
     "campaigns_sendingrules": "how often and when the shop writes",
     "campaigns_trial": "how the variants of a campaign share its people",
@@ -153,6 +154,7 @@ IMPERSONAL = {
     "campaigns_segmentupkeep": "how far segments were brought",
     "campaigns_personlist": "names and sizes of lists",
     "campaigns_campaign": "campaigns of the team",
+    "campaigns_pace": "how fast channels were used",
     "campaigns_run": "sendings and their sums",
 }
 

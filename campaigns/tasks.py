@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from campaigns import holds, runs, trials
 from campaigns.answers import boxes, collecting
+from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
 from campaigns.messaging import claims, delivery, former, transactional
 from campaigns.reporting import readings
 from campaigns.segments import upkeep
@@ -64,6 +65,22 @@ def take_readings(**_: Any) -> None:
     readings.take_all(now=timezone.now())
 
 
+@shared_task(name="campaigns.tasks.walk_journeys")
+def walk_journeys(**_: Any) -> None:
+    """Tell journeys what happened, then walk on everybody who is due."""
+    told = triggers.react()
+    if runner.wake().more or told.more:
+        walk_journeys.delay()
+
+
+@shared_task(name="campaigns.tasks.look_at_days")
+def look_at_days(**_: Any) -> None:
+    """Let people into journeys whose day or hour has come, and close versions that nobody walks."""
+    dates.look(now=timezone.now())
+    versions.retire(now=timezone.now())
+    hearing.tidy(now=timezone.now())
+
+
 @shared_task(name="campaigns.tasks.settle_holds")
 def settle_holds(**_: Any) -> None:
     """Pause campaigns whose data is not as expected, and go on with those whose data is again."""
@@ -107,3 +124,4 @@ def follow_people(customer_ids: list[int] | None = None, **_: Any) -> None:
     """Messages stand with whoever their person is today."""
     moved = customer_ids or merging.moved_lately(now=timezone.now())
     former.follow(customer_ids=moved)
+    former_people.follow(customer_ids=moved, now=timezone.now())

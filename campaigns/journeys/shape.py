@@ -46,6 +46,7 @@ def flaws(graph: Graph) -> Iterator[Flaw]:
     if not graph.trigger.leads():
         yield Flaw(graph.start, "next", noop("Nothing happens yet."), noop("Add a step."))
     yield from _circles(graph)
+    yield from _again(graph)
 
 
 def _circles(graph: Graph) -> Iterator[Flaw]:
@@ -76,3 +77,24 @@ def _circles(graph: Graph) -> Iterator[Flaw]:
             else:
                 state[way] = 1
                 stack.append((way, iter(graph.nodes[way].leads())))
+
+
+def _again(graph: Graph) -> Iterator[Flaw]:
+    """Steps that can be come to a second time and yet act once a stay, as messages do."""
+    for node in graph.nodes.values():
+        if node.kind not in ("send", "webhook", "notify", "start_journey"):
+            continue
+        seen: set[str] = set()
+        ahead = list(node.leads())
+        while ahead:
+            here = ahead.pop()
+            if here not in seen:
+                seen.add(here)
+                ahead.extend(graph.nodes[here].leads())
+        if node.id in seen:
+            yield Flaw(
+                node.id,
+                "next",
+                noop("This step would be come to again, but does its work once a stay."),
+                noop("Let the journey end, and let people come in again."),
+            )

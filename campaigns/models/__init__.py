@@ -16,6 +16,7 @@ from campaigns.models.journeys import (
     Enrollment,
     Journey,
     JourneyCursor,
+    JourneyHeard,
     JourneyStep,
     JourneyTally,
     JourneyVersion,
@@ -24,6 +25,7 @@ from campaigns.models.lists import PersonList, PersonListMember
 from campaigns.models.manners import SendingRules, Turn
 from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkeep
 from campaigns.models.messages import Message, MessageBody
+from campaigns.models.pace import Pace
 from campaigns.models.segments import Segment, SegmentSize
 from campaigns.models.waivers import Waiver
 
@@ -37,11 +39,13 @@ __all__ = [
     "InboxItem",
     "Journey",
     "JourneyCursor",
+    "JourneyHeard",
     "JourneyStep",
     "JourneyTally",
     "JourneyVersion",
     "Message",
     "MessageBody",
+    "Pace",
     "PersonList",
     "PersonListMember",
     "PushSubscription",

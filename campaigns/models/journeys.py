@@ -1,5 +1,6 @@
 """Journeys, their versions, and who is where in them."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -211,3 +212,16 @@ class JourneyCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.number}"
+
+
+class JourneyHeard(models.Model):
+    """An event that journeys were told of, by its number; kept while it may be read again."""
+
+    event_id = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [BrinIndex(fields=["at"], name="journey_heard_at")]
+
+    def __str__(self) -> str:
+        return str(self.event_id)
