@@ -32,7 +32,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 
 def _door(environ: dict[str, Any]) -> Callable[..., Iterable[bytes]]:
     path: str = environ["PATH_INFO"]
-    if path.startswith(("/v1/", "/t/", "/t.js")) or (
+    if path.startswith(("/v1/", "/t/", "/t.js", "/o/", "/c/")) or (
         path == "/api/v1/events/"
         and environ["REQUEST_METHOD"] == "POST"
         and "HTTP_AUTHORIZATION" in environ

@@ -4,7 +4,7 @@ import contextlib
 from base64 import b64decode
 
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -16,6 +16,13 @@ from campaigns.messaging import addresses, tracking
 from ingestion.privacy import preferences
 
 PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+# Reached past the middleware, where no page of ours can be made.
+_NO_LINK = (
+    '<!doctype html><meta charset="utf-8"><meta name="robots" content="noindex">'
+    "<title>404</title><p>This link is not complete, or it was not made here."
+)
 
 
 def _agent(request: HttpRequest) -> str:
@@ -65,5 +72,5 @@ def clicked(request: HttpRequest, token: str, mac: str) -> HttpResponse:
         # The reader matters more than the count: the link was signed by us, so it leads on.
         target = addresses.signer().target(mac, url)
     if target is None:
-        raise Http404
+        return HttpResponse(_NO_LINK, status=404)
     return HttpResponseRedirect(target)

@@ -32,6 +32,7 @@ MODULES = (
     "models_ml.benchmarks.demand",
     "models_ml.benchmarks.recommenders",
     "recommendations.benchmarks",
+    "campaigns.answers.benchmarks",
     "campaigns.segments.benchmarks",
     "campaigns.benchmarks",
     "marketing.benchmarks",
