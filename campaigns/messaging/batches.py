@@ -1,5 +1,6 @@
 """Claimed messages on their way out, shared by the threads that send them."""
 
+import math
 import random
 import threading
 import time
@@ -63,6 +64,10 @@ class Batch:
     ledger: Ledger = field(default_factory=Ledger)
     stopped: bool = False
     troubles: dict[str, str] = field(default_factory=dict)
+    # Seconds until what is given back may be tried again, by message.
+    waits: dict[int, float] = field(default_factory=dict)
+    put_off: int = 0
+    until: float = math.inf
     answers: list[tuple[Verdict, Claimed, Answer]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     deadline: float = 0.0
@@ -125,8 +130,18 @@ class Batch:
                 ]
             )
 
-    def take(self) -> Ready | None:
-        """The next message that may go out now, or None when there is nothing left to do."""
+    def next_lane(self) -> str | None:
+        """By which lane the next message goes, or None when there is nothing left to do."""
+        with self.lock:
+            if self.stopped or time.monotonic() > self.until:
+                return None
+            return next((key for key in self.waiting if self._has(key)), None)
+
+    def take(self, lane: str = "") -> Ready | None:
+        """The next message that may go out now, or None when there is nothing left to do.
+
+        `lane` asks for one of this lane alone.
+        """
         if time.monotonic() - self.checked > RECHECK_SECONDS:
             with self.lock:
                 mine = time.monotonic() - self.checked > RECHECK_SECONDS
@@ -137,22 +152,39 @@ class Batch:
         if time.monotonic() > self.deadline:
             self.renew()
         with self.lock:
-            while not self.stopped and (line := self._next_line()) is not None:
+            while not self.stopped and (line := self._next_line(lane)) is not None:
                 ready = line.popleft()
                 if ready.message.id in self.held:
                     return ready
         return None
 
-    def _next_line(self) -> deque[Ready] | None:
-        open_lines = (
-            line for key, line in self.waiting.items() if line and key not in self.troubles
-        )
-        return next(open_lines, None)
+    def _has(self, key: str) -> bool:
+        return bool(self.waiting.get(key)) and key not in self.troubles
 
-    def block(self, lane: Lane, why: str) -> None:
-        """Send nothing more by this lane; what waits for it goes back to the queue."""
+    def _next_line(self, lane: str) -> deque[Ready] | None:
+        keys = [lane] if lane else self.waiting
+        return next((self.waiting[key] for key in keys if self._has(key)), None)
+
+    def postpone(self, ready: Ready, seconds: float) -> None:
+        """Leave a message for later; it stays ours until it is given back."""
+        with self.lock:
+            self.put_off += 1
+            self.waits[ready.message.id] = seconds
+
+    def block(self, lane: Lane, why: str, seconds: float) -> None:
+        """Send nothing more by this lane; what waits for it goes back to the queue for a while."""
         with self.lock:
             self.troubles[lane.key] = why
+            for ready in self.waiting[lane.key]:
+                self.waits[ready.message.id] = seconds
+
+    def give_back(self) -> None:
+        """Return to the queue what was not sent, each for as long as it has to wait."""
+        by_wait: dict[float, list[Claimed]] = defaultdict(list)
+        for message in self.held.values():
+            by_wait[self.waits.get(message.id, 0.0)].append(message)
+        for seconds, messages in by_wait.items():
+            claims.give_back(messages, wait_seconds=seconds)
 
     def settle(self, ready: Ready, answer: Answer) -> None:
         """Write what the provider said, durably, before anything else is sent on this line."""

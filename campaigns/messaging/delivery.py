@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 SENDERS_PER_RUN = 2
+# How often is looked whether what had to wait for its domain may go.
+POSTPONED_SECONDS = 0.25
 WINDOW_LEAST, WORST_SHARE = 50, 0.5
 
 
@@ -53,7 +55,14 @@ def deliver(
         if not runs.fill(run_id=run_id, now=datetime.now(UTC)):
             return Delivered(0, 0, 0, 0, False)
         pump = Pump(run, lines=lines)
-        while (batch := pump.step(limit)) is not None:
+        while True:
+            batch = pump.step(limit, until=until)
+            if batch is None:
+                now = time.monotonic()
+                if now >= pump.postponed_until or (more := now > until):
+                    break
+                time.sleep(POSTPONED_SECONDS)
+                continue
             for verdict, _message, _answer in batch.answers:
                 totals[verdict] += 1
             if batch.trouble:

@@ -1,28 +1,53 @@
 """The ways a run's messages leave by: one per channel, each with its policy and its open lines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from campaigns.messaging import providers
+from django.utils import timezone
+
+from campaigns.messaging import pacing, providers
+from campaigns.messaging.pacing import Allowance
 from campaigns.messaging.providers import registry
 from campaigns.messaging.providers.base import POLICY, Connection, Policy
 from campaigns.models import Channel
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lane:
-    """A channel as a run uses it. Mail without any channel goes by the server of the settings."""
+    """A channel as a run uses it. Mail without any channel goes by the server of the settings.
+
+    `allowance` None means that it may be used as fast as it goes.
+    """
 
     key: str
     kind: str
     channel: Channel | None
     policy: Policy
+    allowance: Allowance | None = None
+    _domains: dict[str, Allowance | None] = field(default_factory=dict)
+
+    def domain(self, address: str) -> Allowance | None:
+        """The allowance for recipients of this address's domain; None where there is no limit."""
+        rates = self.channel.domain_rates if self.channel is not None else {}
+        if not rates:
+            return None
+        name = pacing.domain_of(address)
+        if name not in self._domains:
+            rate = rates.get(name) or rates.get("*")
+            found = Allowance(f"{self.key}|{name}", float(rate)) if rate else None
+            self._domains[name] = found
+        return self._domains[name]
 
     @property
     def once_at_most(self) -> bool:
         """Whether a message must be noted as handed over before it is."""
         return self.policy is Policy.AT_MOST_ONCE
+
+    @property
+    def limited(self) -> bool:
+        """Whether it has to be asked before each message."""
+        return self.allowance is not None or bool(self.channel and self.channel.domain_rates)
 
     @property
     def sender(self) -> str:
@@ -42,7 +67,16 @@ def lane_of(content: Mapping[str, Any]) -> Lane:
     if channel is not None:
         policy = providers.load(channel.provider).policy(channel.settings)
     key = f"{kind}:{channel.pk}" if channel is not None else kind
-    return Lane(key, kind, channel, policy)
+    return Lane(key, kind, channel, policy, _allowance(key, channel))
+
+
+def _allowance(key: str, channel: Channel | None) -> Allowance | None:
+    if channel is None:
+        return None
+    most = pacing.warm_limit(channel, timezone.localdate())
+    if channel.rate_per_second is None and most is None:
+        return None
+    return Allowance(key, channel.rate_per_second, most)
 
 
 class Lines:

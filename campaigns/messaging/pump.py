@@ -9,6 +9,7 @@ lease still holds; a frozen process that wakes up late sends nothing more.
 """
 
 import logging
+import math
 import os
 import socket
 import threading
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from django.db import connection
+from django.utils.translation import gettext as _
 from psycopg2 import Binary
 from psycopg2.extras import execute_values
 
@@ -27,6 +29,7 @@ from campaigns.messaging.batches import Batch
 from campaigns.messaging.claims import Claimed, Outcome
 from campaigns.messaging.contents import Content, Ready, Unwritable
 from campaigns.messaging.lanes import Lane, Lines
+from campaigns.messaging.pacing import SLICE_SECONDS, Allowance
 from campaigns.messaging.providers.base import Answer, Unreachable, Verdict
 from campaigns.models import Run
 from ingestion import consent, events
@@ -35,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
 UNREACHABLE_WAIT_SECONDS = 10.0
+DOMAIN_WAIT_SECONDS = 1.0
 WINDOW = 200
 
 
@@ -49,6 +53,9 @@ class Pump:
     def __post_init__(self) -> None:
         self._contents: dict[str, tuple[Content, Lane] | Unwritable] = {}
         self._lanes: dict[str, Lane] = {}
+        self._most = math.inf
+        # Until when something waits that only its domain's allowance held up.
+        self.postponed_until = 0.0
         self._lines = [Lines() for _ in range(self.lines)]
         # Which of the last messages failed, for the share at which sending stops by itself.
         self.window: deque[bool] = deque(maxlen=WINDOW)
@@ -111,11 +118,17 @@ class Pump:
                 ready.append(Ready(message, outgoing, lane.key))
         return ready, ends
 
-    def step(self, limit: int) -> Batch | None:
-        """One batch from claim to marks; None when nothing was due."""
+    def step(self, limit: int, *, until: float = math.inf) -> Batch | None:
+        """One batch from claim to marks; None when nothing was due.
+
+        `until`, a moment of the monotonic clock, ends the waiting for a channel's allowance.
+        """
         began = time.monotonic()
         claimed = claims.claim(
-            run_id=self.run.pk, owner=self.owner, limit=limit, purpose_of=self.purpose_of
+            run_id=self.run.pk,
+            owner=self.owner,
+            limit=int(min(limit, self._most)),
+            purpose_of=self.purpose_of,
         )
         if not claimed:
             return None
@@ -126,7 +139,7 @@ class Pump:
             self.window.extend([outcome.state == "failed" for outcome in ends])
         batch = Batch.of(ready, self.purpose_of)
         batch.extend(began)
-        batch.checked = began
+        batch.checked, batch.until = began, until
         ended = threading.Event()
         pulse = threading.Thread(target=_keep, args=(batch, ended), daemon=True)
         pulse.start()
@@ -134,9 +147,12 @@ class Pump:
             self._send(batch)
         finally:
             ended.set()
-            left = list(batch.held.values())
-            wait = UNREACHABLE_WAIT_SECONDS if batch.troubles else 0.0
-            claims.give_back(left, wait_seconds=wait)
+            batch.give_back()
+        if batch.put_off:
+            self.postponed_until = time.monotonic() + 2 * DOMAIN_WAIT_SECONDS
+        # Where most had to wait, fewer are written at once: they would be written again.
+        too_many = batch.held and 2 * len(batch.held) > len(ready)
+        self._most = max(self.lines, 2 * len(batch.answers)) if too_many else math.inf
         self._learn(batch)
         return batch
 
@@ -171,7 +187,7 @@ class Pump:
             connection.close()
 
     def _drain(self, batch: Batch, lines: Lines) -> None:
-        while (ready := batch.take()) is not None:
+        while (ready := self._next(batch)) is not None:
             lane = self._lanes[ready.line]
             if lane.once_at_most and claims.hand_over(ready.message) is None:
                 batch.stopped = True  # the lease is lost, or somebody pressed pause
@@ -179,7 +195,8 @@ class Pump:
             try:
                 answer = lines.to(lane).send(ready.outgoing)
             except Unreachable as error:
-                batch.block(lane, str(error))
+                batch.waits[ready.message.id] = UNREACHABLE_WAIT_SECONDS
+                batch.block(lane, str(error), UNREACHABLE_WAIT_SECONDS)
                 continue
             except Exception as error:
                 # Whether it left nobody knows, so it is not guessed.
@@ -187,10 +204,46 @@ class Pump:
                 answer = Answer(Verdict.UNKNOWN, f"{type(error).__name__}: {error}")
             batch.settle(ready, answer)
 
+    def _next(self, batch: Batch) -> Ready | None:
+        """The next message, when its channel and its domain may be used; None at the end."""
+        if not any(lane.limited for lane in self._lanes.values()):
+            return batch.take()
+        while (key := batch.next_lane()) is not None:
+            lane = self._lanes[key]
+            if lane.allowance is not None and not self._wait(batch, lane, lane.allowance):
+                continue
+            ready = batch.take(key)
+            if ready is None:
+                continue
+            domain = lane.domain(ready.message.address)
+            if domain is None:
+                return ready
+            taken, seconds = domain.take()
+            if taken:
+                time.sleep(seconds)
+                return ready
+            batch.postpone(ready, max(seconds, DOMAIN_WAIT_SECONDS))
+            if lane.allowance is not None:
+                lane.allowance.put_back()
+        return None
+
+    def _wait(self, batch: Batch, lane: Lane, allowance: Allowance) -> bool:
+        """Wait for a slot, a little at a time; True when one has come."""
+        taken, seconds = allowance.take()
+        if seconds == math.inf:
+            batch.block(
+                lane,
+                _("The channel is being warmed up, and today's share is used. The rest follows."),
+                allowance.until_tomorrow(),
+            )
+            return False
+        time.sleep(seconds if taken else min(seconds, SLICE_SECONDS))
+        return taken
+
     def _learn(self, batch: Batch) -> None:
         """What the answers mean beyond their own rows: events, dead addresses, the error rate."""
         now = datetime.now(UTC)
-        sent = [message for verdict, message, _ in batch.answers if verdict is Verdict.SENT]
+        sent = [message for verdict, message, _a in batch.answers if verdict is Verdict.SENT]
         record_sent(run=self.run, messages=sent, now=now)
         for _verdict, message, answer in batch.answers:
             if answer.bounced:

@@ -42,6 +42,8 @@ class Campaign(models.Model):
     from_email = models.EmailField(blank=True)
     reply_to = models.EmailField(blank=True)
     scheduled_at = models.DateTimeField(null=True, blank=True)
+    # Why it was not sent at its time, until somebody decides what becomes of it.
+    held_because = models.CharField(max_length=300, blank=True, default="", db_default="")
     timing = models.CharField(
         max_length=5, choices=Timing.choices, default=Timing.ONCE, db_default=Timing.ONCE
     )

@@ -1,7 +1,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -34,6 +34,10 @@ class Channel(models.Model):
     rate_per_second = models.FloatField(null=True, blank=True)
     warmup_per_day = models.PositiveIntegerField(null=True, blank=True)
     warmup_since = models.DateField(null=True, blank=True)
+    # Messages a second by recipients' domain; "*" is for each of the other domains.
+    domain_rates = models.JSONField(
+        default=dict, db_default=Value({}, output_field=models.JSONField()), blank=True
+    )
     enabled = models.BooleanField(default=True)
     off_reason = models.CharField(max_length=500, blank=True, default="")
     is_default = models.BooleanField(default=False)

@@ -80,6 +80,11 @@ class Message(models.Model):
                 condition=Q(state="queued", first_try_at__isnull=False),
             ),
             models.Index(
+                fields=["run"],
+                name="message_complained",
+                condition=Q(complained_at__isnull=False),
+            ),
+            models.Index(
                 fields=["provider_ref"], name="message_ref", condition=~Q(provider_ref="")
             ),
             models.Index(
