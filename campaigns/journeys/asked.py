@@ -48,11 +48,7 @@ class Answers:
                 return days(attribute, people)
             case OfBandit(node):
                 return bandit.draw(
-                    graph=self.graph,
-                    version_id=self.version_id,
-                    node=node,
-                    people=people,
-                    now=self.now,
+                    graph=self.graph, version_id=self.version_id, node=node, people=people
                 )
         raise AssertionError(question)
 

@@ -1,20 +1,14 @@
-"""Shares of ways that follow how often each led to the goal, with a floor under each.
+"""Shares of ways that follow how often each led to the goal, with a floor under each."""
 
-Thompson sampling over the ends of stays: everybody draws a rate for each way from what is known of
-it, and takes the way whose rate came out highest. What is drawn hangs on the person and the step,
-so a batch that is done again draws the same.
-"""
-
-import hashlib
-import random
 from collections.abc import Sequence
-from datetime import datetime
 
 from django.db import connection
 
+from campaigns.experiments import assignment, bandits
+from campaigns.experiments.winners import Arm
 from campaigns.journeys.graph import Graph
 
-# A way whose stay has not ended yet says nothing; one that began long ago and reached no goal does.
+# A way says nothing of whoever is still inside and has not reached the goal: their time is not up.
 _RESULTS = """
 SELECT s.branch, count(*) FILTER (WHERE e.goal_at IS NOT NULL),
        count(*) FILTER (WHERE e.goal_at IS NULL AND e.ended_at IS NOT NULL)
@@ -31,22 +25,21 @@ def results(*, version_id: int, node: str) -> dict[str, tuple[int, int]]:
         return {branch: (reached, missed) for branch, reached, missed in cursor.fetchall()}
 
 
-def draw(
-    *, graph: Graph, version_id: int, node: str, people: Sequence[int], now: datetime
-) -> dict[int, str]:
-    """The way that each of these people tries."""
+def shares(*, graph: Graph, version_id: int, node: str) -> dict[str, float]:
+    """The share of people that each way gets now."""
     known = results(version_id=version_id, node=node)
-    ways = [branch.key for branch in graph.nodes[node].branches]
-    floor = min(graph.nodes[node].settings["floor"] / 100, 1 / len(ways))
-    return {person: _one(ways, known, floor, f"{version_id}:{node}:{person}") for person in people}
+    arms = {}
+    for branch in graph.nodes[node].branches:
+        reached, missed = known.get(branch.key, (0, 0))
+        arms[branch.key] = Arm(reached + missed, reached)
+    return bandits.thompson(arms, floor=graph.nodes[node].settings["floor"] / 100)
 
 
-def _one(ways: Sequence[str], known: dict[str, tuple[int, int]], floor: float, seed: str) -> str:
-    dice = random.Random(hashlib.blake2b(seed.encode(), digest_size=8).digest())
-    if dice.random() < floor * len(ways):
-        return ways[dice.randrange(len(ways))]
-    rates = {}
-    for way in ways:
-        reached, missed = known.get(way, (0, 0))
-        rates[way] = dice.betavariate(1 + reached, 1 + missed)
-    return max(ways, key=rates.__getitem__)
+def draw(*, graph: Graph, version_id: int, node: str, people: Sequence[int]) -> dict[int, str]:
+    """The way that each of these people tries."""
+    found = shares(graph=graph, version_id=version_id, node=node)
+    ways, ceilings = list(found), assignment.edges(list(found.values()))
+    key = f"bandit:{version_id}:{node}"
+    return {
+        person: ways[assignment.side(key=key, unit=person, ceilings=ceilings)] for person in people
+    }

@@ -124,6 +124,20 @@ def save_draft(
     return journey
 
 
+def discard(*, journey_id: int, user: Actor, now: datetime) -> None:
+    """Delete a journey that was never live."""
+    with transaction.atomic():
+        journey = _locked(journey_id)
+        if journey.state != State.DRAFT:
+            raise Conflict(
+                _("A journey that was live is kept, with its people and figures."),
+                code="was_live",
+                remedy=_("Close it instead."),
+            )
+        audit.record(actor=user, action="journey.deleted", obj=journey, detail={"at": str(now)})
+        journey.delete()
+
+
 def publish(*, journey_id: int, user: Actor, now: datetime) -> JourneyVersion:
     """Make the draft the version that new people enter. Refused while it has faults.
 

@@ -1,0 +1,132 @@
+"""The numbers of a version: who waits where, who passed by which way, what became of messages."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.db.models import Count, Q
+
+from campaigns.models import Enrollment, JourneyStep, JourneyVersion, Message
+
+LIVE_ENDS = ("goal", "exit", "closed", "stuck", "merged")
+
+
+@dataclass
+class Figures:
+    """One step. `passed` went on or came to their end here; `ways` splits them by branch, "" for
+    those who went straight on; `ended` by how a stay ended here. Of messages: `sent` includes those
+    of which nothing more is known, `skipped` those not sent with a reason.
+    """
+
+    waiting: int = 0
+    passed: int = 0
+    failed: int = 0
+    ways: dict[str, int] = field(default_factory=dict)
+    ended: dict[str, int] = field(default_factory=dict)
+    queued: int = 0
+    sent: int = 0
+    skipped: int = 0
+    opened: int = 0
+    clicked: int = 0
+
+
+@dataclass(frozen=True)
+class Totals:
+    """A whole version, or a whole journey."""
+
+    entered: int = 0
+    inside: int = 0
+    goals: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    turned_away: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def goal_share(self) -> float | None:
+        return self.goals / self.entered if self.entered else None
+
+
+def of(version: JourneyVersion) -> dict[str, Figures]:
+    """Figures by node, for every node of the version and for those that anybody was ever at."""
+    found: dict[str, Figures] = defaultdict(Figures)
+    for node in version.definition.get("nodes", {}):
+        found[node] = Figures()
+    waiting = (
+        Enrollment.objects.filter(version=version, ended_at=None)
+        .values_list("node")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    for node, n in waiting:
+        found[node].waiting = n
+    passed = (
+        JourneyStep.objects.filter(version=version)
+        .values_list("node", "branch", "what")
+        .annotate(n=Count("n"))
+        .order_by()
+    )
+    for node, branch, what, n in passed:
+        figures = found[node]
+        if what in LIVE_ENDS:
+            figures.ended[what] = figures.ended.get(what, 0) + n
+        if what == "stuck":
+            figures.failed += n
+        elif what not in ("closed", "merged") and not (what and _left(version, node, what)):
+            figures.passed += n
+            figures.ways[branch] = figures.ways.get(branch, 0) + n
+    _messages(version, found)
+    return dict(found)
+
+
+def _left(version: JourneyVersion, node: str, what: str) -> bool:
+    """Whether who ended here was taken out while waiting, and did not come to an end of the way."""
+    kind = version.definition["nodes"].get(node, {}).get("kind")
+    return what in ("goal", "exit") and kind not in ("goal", "exit")
+
+
+def _messages(version: JourneyVersion, found: dict[str, Figures]) -> None:
+    state = Message.State
+    rows = (
+        Message.objects.filter(run_id=version.run_id)
+        .values("step")
+        .annotate(
+            queued=Count("pk", filter=Q(state__in=Message.OPEN)),
+            sent=Count("pk", filter=Q(state__in=[state.SENT, state.UNKNOWN])),
+            skipped=Count("pk", filter=Q(state=state.SKIPPED)),
+            failed=Count("pk", filter=Q(state=state.FAILED)),
+            opened=Count("opened_at"),
+            clicked=Count("clicked_at"),
+        )
+        .order_by()
+    )
+    for row in rows:
+        figures = found[row["step"]]
+        figures.queued, figures.sent, figures.skipped = row["queued"], row["sent"], row["skipped"]
+        figures.opened, figures.clicked = row["opened"], row["clicked"]
+        figures.failed += row["failed"]
+
+
+def totals(*, journey_id: int, version_id: int | None = None) -> Totals:
+    """Who came in, who is inside, who reached the goal, and why others did not come in."""
+    where, values = "e.journey_id = %s", [journey_id]
+    if version_id is not None:
+        where, values = where + " AND e.version_id = %s", [journey_id, version_id]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT e.outcome, count(*), count(e.goal_at) FROM campaigns_enrollment e"
+            f" WHERE {where} GROUP BY e.outcome",
+            values,
+        )
+        rows = cursor.fetchall()
+        cursor.execute(
+            "SELECT reason, sum(people) FROM campaigns_journeytally WHERE journey_id = %s"
+            " GROUP BY reason ORDER BY reason",
+            [journey_id],
+        )
+        away = {reason: int(people) for reason, people in cursor.fetchall()}
+    return Totals(
+        entered=sum(n for _outcome, n, _goals in rows),
+        inside=sum(n for outcome, n, _goals in rows if not outcome),
+        goals=sum(goals for _outcome, _n, goals in rows),
+        outcomes={outcome: n for outcome, n, _goals in rows if outcome},
+        turned_away=away,
+    )
