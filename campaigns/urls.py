@@ -3,11 +3,13 @@
 from django.urls import path
 
 from campaigns.api import campaigns as campaigns_api
+from campaigns.api import effects as effects_api
 from campaigns.api import segments as segments_api
 from campaigns.views import (
     builder,
     campaigns,
     content,
+    experiments,
     kept,
     lists,
     messages,
@@ -88,6 +90,17 @@ _campaigns = [
     path("messages/<int:message_id>/mail/", messages.message_mail, name="message-mail"),
     path("messages/<int:message_id>/source/", messages.message_source, name="message-source"),
 ]
+_experiments = [
+    path("experiments/", experiments.experiment_list, name="experiment-list"),
+    path("experiments/holdout/", experiments.holdout_page, name="holdout"),
+    path("experiments/holdout/keep/", experiments.holdout_keep, name="holdout-keep"),
+    path(
+        "campaigns/<int:campaign_id>/variants/",
+        experiments.campaign_variants,
+        name="campaign-variants",
+    ),
+    path("campaigns/<int:campaign_id>/cost/", experiments.campaign_cost, name="campaign-cost"),
+]
 _content = [
     path("content/", content.template_list, name="template-list"),
     path("content/new/", content.template_edit, name="template-new"),
@@ -134,11 +147,17 @@ _campaigns_api = [
         name="campaign-cancel",
     ),
     path(
+        "campaigns/<int:campaign_id>/effect/",
+        effects_api.CampaignEffect.as_view(),
+        name="campaign-effect",
+    ),
+    path("holdout/", effects_api.Holdout.as_view(), name="holdout"),
+    path(
         "campaigns/<int:campaign_id>/messages/",
         campaigns_api.MessageList.as_view(),
         name="campaign-messages",
     ),
 ]
 
-pages: list = [*_segments, *_campaigns, *_content, *_public]
+pages: list = [*_segments, *_campaigns, *_experiments, *_content, *_public]
 api: list = [*_segments_api, *_campaigns_api]

@@ -2,7 +2,9 @@
 
 `figures` counts of messages · `tallies` sums per side, in one statement · `readings` the same kept
 day by day · `effects` what the mail caused, with intervals · `costs` what it cost and returned ·
-`overview` all campaigns that can answer, judged together.
+`variants` mails beside each other ·
+`overview` all campaigns that can answer, judged together · `everybody` the global hold-out ·
+`wording` all of it in words.
 """
 
 from campaigns.reporting.effects import Effect, effect

@@ -1,5 +1,7 @@
 """What campaigns cost: sums, and prices for each message that was sent."""
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
@@ -14,13 +16,32 @@ from marketing.core.models import ApiKey, User
 _MOST = Decimal(10) ** 9
 
 
+@dataclass(frozen=True)
+class Totals:
+    """Sums and prices for each message, by campaign."""
+
+    sums: Mapping[int, Decimal]
+    prices: Mapping[int, Decimal]
+
+    def of(self, campaign_id: int | None, *, sent: int) -> Decimal:
+        key = campaign_id or 0
+        return self.sums.get(key, Decimal(0)) + sent * self.prices.get(key, Decimal(0))
+
+
+def totals(*, campaign_ids: Collection[int | None]) -> Totals:
+    """What these campaigns cost, in one statement."""
+    sums: dict[int, Decimal] = {}
+    prices: dict[int, Decimal] = {}
+    rows = Spend.objects.filter(campaign_id__in=[key for key in campaign_ids if key])
+    for key, kind, amount in rows.values_list("campaign_id", "kind", "amount"):
+        into = prices if kind == Spend.Kind.EACH else sums
+        into[key] = into.get(key, Decimal(0)) + amount
+    return Totals(sums, prices)
+
+
 def total(*, campaign_id: int | None, sent: int) -> Decimal:
     """Everything it cost, with so many messages sent."""
-    rows = Spend.objects.filter(campaign_id=campaign_id).values_list("kind", "amount")
-    return sum(
-        (amount * sent if kind == Spend.Kind.EACH else amount for kind, amount in rows),
-        Decimal(0),
-    )
+    return totals(campaign_ids=[campaign_id]).of(campaign_id, sent=sent)
 
 
 def note(

@@ -35,24 +35,23 @@ class Read:
 def latest(*, run: Run, now: datetime) -> Read:
     """The newest sums of a send."""
     if run.audience > LIVE_PEOPLE and (kept := run.readings.order_by("-day").first()):
-        return _of(kept)
+        return of_row(kept)
     until = _until(run, now)
     return Read(until, tallies.of_run(run=run, until=until))
 
 
 def history(*, run: Run) -> list[Read]:
     """The sums of each day that was read, oldest first."""
-    return [_of(row) for row in run.readings.order_by("day")]
+    return [of_row(row) for row in run.readings.order_by("day")]
 
 
 def take(*, run: Run, now: datetime) -> int:
     """Read every day that is over and was not read, and today; how many were read."""
     last = _until(run, now)
     days = _whole_days(run.started_at, last)
-    known = set(run.readings.filter(day__lt=days).values_list("day", flat=True))
-    for day in range(1, days + 1):
-        if day in known:
-            continue
+    whole = {run.started_at + day * DAY: day for day in range(1, days)}
+    known = run.readings.filter(until__in=whole).values_list("until", flat=True)
+    for day in sorted(set(range(1, days + 1)) - {whole[until] for until in known}):
         _keep(run=run, day=day, until=run.started_at + day * DAY, now=now)
     if days * DAY < last - run.started_at:
         _keep(run=run, day=days + 1, until=last, now=now)
@@ -87,7 +86,7 @@ def take_everybody(*, holdout: GlobalHoldout, now: datetime) -> Read:
 def of_everybody(*, holdout: GlobalHoldout) -> Read | None:
     """The newest sums of the global hold-out; None before the first."""
     kept = holdout.readings.order_by("-day").first()
-    return _of(kept) if kept else None
+    return of_row(kept) if kept else None
 
 
 def _until(run: Run, now: datetime) -> datetime:
@@ -108,5 +107,6 @@ def _values(arms: Mapping[str, Tally], *, until: datetime, now: datetime) -> dic
     return {"until": until, "arms": sums, "taken_at": now}
 
 
-def _of(row: Reading) -> Read:
+def of_row(row: Reading) -> Read:
+    """A reading as it was kept."""
     return Read(row.until, {arm: Tally(**sums) for arm, sums in row.arms.items()})

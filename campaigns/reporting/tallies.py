@@ -20,12 +20,13 @@ HELD = "holdout"
 # People of later rounds: their variant was not drawn by the first shares.
 LATER = "+"
 KEPT, OTHERS = "kept", "others"
-_LONGEST_PAST = timedelta(days=365)
+# As long whenever one looks: what is planned for by it must not move with the looks.
+_PAST = timedelta(days=90)
 
 
 @dataclass(frozen=True)
 class Tally:
-    """One side. `ordered`: who ordered after the start; `before`: money in as long before it."""
+    """One side. `ordered`: who ordered after the start; `before`: money in a time before it."""
 
     people: int = 0
     sent: int = 0
@@ -106,7 +107,7 @@ def of_run(*, run: Run, until: datetime) -> dict[str, Tally]:
     slot, of_slot = audience.slot_sql("coalesce(m.first_customer_id, m.customer_id)", draw)
     named = {f"slot{i}": value for i, value in enumerate(of_slot)}
     sql = _OF_RUN.format(slot=slot % tuple(f"%({name})s" for name in named)) + _SUMS
-    past = run.started_at - (until - run.started_at)
+    past = run.started_at - WINDOW
     found = _read(
         sql, {"run": run.pk, "start": run.started_at, "past": past, "until": until, **named}
     )
@@ -118,7 +119,7 @@ def of_run(*, run: Run, until: datetime) -> dict[str, Tally]:
 
 def of_everybody(*, holdout: GlobalHoldout, until: datetime) -> dict[str, Tally]:
     """'kept' and 'others' since the global hold-out began."""
-    past = holdout.since - min(until - holdout.since, _LONGEST_PAST)
+    past = holdout.since - _PAST
     bucket = audience.hash_sql("c.id") % "%(key)s"
     values = {
         "key": audience.kept_key(holdout),

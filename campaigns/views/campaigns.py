@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count
@@ -17,6 +18,7 @@ from campaigns.manners import timing
 from campaigns.messaging import context
 from campaigns.models import Campaign, Message, Run, Segment, Template
 from campaigns.segments.rules import RuleFault
+from campaigns.views import effects
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
@@ -287,7 +289,8 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
         "campaigns/campaigns/detail.html",
         {
             **watched,
-            "effect": reporting.effect(run=run) if run else None,
+            "caused": effects.panel(run=run, now=timezone.now()) if run else None,
+            "currency": settings.DEFAULT_CURRENCY,
             "sample": recent.select_related("customer").order_by("id").first(),
             "sender": runs.sender(campaign),
         },

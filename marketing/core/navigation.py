@@ -51,6 +51,7 @@ GROUPS = (
             Link(_("Insights"), "chart-area-line", "models_ml:insights", "u"),
             Link(_("Models"), "brain", "models_ml:model-list", "m"),
             Link(_("Recommendations"), "sparkles", "recommendations:home", "r"),
+            Link(_("Experiments"), "flask", "campaigns:experiment-list", "e"),
         ),
     ),
     Group(
