@@ -16,9 +16,11 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
 from django.db.models import (
     BinaryField,
+    BooleanField,
     Case,
     CharField,
     Exists,
@@ -44,7 +46,9 @@ CHANNELS = ("email", "sms", "push")
 ADDRESSES = {"email": "email", "sms": "phone"}
 # The purposes that are always there; the shop adds its own.
 PURPOSES = ("marketing", "profiling")
-REASONS = ("unsubscribed", "bounced", "complained", "manual", "erased")
+REASONS = ("unsubscribed", "bounced", "complained", "manual", "imported", "erased")
+# The channel of a suppression that stands for every one.
+EVERY = "all"
 METHODS: dict[str, Any] = {
     "form": gettext_lazy("Form"),
     "double_opt_in": gettext_lazy("Confirmed by mail"),
@@ -327,16 +331,40 @@ def lift(*, address: str, channel: str = "email", reasons: Sequence[str] = REASO
     return lifted
 
 
-def suppressed(addresses: Mapping[str, str]) -> dict[str, str]:
-    """Channel → reason, of those of {channel: address} that nothing may be sent to. One query."""
+def known_as(address: str, people: Iterable[int] = ()) -> list[str]:
+    """Under what an address, or these rows of one person, can stand on the list."""
+    names = [f"person:{number}" for number in people]
+    if not address:
+        return names
+    names += [address, hashlib.sha256(address.encode()).hexdigest()]
+    _local, at, domain = address.partition("@")
+    if at and (domain := domain.partition("@")[0]):
+        labels = domain.split(".")
+        names += [domain, *("*." + ".".join(labels[n:]) for n in range(len(labels)))]
+    return names
+
+
+def suppressed(addresses: Mapping[str, str], *, customer_id: int | None = None) -> dict[str, str]:
+    """Channel → reason, of those of {channel: address} that nothing may be sent to. One query.
+
+    With `customer_id` it also says so where the person is on the list, not the address.
+    """
+    people = () if customer_id is None else (customer_id,)
     plain, veiled = Q(pk__in=[]), Q(pk__in=[])
     for channel, address in addresses.items():
-        if wanted := normalise(address):
-            plain |= Q(channel=channel, address=wanted)
+        wanted = normalise(address)
+        plain |= Q(channel__in=(channel, EVERY), address__in=known_as(wanted, people))
+        if people:
+            former = Q(customer__merged_into__in=people) & Q(channel__in=(channel, EVERY))
+            plain |= former
+        if wanted:
             veiled |= Q(channel=channel, digest=digest_of(wanted))
     rows = Suppression.objects.filter(plain).values_list("channel", "reason")
     hashed = SuppressedDigest.objects.filter(veiled).values_list("channel", "reason")
-    return dict(rows.union(hashed, all=True))
+    found = dict(rows.union(hashed, all=True))
+    if (everywhere := found.pop(EVERY, None)) is not None:
+        found = {channel: found.get(channel, everywhere) for channel in addresses}
+    return found
 
 
 def is_suppressed(*, address: str, channel: str = "email") -> bool:
@@ -360,29 +388,57 @@ def agreed(*, channel: str = "email", purpose: str = "marketing") -> Exists:
 
 def barred(*, channel: str = "email") -> Q:
     """Of a customer in SQL: their address is suppressed."""
-    plain, hashed = _barred(channel)
-    return Q(plain) | Q(hashed)
+    plain, hashed, wider = _barred(channel)
+    return Q(plain) | Q(hashed) | Q(wider)
 
 
 def open_to(*, channel: str = "email") -> Q:
     """Of a customer in SQL: their address is not suppressed. In this form, which is no opposite of
     an either-or, the database joins, and shares the work among its processes.
     """
-    plain, hashed = _barred(channel)
-    return Q(~plain) & Q(~hashed)
+    plain, hashed, wider = _barred(channel)
+    return Q(~plain) & Q(~hashed) & ~Q(wider)
 
 
-def _barred(channel: str) -> tuple[Exists, Exists]:
-    """The address is on the list, or its hash is: hashes are computed only where somebody on the
-    list was erased.
+class _IsOneOf(Func):
+    """A column equals one of the elements of an array."""
+
+    template = "(%(expressions)s))"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
+
+
+def _wider(channel: str, column: str | None) -> Case:
+    """They, their domain or the hash of their address is on the list: compared only where any is.
+
+    A choice of cases, as the database then asks once whether there is any, and not for each person.
+    """
+    rows = Suppression.objects.exclude(kind=Suppression.Kind.ADDRESS)
+    rows = rows.filter(channel__in=(channel, EVERY))
+    address = Value("", CharField()) if column is None else OuterRef(column)
+    known_as = Func(
+        address, OuterRef("pk"), function="ingestion_known_as", output_field=ArrayField(CharField())
+    )
+    return Case(
+        When(Exists(rows), then=Exists(rows.filter(_IsOneOf("address", known_as)))),
+        default=Value(False),
+        output_field=BooleanField(),
+    )
+
+
+def _barred(channel: str) -> tuple[Exists, Exists, Case]:
+    """The address is on the list, or its hash is, or something wider: hashes are computed only
+    where somebody on the list was erased.
     """
     column = "email" if channel == "email" else "phone"
+    wider = _wider(channel, ADDRESSES.get(channel))
     hashed = Func(OuterRef(column), function="ingestion_digest", output_field=BinaryField())
     veiled = SuppressedDigest.objects.filter(channel=channel)
     digest = Case(When(Exists(veiled), then=hashed), output_field=BinaryField())
     return (
         Exists(Suppression.objects.filter(channel=channel, address=OuterRef(column))),
         Exists(veiled.filter(digest=digest)),
+        wider,
     )
 
 
@@ -408,6 +464,8 @@ def mailable(
             When(barred(channel=channel), then=Value(SUPPRESSED)),
             *cases,
         ]
+    else:
+        cases = [When(Q(_wider(channel, None)), then=Value(SUPPRESSED)), *cases]
     return chosen.annotate(reason=Case(*cases, default=Value(""), output_field=CharField()))
 
 

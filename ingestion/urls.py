@@ -35,6 +35,7 @@ from ingestion.views import (
     recipes,
     schema,
     sources,
+    suppression,
     webhooks,
 )
 from ingestion.views import events as stream
@@ -159,9 +160,15 @@ _privacy = [
     path("data/privacy/consent/add/", rules.purpose_add, name="purpose-add"),
     path("data/privacy/consent/text/", rules.text_write, name="consent-text"),
     path("data/privacy/consent/<slug:slug>/archive/", rules.purpose_archive, name="purpose-end"),
-    path("data/privacy/suppression/", rules.suppression_list, name="privacy-suppression"),
-    path("data/privacy/suppression/add/", rules.suppression_add, name="suppression-add"),
-    path("data/privacy/suppression/lift/", rules.suppression_lift, name="suppression-lift"),
+    path("data/privacy/suppression/", suppression.suppression_list, name="privacy-suppression"),
+    path("data/privacy/suppression/add/", suppression.suppression_add, name="suppression-add"),
+    path("data/privacy/suppression/lift/", suppression.suppression_lift, name="suppression-lift"),
+    path(
+        "data/privacy/suppression/list.csv",
+        suppression.suppression_export,
+        name="suppression-export",
+    ),
+    path("people/<int:customer_id>/suppress/", suppression.person_suppress, name="person-suppress"),
     path("data/privacy/retention/", rules.retention_home, name="privacy-retention"),
     path("data/privacy/retention/plan/", rules.retention_plan, name="retention-plan"),
     path("data/privacy/retention/choose/", rules.retention_choose, name="retention-choose"),

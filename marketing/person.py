@@ -117,7 +117,8 @@ def _chips(customer: Customer) -> list[Chip]:
         (row.channel, row.purpose): row
         for row in Consent.objects.filter(customer=customer, current=True)
     }
-    blocked = consent.suppressed({"email": customer.email or "", "sms": customer.phone})
+    addresses = {"email": customer.email or "", "sms": customer.phone, "push": ""}
+    blocked = consent.suppressed(addresses, customer_id=customer.pk)
     chips = []
     for channel, name in (("email", _("E-mail")), ("sms", _("SMS")), ("push", _("Push"))):
         answer = answers.get((channel, "marketing"))
@@ -166,6 +167,7 @@ def _why_stopped(reason: str) -> str:
         "bounced": _("their mailbox sent mail back"),
         "complained": _("they called our mail spam"),
         "manual": _("stopped by hand"),
+        "imported": _("came with a list of addresses to leave alone"),
         "erased": _("the address was erased on request"),
     }.get(reason, reason)
 

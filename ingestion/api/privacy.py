@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -16,7 +17,8 @@ from rest_framework.response import Response
 from ingestion import consent
 from ingestion.api import batches
 from ingestion.models import Customer, PersonalExport, PrivacyRequest, Suppression
-from ingestion.privacy import exports, requests
+from ingestion.privacy import exports, requests, suppressions
+from ingestion.privacy.suppressions import Entry
 from ingestion.views.public import zip_answer
 from marketing.core import audit
 from marketing.core.api import View
@@ -57,12 +59,23 @@ class CopyOut(serializers.Serializer):
 
 
 class SuppressionIn(serializers.Serializer):
-    address = serializers.CharField(max_length=254)
-    channel = serializers.ChoiceField(choices=consent.CHANNELS, default="email")
+    address = serializers.CharField(
+        max_length=254,
+        help_text="an address; a domain, *.example.com for it and all under it; or the SHA-256 of"
+        " an address in hex",
+    )
+    channel = serializers.CharField(
+        default="email", help_text="one of " + ", ".join(suppressions.CHANNELS)
+    )
+    reason = serializers.ChoiceField(choices=suppressions.GIVEN, default="manual")
+    note = serializers.CharField(max_length=300, required=False, help_text="how we know")
 
 
 class SuppressionOut(SuppressionIn):
+    kind = serializers.ChoiceField(choices=Suppression.Kind.choices)
+    customer_id = serializers.IntegerField(allow_null=True)
     reason = serializers.ChoiceField(choices=consent.REASONS)
+    source = serializers.CharField()
     at = serializers.DateTimeField()
 
 
@@ -241,8 +254,12 @@ class SuppressionList(View):
             rows,
             lambda row: {
                 "address": row.address,
+                "kind": row.kind,
+                "customer_id": row.customer_id,
                 "channel": row.channel,
                 "reason": row.reason,
+                "source": row.source,
+                "note": row.note,
                 "at": row.at,
             },
         )
@@ -253,24 +270,36 @@ class SuppressionList(View):
         responses={200: OpenApiTypes.OBJECT},
     )
     def post(self, request: Request) -> Response:
-        """Never send to these addresses again: one, or up to 1,000."""
+        """Never send to these again: one, or up to 1,000."""
         items, _many = batches.items_of(request.data)
-        wanted: dict[str, list[str]] = {}
+        wanted: dict[tuple[str, str, str], list[Entry]] = {}
         for item in items:
-            body = _object(item, {"address", "channel"})
-            address, channel = _text(body, "address"), body.get("channel", "email")
-            if channel not in consent.CHANNELS or not 3 <= len(address) <= 254:
+            body = _object(item, {"address", "channel", "reason", "note"})
+            channel = body.get("channel", "email")
+            entry = suppressions.entry_of(_text(body, "address"), channel=str(channel))
+            if channel not in suppressions.CHANNELS or entry is None:
                 raise Invalid(
                     _("Give an address and its channel. Nothing was stored."),
                     code="bad_address",
                     field="address",
                 )
-            wanted.setdefault(channel, []).append(address)
-        now, new = timezone.now(), 0
-        for channel, addresses in wanted.items():
-            new += consent.suppress(addresses=addresses, channel=channel, reason="manual", now=now)
+            said = (channel, str(body.get("reason", "manual")), str(body.get("note", "")))
+            wanted.setdefault(said, []).append(entry)
         actor: Any = request.auth or request.user
-        audit.record(actor=actor, action="suppression.added", detail={"new": new})
+        now = timezone.now()
+        with transaction.atomic():
+            new = sum(
+                suppressions.add(
+                    entries=entries,
+                    channel=channel,
+                    reason=reason,
+                    source=batches.SOURCE,
+                    note=note,
+                    actor=actor,
+                    now=now,
+                )
+                for (channel, reason, note), entries in wanted.items()
+            )
         return Response({"received": len(items), "new": new})
 
     @extend_schema(

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from ingestion.models.people import Customer
 from marketing.core.models import User
@@ -93,16 +94,43 @@ class Consent(models.Model):
 
 
 class Suppression(models.Model):
-    """An address nothing may be sent to, whoever holds it and whatever they agreed to."""
+    """An address nothing may be sent to, whoever holds it and whatever they agreed to.
+
+    `address` is the address itself; or a domain, "*.example.com" with all that is under it; or the
+    SHA-256 of an address in hex, as lists are passed on; or "person:12" for one person, whatever
+    their addresses. Channel "all" stands for every channel.
+    """
+
+    class Kind(models.TextChoices):
+        ADDRESS = "address", _("Address")
+        DOMAIN = "domain", _("Domain")
+        HASH = "sha256", _("Hash of an address")
+        PERSON = "person", _("Person")
 
     channel = models.CharField(max_length=10, default="email")
     address = models.CharField(max_length=254)
+    kind = models.CharField(
+        max_length=8, choices=Kind.choices, default=Kind.ADDRESS, db_default=Kind.ADDRESS
+    )
+    customer = models.ForeignKey(
+        Customer, null=True, blank=True, on_delete=models.CASCADE, related_name="suppressions"
+    )
     reason = models.CharField(max_length=20)
+    # Where it came from, in words, and how we know.
+    source = models.CharField(max_length=100, blank=True, default="", db_default="")
+    note = models.CharField(max_length=300, blank=True, default="", db_default="")
+    added_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     at = models.DateTimeField(default=now)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["channel", "address"], name="suppression_once")
+        ]
+        indexes = [
+            # Few rows or none: whether there are any is asked before anybody is compared.
+            models.Index(fields=["channel"], name="suppression_wider", condition=~Q(kind="address"))
         ]
 
     def __str__(self) -> str:

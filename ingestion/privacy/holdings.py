@@ -121,8 +121,10 @@ HOLDINGS = [
     Holding(
         "ingestion_suppression",
         _("Addresses nothing is sent to"),
-        rows="address = ANY(%(names)s)",
-        erase="",
+        rows="address = ANY(%(names)s) OR customer_id = ANY(%(ids)s)",
+        erase="DELETE FROM ingestion_suppression WHERE customer_id = ANY(%(ids)s)",
+        hidden=("added_by_id",),
+        scrub=("note",),
     ),
     Holding("ingestion_mention", _("Public mentions"), scrub=("author", "title", "text", "url")),
     Holding(

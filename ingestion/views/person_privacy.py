@@ -44,7 +44,8 @@ def person_privacy(request: HttpRequest, customer_id: int) -> HttpResponse:
             str(value) for key, value in row.proof.items() if isinstance(value, str | int) and value
         )[:160]
         row.ended = bool(row.expires_at and row.expires_at <= now)
-    stopped = consent.suppressed({"email": customer.email or "", "sms": customer.phone})
+    addresses = {"email": customer.email or "", "sms": customer.phone}
+    stopped = consent.suppressed(addresses, customer_id=customer.pk)
     context: dict[str, Any] = {
         "customer": customer,
         "now": now,
@@ -64,6 +65,7 @@ def person_privacy(request: HttpRequest, customer_id: int) -> HttpResponse:
         "history": answers[:HISTORY],
         "more": max(len(answers) - HISTORY, 0),
         "stopped": stopped,
+        "person_stopped": customer.suppressions.order_by("-id").first(),
         "pending": customer.confirmations.filter(confirmed_at=None, expires_at__gt=now),
         "requests": PrivacyRequest.objects.filter(customer=customer).order_by("-id")[:10],
         "copies": PersonalExport.objects.filter(customer=customer).select_related("job")[:5],

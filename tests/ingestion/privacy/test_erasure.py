@@ -203,7 +203,9 @@ def live_everywhere(bring, settings, tmp_path: Path) -> Customer:  # type: ignor
     Refusal.objects.create(
         source="web", door="api", code="bad", message="w", raw='{"user_id": "77"}'
     )
-    run = factories.run(factories.campaign(), [person], snapshot={"contents": {"a": {"template": TEMPLATE}}})
+    run = factories.run(
+        factories.campaign(), [person], snapshot={"contents": {"a": {"template": TEMPLATE}}}
+    )
     message = Message.objects.get(run=run)
     mail = f"To: {FIRST} <{MAIL}>\r\n\r\nDear {FIRST}".encode()
     MessageBody.objects.create(message=message, mime=bodies.pack(mail, bodies.shared(TEMPLATE)))

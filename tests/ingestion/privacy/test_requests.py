@@ -113,7 +113,9 @@ def lived() -> Customer:
         type="view", at=NOW, message_id="1", customer_id=ada.pk, properties={"page": "/tea"}
     )
     events.record(batch=[seen], source="web", now=NOW)
-    run = factories.run(factories.campaign(), [ada], snapshot={"contents": {"a": {"template": TEMPLATE}}})
+    run = factories.run(
+        factories.campaign(), [ada], snapshot={"contents": {"a": {"template": TEMPLATE}}}
+    )
     mail = b"To: ada@example.com\r\n\r\nDear Ada"
     MessageBody.objects.create(
         message=Message.objects.get(run=run), mime=bodies.pack(mail, bodies.shared(TEMPLATE))
