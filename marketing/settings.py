@@ -112,6 +112,8 @@ CONTENT_SECURITY_POLICY = {
 # host, host:port, address or network, e.g. "shop-db.internal:5432,10.20.0.0/16".
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 OUTBOUND_PORTS = [int(port) for port in env.list("OUTBOUND_PORTS", default=["80", "443", "8443"])]
+# Name servers for checks of domains, as host:port; left out, those of this machine are asked.
+DNS_SERVERS = env.list("DNS_SERVERS", default=[])
 # Folders of this machine that a folder or file source may read.
 CONNECTOR_FOLDERS = env.list("CONNECTOR_FOLDERS", default=[str(VAR_DIR / "inbox")])
 

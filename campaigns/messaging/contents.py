@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from campaigns.messaging import addresses, bodies, mime, parts, rendering
+from campaigns.messaging import addresses, bodies, mime, parts, rendering, signing
 from campaigns.messaging.claims import Claimed
 from campaigns.messaging.providers.base import Outgoing
 from campaigns.models import Run
@@ -92,6 +92,7 @@ class Mail:
             from_name=self.content["from_name"],
             from_email=self.content["from_email"],
             reply_to=self.content["reply_to"],
+            signer=signing.of(self.content["from_email"]),
         )
         self.wants = self._compiled.wants
         self.common = bodies.shared(template)

@@ -10,6 +10,7 @@ import binascii
 import re
 from datetime import UTC, datetime
 
+from campaigns.messaging.dkim import Signer
 from campaigns.messaging.rendering import Rendered
 
 _ADDRESS = re.compile(
@@ -137,13 +138,20 @@ class Writer:
     """Writes the mails of one run. `domain` stands behind the @ of every Message-ID."""
 
     def __init__(
-        self, *, from_name: str, from_email: str, reply_to: str = "", domain: str = ""
+        self,
+        *,
+        from_name: str,
+        from_email: str,
+        reply_to: str = "",
+        domain: str = "",
+        signer: Signer | None = None,
     ) -> None:
         self.sender = address("From", from_email)
         lines = [f"From: {mailbox('From', from_name, from_email)}"]
         if reply_to:
             lines.append(f"Reply-To: {address('Reply-To', reply_to)}")
         self._head = "\r\n".join(lines)
+        self._signer = signer
         self._domain = domain or self.sender.rpartition("@")[2]
 
     def message_id(self, key: str) -> str:
@@ -188,6 +196,7 @@ class Writer:
         ).encode("ascii")
         middle = f"\r\n--{boundary}\r\n".encode("ascii")
         end = f"\r\n--{boundary}--\r\n".encode("ascii")
-        return b"".join(
+        whole = b"".join(
             (head, body_part("plain", mail.text), middle, body_part("html", mail.html), end)
         )
+        return whole if self._signer is None else self._signer.sign(whole, at=at)

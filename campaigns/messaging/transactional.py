@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from campaigns.messaging import mime, providers
+from campaigns.messaging import mime, providers, signing
 from campaigns.messaging.providers.base import Outgoing, Unreachable, Verdict
 from campaigns.messaging.rendering import Rendered
 from ingestion import consent
@@ -24,7 +24,7 @@ _NEVER = ("complained", "bounced", "manual")
 
 def send_confirmations(*, now: datetime) -> int:
     """Send the mails of double opt-in that wait; how many the server took."""
-    line = providers.open()
+    line = providers.open(providers.find(kind="email"))
     taken = 0
     try:
         for confirmation_id in confirmations.due(now=now):
@@ -58,7 +58,9 @@ def send_confirmations(*, now: datetime) -> int:
 
 def _writer() -> mime.Writer:
     return mime.Writer(
-        from_name=settings.BUSINESS_NAME, from_email=str(settings.DEFAULT_FROM_EMAIL)
+        from_name=settings.BUSINESS_NAME,
+        from_email=str(settings.DEFAULT_FROM_EMAIL),
+        signer=signing.of(str(settings.DEFAULT_FROM_EMAIL)),
     )
 
 

@@ -29,7 +29,7 @@ _KEYS = {"postmark": "server_token", "mailersend": "api_token"}
 # Headers that each service sets or takes apart from the others.
 _OWN = frozenset(
     ["from", "to", "subject", "date", "mime-version", "content-type", "content-transfer-encoding",
-     "reply-to"]
+     "reply-to", "dkim-signature"]
 )  # fmt: skip
 
 
