@@ -1,11 +1,14 @@
 """Who may speak for a prediction: better than its dull rule, and not worse than who speaks now."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from marketing.core import wording
 from models_ml import registry
 from models_ml.algorithms.classify import Interval
 from models_ml.models import ModelVersion
@@ -62,7 +65,9 @@ def decide(
 ) -> ModelVersion:
     """Publish the candidate, keep it beside the version in use, or refuse it with the reason."""
     if not ok:
-        return registry.refuse(version=version, reason=why_refused(code=code, facts=facts))
+        return registry.refuse(
+            version=version, reason=why_refused(code=code, facts=facts, kind=kind)
+        )
     if isinstance(duel, Duel) and not holds(duel, kind):
         return _keep(version, duel)
     return registry.promote(version=version)
@@ -78,20 +83,44 @@ def holds(duel: Duel, kind: str) -> bool:
 def _keep(version: ModelVersion, duel: Duel) -> ModelVersion:
     version.reason = _(
         "Version %(champion)d stays in use: on the same people this one is no better"
-        " (difference %(gain)+.4f, 95%% interval %(low)+.4f to %(high)+.4f)."
-    ) % {
-        "champion": duel.champion.version,
-        "gain": duel.gain.value,
-        "low": duel.gain.low,
-        "high": duel.gain.high,
-    }
+        " (difference %(gain)s, 95%% interval %(low)s to %(high)s)."
+    ) % (
+        {"champion": duel.champion.version}
+        | _told(duel.gain.as_json(), _points if duel.measure == "auc" else _share)
+    )
     version.save(update_fields=["reason"])
     return version
 
 
-def why_refused(*, code: str, facts: dict[str, Any]) -> str:
-    """Why a candidate is not published, and which data would help."""
-    gain = facts.get("gain") or {}
+def _told(interval: dict[str, float], tell: Callable[[float], str]) -> dict[str, str]:
+    names = (("gain", "value"), ("low", "low"), ("high", "high"))
+    return {name: tell(interval.get(key, 0.0)) for name, key in names}
+
+
+def _points(value: float) -> str:
+    return f"{value:+.4f}"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:+.1f}%"
+
+
+def _money(value: float) -> str:
+    return ("+" if value > 0 else "") + wording.money(value, settings.DEFAULT_CURRENCY)
+
+
+def _days(value: float) -> str:
+    return _("%(n)s days") % {"n": f"{value:+.1f}"}
+
+
+_TELL: dict[str, Callable[[float], str]] = {"amount": _money, "date": _days}
+
+
+def why_refused(*, code: str, facts: dict[str, Any], kind: str = "chance") -> str:
+    """Why a candidate is not published, and which data would help.
+
+    The difference is told as what it is for this kind of answer: points of AUC, money, or days.
+    """
     if code == "unstable":
         return _(
             "Two halves of the people tell different people apart (rank correlation"
@@ -108,13 +137,11 @@ def why_refused(*, code: str, facts: dict[str, Any]) -> str:
         ) % {"loss": facts.get("log_loss", 0.0), "base": facts.get("log_loss_base", 0.0)}
     text = _(
         "On outcomes it had not seen it was not reliably better than the simple rule “%(rule)s”"
-        " (difference %(gain)+.4f, 95%% interval %(low)+.4f to %(high)+.4f)."
-    ) % {
-        "rule": rule_name(str(facts.get("baseline", ""))),
-        "gain": gain.get("value", 0.0),
-        "low": gain.get("low", 0.0),
-        "high": gain.get("high", 0.0),
-    }
+        " (difference %(gain)s, 95%% interval %(low)s to %(high)s)."
+    ) % (
+        {"rule": rule_name(str(facts.get("baseline", "")))}
+        | _told(facts.get("gain") or {}, _TELL.get(kind, _points))
+    )
     return f"{text} {_what_helps(facts)}"
 
 

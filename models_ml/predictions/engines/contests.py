@@ -241,6 +241,8 @@ def _save(
     resumed: bool,
 ) -> ModelVersion:
     people = np.unique(sample.train.person)
+    timeless = definitions.target_of(prediction).timeless
+    horizon = planning.horizon_of(prediction)
     stored = {
         "specs": sample.specs,
         "levels": sample.levels,
@@ -262,7 +264,7 @@ def _save(
         metrics=cards.finite(winner.later),
         baseline=cards.finite(rival.later) | {"rule": rival.name},
         data_from=sample.data_from,
-        data_until=sample.judged_at + planning.horizon_of(prediction),
+        data_until=sample.judged_at + (timedelta(0) if timeless else horizon),
         rows=len(sample.train) + len(sample.later),
         seed=wishes.seed,
         seconds=round(time.monotonic() - began, 2),

@@ -208,6 +208,21 @@ def test_nothing_that_tells_who_orders_is_refused_with_what_would_help() -> None
     assert scoring.score(prediction=made, now=NOW) == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "gain", "words"),
+    [
+        ("chance", (0.01, -0.02, 0.04), "(difference +0.0100, 95% interval -0.0200 to +0.0400)."),
+        ("amount", (1.5, -20, 23.456), "(difference +£1.50, 95% interval −£20.00 to +£23.46)."),
+        ("date", (0.5, -1, 2), "(difference +0.5 days, 95% interval -1.0 days to +2.0 days)."),
+    ],
+)
+def test_a_refusal_tells_the_difference_in_the_unit_of_the_answer(
+    kind: str, gain: tuple[float, float, float], words: str
+) -> None:
+    facts = {"baseline": "last_value", "gain": classify.Interval(*gain).as_json()}
+    assert words in gate.why_refused(code="no_better", facts=facts, kind=kind)
+
+
 def test_a_short_history_says_how_long_it_must_be() -> None:
     factories.order(factories.customer(), days_ago=20)
     made = asked()
@@ -275,6 +290,7 @@ def test_a_property_as_target_learns_from_other_properties_of_other_people() -> 
     version = training.train(prediction=made, now=NOW)
     assert version.state == State.LIVE, version.reason
     assert version.details["later_in_time"] is False
+    assert version.data_until == NOW  # a property is known now, whatever the time to look ahead
     assert {"column": "left", "why": "target"} in version.details["dropped"]
     assert version.metrics["auc"] > 0.65
     assert scoring.score(prediction=made, now=NOW) == 400
@@ -338,7 +354,7 @@ def test_a_newer_version_no_worse_takes_over_and_a_worse_one_stays_beside() -> N
         duel=worse,
     )
     assert kept.state == State.CANDIDATE
-    assert "stays in use" in kept.reason
+    assert "(difference -0.0500, 95% interval -0.0800 to -0.0200)" in kept.reason
 
 
 def test_the_version_in_use_is_asked_by_its_own_columns_and_categories() -> None:
