@@ -7,6 +7,7 @@ from typing import Any
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from campaigns.answers import door as hits
 from marketing.core import arrival
 from marketing.core.programs import ProgramDoor
 
@@ -32,7 +33,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 
 def _door(environ: dict[str, Any]) -> Callable[..., Iterable[bytes]]:
     path: str = environ["PATH_INFO"]
-    if path.startswith(("/v1/", "/t/", "/t.js", "/o/", "/c/")) or (
+    if path.startswith(hits.PREFIXES):
+        return hits.application
+    if path.startswith(("/v1/", "/t/", "/t.js")) or (
         path == "/api/v1/events/"
         and environ["REQUEST_METHOD"] == "POST"
         and "HTTP_AUTHORIZATION" in environ

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from campaigns.messaging import addresses
 from marketing.core.grouped import Grouped
@@ -28,13 +28,24 @@ class Taken(NamedTuple):
     agent: str
 
 
+_INSERT = (
+    "INSERT INTO campaigns_hit (kind, key, at, url, agent) SELECT * FROM"
+    " unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])"
+)
+
+
 def _write(hits: Sequence[Taken]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO campaigns_hit (kind, key, at, url, agent) SELECT * FROM"
-            " unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])",
-            [list(column) for column in zip(*hits, strict=True)],
-        )
+    columns = [list(column) for column in zip(*hits, strict=True)]
+    for again in (False, True):
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_INSERT, columns)
+                return
+        except (OperationalError, InterfaceError):
+            # No request's end looks after this connection: one that went away is opened again.
+            if again or connection.in_atomic_block:
+                raise
+            connection.close()
 
 
 _together = Grouped(_write)
