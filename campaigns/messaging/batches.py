@@ -66,7 +66,6 @@ class Batch:
     troubles: dict[str, str] = field(default_factory=dict)
     # Seconds until what is given back may be tried again, by message.
     waits: dict[int, float] = field(default_factory=dict)
-    put_off: int = 0
     until: float = math.inf
     answers: list[tuple[Verdict, Claimed, Answer]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -168,7 +167,6 @@ class Batch:
     def postpone(self, ready: Ready, seconds: float) -> None:
         """Leave a message for later; it stays ours until it is given back."""
         with self.lock:
-            self.put_off += 1
             self.waits[ready.message.id] = seconds
 
     def block(self, lane: Lane, why: str, seconds: float) -> None:

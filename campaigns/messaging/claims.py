@@ -208,6 +208,21 @@ def _claim(run_id: int, owner: str, limit: int, purpose_of: Purpose) -> list[Cla
         return sorted(Claimed(*row) for row in cursor.fetchall())
 
 
+def due_in(*, run_id: int) -> float | None:
+    """Seconds until the next message of a running run falls due; None when none waits for that."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT extract(epoch FROM min(next_try_at) - clock_timestamp())::float8
+            FROM campaigns_message
+            WHERE run_id = %s AND state = 'queued' AND next_try_at IS NOT NULL
+              AND (SELECT r.state FROM campaigns_run r WHERE r.id = %s) = 'running'""",
+            [run_id, run_id],
+        )
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
 def hand_over(message: Claimed) -> str | None:
     """Note durably that the message is about to leave: its run's state, None if it is not ours."""
     with connection.cursor() as cursor:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from campaigns import runs
+from campaigns.messaging import claims
 from campaigns.messaging.providers.base import Verdict
 from campaigns.messaging.pump import Pump
 from campaigns.models import Run
@@ -19,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 SENDERS_PER_RUN = 2
-# How often is looked whether what had to wait for its domain may go.
-POSTPONED_SECONDS = 0.25
+# What falls due so soon is waited for: it had to wait for its domain's allowance, mostly.
+WORTH_WAITING_SECONDS = 2.0
 WINDOW_LEAST, WORST_SHARE = 50, 0.5
 
 
@@ -58,10 +59,12 @@ def deliver(
         while True:
             batch = pump.step(limit, until=until)
             if batch is None:
-                now = time.monotonic()
-                if now >= pump.postponed_until or (more := now > until):
+                wait = claims.due_in(run_id=run_id)
+                if wait is None or wait > WORTH_WAITING_SECONDS:
                     break
-                time.sleep(POSTPONED_SECONDS)
+                if more := time.monotonic() > until:
+                    break
+                time.sleep(max(wait, 0.05))
                 continue
             for verdict, _message, _answer in batch.answers:
                 totals[verdict] += 1

@@ -102,6 +102,10 @@ class Allowance:
     def _ask(self) -> float:
         """Take the next slots; seconds to wait when there are none yet."""
         slots = math.ceil(self.rate * SLICE_SECONDS) if self.rate else DAILY_SLICE
+        if self.most is not None:
+            slots = min(slots, self.most)
+        if not slots:
+            return math.inf
         with connection.cursor() as cursor:
             for wanted in dict.fromkeys((slots, 1)):  # the last ones of a day one by one
                 values = self._values(wanted)

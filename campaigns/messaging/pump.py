@@ -54,8 +54,6 @@ class Pump:
         self._contents: dict[str, tuple[Content, Lane] | Unwritable] = {}
         self._lanes: dict[str, Lane] = {}
         self._most = math.inf
-        # Until when something waits that only its domain's allowance held up.
-        self.postponed_until = 0.0
         self._lines = [Lines() for _ in range(self.lines)]
         # Which of the last messages failed, for the share at which sending stops by itself.
         self.window: deque[bool] = deque(maxlen=WINDOW)
@@ -148,8 +146,6 @@ class Pump:
         finally:
             ended.set()
             batch.give_back()
-        if batch.put_off:
-            self.postponed_until = time.monotonic() + 2 * DOMAIN_WAIT_SECONDS
         # Where most had to wait, fewer are written at once: they would be written again.
         too_many = batch.held and 2 * len(batch.held) > len(ready)
         self._most = max(self.lines, 2 * len(batch.answers)) if too_many else math.inf
