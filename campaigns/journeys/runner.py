@@ -95,7 +95,7 @@ def batch(*, version: graphs.Walked, now: datetime, limit: int = BATCH) -> tuple
             key=version.key,
             people=people,
             now=now,
-            ask=answers.of,
+            ask=lambda _node, question, ids: answers.of(question, ids),
             act=deeds.act,
         )
         deeds.finish()

@@ -57,7 +57,7 @@ class Line:
     at: datetime
 
 
-Ask = Callable[[Question, Sequence[int]], Mapping[int, Any]]
+Ask = Callable[[Node, Question, Sequence[int]], Mapping[int, Any]]
 Do = Callable[[Node, Sequence[Walker]], None]
 
 
@@ -82,7 +82,7 @@ def walk(
                     _end(walker, lines, "stuck", "", walker.arrived_at)
                 continue
             asked = question(node)
-            answers = {} if asked is None else ask(asked, [w.customer_id for w in group])
+            answers = {} if asked is None else ask(node, asked, [w.customer_id for w in group])
             acting = []
             for walker in group:
                 answer = NOT_ASKED if asked is None else answers.get(walker.customer_id)

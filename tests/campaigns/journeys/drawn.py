@@ -69,3 +69,77 @@ def after(**span: float) -> datetime:
 
 def journey_of(version: JourneyVersion) -> Journey:
     return Journey.objects.get(pk=version.journey_id)
+
+
+def walked(people: list[Customer]) -> Journey:
+    """A live journey of every look: the first person waits in it, the second is through."""
+    goods = factories.template("Still warm")
+    version = live(
+        {
+            "start": {"kind": "event", "event": "basket", "next": "wait"},
+            "wait": {"kind": "wait_for", "for": {"hours": 1}, "next": "asked"},
+            "asked": {
+                "kind": "split_rule",
+                "rule": {"field": "traits.orders", "op": ">=", "value": 3},
+                "branches": [
+                    {"key": "yes", "label": "Often", "next": "left"},
+                    {"key": "no", "label": "Seldom", "next": "mail"},
+                ],
+            },
+            "left": {"kind": "exit", "label": "Needs no word"},
+            "mail": {
+                "kind": "send",
+                "channel": "email",
+                "template": goods.pk,
+                "next": "heard",
+            },
+            "heard": {
+                "kind": "wait_event",
+                "event": "order",
+                "for": {"days": 2},
+                "branches": [
+                    {"key": "happened", "label": "Ordered", "next": "left"},
+                    {"key": "timeout", "label": "Did not"},
+                ],
+            },
+        },
+        name="Basket left",
+        goal={"event": "order"},
+    )
+    for person, ended in zip(people, [None, after(hours=3)], strict=True):
+        stay_ = Enrollment.objects.create(
+            journey_id=version.journey_id,
+            version=version,
+            customer=person,
+            key=f"test:{person.pk}",
+            node="left" if ended else "wait",
+            arrived_at=NOW,
+            wake_at=None if ended else after(hours=1),
+            entered_at=NOW,
+            steps=4 if ended else 1,
+            ended_at=ended,
+            outcome="exit" if ended else "",
+        )
+        way = (
+            [("start", ""), ("wait", ""), ("asked", "yes"), ("left", "")]
+            if ended
+            else [("start", "")]
+        )
+        JourneyStep.objects.bulk_create(
+            JourneyStep(
+                enrollment=stay_,
+                n=n,
+                version=version,
+                node=node,
+                branch=branch,
+                what="exit" if node == "left" else "",
+                at=NOW,
+            )
+            for n, (node, branch) in enumerate(way)
+        )
+    made = journey_of(version)
+    made.draft["nodes"]["wait"]["for"] = {"hours": 2}
+    made.draft["nodes"]["more"] = {"kind": "send", "channel": "email", "template": None}
+    made.draft["nodes"]["heard"]["branches"][1]["next"] = "more"
+    made.save()
+    return made

@@ -1,0 +1,361 @@
+"""The time machine: the real facts of the last days through a draft. Nothing is written.
+
+What would it have done? How many come in, how much is sent on which day, where the cap is hit,
+which ways nobody takes. Rules are asked as of the moment at which somebody comes to them. Where
+there are too many people to walk all, a stable share of them is walked and the numbers say so.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from campaigns.journeys import checking, clock, dates, definitions, past
+from campaigns.journeys.asked import Answers
+from campaigns.journeys.graph import Graph, Node, OfDay, OfRules, OfScore, Question
+from campaigns.journeys.graph import question as question_of
+from campaigns.journeys.graphs import Walked
+from campaigns.journeys.timeline import Fact, Timeline
+from campaigns.models import Journey
+from campaigns.segments.asking import array
+from marketing.core import jobs
+from marketing.core.errors import Invalid, NotFound
+from marketing.core.models import Job, User
+
+MOST_DAYS = 60
+MOST_FACTS = 300_000
+_BUCKETS = 1_000
+_SHARE = "abs(hashint8(customer_id)::bigint) %% 1000 < %(share)s"
+_FROM = f"""
+FROM ingestion_event, LATERAL (SELECT {past.TOLD_IN_TIME} AS moment) m
+WHERE type = ANY(%(types)s) AND customer_id IS NOT NULL AND at >= %(late)s AND at <= %(until)s
+    AND m.moment > %(since)s AND m.moment <= %(until)s AND {_SHARE}
+    AND (%(imported)s OR received_at - at <= interval '1 day')
+"""
+_COUNT = f"SELECT count(*), count(*) FILTER (WHERE m.moment = at AND received_at > at) {_FROM}"
+_EVENTS = f"SELECT customer_id, m.moment, type, properties::text {_FROM} ORDER BY m.moment, id"
+_MOVES = f"""
+SELECT customer_id, at, segment_id, entered FROM campaigns_segmentmove
+WHERE segment_id = ANY(%(segments)s) AND at > %(since)s AND at <= %(until)s
+    AND cause NOT IN ('rule', 'erased') AND {_SHARE}
+ORDER BY id
+"""
+_ZONES = """
+SELECT id, campaigns_zone(timezone, country) FROM ingestion_customer WHERE id = ANY(%s::bigint[])
+"""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a draft would have done. Numbers are of the `share` of people who were walked."""
+
+    since: datetime
+    until: datetime
+    share: float
+    facts: int
+    timeline: Timeline
+    graph: Graph
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers, as JSON."""
+        line = self.timeline
+        passed: Counter[tuple[str, str]] = Counter()
+        ended: Counter[str] = Counter()
+        for one in line.lines:
+            if not (one.what in ("goal", "exit") and self._taken_out(one.node)):
+                passed[one.node, one.branch] += 1
+            if one.what:
+                ended[one.what] += 1
+        waiting = Counter(w.node for w in line.stays.values() if w.ended_at is None)
+        sends: Counter[tuple[str, str]] = Counter()
+        for deed in line.deeds:
+            if deed.kind in ("send", "webhook", "notify"):
+                channel = self.graph.nodes[deed.node].settings.get("channel") or deed.kind
+                sends[line.day_of(deed.at).isoformat(), channel] += 1
+        days = [
+            {
+                "day": day.isoformat(),
+                "entered": line.entered.get(day, 0),
+                "sends": {c: n for (d, c), n in sorted(sends.items()) if d == day.isoformat()},
+                "capped": day in line.capped_days,
+            }
+            for day in _days(self.since, self.until)
+        ]
+        return {
+            "since": self.since.isoformat(),
+            "until": self.until.isoformat(),
+            "share": self.share,
+            "facts": self.facts,
+            "entered": sum(line.entered.values()),
+            "people": len({w.customer_id for w in line.stays.values()}),
+            "inside": sum(waiting.values()),
+            "goals": sum(w.goal_at is not None for w in line.stays.values()),
+            "ended": dict(ended),
+            "turned_away": dict(line.turned_away),
+            "messages": sum(sends.values()),
+            "busiest": max(_per_person_day(line), default=0),
+            "days": days,
+            "nodes": {
+                node: {
+                    "passed": sum(n for (id_, _way), n in passed.items() if id_ == node),
+                    "waiting": waiting.get(node, 0),
+                    "ways": {way: n for (id_, way), n in passed.items() if id_ == node},
+                }
+                for node in self.graph.nodes
+            },
+            "dead": self._dead(passed, waiting),
+            "notes": list(self.notes),
+        }
+
+    def _taken_out(self, node: str) -> bool:
+        return self.graph.nodes[node].kind not in ("goal", "exit")
+
+    def _dead(
+        self, passed: Mapping[tuple[str, str], int], waiting: Mapping[str, int]
+    ) -> list[dict[str, str]]:
+        """Ways that nobody took: of splits that somebody came to, and steps nobody reached."""
+        reached = {node for node, _way in passed} | set(waiting) | {self.graph.start}
+        found = []
+        for node in self.graph.nodes.values():
+            if node.id not in reached:
+                found.append({"node": node.id, "branch": ""})
+            elif node.branches and any((node.id, b.key) in passed for b in node.branches):
+                found += [
+                    {"node": node.id, "branch": b.key}
+                    for b in node.branches
+                    if (node.id, b.key) not in passed
+                ]
+        return found
+
+
+def _per_person_day(line: Timeline) -> Iterator[int]:
+    counted = Counter(
+        (deed.customer_id, line.day_of(deed.at)) for deed in line.deeds if deed.kind == "send"
+    )
+    yield from counted.values()
+
+
+def _days(since: datetime, until: datetime) -> Iterator[date]:
+    day = timezone.localdate(since)
+    while day <= timezone.localdate(until):
+        yield day
+        day += timedelta(days=1)
+
+
+def run(
+    *,
+    definition: object,
+    since: datetime,
+    until: datetime,
+    journey_id: int = 0,
+    imported: bool = False,
+    most: int = MOST_FACTS,
+    progress: Callable[[int], None] | None = None,
+) -> Replayed:
+    """The facts of (since, until] through a definition. Invalid where it cannot be walked.
+
+    With `imported`, events that were told late count as if told when they happened; a live journey
+    lets nobody in for them.
+    """
+    graph, flaws = definitions.parse(definition)
+    if graph is None or flaws:
+        raise Invalid(
+            _("This journey cannot be tried yet: %(why)s")
+            % {"why": checking.faults(definition)[0].message},
+            code="journey_faults",
+            field="definition",
+        )
+    if not timedelta(0) < until - since <= timedelta(days=MOST_DAYS):
+        raise Invalid(
+            _("Look back between one and %(most)d days.") % {"most": MOST_DAYS},
+            code="bad_days",
+            field="days",
+        )
+    share, facts = _facts(graph, since, until, imported, most)
+    zones = _Zones()
+    zones.learn({fact.customer_id for fact in facts})
+    asker = _Then(graph, progress)
+    rule = graph.entry.rule
+    line = Timeline(
+        graph,
+        key=f"journey:{journey_id}",
+        ask=asker,
+        may=None if rule is None else lambda ids, at: asker.holding(rule, ids, at),
+        zone_of=zones.of,
+        day_of=timezone.localdate,
+    )
+    with past.hidden(imported=imported):
+        line.run(facts, begins=since, until=until)
+    return Replayed(since, until, share, len(facts), line, graph, _notes(graph, share))
+
+
+def _facts(
+    graph: Graph, since: datetime, until: datetime, imported: bool, most: int
+) -> tuple[float, list[Fact]]:
+    """Everything the journey would have heard of, in order; and of which share of people."""
+    types, segments = sorted(graph.listens()), sorted(graph.watches())
+    values: dict[str, Any] = {
+        "types": types,
+        "segments": segments,
+        "since": since,
+        "until": until,
+        "late": since - timedelta(days=1),
+        "imported": imported,
+        "share": _BUCKETS,
+    }
+    facts: list[Fact] = []
+    with connection.cursor() as cursor:
+        if types:
+            cursor.execute(_COUNT, values)
+            n = int(cursor.fetchone()[0])
+            if n > most:
+                values["share"] = max(1, int(_BUCKETS * most / n))
+            cursor.execute(_EVENTS, values)
+            facts += [
+                Fact(customer_id=person, at=at, type=type_, properties=orjson.loads(properties))
+                for person, at, type_, properties in cursor.fetchall()
+            ]
+        if segments:
+            cursor.execute(_MOVES, values)
+            facts += [
+                Fact(customer_id=person, at=at, segment=segment, entered=entered)
+                for person, at, segment, entered in cursor.fetchall()
+            ]
+    share = values["share"] / _BUCKETS
+    facts += _by_calendar(graph, since, until, share)
+    facts.sort(key=lambda fact: fact.at)
+    return share, facts
+
+
+def _by_calendar(graph: Graph, since: datetime, until: datetime, share: float) -> Iterator[Fact]:
+    kind = graph.trigger.kind
+    if kind not in ("date", "schedule"):
+        return
+    version = Walked(0, 0, 0, True, since, graph)
+    brought = dates.dated if kind == "date" else dates.scheduled
+    people = list(brought(version, since, until))
+    kept = _of_share({one.customer_id for one in people}, share)
+    for one in people:
+        if one.customer_id in kept:
+            yield Fact(customer_id=one.customer_id, at=one.at, brings=one.key)
+
+
+def _of_share(people: set[int], share: float) -> set[int]:
+    if share >= 1:
+        return people
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT customer_id FROM unnest(%(ids)s::bigint[]) AS n (customer_id) WHERE " + _SHARE,
+            {"ids": array(people), "share": int(share * _BUCKETS)},
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+class _Zones:
+    def __init__(self) -> None:
+        self._home = ZoneInfo(timezone.get_default_timezone_name())
+        self._known: dict[int, ZoneInfo] = {}
+
+    def learn(self, people: set[int]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_ZONES, [array(people)])
+            for person, name in cursor.fetchall():
+                self._known[person] = clock.zone_of(name, self._home)
+
+    def of(self, person: int) -> ZoneInfo:
+        return self._known.get(person, self._home)
+
+
+class _Then:
+    """Answers as of the moment of asking."""
+
+    def __init__(self, graph: Graph, progress: Callable[[int], None] | None) -> None:
+        self.graph, self.progress, self.asked = graph, progress, 0
+
+    def __call__(
+        self, node: Node, question: Question, people: Sequence[int], at: datetime
+    ) -> Mapping[int, Any]:
+        if node.kind == "split_bandit":
+            return {}  # nothing is known of ways that nobody went yet: equal shares
+        return self._answers(at, len(people)).of(question, people)
+
+    def holding(self, rule: Mapping[str, Any], people: Sequence[int], at: datetime) -> set[int]:
+        return self._answers(at, len(people)).holding(rule, people)
+
+    def _answers(self, at: datetime, people: int) -> Answers:
+        self.asked += people
+        if self.progress is not None:
+            self.progress(self.asked)
+        past.until(at)
+        found = Answers(graph=self.graph, version_id=0, now=at)
+        found.fix(at)
+        return found
+
+
+def _notes(graph: Graph, share: float) -> tuple[str, ...]:
+    """What the numbers leave out, said openly."""
+    found = []
+    asked = [q for node in graph.nodes.values() if (q := question_of(node)) is not None]
+    if (
+        any(isinstance(q, OfScore | OfDay) for q in asked)
+        or graph.entry.rule
+        or any(isinstance(q, OfRules) for q in asked)
+    ):
+        found.append(
+            _(
+                "Events, orders and messages count as they were; profiles, consent and predictions"
+                " as they are today."
+            )
+        )
+    if share < 1:
+        found.append(
+            _("There were too many events to walk all, so %(share)s%% of people were taken.")
+            % {"share": f"{100 * share:g}"}
+        )
+    match graph.trigger.kind:
+        case "api":
+            found.append(_("Nobody comes in: calls of the API are not known beforehand."))
+        case "segment_enter" | "segment_leave":
+            found.append(_("Moves of a segment are known since it was made, for 90 days."))
+        case "schedule":
+            found.append(_("Everyone in the segment today was taken."))
+    if any(node.kind == "split_bandit" for node in graph.nodes.values()):
+        found.append(_("Ways that learn were taken by equal shares."))
+    if sum(node.kind == "attribute" for node in graph.nodes.values()):
+        found.append(_("Profiles were not updated, so later steps do not see it."))
+    return tuple(found)
+
+
+def start(*, journey_id: int, days: int, user: User | None) -> Job:
+    """Ask a worker to walk the draft of a journey through the last days."""
+    journey = Journey.objects.filter(pk=journey_id).first()
+    if journey is None:
+        raise NotFound(_("There is no such journey."), code="journey_unknown")
+    if not 1 <= days <= MOST_DAYS:
+        raise Invalid(
+            _("Look back between one and %(most)d days.") % {"most": MOST_DAYS},
+            code="bad_days",
+            field="days",
+        )
+    _graph, flaws = definitions.parse(journey.draft)
+    if flaws:
+        raise Invalid(
+            _("This journey cannot be tried yet: %(why)s")
+            % {"why": checking.faults(journey.draft)[0].message},
+            code="journey_faults",
+            field="definition",
+        )
+    return jobs.start(
+        kind="journey.replay",
+        title=_("The last %(days)d days through %(name)s") % {"days": days, "name": journey.name},
+        params={"journey": journey_id, "days": days, "definition": journey.draft},
+        user=user,
+    )
