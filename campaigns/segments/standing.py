@@ -6,7 +6,7 @@ prepares once; the people and the moment are its only arguments.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -66,12 +66,23 @@ class Board:
         apart = {number: node for number, node in rules.items() if number not in alike}
         self.apart = {number: node for number, node in apart.items() if can_be_asked(node)}
         self.left_out |= {n: node for n, node in apart.items() if n not in self.apart}
+        self.beside = self._beside()
 
     def fits(self) -> bool:
         """Whether everything that the rules name is still what it was when they were written."""
         return (self.named is None or self.named == _named()) and not any(
             can_be_asked(node) for node in self.left_out.values()
         )
+
+    def _beside(self) -> dict[int, tuple[Hashable, int]]:
+        """The statement of each rule, and how many stand in it and are asked with it."""
+        numbers = list(self.daily)
+        days = [numbers[start : start + TOGETHER] for start in range(0, len(numbers), TOGETHER)]
+        groups: list[Sequence[int]] = [s.numbers for s in self.statements]
+        groups += [*days, *([number] for number in self.apart)]
+        return {
+            number: (place, len(group)) for place, group in enumerate(groups) for number in group
+        }
 
     def _stand(self, rules: Mapping[int, Node], moment: datetime) -> list[_Statement]:
         found = []

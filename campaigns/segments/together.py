@@ -1,9 +1,9 @@
-"""A few people and many segments: all rules are asked about them at once, as one transaction.
+"""Few people or few segments: all rules are asked about all people at once, as one transaction.
 
 What a segment costs by itself, however few people it concerns, is paid once for all of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
@@ -17,8 +17,8 @@ from campaigns.segments.rounds import Concern, Done, Level, Round
 from campaigns.segments.rulebook import Rules
 from marketing.core.db import advisory_lock
 
-# More people than this are asked about segment by segment.
-MOST = 200
+# So many answers at most, of everybody by every rule; what is more is asked segment by segment.
+MOST = 100_000
 _kept: "WeakKeyDictionary[Rules, standing.Board]" = WeakKeyDictionary()
 
 
@@ -28,15 +28,21 @@ def bring(round_: Round, concerns: Sequence[Concern], done: Done) -> list[Concer
         return []
     board = _board(round_.rules)
     people: set[int] = set()
+    rules: dict[Hashable, int] = {}
     taken: list[Concern] = []
     others: list[Concern] = []
     for concern in concerns:
-        together = people | concern.people
-        if concern.number in board.left_out or len(together) > MOST:
+        if concern.number in board.left_out:
             others.append(concern)
-        else:
-            people = together
-            taken.append(concern)
+            continue
+        if concern.people:
+            statement, width = board.beside[concern.number]
+            together, asked = people | concern.people, rules | {statement: width}
+            if len(together) * sum(asked.values()) > MOST:
+                others.append(concern)
+                continue
+            people, rules = together, asked
+        taken.append(concern)
     try:
         _bring(round_, board, taken, sorted(people), done)
     except OperationalError:  # one of them takes too long: which one shows by itself
@@ -64,7 +70,7 @@ def _bring(
         concerns = [concern for concern in concerns if concern.number in there]
         asked = {concern.number for concern in concerns if concern.people}
         held = board.of(people=people, as_of=round_.as_of, only=asked) if asked else {}
-        steps = list(_steps(concerns, held, _stored(people) if asked else set()))
+        steps = list(_steps(concerns, held, _stored(asked, people)))
         moved = moves.place(steps=steps, at=round_.now)
         if moved:
             _count(round_, moved)
@@ -73,12 +79,14 @@ def _bring(
     done.left += sum(each.left for each in moved.values())
 
 
-def _stored(people: Iterable[int]) -> set[tuple[int, int]]:
+def _stored(segments: Collection[int], people: Iterable[int]) -> set[tuple[int, int]]:
+    if not segments:
+        return set()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT segment_id, customer_id FROM campaigns_segmentmember"
-            " WHERE customer_id = ANY(%s::bigint[])",
-            [array(people)],
+            " WHERE customer_id = ANY(%s::bigint[]) AND segment_id = ANY(%s::bigint[])",
+            [array(people), array(segments)],
         )
         return set(cursor.fetchall())
 
