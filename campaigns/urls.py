@@ -4,16 +4,23 @@ from django.urls import path
 
 from campaigns.api import campaigns as campaigns_api
 from campaigns.api import effects as effects_api
+from campaigns.api import manners as manners_api
 from campaigns.api import segments as segments_api
 from campaigns.views import (
     builder,
     campaigns,
+    channels,
     content,
     experiments,
+    journeys,
+    journeys_life,
+    journeys_people,
     kept,
     lists,
+    manners,
     messages,
     public,
+    returned,
     segments,
     tree,
 )
@@ -65,6 +72,12 @@ _segments_api = [
 _campaigns = [
     path("campaigns/", campaigns.campaign_list, name="campaign-list"),
     path("campaigns/new/", campaigns.campaign_audience, name="campaign-new"),
+    path("campaigns/not-sent/", manners.not_sent, name="not-sent"),
+    path("campaigns/not-sent/<slug:reason>/", manners.not_sent_people, name="not-sent-people"),
+    path("settings/sending/", manners.sending_rules, name="sending-rules"),
+    path("settings/returned/", returned.returned_mail, name="returned-mail"),
+    path("settings/returned/<int:box_id>/", returned.returned_mail, name="return-box"),
+    path("settings/returned/<int:box_id>/remove/", returned.box_remove, name="return-box-remove"),
     path("campaigns/reach/", campaigns.campaign_reach, name="campaign-reach"),
     path("campaigns/<int:campaign_id>/", campaigns.campaign_detail, name="campaign-detail"),
     path("campaigns/<int:campaign_id>/live/", campaigns.campaign_live, name="campaign-live"),
@@ -109,12 +122,40 @@ _content = [
     path("content/<int:template_id>/mail/", content.template_mail, name="template-mail"),
     path("content/<int:template_id>/delete/", content.template_delete, name="template-delete"),
 ]
+_journeys = [
+    path("journeys/", journeys.journey_list, name="journey-list"),
+    path("journeys/new/", journeys.journey_new, name="journey-new"),
+    path("journeys/questions/", journeys.journey_questions, name="journey-questions"),
+    path("journeys/<int:pk>/", journeys.journey_edit, name="journey-edit"),
+    path("journeys/<int:pk>/look/", journeys.journey_look, name="journey-look"),
+    path("journeys/<int:pk>/save/", journeys.journey_save, name="journey-save"),
+    path("journeys/<int:pk>/rename/", journeys.journey_rename, name="journey-rename"),
+    path("journeys/<int:pk>/check/", journeys_life.journey_check, name="journey-check"),
+    path("journeys/<int:pk>/publish/", journeys_life.journey_publish, name="journey-publish"),
+    path("journeys/<int:pk>/versions/", journeys_life.journey_versions, name="journey-versions"),
+    path("journeys/<int:pk>/move/", journeys_life.journey_move, name="journey-move"),
+    path("journeys/<int:pk>/people/", journeys_people.journey_people, name="journey-people"),
+    path("journeys/<int:pk>/act/<slug:act>/", journeys_life.journey_act, name="journey-act"),
+]
+_channels = [
+    path("settings/channels/", channels.channel_list, name="channel-list"),
+    path("settings/channels/new/", channels.channel_new, name="channel-new"),
+    path("settings/channels/new/<str:provider>/", channels.channel_create, name="channel-create"),
+    path("settings/channels/<int:channel_id>/", channels.channel_edit, name="channel-edit"),
+    path("settings/channels/<int:channel_id>/act/", channels.channel_act, name="channel-act"),
+    path("settings/domains/", channels.domain_list, name="domain-list"),
+    path("settings/domains/<int:domain_id>/", channels.domain_detail, name="domain-detail"),
+    path("settings/domains/<int:domain_id>/act/", channels.domain_act, name="domain-act"),
+]
 _public = [
     path("u/<str:token>", public.unsubscribe, name="unsubscribe"),
     path("o/<str:token>.gif", public.opened, name="opened"),
     path("c/<str:token>/<str:mac>", public.clicked, name="clicked"),
 ]
 _campaigns_api = [
+    path("sending-rules/", manners_api.Rules.as_view(), name="sending-rules"),
+    path("unsent/", manners_api.Unsent.as_view(), name="unsent"),
+    path("unsent/messages/", manners_api.UnsentMessages.as_view(), name="unsent-messages"),
     path("campaigns/", campaigns_api.CampaignList.as_view(), name="campaign-list"),
     path(
         "campaigns/<int:campaign_id>/",
@@ -159,5 +200,5 @@ _campaigns_api = [
     ),
 ]
 
-pages: list = [*_segments, *_campaigns, *_experiments, *_content, *_public]
+pages: list = [*_segments, *_campaigns, *_experiments, *_content, *_journeys, *_channels, *_public]
 api: list = [*_segments_api, *_campaigns_api]

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.urls import reverse
 
-from campaigns.models import Campaign, Message, Segment, Template
+from campaigns.models import Campaign, Journey, Message, Segment, Template
 from ingestion import events
 from ingestion.imports import uploads
 from ingestion.models import (
@@ -28,6 +28,7 @@ from models_ml.insights import stage_history
 from models_ml.models import ModelVersion, Prediction, ProductDemand, Score
 from models_ml.predictions import definitions, ready, scoring, training, watching
 from tests import factories
+from tests.campaigns.journeys import drawn
 from tests.models_ml.predictions import shops
 
 
@@ -123,6 +124,9 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "person with scores": _scored_person(),
         "recommendations": reverse("recommendations:home"),
         "campaigns": reverse("campaigns:campaign-list"),
+        "sending rules": reverse("campaigns:sending-rules"),
+        "not sent": reverse("campaigns:not-sent"),
+        "not sent, by reason": reverse("campaigns:not-sent-people", args=["no_consent"]),
         "new campaign": reverse("campaigns:campaign-new"),
         "sent campaign": reverse("campaigns:campaign-detail", args=[sent.pk]),
         "draft campaign": reverse("campaigns:campaign-detail", args=[draft.pk]),
@@ -133,6 +137,11 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "experiments": reverse("campaigns:experiment-list"),
         "global hold-out": reverse("campaigns:holdout"),
         "draft's variants": reverse("campaigns:campaign-variants", args=[draft.pk]),
+        "journeys": reverse("campaigns:journey-list"),
+        "closed journeys": reverse("campaigns:journey-list") + "?state=closed",
+        "new journey": reverse("campaigns:journey-new"),
+        "journey": reverse("campaigns:journey-edit", args=[_journey(people).pk]),
+        "journey's people": reverse("campaigns:journey-people", args=[_journey(people).pk]),
         "content": reverse("campaigns:template-list"),
         "new content": reverse("campaigns:template-new"),
         "template": reverse("campaigns:template-edit", args=[template.pk]),
@@ -141,10 +150,16 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "failed job": reverse("core:job-detail", args=[failed.public_id]),
         "profile": reverse("core:profile"),
         "keys": reverse("core:keys"),
+        "returned": reverse("campaigns:returned-mail"),
         "team": reverse("core:team"),
         "password": reverse("password_change"),
         "lost": "/nowhere/",
     }
+
+
+def _journey(people: factories.Cast) -> Journey:
+    """A live journey with somebody inside and somebody through it, and changes to its draft."""
+    return Journey.objects.first() or drawn.walked([people.ada, people.ben])
 
 
 def _upload() -> ImportJob:
