@@ -34,6 +34,7 @@ GROUPS = (
         _("Engage"),
         (
             Link(_("Campaigns"), "send", "campaigns:campaign-list", "c", phone=True),
+            Link(_("Journeys"), "route", "campaigns:journey-list", "j"),
             Link(_("Content"), "template", "campaigns:template-list", "t"),
         ),
     ),
@@ -58,7 +59,7 @@ GROUPS = (
         _("Set up"),
         (
             Link(_("Data"), "database", "ingestion:source-list", "i"),
-            Link(_("Jobs"), "history", "core:job-list", "j"),
+            Link(_("Jobs"), "history", "core:job-list", "b"),
             Link(_("Settings"), "settings", "core:profile", "x"),
         ),
     ),
@@ -84,6 +85,7 @@ INSIGHT_TABS = (
 )
 CREATIONS = (
     Link(_("New campaign"), "send", "campaigns:campaign-new", "c", right="edit"),
+    Link(_("New journey"), "route", "campaigns:journey-new", "j", right="edit"),
     Link(_("New segment"), "chart-pie-2", "campaigns:segment-new", "s", right="edit"),
     Link(_("Import a file"), "table-import", "ingestion:import-new", "i", right="data"),
     Link(_("New API key"), "key", "core:keys", "k", right="keys"),

@@ -59,7 +59,7 @@ def test_letters_go_to_pages_but_never_while_typing(visit: Visit, shop: factorie
     page.locator("h1").click()
     page.keyboard.press("g")
     page.keyboard.press("j")
-    page.wait_for_url("**/jobs/")
+    page.wait_for_url("**/journeys/")
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     page.keyboard.press("Escape")

@@ -38,11 +38,12 @@
 
   const svg = n => { const s = document.createElementNS("http://www.w3.org/2000/svg", "svg"); s.setAttribute("class", "icon"); s.setAttribute("aria-hidden", "true"); const u = document.createElementNS(s.namespaceURI, "use"); u.setAttribute("href", said.icons + "#" + n); s.append(u); return s; };
   const el = (tag, cls, text) => { const n = document.createElement(tag); if (cls) n.className = cls; if (text != null) n.textContent = text; return n; };
-  function toast({ title, body, tone = "good", icon = "circle-check", action, href, sticky }) {
+  function toast({ title, body, tone = "good", icon = "circle-check", action, href, act, sticky }) {
     const t = el("div", "toast"), i = svg(icon); i.classList.add("tone-" + tone);
     const b = el("div"); b.append(el("b", "med", title)); if (body) b.append(el("p", "", body));
     const x = el("button", "btn ghost sm icon-only"); x.type = "button"; x.setAttribute("aria-label", said.tDismiss); x.append(svg("x")); x.addEventListener("click", () => t.remove());
     t.append(i, b, x);
+    if (action && act) { const a = el("div", "acts"), l = el("button", "link", action); l.type = "button"; l.addEventListener("click", () => { t.remove(); act(); }); a.append(l); t.append(a); }
     if (action && href) { const a = el("div", "acts"), l = el("a", "link", action); l.href = href; a.append(l); t.append(a); }
     const box = $("#toasts"); box.append(t); while (box.children.length > 3) box.firstElementChild.remove();
     if (!sticky) setTimeout(() => t.remove(), 8000);
