@@ -3,11 +3,13 @@
 Repeated halves of the people: each split teaches on one half and judges on the other. What the
 product does (a learner chosen inside the half it is taught by) stands beside each of its learners
 and beside every model of scikit-uplift on two kinds of estimators, on the same halves, with the
-same columns and the same measure; the limit is the best of those, chosen after the fact.
+same columns and the same measure. Each outcome has two lines: beside the best of those chosen after
+the fact, which nobody could have known, and beside the one that cross-validation on the folds by
+which ours is chosen would have chosen of them. How far ours is ahead is drawn anew over people.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -20,6 +22,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from models_ml.algorithms.tabular.splits import folds_of
 from models_ml.algorithms.uplift import curves, trial
 from models_ml.algorithms.uplift.trial import Trial
 from models_ml.benchmarks.data import Line, find, line, skipped
@@ -34,12 +37,13 @@ PEER = "scikit-uplift"
 # For reading: the area per ten thousand people.
 SCALE = 10_000.0
 SEED = 20111209
+DRAWS = 400
 
 Said = NDArray[np.float64]
 
 
 def hillstrom(size: str = "small") -> list[Line]:
-    """A line an outcome and mail: the product's Qini over splits, beside learners and peers."""
+    """Lines an outcome and mail: the product's Qini over splits, beside learners and peers."""
     path = find(HILLSTROM)
     if path is None:
         return [skipped("uplift.hillstrom", HILLSTROM)]
@@ -48,7 +52,8 @@ def hillstrom(size: str = "small") -> list[Line]:
     for mail in MAILS:
         part = table[table["segment"].isin([mail, "No E-Mail"])]
         if (part["segment"] == mail).any():
-            lines += [_measure(part, mail, outcome, SPLITS[size]) for outcome in OUTCOMES]
+            for outcome in OUTCOMES:
+                lines += _measure(part, mail, outcome, SPLITS[size])
     if find_spec("sklift") is None:
         lines.append(
             {
@@ -59,7 +64,7 @@ def hillstrom(size: str = "small") -> list[Line]:
     return lines
 
 
-def _measure(table: pd.DataFrame, mail: str, outcome: str, splits: int) -> Line:
+def _measure(table: pd.DataFrame, mail: str, outcome: str, splits: int) -> list[Line]:
     everybody = Trial(
         x=table.drop(columns=LEFT_OUT).reset_index(drop=True),
         treated=(table["segment"] == mail).to_numpy(),
@@ -71,6 +76,7 @@ def _measure(table: pd.DataFrame, mail: str, outcome: str, splits: int) -> Line:
     product: list[float] = []
     others: dict[str, list[float]] = {}
     theirs: dict[str, list[float]] = {}
+    judged: list[Judged] = []
     first: dict[str, Any] = {}
     for split in range(splits):
         order = np.random.default_rng(split).permutation(len(everybody))
@@ -83,44 +89,106 @@ def _measure(table: pd.DataFrame, mail: str, outcome: str, splits: int) -> Line:
         peers = _peers(a, b)
         for name, said in peers.items():
             theirs.setdefault(name, []).append(SCALE * curves.qini(said, b.treated, b.y))
+        judged.append(Judged(b, found.effect, peers, _validated(a, SEED + split) if peers else ""))
         if split == 0:
-            first = _first(found, peers, b)
-    means = {name: round(float(np.mean(values)), 3) for name, values in theirs.items()}
-    best = max(means, key=lambda name: means[name]) if means else ""
-    two = [name for name in means if name.startswith("two models")]
-    peer = (f"{PEER}, {best}", float(np.mean(theirs[best]))) if best else None
-    beside = np.array(product) - np.array(theirs[best]) if best else np.array(product)
-    return line(
-        f"uplift.hillstrom.{mail.split()[0].lower()}.{outcome}",
-        "Qini per 10,000 people",
-        len(everybody),
-        product,
-        least=peer,
-        origin=f"{PEER}, measured in the same run" if peer else "",
-        peer=peer,
-        beside=[round(float(f(beside)), 3) for f in (np.mean, np.min, np.max)] if best else None,
-        learners={name: round(float(np.mean(values)), 3) for name, values in others.items()},
-        peers=means,
-        best_two_models=max((means[name] for name in two), default=None),
-        first_split=first,
-    )
+            first = _first(found)
+    name = f"uplift.hillstrom.{mail.split()[0].lower()}.{outcome}"
+    unit = "Qini per 10,000 people"
+    means = {peer: round(float(np.mean(values)), 3) for peer, values in theirs.items()}
+    if not means:
+        return [line(name, unit, len(everybody), product, first_split=first)]
+    best = max(means, key=lambda peer: means[peer])
+    picked = [one.picked for one in judged]
+    known = [theirs[peer][split] for split, peer in enumerate(picked)]
+    two = [peer for peer in means if peer.startswith("two models")]
+    after = (f"{PEER}, {best}", float(np.mean(theirs[best])))
+    before = (f"{PEER}, chosen by cross-validation", float(np.mean(known)))
+    origin = f"{PEER}, measured in the same run"
+    return [
+        line(
+            name,
+            unit,
+            len(everybody),
+            product,
+            least=after,
+            origin=f"{origin}, the best chosen after the fact",
+            peer=after,
+            lead=_lead(judged, [best] * splits),
+            learners={key: round(float(np.mean(values)), 3) for key, values in others.items()},
+            peers=means,
+            best_two_models=max(means[peer] for peer in two),
+            first_split=first,
+        ),
+        line(
+            f"{name}.chosen_before",
+            unit,
+            len(everybody),
+            product,
+            least=before,
+            origin=origin,
+            peer=before,
+            lead=_lead(judged, picked),
+            picked={peer: picked.count(peer) for peer in sorted(set(picked))},
+        ),
+    ]
 
 
-def _first(found: trial.Outcome, peers: dict[str, Said], later: Trial) -> dict[str, Any]:
-    """Intervals, which take their time: of the product, and of its lead over the best peer."""
+@dataclass(frozen=True)
+class Judged:
+    """One split: who judges, what ours and theirs say, and which of theirs was picked before."""
+
+    later: Trial
+    ours: Said
+    theirs: dict[str, Said]
+    picked: str
+
+
+def _lead(judged: list[Judged], peers: list[str]) -> dict[str, float]:
+    """How much more ours finds than the peer of each split, on average, with its interval.
+
+    Both are judged on the same people drawn anew, and a person is drawn as often in every split.
+    """
+    people = 1 + max(int(one.later.person.max()) for one in judged)
+    rng = np.random.default_rng(SEED)
+
+    def ahead(times: Said) -> float:
+        found = []
+        for one, peer in zip(judged, peers, strict=True):
+            b, weight = one.later, times[one.later.person]
+            ours, theirs = (
+                curves.qini(said, b.treated, b.y, weight) for said in (one.ours, one.theirs[peer])
+            )
+            found.append(ours - theirs)
+        return SCALE * float(np.mean(found))
+
+    drawn = [ahead(rng.poisson(1.0, people).astype(np.float64)) for _ in range(DRAWS)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    value = ahead(np.ones(people))
+    return {"value": round(value, 3), "low": round(float(low), 3), "high": round(float(high), 3)}
+
+
+def _validated(learn: Trial, seed: int) -> str:
+    """Which of the peers finds most in the folds by which ours is chosen."""
+    fold = folds_of(learn.person, learn.y > 0, trial.FOLDS, seed)
+    found: dict[str, list[float]] = {}
+    for number in range(trial.FOLDS):
+        here = fold == number
+        mine = learn.take(here)
+        for name, said in _peers(learn.take(~here), mine).items():
+            found.setdefault(name, []).append(curves.qini(said, mine.treated, mine.y))
+    return max(found, key=lambda name: float(np.mean(found[name])))
+
+
+def _first(found: trial.Outcome) -> dict[str, Any]:
+    """What the product itself tells of one split, with its intervals."""
     verdict = found.verdict
-    answer: dict[str, Any] = {
+    return {
         "code": found.code,
         "learner": found.fitted.name,
         "qini": _scaled(verdict.qini.as_json()),
         "auuc": _scaled(verdict.auuc.as_json()),
         "effect": _scaled(verdict.mean.as_json()),
     }
-    if peers:
-        best = max(peers, key=lambda name: curves.qini(peers[name], later.treated, later.y))
-        lead = curves.lead(found.effect, peers[best], later.treated, later.y, seed=SEED)
-        answer["lead"] = {"over": best} | _scaled(lead.as_json())
-    return answer
 
 
 def _scaled(interval: dict[str, float]) -> dict[str, float]:
