@@ -43,6 +43,8 @@ REASONS: dict[str, Any] = {
     "sender_died": _("The sender stopped before the answer was stored"),
     "no_content": _("There is nothing to send to them at this step"),
     "gone": _("Deleted after the send began"),
+    "capped": _("Had as many messages as the rules allow"),
+    "too_late": _("Quiet hours lasted longer than it was of use"),
 }
 
 

@@ -163,7 +163,8 @@ _INSERT = """
         WHERE c.customer_id = n.customer_id AND c.channel = %(channel)s
           AND c.purpose = %(purpose)s AND c.granted = n.granted AND c.weight = n.weight
           AND c.expires_at IS NOT DISTINCT FROM n.expires_at
-          AND (c.at = n.at OR n.weight = 1))"""
+          AND (c.at = n.at OR n.weight = 1 OR (
+              NOT n.granted AND c.current AND c.source = %(source)s AND c.proof = n.proof)))"""
 # A light answer with the earlier end counts, so that nothing lasts longer than the least we know.
 _COUNT = """
     WITH best AS (
@@ -191,7 +192,8 @@ def record(
     """Keep these answers; whose answer that counts became another.
 
     A moment that has not come yet is taken as now: nobody can agree in the future. Answers that
-    were stored before are not stored again.
+    were stored before are not stored again, nor is the no that counts when it comes once more from
+    the same place with the same proof.
     """
     if channel not in CHANNELS or not is_purpose(purpose):
         raise Invalid(_("There is no such channel or purpose."), code="unknown_channel")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import audience
+from campaigns.manners import unsent
 from campaigns.models import Message, Segment
 from campaigns.segments import membership
 from ingestion import consent
@@ -55,7 +55,7 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
         Message.objects.filter(customer=customer)
         .select_related("run__campaign")
         .only(
-            *("state", "reason", "subject", "channel", "queued_at", "sent_at"),
+            *("state", "reason", "subject", "channel", "queued_at", "sent_at", "next_try_at"),
             *("run__name", "run__campaign__name"),
         )
         .order_by("-id")[:MESSAGES]
@@ -72,7 +72,7 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
             {
                 "message": row,
                 "url": _address("campaigns:message-detail", row.pk) if row.sent_at else "",
-                "why": audience.REASONS.get(row.reason, row.reason),
+                "why": unsent.told(row),
             }
             for row in messages
         ],

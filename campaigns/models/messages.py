@@ -92,6 +92,12 @@ class Message(models.Model):
             ),
             models.Index(fields=["run", "state"], name="message_state"),
             models.Index(fields=["customer", "claimed_at"], name="message_of_person"),
+            # What did not go out in a period is counted without looking at what did.
+            models.Index(
+                fields=["queued_at", "reason", "channel", "state"],
+                name="message_unsent",
+                condition=Q(state__in=["skipped", "failed", "unknown"]),
+            ),
             models.Index(
                 fields=["first_customer_id"],
                 name="message_first_customer",

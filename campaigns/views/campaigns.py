@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from campaigns import audience, content, drafts, fairness, reporting, runs
-from campaigns.manners import timing
+from campaigns.manners import timing, unsent
 from campaigns.messaging import context
 from campaigns.models import Campaign, Message, Run, Segment, Template
 from campaigns.segments.rules import RuleFault
@@ -262,7 +262,7 @@ def _watched(campaign: Campaign) -> dict[str, Any]:
     progress = runs.progress(run_id=run.pk)
     numbers = reporting.figures(run_ids=[run.pk]).get(run.pk)
     reasons = [
-        {"state": state, "reason": reason, "label": audience.REASONS.get(reason, reason), "n": n}
+        {"state": state, "reason": reason, "label": unsent.label_of(reason, state), "n": n}
         for state, by_reason in progress.reasons.items()
         for reason, n in by_reason.items()
     ]

@@ -1,0 +1,33 @@
+"""A mail provider that unsubscribes one reader a hundred times at once is answered each time."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from campaigns.messaging import addresses
+from campaigns.models import Message
+from ingestion.models import Consent, Suppression
+from tests.campaigns.conftest import people, started
+
+pytestmark = pytest.mark.django_db(transaction=True)
+POSTS, LINES = 300, 8
+
+
+def test_three_hundred_posts_of_one_token_leave_one_answer_and_one_suppression() -> None:
+    reader = people(1)[0]
+    message = Message.objects.get(run=started())
+    path = addresses.of_message(message.message_id)["unsubscribe_url"].split("/", 3)[3]
+
+    def post(_n: int) -> int:
+        answer = Client().post(f"/{path}", {"List-Unsubscribe": "One-Click"})
+        connection.close()
+        return answer.status_code
+
+    with ThreadPoolExecutor(LINES) as lines:
+        assert set(lines.map(post, range(POSTS))) == {200}
+    said = Consent.objects.filter(customer=reader, granted=False)
+    assert [(row.current, row.source) for row in said] == [(True, "unsubscribe")]
+    assert Consent.objects.filter(customer=reader).count() == 2
+    assert [row.address for row in Suppression.objects.all()] == [reader.email]
