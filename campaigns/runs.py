@@ -6,12 +6,14 @@ worker (`fill`), in one statement and one transaction, and from then on those ro
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from campaigns import audience, fairness, uses
@@ -104,7 +106,7 @@ def _move(campaign: Campaign, to: str, now: datetime) -> None:
             field="state",
         )
     campaign.state, campaign.updated_at = to, now
-    campaign.save(update_fields=["state", "updated_at", "scheduled_at"])
+    campaign.save(update_fields=["state", "updated_at", "scheduled_at", "held_because"])
 
 
 def compiled(template: Any, *, signer: Any = None) -> rendering.Compiled:
@@ -208,6 +210,7 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 },
             },
         )
+        campaign.held_because = ""
         _move(campaign, State.RUNNING, now)
         audit.record(actor=user, action="campaign.started", obj=campaign, detail={"run": run.pk})
         bus.announce("run.started", run_id=run.pk)
@@ -355,11 +358,11 @@ def schedule(*, campaign_id: int, at: datetime | None, user: Actor, now: datetim
                     _("Choose a time that has not passed yet."), code="past", field="scheduled_at"
                 )
             check(campaign)
-        campaign.scheduled_at = at
+        campaign.scheduled_at, campaign.held_because = at, ""
         if campaign.state != State.SCHEDULED or at is None:
             _move(campaign, State.DRAFT if at is None else State.SCHEDULED, now)
         else:
-            campaign.save(update_fields=["scheduled_at"])
+            campaign.save(update_fields=["scheduled_at", "held_because"])
         audit.record(actor=user, action="campaign.scheduled", obj=campaign)
     return campaign
 
@@ -367,27 +370,43 @@ def schedule(*, campaign_id: int, at: datetime | None, user: Actor, now: datetim
 def start_due(*, now: datetime) -> list[int]:
     """Start every scheduled campaign whose time has come; the ids of their runs.
 
-    One that cannot be sent any more goes back to draft rather than failing again each minute.
+    One that cannot be sent any more, or whose time passed hours ago while nothing ran, goes back to
+    draft with the reason: a person decides whether it is still meant to go out.
     """
     started = []
     due = Campaign.objects.filter(state=State.SCHEDULED, scheduled_at__lte=now)
-    for campaign_id in due.values_list("id", flat=True):
+    late = now - timedelta(hours=settings.LATE_HOURS)
+    for campaign_id, at in due.values_list("id", "scheduled_at"):
+        if at < late:
+            _hold(
+                campaign_id,
+                _(
+                    "It was due on %(then)s and could not be sent then. Hours have passed, so it "
+                    "was not sent late: send it now, or choose another time."
+                )
+                % {"then": date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")},
+                now,
+            )
+            continue
         try:
             started.append(start(campaign_id=campaign_id, user=None, now=now).pk)
         except (Conflict, Unavailable):  # another worker was first, or tries again
             continue
         except Invalid as refusal:
-            with transaction.atomic():
-                campaign = _locked(campaign_id)
-                if campaign.state == State.SCHEDULED:
-                    _move(campaign, State.DRAFT, now)
-                    audit.record(
-                        actor=None,
-                        action="campaign.not_started",
-                        obj=campaign,
-                        detail={"reason": str(refusal)},
-                    )
+            _hold(campaign_id, str(refusal), now)
     return started
+
+
+def _hold(campaign_id: int, reason: str, now: datetime) -> None:
+    with transaction.atomic():
+        campaign = _locked(campaign_id)
+        if campaign.state != State.SCHEDULED or campaign.scheduled_at is None:
+            return
+        campaign.held_because = reason[:300]
+        _move(campaign, State.DRAFT, now)
+        audit.record(
+            actor=None, action="campaign.not_started", obj=campaign, detail={"reason": reason}
+        )
 
 
 def finish(*, run_id: int, now: datetime) -> bool:

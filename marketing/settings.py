@@ -374,6 +374,8 @@ EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 30
+# A scheduled campaign that is later than this many hours waits for a person.
+LATE_HOURS = env.float("LATE_HOURS", default=6.0)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="hello@shop.example.com")
 
 # --- logs --------------------------------------------------------------------------------------

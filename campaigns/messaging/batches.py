@@ -67,6 +67,9 @@ class Batch:
     # Seconds until what is given back may be tried again, by message.
     waits: dict[int, float] = field(default_factory=dict)
     until: float = math.inf
+    # Lanes by which nobody could be reached, and those that have been so for minutes.
+    unreachable: set[str] = field(default_factory=set)
+    down: set[str] = field(default_factory=set)
     answers: list[tuple[Verdict, Claimed, Answer]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     deadline: float = 0.0

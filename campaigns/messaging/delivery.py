@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import deque
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -10,7 +9,8 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from campaigns import runs
-from campaigns.messaging import claims
+from campaigns.messaging import claims, watching
+from campaigns.messaging.batches import Batch
 from campaigns.messaging.providers.base import Verdict
 from campaigns.messaging.pump import Pump
 from campaigns.models import Run
@@ -22,7 +22,7 @@ BATCH = 200
 SENDERS_PER_RUN = 2
 # What falls due so soon is waited for: it had to wait for its domain's allowance, mostly.
 WORTH_WAITING_SECONDS = 2.0
-WINDOW_LEAST, WORST_SHARE = 50, 0.5
+COMPLAINTS_SECONDS = 5.0
 
 
 class Delivered(NamedTuple):
@@ -68,15 +68,14 @@ def deliver(
                 continue
             for verdict, _message, _answer in batch.answers:
                 totals[verdict] += 1
+            if _stopped(run, pump, batch):
+                break
             if batch.trouble:
                 Run.objects.filter(pk=run_id).update(error=batch.trouble[:1000])
                 break
             if batch.answers and run.error:
                 Run.objects.filter(pk=run_id).update(error="")
                 run.error = ""
-            if _too_bad(pump.window):
-                _pause(run)
-                break
             if time.monotonic() > until:
                 more = True
                 break
@@ -94,22 +93,46 @@ def deliver(
     )
 
 
-def _too_bad(window: deque[bool]) -> bool:
-    return len(window) >= WINDOW_LEAST and sum(window) / len(window) > WORST_SHARE
+def _stopped(run: Run, pump: Pump, batch: Batch) -> bool:
+    """Pause the run when what just happened says so; whether that was done.
 
-
-def _pause(run: Run) -> None:
-    try:
-        runs.halt(
-            run_id=run.pk,
-            now=datetime.now(UTC),
-            reason=_(
-                "More than half of the last messages failed, so sending was paused. Look at the "
-                "failed messages, correct the cause, then resume: only the rest is written to."
-            ),
+    A journey's run waits for its provider instead: what it sends was meant for this very moment.
+    """
+    if watching.failing(pump.window):
+        why = _(
+            "More than half of the last messages failed, so sending was paused. Look at the "
+            "failed messages, correct the cause, then resume: only the rest is written to."
         )
+    elif batch.down and run.campaign_id is not None:
+        why = _(
+            "For %(n)d minutes most messages could not be handed to the provider, so sending was "
+            "paused. Nothing was lost and nothing is marked as failed. Last answer: %(answer)s"
+        ) % {"n": watching.DOWN_MINUTES, "answer": batch.trouble or _last_answer(batch)}
+    elif people := _complaints(run, pump):
+        why = _(
+            "%(n)d people called this mail spam, more than 3 in 1,000, so sending was paused. "
+            "Look at who gets it and what it says; after a resume only new complaints count."
+        ) % {"n": people}
+    else:
+        return False
+    try:
+        runs.halt(run_id=run.pk, now=datetime.now(UTC), reason=why)
     except Refused:
         logger.info("run %s was already stopped", run.pk)
+    return True
+
+
+def _last_answer(batch: Batch) -> str:
+    return next((answer.text for _v, _m, answer in reversed(batch.answers) if answer.text), "")
+
+
+def _complaints(run: Run, pump: Pump) -> int:
+    """Too many complaints, asked for now and then."""
+    now = time.monotonic()
+    if now - pump.complaints_asked < COMPLAINTS_SECONDS:
+        return 0
+    pump.complaints_asked = now
+    return watching.complained(run)
 
 
 _SLOTS = 0x50524E  # a namespace of our own among session-level advisory locks

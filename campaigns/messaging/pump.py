@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from psycopg2 import Binary
 from psycopg2.extras import execute_values
 
-from campaigns.messaging import bodies, claims, contents, context, lanes
+from campaigns.messaging import bodies, claims, contents, context, lanes, watching
 from campaigns.messaging.batches import Batch
 from campaigns.messaging.claims import Claimed, Outcome
 from campaigns.messaging.contents import Content, Ready, Unwritable
@@ -39,7 +39,6 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 5.0
 UNREACHABLE_WAIT_SECONDS = 10.0
 DOMAIN_WAIT_SECONDS = 1.0
-WINDOW = 200
 
 
 @dataclass
@@ -56,7 +55,8 @@ class Pump:
         self._most = math.inf
         self._lines = [Lines() for _ in range(self.lines)]
         # Which of the last messages failed, for the share at which sending stops by itself.
-        self.window: deque[bool] = deque(maxlen=WINDOW)
+        self.complaints_asked = -math.inf
+        self.window: deque[bool] = deque(maxlen=watching.WINDOW)
 
     def close(self) -> None:
         for line in self._lines:
@@ -191,6 +191,7 @@ class Pump:
             try:
                 answer = lines.to(lane).send(ready.outgoing)
             except Unreachable as error:
+                batch.unreachable.add(lane.key)
                 batch.waits[ready.message.id] = UNREACHABLE_WAIT_SECONDS
                 batch.block(lane, str(error), UNREACHABLE_WAIT_SECONDS)
                 continue
@@ -252,6 +253,20 @@ class Pump:
         self.window.extend(
             verdict in (Verdict.FAILED, Verdict.UNKNOWN) for verdict, _m, _a in batch.answers
         )
+        self._note(batch)
+
+    def _note(self, batch: Batch) -> None:
+        """Tell each channel how it fared."""
+        lanes_used = {self._lane_of(message).key for _v, message, _a in batch.answers}
+        for key in lanes_used | batch.unreachable:
+            verdicts = [v for v, message, _a in batch.answers if self._lane_of(message).key == key]
+            unclear = sum(v in (Verdict.RETRY, Verdict.UNKNOWN) for v in verdicts)
+            bad = unclear + (key in batch.unreachable)
+            if watching.note(lane=key, good=len(verdicts) - unclear, bad=bad) and bad:
+                batch.down.add(key)
+
+    def _lane_of(self, message: Claimed) -> Lane:
+        return self.content(message.step, message.variant)[1]
 
 
 def _key(message: Claimed) -> str:

@@ -191,7 +191,30 @@ def test_a_scheduled_campaign_that_cannot_be_sent_any_more_goes_back_to_draft():
     assert runs.start_due(now=soon) == []
     of.refresh_from_db()
     assert of.state == "draft"
+    assert of.held_because == "Choose the mail to send."
     assert AuditEntry.objects.filter(action="campaign.not_started").exists()
+
+
+def test_a_campaign_whose_time_passed_hours_ago_waits_for_a_person_instead_of_going_out_late():
+    people(1)
+    of = campaign()
+    due = factories.now() + timedelta(hours=1)
+    runs.schedule(campaign_id=of.pk, at=due, user=None, now=factories.now())
+    assert runs.start_due(now=due + timedelta(hours=6, seconds=1)) == []
+    of.refresh_from_db()
+    assert (of.state, of.runs.count()) == ("draft", 0)
+    assert "Hours have passed" in of.held_because
+    runs.start(campaign_id=of.pk, user=None, now=due + timedelta(hours=7))
+    of.refresh_from_db()
+    assert (of.state, of.held_because) == ("running", "")
+
+
+def test_a_campaign_that_is_late_by_less_than_that_is_sent():
+    people(1)
+    of = campaign()
+    due = factories.now() + timedelta(hours=1)
+    runs.schedule(campaign_id=of.pk, at=due, user=None, now=factories.now())
+    assert len(runs.start_due(now=due + timedelta(hours=5, minutes=59))) == 1
 
 
 def test_a_time_that_has_passed_cannot_be_scheduled():
