@@ -362,6 +362,7 @@ EVENT_FIELDS = (
     "context",
 )
 _EVENT_NAMES = frozenset(EVENT_FIELDS)
+_USUAL_NAMES = _EVENT_NAMES - {"sent_at", "email", "phone", "device_id"}
 
 
 def event(body: Any, *, now: datetime, small: bool = False) -> events.Incoming:
@@ -370,6 +371,8 @@ def event(body: Any, *, now: datetime, small: bool = False) -> events.Incoming:
     `small` says that the whole body it came in holds no more than one event may, and no zero byte,
     so that nothing in it has to be measured.
     """
+    if small and (usual := _usual_event(body, now)) is not None:
+        return usual
     if body.__class__ is not dict or not body.keys() <= _EVENT_NAMES:
         body = _object(body, EVENT_FIELDS)
     stamp = _stamp(body, "at")
@@ -418,6 +421,70 @@ def event(body: Any, *, now: datetime, small: bool = False) -> events.Incoming:
     if not small and len(orjson.dumps(body)) > events.EVENT_LIMIT:
         raise _wrong("", _("This event is larger than 32 KB."), "too_large")
     return made
+
+
+def _usual_event(body: Any, now: datetime) -> events.Incoming | None:
+    """What most events are, read in one go: plain names, a moment near now. None for any other.
+
+    It says the same of them as `event` does, which costs three times as much.
+    """
+    if body.__class__ is not dict or not body.keys() <= _USUAL_NAMES:
+        return None
+    get = body.get
+    kind, stamp, name = get("type"), get("at"), get("message_id", "")
+    external, anonymous = get("external_id", ""), get("anonymous_id", "")
+    properties, context = get("properties"), get("context", events.NOTHING)
+    if not (
+        kind.__class__ is str
+        and stamp.__class__ is str
+        and name.__class__ is str
+        and external.__class__ is str
+        and anonymous.__class__ is str
+        and properties.__class__ is dict
+        and (context is events.NOTHING or context.__class__ is dict)
+        and len(kind) <= 100
+        and len(name) <= 100
+        and len(external) <= 100
+        and len(anonymous) <= 100
+    ):
+        return None
+    kind, stamp = kind.strip(), stamp.strip()
+    external, anonymous = external.strip(), anonymous.strip()
+    try:
+        at = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    if (
+        not kind
+        or not (external or anonymous)
+        or at.tzinfo is not UTC
+        or at > now
+        or at < clock.EPOCH
+    ):
+        return None
+    return tuple.__new__(
+        events.Incoming,
+        (
+            kind,
+            at,
+            name.strip(),
+            None,
+            external,
+            "",
+            anonymous,
+            properties,
+            b"",
+            incoming.TRACK,
+            "",
+            "",
+            "",
+            "",
+            events.NOTHING,
+            context,
+            stamp,
+            "",
+        ),
+    )
 
 
 def _plain(body: Body, name: str) -> str:

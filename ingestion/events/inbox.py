@@ -21,7 +21,7 @@ from ingestion.events.incoming import (
     cores,
     digest_of,
     digests,
-    key_of,
+    keys_of,
     made_id,
 )
 from ingestion.events.nudging import nudge
@@ -68,21 +68,24 @@ def accept(
 def _ticket(
     batch: Sequence[Incoming], source: str, door: str, now: datetime, rejected: Sequence[Rejected]
 ) -> Ticket:
-    keys: list[str] = []
+    names: list[str] = []
     parts: list[tuple[Any, ...]] = []
     contents = cores(batch)
     for event, core in zip(batch, contents, strict=True):
-        name = event.message_id or made_id(core)
+        _kind, at, name, *_names, context, _stamp, flags = event
+        if at.tzinfo is not UTC:
+            at = at.isoformat()
+        if context or flags or not name:
+            name = name or made_id(core)
+            parts.append((Fragment(core), at, name, flags, context))
+        else:
+            parts.append((Fragment(core), at))
         if len(name) > ID_LIMIT:
             raise Invalid(
                 _("A message_id has at most 100 characters."), code="too_long", field="message_id"
             )
-        keys.append(key_of(source, name))
-        at = event.at if event.at.tzinfo is UTC else event.at.isoformat()
-        if event.context or event.flags or not event.message_id:
-            parts.append((Fragment(core), at, name, event.flags, event.context))
-        else:
-            parts.append((Fragment(core), at))
+        names.append(name)
+    keys = keys_of(source, names)
     ticket = Ticket(
         source=source,
         door=door,

@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -110,4 +110,10 @@ def made_id(core: bytes) -> str:
 
 def key_of(source: str, message_id: str) -> str:
     """The ledger's key of a message id within its source: 128 bits as 32 hex digits."""
-    return hashlib.blake2b(f"{source}\0{message_id}".encode(), digest_size=16).hexdigest()
+    return keys_of(source, (message_id,))[0]
+
+
+def keys_of(source: str, message_ids: Iterable[str]) -> list[str]:
+    """The key of each."""
+    hashed, begin = hashlib.blake2b, f"{source}\0"
+    return [hashed((begin + name).encode(), digest_size=16).hexdigest() for name in message_ids]
