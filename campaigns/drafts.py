@@ -16,6 +16,7 @@ from marketing.core.models import ApiKey, User
 EDITABLE = (Campaign.State.DRAFT, Campaign.State.SCHEDULED)
 FIELDS = (
     "name", "segment_id", "template_id", "holdout_percent", "from_name", "from_email", "reply_to",
+    "goal",
     *timing.FIELDS,
 )  # fmt: skip
 

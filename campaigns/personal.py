@@ -15,9 +15,10 @@ _MINE = "customer_id = ANY(%(ids)s)"
 _DAYS = WINDOW.days
 # The sums of `reporting.tallies.Tally`, by its names.
 _SUMS = {
-    "ordered": "did::int", "money": "x", "squares": "x * x", "cubes": "x * x * x", "before": "y",
-    "before_squares": "y * y", "cross": "x * y", "earlier": "had::int",
-    "both": "(did AND had)::int",
+    "ordered": "reached::int", "buyers": "did::int", "money": "x", "squares": "x * x",
+    "cubes": "x * x * x", "before": "y",
+    "before_squares": "y * y", "cross": "x * y", "earlier": "near::int",
+    "both": "(reached AND near)::int",
 }  # fmt: skip
 
 
@@ -42,6 +43,8 @@ _FORGET = f"""
         DELETE FROM campaigns_message WHERE {_MINE} RETURNING *),
     meant AS (
         SELECT g.*, g.reason = 'holdout' AS held, spent.*,
+               CASE WHEN goal = '' THEN did ELSE acted END AS reached,
+               CASE WHEN goal = '' THEN had ELSE acted_before END AS near,
                g.reason <> 'holdout' AND (g.state <> 'skipped' OR g.message_id IS NOT NULL)
                    AS drawn
         FROM gone g JOIN campaigns_run r ON r.id = g.run_id, LATERAL (
@@ -54,7 +57,14 @@ _FORGET = f"""
             FROM ingestion_order o
             WHERE o.customer_id = g.customer_id AND o.status <> 'cancelled'
               AND o.placed_at >= r.started_at - interval '{_DAYS} days'
-              AND o.placed_at < r.started_at + interval '{_DAYS} days') AS spent),
+              AND o.placed_at < r.started_at + interval '{_DAYS} days') AS spent, LATERAL (
+            SELECT coalesce(r.snapshot->>'goal', '') AS goal,
+                   coalesce(bool_or(e.at >= r.started_at), false) AS acted,
+                   coalesce(bool_or(e.at < r.started_at), false) AS acted_before
+            FROM ingestion_event e
+            WHERE e.customer_id = g.customer_id AND e.type = r.snapshot->>'goal'
+              AND e.at >= r.started_at - interval '{_DAYS} days'
+              AND e.at < r.started_at + interval '{_DAYS} days') AS acts),
     sums AS (
         SELECT run_id,
             count(*) FILTER (WHERE state <> 'skipped') AS people,

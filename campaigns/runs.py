@@ -201,6 +201,7 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 "rule": segment.rule,
                 "segment": segment.name,
                 "holdout_percent": campaign.holdout_percent,
+                "goal": campaign.goal,
                 **timing.kept(campaign),
                 "draw": draw.as_json(),
                 "hours": trial.hours if trial else 0,

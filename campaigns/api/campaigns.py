@@ -37,6 +37,7 @@ def campaign_body(campaign: Campaign) -> dict[str, Any]:
         "segment_id": campaign.segment_id,
         "template_id": campaign.template_id,
         "holdout_percent": campaign.holdout_percent,
+        "goal": campaign.goal,
         "from_name": campaign.from_name,
         "from_email": campaign.from_email,
         "reply_to": campaign.reply_to,

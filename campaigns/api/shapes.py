@@ -10,6 +10,12 @@ class CampaignWrite(serializers.Serializer):
     segment_id = serializers.IntegerField(required=False, allow_null=True)
     template_id = serializers.IntegerField(required=False, allow_null=True)
     holdout_percent = serializers.IntegerField(required=False, min_value=0, max_value=50)
+    goal = serializers.CharField(
+        required=False,
+        max_length=120,
+        allow_blank=True,
+        help_text="the event by which it is judged; empty for orders",
+    )
     from_name = serializers.CharField(required=False, max_length=120)
     from_email = serializers.EmailField(required=False)
     reply_to = serializers.EmailField(required=False)

@@ -38,6 +38,8 @@ class Campaign(models.Model):
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     holdout_percent = models.PositiveSmallIntegerField(default=10)
+    # The event by which it is judged; empty for orders. Money is always reported beside it.
+    goal = models.CharField(max_length=200, blank=True, default="", db_default="")
     from_name = models.CharField(max_length=120, blank=True)
     from_email = models.EmailField(blank=True)
     reply_to = models.EmailField(blank=True)

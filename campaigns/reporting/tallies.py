@@ -26,7 +26,9 @@ _PAST = timedelta(days=90)
 
 @dataclass(frozen=True)
 class Tally:
-    """One side. `ordered`: who ordered after the start; `before`: money in a time before it."""
+    """One side. `ordered`: who ordered after the start, or did what the campaign is judged by;
+    `before`: money in a time before it.
+    """
 
     people: int = 0
     sent: int = 0
@@ -41,6 +43,7 @@ class Tally:
     cross: float = 0.0
     earlier: int = 0
     both: int = 0
+    buyers: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -77,11 +80,22 @@ _SUMS = """
         WHERE o.placed_at >= %(past)s AND o.placed_at < %(until)s AND o.status <> 'cancelled'
           AND o.customer_id IS NOT NULL
         GROUP BY o.customer_id)
-    SELECT arm, count(*), sum(sent), sum(opened), sum(clicked), coalesce(sum(did), 0),
+    {acts}
+    SELECT arm, count(*), sum(sent), sum(opened), sum(clicked), coalesce(sum({of}.did), 0),
            coalesce(sum(x), 0), coalesce(sum(x * x), 0), coalesce(sum(x * x * x), 0),
            coalesce(sum(y), 0), coalesce(sum(y * y), 0), coalesce(sum(x * y), 0),
-           coalesce(sum(had), 0), coalesce(sum(did * had), 0)
-    FROM meant LEFT JOIN spent USING (id) GROUP BY arm"""
+           coalesce(sum({of}.had), 0), coalesce(sum({of}.did * {of}.had), 0),
+           coalesce(sum(spent.did), 0)
+    FROM meant LEFT JOIN spent USING (id) {joined} GROUP BY arm"""
+# Instead of who ordered: who did what the campaign was for.
+_ACTS = """
+    , acts AS (
+        SELECT e.customer_id AS id, bool_or(e.at >= %(start)s)::int AS did,
+               bool_or(e.at < %(start)s)::int AS had
+        FROM ingestion_event AS e
+        WHERE e.type = %(goal)s AND e.at >= %(past)s AND e.at < %(until)s
+          AND e.customer_id IS NOT NULL
+        GROUP BY e.customer_id)"""
 _OF_RUN = """
     WITH meant AS (
         SELECT m.customer_id AS id,
@@ -106,11 +120,11 @@ def of_run(*, run: Run, until: datetime) -> dict[str, Tally]:
     # Whose hash it was when the send began, where two people have become one since.
     slot, of_slot = audience.slot_sql("coalesce(m.first_customer_id, m.customer_id)", draw)
     named = {f"slot{i}": value for i, value in enumerate(of_slot)}
-    sql = _OF_RUN.format(slot=slot % tuple(f"%({name})s" for name in named)) + _SUMS
+    meant = _OF_RUN.format(slot=slot % tuple(f"%({name})s" for name in named))
+    goal = run.snapshot.get("goal") or ""
     past = run.started_at - WINDOW
-    found = _read(
-        sql, {"run": run.pk, "start": run.started_at, "past": past, "until": until, **named}
-    )
+    values = {"run": run.pk, "start": run.started_at, "past": past, "until": until, **named}
+    found = _read(meant, {**values, "goal": goal})
     for side in (HELD, "gone"):
         if erased := _erased(run.erased, side):
             found[side] = found.get(side, Tally()) + erased
@@ -128,10 +142,16 @@ def of_everybody(*, holdout: GlobalHoldout, until: datetime) -> dict[str, Tally]
         "past": past,
         "until": until,
     }
-    return _read(_OF_EVERYBODY.format(bucket=bucket) + _SUMS, values)
+    return _read(_OF_EVERYBODY.format(bucket=bucket), values)
 
 
-def _read(sql: str, values: Mapping[str, Any]) -> dict[str, Tally]:
+def _read(meant: str, values: Mapping[str, Any]) -> dict[str, Tally]:
+    goal = bool(values.get("goal"))
+    sql = meant + _SUMS.format(
+        acts=_ACTS if goal else "",
+        joined="LEFT JOIN acts USING (id)" if goal else "",
+        of="acts" if goal else "spent",
+    )
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return {arm: Tally(*numbers) for arm, *numbers in cursor.fetchall()}

@@ -32,6 +32,7 @@ def panel(*, run: Run, now: datetime) -> dict[str, Any]:
     return {
         "effect": found,
         "said": wording.headline(found) if found else None,
+        "goal": run.snapshot.get("goal") or "",
         "questions": questions(found) if found else [],
         "days": wording.days(past),
         "roi": found.roi if found else None,

@@ -11,6 +11,7 @@ from campaigns import holdouts, runs, trials
 from campaigns.models import Message, Reading, Run, Spend
 from campaigns.reporting import costs, effects, everybody, overview, readings, tallies, variants
 from campaigns.reporting.tallies import Tally
+from ingestion import events
 from ingestion.models import Customer, Order
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import AuditEntry
@@ -73,7 +74,7 @@ def test_sums_are_those_that_a_person_would_add_up():
         x, y = sum(after), sum(before)
         did, had = any(t >= 0 for t in after), any(t >= 0 for t in before)
         sent = message.state == "sent"
-        line = [1, sent, 0, 0, did, x, x**2, x**3, y, y**2, x * y, had, did and had]
+        line = [1, sent, 0, 0, did, x, x**2, x**3, y, y**2, x * y, had, did and had, did]
         arm = "holdout" if message.reason == "holdout" else "a"
         so_far = expected.setdefault(arm, [0.0] * len(line))
         expected[arm] = [a + b for a, b in zip(so_far, line, strict=True)]
@@ -81,6 +82,34 @@ def test_sums_are_those_that_a_person_would_add_up():
     assert set(found) == {"a", "holdout"}
     for arm, tally in found.items():
         assert list(tally.as_json().values()) == pytest.approx(expected[arm])
+
+
+def test_a_campaign_may_be_judged_by_another_event_than_orders():
+    of = campaign(holdout=40)
+    of.goal = "Signed up"
+    of.save()
+    everyone = people(50)
+    run = runs.start(campaign_id=of.pk, user=None, now=START)
+    runs.fill(run_id=run.pk, now=START)
+    run.refresh_from_db()
+    did = {person.pk for person in everyone[::3]}
+    events.record(
+        batch=[
+            events.Incoming(
+                type="Signed up", at=START + timedelta(days=2), message_id=f"s{key}",
+                customer_id=key,
+            )
+            for key in did
+        ],
+        source="shop", now=factories.NOW,
+    )  # fmt: skip
+    orders([(everyone[0].pk, 1, 20), (everyone[1].pk, 1, 20)])
+    found = tallies.of_run(run=run, until=END)
+    sides = dict(run.messages.values_list("customer_id", "variant"))
+    for arm, tally in found.items():
+        mine = {key for key, side in sides.items() if side == arm}
+        assert tally.ordered == len(mine & did)
+        assert tally.buyers == len(mine & {everyone[0].pk, everyone[1].pk})
 
 
 def test_whoever_was_drawn_for_the_mail_counts_even_if_it_was_never_sent():
