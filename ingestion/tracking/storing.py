@@ -54,10 +54,10 @@ def store(
         except Invalid as fault:
             rejected[index] = refusals.reject(message, fault)
     read = {index: call.event for index, call in taken.items()}
-    for index, fault in nameless.faults(
+    for index, unnamed in nameless.faults(
         good=read, source=source.name, now=now, fields=calls.FIELDS
     ).items():
-        rejected[index] = refusals.reject(messages[index], fault)
+        rejected[index] = refusals.reject(messages[index], unnamed)
         del taken[index], read[index]
     for index, breach in agreed.faults(good=read, source=source.name, now=now).items():
         rejected[index] = agreed.rejected(taken.pop(index).event, breach)
