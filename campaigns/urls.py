@@ -4,7 +4,10 @@ from django.urls import path
 
 from campaigns.api import campaigns as campaigns_api
 from campaigns.api import effects as effects_api
+from campaigns.api import inbox as inbox_api
+from campaigns.api import journeys as journeys_api
 from campaigns.api import manners as manners_api
+from campaigns.api import push as push_api
 from campaigns.api import segments as segments_api
 from campaigns.views import (
     builder,
@@ -15,6 +18,7 @@ from campaigns.views import (
     journeys,
     journeys_life,
     journeys_people,
+    journeys_tools,
     kept,
     lists,
     manners,
@@ -135,6 +139,8 @@ _journeys = [
     path("journeys/<int:pk>/versions/", journeys_life.journey_versions, name="journey-versions"),
     path("journeys/<int:pk>/move/", journeys_life.journey_move, name="journey-move"),
     path("journeys/<int:pk>/people/", journeys_people.journey_people, name="journey-people"),
+    path("journeys/<int:pk>/test/", journeys_tools.journey_test, name="journey-test"),
+    path("journeys/<int:pk>/replay/", journeys_tools.journey_replay, name="journey-replay"),
     path("journeys/<int:pk>/act/<slug:act>/", journeys_life.journey_act, name="journey-act"),
 ]
 _channels = [
@@ -151,6 +157,12 @@ _public = [
     path("u/<str:token>", public.unsubscribe, name="unsubscribe"),
     path("o/<str:token>.gif", public.opened, name="opened"),
     path("c/<str:token>/<str:mac>", public.clicked, name="clicked"),
+]
+_channels_api = [
+    path("inbox/", inbox_api.InboxList.as_view(), name="inbox-list"),
+    path("inbox/unread/", inbox_api.InboxUnread.as_view(), name="inbox-unread"),
+    path("inbox/read/", inbox_api.InboxRead.as_view(), name="inbox-read"),
+    path("push/subscriptions/", push_api.PushSubscriptions.as_view(), name="push-subscriptions"),
 ]
 _campaigns_api = [
     path("sending-rules/", manners_api.Rules.as_view(), name="sending-rules"),
@@ -199,6 +211,14 @@ _campaigns_api = [
         name="campaign-messages",
     ),
 ]
+_journeys_api = [
+    path("journeys/", journeys_api.JourneyList.as_view(), name="journey-list"),
+    path("journeys/<int:journey_id>/", journeys_api.JourneyDetail.as_view(), name="journey-detail"),
+    *(
+        path(f"journeys/<int:journey_id>/{name}/", view.as_view(), name=f"journey-{name}")
+        for name, view in journeys_api.ACTS.items()
+    ),
+]
 
 pages: list = [*_segments, *_campaigns, *_experiments, *_content, *_journeys, *_channels, *_public]
-api: list = [*_segments_api, *_campaigns_api]
+api: list = [*_segments_api, *_channels_api, *_campaigns_api, *_journeys_api]

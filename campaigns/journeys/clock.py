@@ -1,18 +1,20 @@
 """When a wait is over, as a person's own clock shows it.
 
-An hour that comes twice in a night is its first time; one that is left out comes as much later as
-the clock was put forward. So a day has each hour once, and nobody waits for one that never is.
+An hour that comes twice in a night is its first time; one that is left out comes when the clock
+jumps over it. So a day has each hour once, and nobody waits for one that never is.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from campaigns.manners import clocks
 
 _DAY = timedelta(days=1)
 
 
 def at(day: date, hour: time, zone: ZoneInfo) -> datetime:
     """The moment at which a clock in the zone shows this hour on this day."""
-    return datetime.combine(day, hour, zone).astimezone(UTC)
+    return clocks.moment_of(zone, day, hour)
 
 
 def next_hour(
@@ -59,9 +61,4 @@ def zone_of(name: str | None, default: ZoneInfo) -> ZoneInfo:
     """A zone by its name, and where nobody knows it the shop's."""
     if not name:
         return default
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        return default
-    except KeyError:
-        return default
+    return clocks.zone_called(name, str(default))

@@ -71,7 +71,7 @@ class _Reader:
                 read_nodes[id_] = node
         start = data.get("start")
         if not isinstance(start, str) or start not in read_nodes:
-            if start not in nodes:
+            if not isinstance(start, str) or start not in nodes:
                 self.flaw("", "start", noop("The journey does not say where it begins."))
             return None
         self.ways(read_nodes, nodes)
