@@ -137,9 +137,7 @@ def _check_sender(made: type[Provider], sender: Sender) -> None:
         _PHONE.fullmatch(address) or _NAME_ON_PHONE.fullmatch(address) or not address
     ):
         raise Invalid(
-            _(
-                "Give a number with its country, such as +4915112345678, or 3 to 11 letters."
-            ),
+            _("Give a number with its country, such as +4915112345678, or 3 to 11 letters."),
             code="bad_address",
             field="from_address",
         )
