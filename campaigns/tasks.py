@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from campaigns import holds, runs, trials
 from campaigns.answers import boxes, collecting
+from campaigns.channels import domains
 from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
 from campaigns.messaging import claims, delivery, former, transactional
 from campaigns.reporting import readings
@@ -111,6 +112,12 @@ def count_groups(name: str = "tree:", **_: Any) -> None:
     """Count the groups of trees again: numbers were renewed, or another version is shown."""
     if name.startswith("tree:"):
         groups.count_all()
+
+
+@shared_task(name="campaigns.tasks.check_domains")
+def check_domains(**_: Any) -> None:
+    """Ask the DNS about sending domains that were not looked at for half a day."""
+    domains.check_due(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.send_confirmations")

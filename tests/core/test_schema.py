@@ -10,6 +10,7 @@ from django.urls.resolvers import URLResolver
 from drf_spectacular.generators import SchemaGenerator
 from openapi_spec_validator import validate
 
+from campaigns.api.open_doors import OpenView
 from marketing.core.auth import SCOPES
 
 KEPT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
@@ -45,7 +46,9 @@ def test_every_address_asks_for_a_scope_that_exists() -> None:
     unknown = [
         str(entry.pattern)
         for entry in api_patterns()
-        if entry.callback.view_class.scope_noun not in nouns  # type: ignore[attr-defined]
+        # A person's own browser brings a token of the person, which reaches that person alone.
+        if not issubclass(entry.callback.view_class, OpenView)  # type: ignore[attr-defined]
+        and entry.callback.view_class.scope_noun not in nouns  # type: ignore[attr-defined]
     ]
     assert unknown == []
 
