@@ -42,7 +42,7 @@ class RulesShape(RulesWrite):
 
 class UnsentLine(serializers.Serializer):
     reason = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     remedy = serializers.CharField()
     on_purpose = serializers.BooleanField(help_text="held back for a measurement")
     total = serializers.IntegerField()
@@ -69,7 +69,7 @@ class UnsentMessage(serializers.Serializer):
     address = serializers.CharField()
     state = serializers.CharField()
     reason = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     error = serializers.CharField(allow_null=True)
     queued_at = serializers.DateTimeField()
 
@@ -92,7 +92,7 @@ class Rules(View):
     @extend_schema(operation_id="sending_rules_write", request=RulesWrite, responses=RulesShape)
     def put(self, request: Request) -> Response:
         """Replace the rules. They hold for whatever is sent from now on."""
-        data = request.data
+        data: Any = request.data
         good = (
             isinstance(data, dict)
             and set(data) == {"caps", "quiet"}

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from campaigns import audience
 from campaigns.models import Message
+from marketing.core import wording
 
 State = Message.State
 ENDED = (State.SKIPPED, State.FAILED, State.UNKNOWN)
@@ -71,7 +72,7 @@ def told(message: Message) -> str:
     """Why this message was not sent, or why it waits and until when; empty when it went out."""
     if message.state == State.QUEUED and message.next_try_at is not None:
         why = label_of(message.reason, State.QUEUED) if message.reason in WAITING else _("Waits")
-        until = {"why": why, "when": f"{message.next_try_at:%Y-%m-%d %H:%M} UTC"}
+        until = {"why": why, "when": wording.moment(message.next_try_at)}
         return _("%(why)s, until %(when)s") % until
     return label_of(message.reason) if message.reason else ""
 

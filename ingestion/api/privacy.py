@@ -75,7 +75,7 @@ class SuppressionOut(SuppressionIn):
     kind = serializers.ChoiceField(choices=Suppression.Kind.choices)
     customer_id = serializers.IntegerField(allow_null=True)
     reason = serializers.ChoiceField(choices=consent.REASONS)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     at = serializers.DateTimeField()
 
 

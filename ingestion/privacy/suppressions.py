@@ -162,7 +162,7 @@ def add(
     with transaction.atomic(), connection.cursor() as cursor:
         for first in range(0, len(wanted), _AT_ONCE):
             part = wanted[first : first + _AT_ONCE]
-            columns = [
+            columns: list[Any] = [
                 [entry.kind for entry in part],
                 [entry.name for entry in part],
                 [entry.customer_id for entry in part],

@@ -44,7 +44,7 @@ def best_hours(customer_ids: Sequence[int]) -> dict[int, BestHour]:
     return found
 
 
-def chosen() -> tuple[QuerySet[Score], int | None]:
+def chosen() -> tuple[QuerySet[Score, tuple[int, float]], int | None]:
     """Everybody's own hour as rows of (person, hour), for a join, and that of everyone else.
 
     Whoever refused profiling has no row.
