@@ -120,7 +120,7 @@ def journey_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def _urls(journey: Journey) -> dict[str, str]:
     own = {
         name: reverse(f"campaigns:journey-{name}", args=[journey.pk])
-        for name in ("save", "look", "check", "versions")
+        for name in ("save", "look", "check", "test", "replay", "versions")
     }
     return own | {
         "questions": reverse("campaigns:journey-questions"),

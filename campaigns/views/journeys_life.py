@@ -164,7 +164,7 @@ def journey_versions(request: HttpRequest, pk: int) -> HttpResponse:
         context["previous"] = previous
         context["changes"] = changes(previous.definition, shown.definition) if previous else []
         newest = found[0]
-        if shown.pk != newest.pk and sum(inside.get(shown.pk, {}).values()):
+        if shown.pk != newest.pk and shown.pk in inside:
             context["move"] = _moving(shown, newest, inside.get(shown.pk, {}))
             context["newest"] = newest
     return render(request, "campaigns/journeys/_versions.html", context)
@@ -200,7 +200,7 @@ def journey_move(request: HttpRequest, pk: int) -> HttpResponse:
     mapping = {
         key.removeprefix("step-"): value
         for key, value in request.POST.items()
-        if key.startswith("step-") and value
+        if key.startswith("step-") and isinstance(value, str) and value
     }
     try:
         moved = versions.move_people(

@@ -27,7 +27,7 @@ def rows(journeys: list[Journey]) -> list[dict[str, Any]]:
     """The list: what each journey is, who is in it, and whether it does well."""
     ids = [one.pk for one in journeys]
     now = timezone.now()
-    people = {
+    people: dict[int, Any] = {
         row["journey"]: row
         for row in Enrollment.objects.filter(journey__in=ids)
         .values("journey")
@@ -39,7 +39,7 @@ def rows(journeys: list[Journey]) -> list[dict[str, Any]]:
         )
         .order_by()
     }
-    sent = {
+    sent: dict[int, Any] = {
         row["run__journey_version__journey"]: row
         for row in Message.objects.filter(run__journey_version__journey__in=ids)
         .values("run__journey_version__journey")

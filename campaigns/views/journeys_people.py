@@ -72,7 +72,7 @@ def _next(state: str, step: str, last: int) -> str:
 
 def _titles(journey: Journey, rows: list[Enrollment], step: str) -> dict[str, str]:
     """What the steps of these people are called, also those that the draft has lost."""
-    nodes = {}
+    nodes: dict[str, Any] = {}
     for row in rows:
         nodes |= {row.node: row.version.definition["nodes"].get(row.node, {})}
     if step and step not in nodes and step in (journey.draft.get("nodes") or {}):

@@ -57,6 +57,13 @@ class Sayings:
         node = self.nodes.get(node_id)
         return self.of(node)["title"] if node is not None else ""
 
+    def way(self, node: str, branch: str) -> str:
+        """What a way out of a step is called."""
+        for one in _branches(self.nodes.get(node, {})):
+            if one.get("key") == branch:
+                return str(one.get("label") or words.BRANCHES.get(branch, branch))
+        return ""
+
     def rule_texts(self) -> dict[str, str]:
         """Every rule as a sentence: {node id, "node id/branch" or "entry": text}."""
         return {place: self.rule(rule) for place, rule in self.asked.items()}

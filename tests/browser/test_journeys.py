@@ -1,14 +1,17 @@
 """Drawing a journey in a browser: by mouse, by keys alone, on a phone, and in two windows."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from campaigns.journeys import versions
+from campaigns.journeys import replay, versions
 from campaigns.models import Journey, Template
+from ingestion import events
 from tests import factories
 from tests.browser.conftest import Visit
+from tests.campaigns.journeys import drawn as walks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -251,3 +254,76 @@ def test_whoever_may_only_look_sees_everything_and_changes_nothing(
     page.keyboard.press("Delete")
     expect(page.locator(".jn")).to_have_count(3)
     expect(page.get_by_role("button", name="Publish")).to_have_count(0)
+
+
+def test_a_test_with_a_person_lights_up_their_way(visit: Visit, shop: factories.Cast) -> None:
+    visitor = visit(factories.user("analyst"))
+    page = visitor.go(f"/journeys/{journey().pk}/")
+    page.get_by_role("button", name="Test", exact=True).click()
+    panel = page.locator("#j-panel")
+    expect(panel).to_contain_text("They wait here until")
+    expect(page.locator(".jn.lit")).to_have_count(2)
+    expect(page.locator('.jn[data-id="wait"]')).to_have_class(re.compile(r"\bhere\b"))
+    panel.get_by_role("button", name="+ 1 hour").click()
+    expect(panel).to_contain_text("The journey is over for them.")
+    expect(page.locator(".jn.lit")).to_have_count(3)
+    assert visitor.axe() == []
+    page.get_by_role("button", name="Close this step").click()
+    expect(page.locator(".jn.lit")).to_have_count(0)
+    assert visitor.errors == []
+    assert visitor.refusals() == []
+
+
+def test_the_time_machine_shows_what_it_found_and_its_numbers_on_the_map(
+    visit: Visit, shop: factories.Cast
+) -> None:
+    drawn = journey()
+    events.record(
+        batch=[
+            events.Incoming(
+                type="basket", at=factories.now(), message_id="b1", customer_id=shop.ada.pk
+            )
+        ],
+        source="shop",
+        now=factories.now(),
+    )
+    found = replay.run(
+        definition=drawn.draft,
+        since=factories.now() - timedelta(days=7),
+        until=factories.now() + timedelta(minutes=1),
+        journey_id=drawn.pk,
+    )
+    factories.job(
+        "Time machine",
+        state="done",
+        kind="journey.replay",
+        params={"journey": drawn.pk, "days": 7, "definition": drawn.draft},
+        result=found.summary(),
+    )
+    visitor = visit(factories.user("marketer"))
+    page = visitor.go(f"/journeys/{drawn.pk}/?panel=replay")
+    panel = page.locator("#j-panel")
+    expect(panel).to_contain_text("Would have come in")
+    expect(panel.locator(".j-nums dd").first).to_have_text("1")
+    expect(page.locator('.jn[data-id="start"] .cnt')).to_have_text("1")
+    assert visitor.axe() == []
+    panel.get_by_role("button", name="Look back").click()
+    expect(panel).to_contain_text("Waiting for a worker")
+    assert visitor.errors == []
+
+
+def test_numbers_of_a_live_journey_stand_on_the_map_and_lead_to_the_people(
+    visit: Visit, shop: factories.Cast
+) -> None:
+    live = walks.walked([shop.ada, shop.ben])
+    visitor = visit(factories.user("marketer"), theme="dark")
+    page = visitor.go(f"/journeys/{live.pk}/")
+    expect(page.locator('.jn[data-id="wait"] .cnt')).to_have_text("1 here")
+    expect(page.locator(".jstats")).to_contain_text("Inside now")
+    expect(page.locator("#j-changes")).to_have_text("3 changes")
+    page.locator('.jn[data-id="wait"]').click()
+    assert visitor.axe() == []
+    page.locator("#j-panel").get_by_role("link", name="1 here now").click()
+    expect(page.locator("table")).to_contain_text("Ada")
+    expect(page.locator("table")).not_to_contain_text("Ben")
+    assert visitor.errors == []

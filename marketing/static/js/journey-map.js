@@ -12,13 +12,15 @@
     const kindOf = node => data.kinds[node.kind] || {};
     const look = node => node.kind === "send" ? { icon: data.said.channelIcons[node.channel] || "send", hue: data.said.channelHues[node.channel] || "k1", label: data.said.channels[node.channel] || kindOf(node).label } : { icon: kindOf(node).icon || "help", hue: kindOf(node).hue || "k8", label: kindOf(node).label || "" };
     const said = id => s.titles[id] || { title: s.d.nodes[id].label || look(s.d.nodes[id]).label, sub: "" };
-    const told = id => s.figures?.[id]?.numbers?.length;
+    const told = id => figures()?.[id]?.numbers?.length;
+    /* while the time machine is open, its numbers stand in for those of the live version */
+    const figures = () => s.past_figures || s.figures;
     const faults = id => s.faults.filter(f => f.node === id);
     const shape = id => { const k = kindOf(s.d.nodes[id]); return k.shape === "message" && told(id) ? "told" : k.shape || "card"; };
     const wayName = way => `${way.from}/${way.slot}`;
 
     const button = id => {
-      const node = s.d.nodes[id], k = kindOf(node), l = look(node), text = said(id), f = s.figures?.[id], bad = faults(id);
+      const node = s.d.nodes[id], k = kindOf(node), l = look(node), text = said(id), f = figures()?.[id], bad = faults(id);
       const b = el("button", `jn ${l.hue} ${k.shape === "pill" ? "t-pill" : ""} ${k.group === "end" ? "t-end" : ""} ${k.group === "trigger" ? "t-trigger" : ""}`); b.type = "button"; b.dataset.id = id; b.setAttribute("aria-pressed", id === s.sel);
       if (s.trace?.lit.has(id)) b.classList.add("lit"); if (s.trace?.here === id) b.classList.add("here");
       const h = el("span", "jh"), tile = el("span", "tile s"), words_ = el("span", "grow"); tile.append(svg(l.icon)); words_.append(el("b", "", text.title)); if (text.sub && k.shape !== "pill") words_.append(el("small", "", text.sub)); h.append(tile, words_); b.title = [text.title, text.sub].filter(Boolean).join(" · ");
@@ -29,7 +31,7 @@
       b.addEventListener("click", () => on.pick(id)); return b;
     };
     const plus = (way, label, open) => { const p = el("button", "plus" + (open ? " open" : "")); p.type = "button"; p.dataset.way = wayName(way); p.setAttribute("aria-label", label); p.setAttribute("aria-haspopup", "menu"); p.append(svg("plus")); p.addEventListener("click", () => on.add(way, p)); return p; };
-    const share = (id, way, all) => { const n = s.figures?.[id]?.ways?.[way.slot || "next"]; return n == null || !all ? "" : ` ${Math.round(100 * n / all)}%`; };
+    const share = (id, way, all) => { const n = figures()?.[id]?.ways?.[way.slot || "next"]; return n == null || !all ? "" : ` ${Math.round(100 * n / all)}%`; };
     const labelOf = way => way.label || data.said.branches[way.slot] || way.slot;
 
     /* dagre places the steps; an open end takes part as a small step of its own */
@@ -53,7 +55,7 @@
     };
     const lines = L => {
       const inward = {}; L.edges.forEach(e => { inward[e.to] = (inward[e.to] || 0) + 1; });
-      const top = Math.max(1, ...Object.values(s.figures || {}).map(f => f.passed || 0));
+      const top = Math.max(1, ...Object.values(figures() || {}).map(f => f.passed || 0));
       return L.edges.map(e => {
         const a = L.P[e.from], b = L.P[e.to], x1 = a.x, y1 = a.y + a.height / 2, x2 = b.x, y2 = b.y - b.height / 2, label = graph.splits(s.d.nodes[e.from]) ? labelOf(e.way) : "";
         const near = y2 > y1 && y2 - y1 < 90, straight = Math.abs(x2 - x1) < 2, my = y1 + (y2 - y1) * (label ? .42 : .5), r = Math.min(12, Math.abs(x2 - x1) / 2), sg = Math.sign(x2 - x1);
@@ -63,7 +65,7 @@
         const path = mk("path", { d }, "jline" + (y2 <= y1 ? " back" : "")), shared = inward[e.to] > 1;
         let px = x2, py = straight ? (y1 + y2) / 2 : my + (y2 - my) * .5 + 2; if (straight && label) py = y1 + (y2 - y1) * .72;
         if (!near) { px = xm; py = (yo + yi) / 2; } else if (shared) { px = straight ? x1 : x1 + (x2 - x1) * (label ? .86 : .5); py = straight ? y1 + (y2 - y1) * (label ? .62 : .3) : my; } if (e.open) { px = b.x; py = b.y; }
-        const all = graph.ways(s.d.nodes[e.from]).reduce((n, way) => n + (s.figures?.[e.from]?.ways?.[way.slot || "next"] || 0), 0), n = s.figures?.[e.from]?.ways?.[e.way.slot || "next"] || 0;
+        const all = graph.ways(s.d.nodes[e.from]).reduce((n, way) => n + (figures()?.[e.from]?.ways?.[way.slot || "next"] || 0), 0), n = figures()?.[e.from]?.ways?.[e.way.slot || "next"] || 0;
         const lit = s.trace?.ways.has(wayName({ from: e.from, slot: e.way.slot })); if (lit) path.classList.add("lit");
         const text = label ? label + share(e.from, e.way, all) : "", wide = Math.min(88, text.length * 3.6 + 12);
         return { ...e, path, band: n ? mk("path", { d, "stroke-width": Math.max(4, 26 * n / top) }, "band") : null, text, lx: near ? (straight ? x1 : x1 + (x2 - x1) * (shared ? .42 : .5)) : Math.abs(xm - x1) < 2 ? x1 : x1 + side * Math.min(Math.max(wide + 14, 40), Math.abs(xm - x1) / 2), ly: straight ? y1 + 15 : near ? my : yo, px, py };
@@ -104,7 +106,7 @@
         while (id && s.d.nodes[id]) {
           if (seen.has(id)) { const li = el("li"), go = el("button", "link jgo", fill(w.goOn, said(id).title)); const to = id; go.type = "button"; go.addEventListener("click", () => on.focus(to)); li.append(go); box.append(li); return; }
           seen.add(id); const li = el("li"); li.append(button(id)); box.append(li); const ways = graph.ways(s.d.nodes[id]);
-          if (graph.splits(s.d.nodes[id])) { const all = ways.reduce((n, x) => n + (s.figures?.[id]?.ways?.[x.slot] || 0), 0); ways.forEach(x => { const group = el("div", "jway"), name = el("p", "via", labelOf(x) + share(id, x, all)), ol = el("ol"); name.id = `via-${id}-${x.slot}`; ol.setAttribute("aria-labelledby", name.id); group.append(name, ol); li.append(group); rest(x.next, ol, { from: id, slot: x.slot, label: labelOf(x) }); }); return; }
+          if (graph.splits(s.d.nodes[id])) { const all = ways.reduce((n, x) => n + (figures()?.[id]?.ways?.[x.slot] || 0), 0); ways.forEach(x => { const group = el("div", "jway"), name = el("p", "via", labelOf(x) + share(id, x, all)), ol = el("ol"); name.id = `via-${id}-${x.slot}`; ol.setAttribute("aria-labelledby", name.id); group.append(name, ol); li.append(group); rest(x.next, ol, { from: id, slot: x.slot, label: labelOf(x) }); }); return; }
           if (!ways.length) return; way = { from: id, slot: "" }; id = ways[0].next;
         }
         const li = el("li"); li.append(data.canEdit ? add(way) : el("span", "faint sm", w.ends)); box.append(li);

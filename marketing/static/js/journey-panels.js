@@ -112,7 +112,10 @@
     };
     /* what is asked is asked of the draft as it stands on this page */
     box.addEventListener("htmx:configRequest", e => { if (e.detail.elt.closest("[data-drawn]")) e.detail.parameters.definition = JSON.stringify(s.d); });
-    box.addEventListener("htmx:afterSwap", () => does.trace());
+    box.addEventListener("htmx:afterSwap", () => { does.trace(); const first = $("#j-try [name=move]"); if (first && !$$(":focus", box).length && s.tried) first.focus({ preventScroll: true }); });
+    box.addEventListener("htmx:beforeRequest", e => { s.tried = e.detail.requestConfig.verb === "post"; });
+    box.addEventListener("click", e => { const b = e.target.closest("[data-go]"); if (b) does.show(b.dataset.go); });
+    box.addEventListener("change", e => { if (e.target.closest("[data-goes]") || e.target.id === "t-begins") e.target.form.requestSubmit(); });
     return {
       show(name) { s.panel = name; side.classList.toggle("open", s.sheet); ({ step, settings, faults })[name] ? ({ step, settings, faults })[name]() : remote(name); box.scrollTop = 0; does.trace(); },
       mark, refresh() { if (s.panel === "step") $("#j-title").textContent = map.said(s.sel).title; if (s.panel === "faults") faults(); else mark(); },

@@ -14,7 +14,7 @@ document.addEventListener("alpine:init", () => {
       const data = JSON.parse($("#journey-data").textContent), graph = journeyGraph(data.kinds);
       const s = this.s = { __v_skip: true, data, graph, d: data.definition, live: data.live, titles: {}, rules: {}, faults: [], figures: null, number: data.number, past: [], future: [], tag: "", tagged: 0, sel: "", panel: "settings", sheet: false, trace: null, timer: 0, busy: false, dirty: false, way: null };
       s.map = journeyMap(s, { pick: id => this.pick(id), add: (way, by) => this.ask(way, by), zoom: z => { $("#j-zoom").textContent = Math.round(z * 100) + "%"; }, focus: id => this.focus(id) });
-      const rules = journeyRules(data); s.panels = journeyPanels(s, s.map, journeyForms(data, rules), { change: (f, tag) => this.change(f, tag), panel: name => this.panel(name), focus: (id, open) => this.focus(id, open), trace: () => this.trace() });
+      const rules = journeyRules(data); s.panels = journeyPanels(s, s.map, journeyForms(data, rules), { change: (f, tag) => this.change(f, tag), panel: name => this.panel(name), focus: (id, open) => this.focus(id, open), trace: () => this.trace(), show: id => { if (this.canvas) s.map.show(id); $(`.jn[data-id="${id}"]`)?.focus({ preventScroll: this.canvas }); } });
       if (!s.d.nodes?.[s.d.start]) s.d = { ...s.d, start: "start", nodes: { ...s.d.nodes, start: { kind: "event" } } };
       this.look().then(() => { this.draw(); s.map.fit(); s.panels.show("settings"); this.state(); const first = new URLSearchParams(location.search); if (first.get("panel")) this.panel(first.get("panel")); if (s.d.nodes[first.get("step")]) this.focus(first.get("step"), true); });
       this.pan(); this.buttons();
@@ -66,7 +66,8 @@ document.addEventListener("alpine:init", () => {
     trace() {
       const s = this.s, told = $("#j-panel [data-trace]"), was = s.trace; s.trace = null;
       if (told && s.panel === "test") { const path = JSON.parse(told.dataset.trace); s.trace = { lit: new Set(path.map(p => p.node)), ways: new Set(path.map(p => `${p.node}/${p.way || ""}`)), here: told.dataset.here }; }
-      this.tracing = !!s.trace; if (was || s.trace) this.draw();
+      const past = $("#j-panel [data-replay]"), before = s.past_figures; s.past_figures = past && s.panel === "replay" ? JSON.parse(past.dataset.replay) : null;
+      this.tracing = !!s.trace; if (was || s.trace || before || s.past_figures) this.draw();
     },
 
     /* adding, removing, moving */
