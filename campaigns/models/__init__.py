@@ -26,10 +26,12 @@ from campaigns.models.manners import SendingRules, Turn
 from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkeep
 from campaigns.models.messages import Message, MessageBody
 from campaigns.models.pace import Pace
+from campaigns.models.reviews import Approval, LinkCheck
 from campaigns.models.segments import Segment, SegmentSize
 from campaigns.models.waivers import Waiver
 
 __all__ = [
+    "Approval",
     "Campaign",
     "Channel",
     "Domain",
@@ -43,6 +45,7 @@ __all__ = [
     "JourneyStep",
     "JourneyTally",
     "JourneyVersion",
+    "LinkCheck",
     "Message",
     "MessageBody",
     "Pace",

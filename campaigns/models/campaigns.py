@@ -33,6 +33,10 @@ class Campaign(models.Model):
     segment = models.ForeignKey(
         Segment, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
     )
+    # Whoever is in this one gets nothing, whatever the other says.
+    exclude = models.ForeignKey(
+        Segment, null=True, blank=True, on_delete=models.PROTECT, related_name="excluded_by"
+    )
     template = models.ForeignKey(
         Template, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
     )
@@ -58,6 +62,8 @@ class Campaign(models.Model):
     useful_hours = models.PositiveSmallIntegerField(null=True, blank=True)
     # What cannot wait passes caps and quiet hours. It counts like everything else.
     urgent = models.BooleanField(default=False, db_default=False)
+    # Out of the list since then; what it sent and caused is kept.
+    archived_at = models.DateTimeField(null=True, blank=True)
     is_demo = models.BooleanField(default=False)
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

@@ -17,6 +17,8 @@ class SendingRules(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1)
     caps = models.JSONField(default=list)
     quiet = models.JSONField(default=dict)
+    # Whether a second person looks at each campaign before it goes out.
+    approval = models.BooleanField(default=False, db_default=False)
     updated_at = models.DateTimeField(default=timezone.now)
     updated_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
