@@ -110,6 +110,7 @@ _campaigns = [
 _experiments = [
     path("experiments/", experiments.experiment_list, name="experiment-list"),
     path("experiments/holdout/", experiments.holdout_page, name="holdout"),
+    path("experiments/credit/", experiments.credit_page, name="credit"),
     path("experiments/holdout/keep/", experiments.holdout_keep, name="holdout-keep"),
     path(
         "campaigns/<int:campaign_id>/variants/",

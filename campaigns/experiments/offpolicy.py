@@ -31,7 +31,9 @@ class Value:
 
 def _of(terms: np.ndarray, weights: np.ndarray) -> Value:
     value = float(terms.mean())
-    margin = Z95 * float(terms.std(ddof=1)) / np.sqrt(len(terms)) if len(terms) > 1 else np.inf
+    margin = np.inf
+    if len(terms) > 1:
+        margin = Z95 * float(terms.std(ddof=1) / np.sqrt(len(terms)))
     return Value(value, value - margin, value + margin, effective(weights))
 
 

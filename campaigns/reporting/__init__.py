@@ -4,6 +4,7 @@
 day by day · `effects` what the mail caused, with intervals · `costs` what it cost and returned ·
 `variants` mails beside each other ·
 `overview` all campaigns that can answer, judged together · `everybody` the global hold-out ·
+`credit` rules of who was there ·
 `wording` all of it in words.
 """
 

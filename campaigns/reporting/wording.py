@@ -180,7 +180,7 @@ def days(reports: Sequence[Effect]) -> dict[str, Any] | None:
         "band": " ".join([*upper, *reversed(lower)]),
         "line": " ".join(line),
         "zero": y(0.0),
-        "y": [{"at": y(v), "text": points(v)} for v in {top, low, 0.0}],
+        "y": [{"at": y(v), "text": points(v) if v else "0"} for v in sorted({top, low, 0.0})],
         "x": [
             {"at": x, "text": str(i + 1)}
             for i, x in enumerate(across)

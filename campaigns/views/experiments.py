@@ -1,5 +1,6 @@
 """Pages of experiments: what can tell what it caused, variants, costs, the global hold-out."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns import drafts, holdouts, trials
 from campaigns.models import Campaign, GlobalHoldout, Template, Trial
-from campaigns.reporting import costs, everybody, overview, readings, wording
+from campaigns.reporting import costs, credit, everybody, overview, readings, wording
 from campaigns.views.effects import questions, tried
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
@@ -155,6 +156,36 @@ def campaign_cost(request: HttpRequest, campaign_id: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("campaigns:campaign-detail", campaign.pk)
+
+
+@page("view")
+@require_GET
+def credit_page(request: HttpRequest) -> HttpResponse:
+    """Credit by rules, beside what was measured."""
+    asked = request.GET.get("days", "")
+    days = int(asked) if asked.isdigit() and int(asked) in credit.DAYS else credit.DAYS[0]
+    now = timezone.now()
+    rows = credit.credited(since=now - timedelta(days=days), until=now)
+    lifts = {row.run.pk: row.effect.orders.judged for row in rows if row.effect}
+    widest = wording.widest(list(lifts.values()))
+    return render(
+        request,
+        "campaigns/experiments/credit.html",
+        {
+            "rows": [
+                {
+                    "row": row,
+                    "picture": wording.picture(lifts[row.run.pk], widest=widest)
+                    if row.effect
+                    else None,
+                }
+                for row in rows
+            ],
+            "days": days,
+            "choices": credit.DAYS,
+            "back": credit.LOOK_BACK.days,
+        },
+    )
 
 
 @page("view")

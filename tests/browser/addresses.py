@@ -136,6 +136,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "mail": reverse("campaigns:message-detail", args=[mail.pk]),
         "experiments": reverse("campaigns:experiment-list"),
         "global hold-out": reverse("campaigns:holdout"),
+        "credit": reverse("campaigns:credit") + "?days=365",
         "draft's variants": reverse("campaigns:campaign-variants", args=[draft.pk]),
         "journeys": reverse("campaigns:journey-list"),
         "closed journeys": reverse("campaigns:journey-list") + "?state=closed",

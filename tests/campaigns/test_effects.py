@@ -9,7 +9,16 @@ from django.urls import reverse
 
 from campaigns import holdouts, runs, trials
 from campaigns.models import Message, Reading, Run, Spend
-from campaigns.reporting import costs, effects, everybody, overview, readings, tallies, variants
+from campaigns.reporting import (
+    costs,
+    credit,
+    effects,
+    everybody,
+    overview,
+    readings,
+    tallies,
+    variants,
+)
 from campaigns.reporting.tallies import Tally
 from ingestion import events
 from ingestion.models import Customer, Order
@@ -412,3 +421,38 @@ def test_a_share_is_kept_out_changed_and_ended_on_a_page():
     assert holdouts.standing() is None
     assert factories.signed_in("analyst").post(keep, {"percent": "5"}).status_code == 403
     assert holdouts.standing() is None
+
+
+def test_credit_goes_to_what_people_met_before_they_ordered_and_cause_stands_beside_it():
+    everyone = people(40)
+    sends = []
+    for name in ("First", "Second"):
+        of = campaign()
+        of.name = name
+        of.save()
+        run = factories.run(of, everyone, started_at=START)
+        sends.append(run)
+    ada, ben, cleo, dora = everyone[:4]
+
+    def touch(run: Run, person: Customer, day: float) -> None:
+        run.messages.filter(customer=person).update(clicked_at=START + timedelta(days=day))
+
+    touch(sends[0], ada, 1)
+    touch(sends[1], ada, 2)
+    touch(sends[0], ben, 1)
+    touch(sends[1], cleo, 1)
+    touch(sends[0], dora, 6)
+    orders([(ada.pk, 5, 20), (ben.pk, 5, 20), (dora.pk, 5, 20), (cleo.pk, 38, 9)])
+    found = credit.credited(since=START, until=factories.NOW)
+    ways = {way.touches: (way.people, way.orders) for way in credit.ways(
+        since=START, until=factories.NOW
+    )}  # fmt: skip
+    first, second = (str(run.pk) for run in sends)
+    assert ways == {(first, second): (1, 1), (first,): (1, 1)}
+    rows = {row.run.campaign.name: row for row in found if row.run.campaign}
+    assert (rows["First"].last, rows["First"].first, rows["First"].even) == (1, 2, 1.5)
+    assert (rows["Second"].last, rows["Second"].first, rows["Second"].even) == (1, 0, 0.5)
+    assert rows["First"].caused is None
+    shown = factories.signed_in().get(reverse("campaigns:credit") + "?days=90")
+    assert "nobody held out" in shown.text
+    assert "Nobody opened" in factories.signed_in().get(reverse("campaigns:credit")).text

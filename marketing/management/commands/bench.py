@@ -33,8 +33,11 @@ MODULES = (
     "models_ml.benchmarks.recommenders",
     "recommendations.benchmarks",
     "campaigns.answers.benchmarks",
+    "campaigns.reporting.benchmarks",
     "campaigns.segments.benchmarks",
+    "campaigns.journeys.benchmarks",
     "campaigns.benchmarks",
+    "campaigns.bench_sending",
     "marketing.benchmarks",
 )
 SIZES = ("small", "full")

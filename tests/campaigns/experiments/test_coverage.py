@@ -6,11 +6,10 @@ from functools import cache
 
 import numpy as np
 
-from campaigns.experiments import Lift, Sums, cuped, difference, means, sequential
-from tests.campaigns.experiments import simulated
+from campaigns.experiments import Lift, Sums, cuped, difference, means, sequential, simulated
 
 CAMPAIGNS, PEOPLE, HELD = 2_000, 5_000, 0.1
-LATER, AMOUNT = 0.06, 0.6
+AMOUNT, LATER = simulated.AMOUNT, simulated.LATER
 
 
 @dataclass
@@ -23,13 +22,6 @@ class Wrong:
     share_ever: float
     money_ever: float
     adjusted_ever: float
-
-
-def _truths(lift: float, day: int) -> tuple[float, float]:
-    """The true differences at a day's end: of those who ordered, and of money a head."""
-    passed = LATER * (day + 1) / simulated.DAYS
-    share = 1 / (1 + passed) - 1 / (1 + passed * (1 + lift))
-    return share, passed * lift * math.exp(3.5 + AMOUNT**2 / 2)
 
 
 @cache
@@ -53,7 +45,7 @@ def _wrong(lift: float) -> Wrong:
             assert share is not None
             assert money is not None
             assert adjusted is not None
-            true_share, true_money = _truths(lift, day)
+            true_share, true_money = simulated.truths(lift, day)
             of_money = sequential.planned_money(
                 treated=treated, control=control, variance=both.variance_before, typical=40
             )

@@ -4,13 +4,15 @@ People differ in how much they buy, before and after alike, so the past tells of
 orders are drawn, never people who buy nothing.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from campaigns.experiments import Sums
+from campaigns.experiments.effects import Sums
 
 DAYS = 14
+EARLIER, LATER, AMOUNT = 0.10, 0.06, 0.6
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Shop:
 
 def shop(
     *, campaigns: int, people: int, held: float, lift: float = 0.0, seed: int = 1,
-    regulars: float = 1.0, amount: float = 0.6,
-    earlier: float = 0.10, later: float = 0.06,
+    regulars: float = 1.0, amount: float = AMOUNT,
+    earlier: float = EARLIER, later: float = LATER,
 ) -> Shop:  # fmt: skip
     """`lift` is the part by which treated people order more often; `regulars` how unlike people are
     (shape of their gamma); `amount` the spread of an order's logarithm; `earlier`, `later` orders
@@ -83,3 +85,12 @@ def shop(
         cumulated(spent * (2 * had + spent)), cumulated(spent * past[owner]), before, squares,
         cumulated((had + spent) ** 3 - had**3),
     )  # fmt: skip
+
+
+def truths(lift: float, day: int) -> tuple[float, float]:
+    """The true differences at a day's end, of a shop as unlike as exponentials and at these rates:
+    of those who ordered, and of money a head.
+    """
+    passed = LATER * (day + 1) / DAYS
+    share = 1 / (1 + passed) - 1 / (1 + passed * (1 + lift))
+    return share, passed * lift * math.exp(3.5 + AMOUNT**2 / 2)
