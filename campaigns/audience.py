@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import CharField, QuerySet, Value
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,10 +25,12 @@ from marketing.core.errors import Invalid
 
 HOLDOUT = "holdout"
 GLOBAL_HOLDOUT = "global_holdout"
+EXCLUDED = "excluded"
 REASONS: dict[str, Any] = {
-    "no_address": _("No e-mail address"),
+    "no_address": _("No address on this channel"),
     "no_consent": _("Has not agreed to marketing mail"),
     "suppressed": _("Unsubscribed or bounced before"),
+    EXCLUDED: _("In the segment that gets nothing this time"),
     GLOBAL_HOLDOUT: _("Kept out of every campaign to measure them all"),
     HOLDOUT: _("Held out to measure the effect"),
     "duplicate_address": _("Same address as somebody else in this send"),
@@ -164,12 +166,52 @@ def slot_sql(person: str, draw: Draw) -> tuple[str, list[Any]]:
     return f"CASE {' '.join(parts)} END", params
 
 
-def judged_sql(*, rule: Mapping[str, Any] | None, draw: Draw) -> tuple[str, list[Any]]:
+# What of a person a channel needs besides the consent that `consent.mailable` knows of.
+_NEEDS = {"email": "email", "sms": "phone", "inbox": "external_id"}
+_LACKS = {
+    "sms": "left(who.phone, 1) <> '+'",
+    "inbox": "who.external_id IS NULL",
+    "push": """NOT EXISTS (
+        SELECT FROM campaigns_pushsubscription s
+        WHERE s.customer_id = who.id AND s.ended_at IS NULL
+        UNION ALL SELECT FROM ingestion_identity i
+        JOIN campaigns_pushsubscription s ON s.anonymous_id = i.value AND s.anonymous_id <> ''
+        WHERE i.kind = 'anonymous' AND i.customer_id = who.id AND s.ended_at IS NULL
+          AND s.customer_id IS NULL)""",
+}
+
+
+def addressed(people: QuerySet[Customer], *, channel: str) -> Any:
+    """The people with `reason`, as consent and suppression of a channel have it.
+
+    A call to a system and a note in the shop's own app need no consent.
+    """
+    if channel in consent.CHANNELS:
+        return consent.mailable(people, channel=channel, purpose="marketing")
+    return people.annotate(reason=Value("", CharField()))
+
+
+def judged_sql(
+    *,
+    rule: Mapping[str, Any] | None,
+    draw: Draw,
+    channel: str = "email",
+    exclude: Mapping[str, Any] | None = None,
+) -> tuple[str, list[Any]]:
     """SQL of one row a member: customer_id, address, reason ('' for those who get the mail),
     variant ('holdout' for those held out of this campaign) and slot.
+
+    Nobody whom the rule `exclude` means gets anything; a rule that means everybody is given as {}.
     """
-    people: Any = consent.mailable(members(rule=rule), channel="email", purpose="marketing")
-    inner, params = people.order_by().values("id", "email", "reason").query.sql_with_params()
+    people = addressed(members(rule=rule), channel=channel)
+    needs = _NEEDS.get(channel, "id")
+    inner, params = people.order_by().values("id", needs, "reason").query.sql_with_params()
+    address = f"coalesce(who.{needs}, '')" if channel in consent.ADDRESSES else "''"
+    lacks = f"WHEN {_LACKS[channel]} THEN 'no_address'" if channel in _LACKS else ""
+    left, of_left = "", []
+    if exclude is not None:
+        those, of_left = members(rule=exclude).order_by().values("id").query.sql_with_params()
+        left = f"WHEN who.id IN ({those}) THEN '{EXCLUDED}'"
     variant, of_variant = variant_sql("id", key=f"{draw.key}:variant", shares=draw.variants)
     slot, of_slot = slot_sql("id", draw)
     kept = f"WHEN {hash_sql('who.id')} < %s THEN '{GLOBAL_HOLDOUT}'" if draw.kept else ""
@@ -178,17 +220,19 @@ def judged_sql(*, rule: Mapping[str, Any] | None, draw: Draw) -> tuple[str, list
         SELECT id AS customer_id, address, reason,
                CASE WHEN reason = '{HOLDOUT}' THEN '{HOLDOUT}' ELSE {variant} END AS variant,
                {slot} AS slot
-        FROM (SELECT who.id, coalesce(who.email, '') AS address,
-                     CASE WHEN who.reason <> '' THEN who.reason {kept}
+        FROM (SELECT who.id, {address} AS address,
+                     CASE WHEN who.reason <> '' THEN who.reason {lacks} {left} {kept}
                           WHEN {hash_sql("who.id")} < %s THEN '{HOLDOUT}' ELSE '' END AS reason
               FROM ({inner}) AS who) AS sorted"""
     held = [draw.key, experiments.holdout_ceiling(draw.holdout)]
-    return sql, [*of_variant, *of_slot, *of_kept, *held, *params]
+    return sql, [*of_variant, *of_slot, *of_left, *of_kept, *held, *params]
 
 
-def some(*, rule: Mapping[str, Any] | None, number: int = 100) -> list[Customer]:
+def some(
+    *, rule: Mapping[str, Any] | None, number: int = 100, channel: str = "email"
+) -> list[Customer]:
     """A few of those who may be written to."""
-    people: Any = consent.mailable(members(rule=rule), channel="email", purpose="marketing")
+    people = addressed(members(rule=rule), channel=channel)
     return list(people.filter(reason="").order_by("pk")[:number])
 
 
@@ -197,9 +241,15 @@ def holdout_key(campaign: Campaign) -> str:
     return f"campaign:{campaign.pk}"
 
 
-def reach(*, rule: Mapping[str, Any] | None, draw: Draw) -> Reach:
+def reach(
+    *,
+    rule: Mapping[str, Any] | None,
+    draw: Draw,
+    channel: str = "email",
+    exclude: Mapping[str, Any] | None = None,
+) -> Reach:
     """Count the audience by reason, in one query."""
-    sql, params = judged_sql(rule=rule, draw=draw)
+    sql, params = judged_sql(rule=rule, draw=draw, channel=channel, exclude=exclude)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT reason, count(*) FROM ({sql}) AS judged GROUP BY reason", params)
         counts: dict[str, int] = dict(cursor.fetchall())

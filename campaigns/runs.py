@@ -7,7 +7,6 @@ worker (`fill`), in one statement and one transaction, and from then on those ro
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -16,10 +15,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from campaigns import audience, fairness, uses
+from campaigns import approval, audience, fairness, uses
 from campaigns.manners import timing
-from campaigns.messaging import contents, mime, rendering
-from campaigns.models import Campaign, Message, Run, Segment, Template, Trial
+from campaigns.messaging import contents, mime, parts, providers, rendering
+from campaigns.models import Campaign, Channel, Message, Run, Segment, Template, Trial
 from marketing.core import audit, bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
@@ -41,7 +40,7 @@ _FILL = """
     INSERT INTO campaigns_message (run_id, customer_id, channel, address, state, reason,
         variant, attempt, fence, owner, message_id, subject, error, queued_at, next_try_at,
         expires_at)
-    SELECT %s, customer_id, 'email', address,
+    SELECT %s, customer_id, %s, address,
            CASE WHEN reason = '' THEN 'queued' ELSE 'skipped' END, reason,
            variant, 0, 0, '',
            CASE WHEN reason = '' THEN md5(%s || ':' || customer_id) END, '', '', %s,
@@ -55,7 +54,8 @@ _GRACE = "interval '1 hour'"
 # and a join by address would be a nested loop over all of them.
 _TWICE = """
     SELECT array_agg(id ORDER BY id) FROM campaigns_message
-    WHERE run_id = %s AND state = 'queued' GROUP BY lower(address) HAVING count(*) > 1"""
+    WHERE run_id = %s AND state = 'queued' AND address <> ''
+    GROUP BY lower(address) HAVING count(*) > 1"""
 
 Actor = User | ApiKey | None
 
@@ -109,14 +109,12 @@ def _move(campaign: Campaign, to: str, now: datetime) -> None:
     campaign.save(update_fields=["state", "updated_at", "scheduled_at", "held_because"])
 
 
-def compiled(template: Any, *, signer: Any = None) -> rendering.Compiled:
-    """The template, ready to render; Invalid with the reason when it cannot be used.
-
-    `template` is a Template or the dictionary of one in a run's snapshot.
-    """
-    parts = template if isinstance(template, dict) else vars(template)
+def compiled(template: Template) -> rendering.Compiled | parts.Compiled:
+    """The template, ready to render; Invalid with the reason when it cannot be used."""
     try:
-        return rendering.Compiled(parts["subject"], parts["html"], parts["text"], signer)
+        if template.kind != Channel.Kind.EMAIL:
+            return parts.Compiled(template.kind, template.parts)
+        return rendering.Compiled(template.subject, template.html, template.text)
     except rendering.TemplateRefused as refusal:
         raise Invalid(
             _("The template cannot be used: %(why)s.") % {"why": refusal},
@@ -127,10 +125,12 @@ def compiled(template: Any, *, signer: Any = None) -> rendering.Compiled:
 
 
 def sender(campaign: Campaign) -> dict[str, str]:
-    """Who the campaign's mails come from: its own values, or the house's."""
+    """Who the campaign's mails come from: its own values, its channel's, or the house's."""
+    usual = providers.find(kind="email")
+    name, address = (usual.from_name, usual.from_address) if usual else ("", "")
     return {
-        "from_name": campaign.from_name or settings.BUSINESS_NAME,
-        "from_email": campaign.from_email or settings.DEFAULT_FROM_EMAIL,
+        "from_name": campaign.from_name or name or settings.BUSINESS_NAME,
+        "from_email": campaign.from_email or address or settings.DEFAULT_FROM_EMAIL,
         "reply_to": campaign.reply_to,
     }
 
@@ -150,7 +150,21 @@ def check(campaign: Campaign) -> tuple[Segment, Template]:
     if campaign.template is None:
         raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
     for _key, mail in mails(campaign, campaign.template):
+        if mail.kind != campaign.template.kind:
+            raise Invalid(
+                _("Every variant must go by the same channel."), code="mixed", field="template"
+            )
         compiled(mail)
+    if (
+        campaign.template.kind != Channel.Kind.EMAIL
+        and providers.find(kind=campaign.template.kind) is None
+    ):
+        raise Invalid(
+            _("There is no channel yet that this message could go by."),
+            code="no_channel",
+            field="template",
+            remedy=_("Add one in Settings, Channels."),
+        )
     if campaign.timing != Campaign.Timing.ONCE and audience.draw_of(campaign).rounds:
         raise Invalid(
             _("A test that sends the better mail to the rest cannot wait for people's own hours."),
@@ -159,6 +173,8 @@ def check(campaign: Campaign) -> tuple[Segment, Template]:
             remedy=_("Send to everybody at the same moment, or give each variant a fixed share."),
         )
     audience.members(rule=campaign.segment.rule)
+    if campaign.exclude is not None:
+        audience.members(rule=campaign.exclude.rule)
     try:
         mime.Writer(**sender(campaign))
     except mime.HeaderRefused as refusal:
@@ -183,6 +199,7 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 remedy=_("Make a copy to send it again."),
             )
         segment, template = check(campaign)
+        approval.refuse_unapproved(campaign)
         uses.refuse_held(campaign)
         if fairness.digest_of(campaign=campaign) != looked_at:
             raise Conflict(
@@ -200,13 +217,15 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 "salt": secrets.token_hex(16),
                 "rule": segment.rule,
                 "segment": segment.name,
+                "exclude": campaign.exclude.rule if campaign.exclude else None,
                 "holdout_percent": campaign.holdout_percent,
+                "channel": template.kind,
                 "goal": campaign.goal,
                 **timing.kept(campaign),
                 "draw": draw.as_json(),
                 "hours": trial.hours if trial else 0,
                 "contents": {
-                    key: contents.freeze(template=mail, sender=sender(campaign))
+                    key: contents.freeze(template=mail, sender=sender(campaign), channel=mail.kind)
                     for key, mail in mails(campaign, template)
                 },
             },
@@ -239,8 +258,12 @@ def fill(*, run_id: int, now: datetime) -> bool:
         if not mine or run.state != Run.State.RUNNING:
             return False
         cursor.execute("SET LOCAL statement_timeout = %s", [_FILL_LIMIT])
+        channel = run.snapshot.get("channel", "email")
         judged, params = audience.judged_sql(
-            rule=run.snapshot["rule"], draw=audience.Draw.of_json(run.snapshot["draw"])
+            rule=run.snapshot["rule"],
+            draw=audience.Draw.of_json(run.snapshot["draw"]),
+            channel=channel,
+            exclude=run.snapshot.get("exclude"),
         )
         meant = timing.moments(snapshot=run.snapshot, now=now)
         judged = (
@@ -251,7 +274,7 @@ def fill(*, run_id: int, now: datetime) -> bool:
         cursor.execute(
             _FILL.format(judged=judged, grace=_GRACE),
             [
-                run.pk, run.snapshot["salt"], now, run.started_at, run.snapshot["hours"],
+                run.pk, channel, run.snapshot["salt"], now, run.started_at, run.snapshot["hours"],
                 *params,
             ],
         )  # fmt: skip
@@ -359,6 +382,7 @@ def schedule(*, campaign_id: int, at: datetime | None, user: Actor, now: datetim
                     _("Choose a time that has not passed yet."), code="past", field="scheduled_at"
                 )
             check(campaign)
+            approval.refuse_unapproved(campaign)
         campaign.scheduled_at, campaign.held_because = at, ""
         if campaign.state != State.SCHEDULED or at is None:
             _move(campaign, State.DRAFT if at is None else State.SCHEDULED, now)
