@@ -3,7 +3,7 @@
 from campaigns.models.answers import Hit, ReturnBox, Returned
 from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.channels import Channel, Domain, InboxItem, PushSubscription
-from campaigns.models.content import Template
+from campaigns.models.content import Template, TemplateVersion
 from campaigns.models.experiments import (
     GlobalHoldout,
     Reading,
@@ -65,6 +65,7 @@ __all__ = [
     "SendingRules",
     "Spend",
     "Template",
+    "TemplateVersion",
     "Trial",
     "Turn",
     "Variant",

@@ -1,6 +1,7 @@
 from django.db import models
 from django.db.models import Value
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.channels import Channel
 from marketing.core.models import User
@@ -9,8 +10,15 @@ from marketing.core.models import User
 class Template(models.Model):
     """A message as its author wrote it; of a mail also the HTML made of it when it was saved.
 
-    `parts` holds what messages of other kinds say: text, or title, body, url and icon.
+    `parts` holds what messages of other kinds say: text, or title, body, url and icon. `mjml` is
+    the body as written, in whichever language; blocks are kept beside the MJML they make.
+    `languages` holds the same message for readers of other languages, by the language's code.
     """
+
+    class Writing(models.TextChoices):
+        BLOCKS = "blocks", _("Blocks")
+        MJML = "mjml", "MJML"
+        HTML = "html", "HTML"
 
     kind = models.CharField(
         max_length=10, choices=Channel.Kind.choices, default="email", db_default="email"
@@ -21,9 +29,18 @@ class Template(models.Model):
     name = models.CharField(max_length=120)
     subject = models.CharField(max_length=300, blank=True)
     preheader = models.CharField(max_length=300, blank=True)
+    written_in = models.CharField(
+        max_length=6, choices=Writing.choices, default=Writing.MJML, db_default=Writing.MJML
+    )
+    blocks = models.JSONField(
+        default=list, db_default=Value([], output_field=models.JSONField()), blank=True
+    )
     mjml = models.TextField(blank=True)
     html = models.TextField(blank=True)
     text = models.TextField(blank=True)
+    languages = models.JSONField(
+        default=dict, db_default=Value({}, output_field=models.JSONField()), blank=True
+    )
     version = models.IntegerField(default=1)
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -36,3 +53,25 @@ class Template(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TemplateVersion(models.Model):
+    """What a template said at one time, who saved it, and which former version it brought back."""
+
+    template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="versions")
+    number = models.IntegerField()
+    said = models.JSONField(default=dict)
+    restored = models.IntegerField(null=True, blank=True)
+    saved_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["template", "number"], name="template_version_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template_id}: {self.number}"
