@@ -14,9 +14,11 @@ from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
 EDITABLE = (Campaign.State.DRAFT, Campaign.State.SCHEDULED)
+OVER = (Campaign.State.FINISHED, Campaign.State.CANCELLED)
+Actor = User | ApiKey | None
 FIELDS = (
-    "name", "segment_id", "template_id", "holdout_percent", "from_name", "from_email", "reply_to",
-    "goal",
+    "name", "segment_id", "exclude_id", "template_id", "holdout_percent", "from_name", "from_email",
+    "reply_to", "goal",
     *timing.FIELDS,
 )  # fmt: skip
 
@@ -48,6 +50,12 @@ def save(
         for field in FIELDS:
             if field in values:
                 setattr(campaign, field, _checked(field, values[field]))
+        if campaign.exclude_id is not None and campaign.exclude_id == campaign.segment_id:
+            raise Invalid(
+                _("Nobody is left when the same segment is chosen and left out."),
+                code="same_segment",
+                field="exclude_id",
+            )
         campaign.updated_at = now
         campaign.save()
         audit.record(actor=user, action="campaign.saved", obj=campaign)
@@ -57,10 +65,10 @@ def save(
 def _checked(field: str, value: Any) -> Any:
     if field in timing.FIELDS:
         return timing.checked(field, value)
-    if field in ("segment_id", "template_id"):
+    if field in ("segment_id", "exclude_id", "template_id"):
         if value in (None, ""):
             return None
-        model = Segment if field == "segment_id" else Template
+        model = Template if field == "template_id" else Segment
         text = "" if isinstance(value, bool) else str(value)
         if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise Invalid(_("This is not an id."), code="bad_id", field=field)
@@ -111,6 +119,25 @@ def copy(*, campaign_id: int, user: User | ApiKey | None, now: datetime) -> Camp
             trial.campaign = made
             trial.save(force_insert=True)
     return made
+
+
+def archive(*, campaign_id: int, back: bool = False, user: Actor, now: datetime) -> Campaign:
+    """Take a campaign that is over out of the list, or back into it. Nothing of it is lost."""
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
+        if campaign is None:
+            raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+        if campaign.state not in OVER:
+            raise Conflict(
+                _("Only a campaign that is over can be archived. Nothing was changed."),
+                code="not_over",
+            )
+        if (campaign.archived_at is None) != back:
+            campaign.archived_at = None if back else now
+            campaign.save(update_fields=["archived_at"])
+            action = "campaign.unarchived" if back else "campaign.archived"
+            audit.record(actor=user, action=action, obj=campaign)
+    return campaign
 
 
 def delete(*, campaign_id: int, user: User | ApiKey | None) -> None:

@@ -100,11 +100,8 @@ class Verdict:
 
 def look(*, campaign: Campaign, milliseconds: int = PATIENCE_MS) -> Verdict:
     """Compare the groups of the campaign's audience. RuleFault when its rule cannot be read."""
-    return of_rule(
-        rule=campaign.segment.rule if campaign.segment else {},
-        campaign=campaign,
-        milliseconds=milliseconds,
-    )
+    node = _meant(campaign)
+    return _look(node, campaign, milliseconds) if node is not None else Verdict("", [])
 
 
 def of_rule(
@@ -113,7 +110,10 @@ def of_rule(
     """The same of a rule; waivers are those of the campaign."""
     if not rule:
         return Verdict("", [])
-    node = expand(compiler.read(rule), _named)
+    return _look(expand(compiler.read(rule), _named), campaign, milliseconds)
+
+
+def _look(node: Node, campaign: Campaign | None, milliseconds: int) -> Verdict:
     models = _models(node)
     attributes = watched.everything()
     digest = _digest(node, models, attributes)
@@ -128,6 +128,17 @@ def of_rule(
     found = Verdict(digest, names, True, True, people, chosen, findings)
     waiver = _waiver(campaign, found) if campaign is not None and found.flags else None
     return Verdict(digest, names, True, True, people, chosen, findings, waiver)
+
+
+def _meant(campaign: Campaign) -> Node | None:
+    """Everybody the campaign means, less those whom it leaves out; None while nobody is chosen."""
+    if campaign.segment is None or not campaign.segment.rule:
+        return None
+    node = compiler.read(campaign.segment.rule)
+    if campaign.exclude is not None:
+        without = compiler.read(campaign.exclude.rule) if campaign.exclude.rule else All(())
+        node = All((node, Not(without)))
+    return expand(node, _named)
 
 
 def _named(number: int) -> Node | None:
@@ -243,9 +254,8 @@ def _waiver(campaign: Campaign, found: Verdict) -> Waiver | None:
 
 def digest_of(*, campaign: Campaign) -> str:
     """What a verdict on this audience speaks of now, without counting anybody."""
-    if campaign.segment is None or not campaign.segment.rule:
+    if (node := _meant(campaign)) is None:
         return ""
-    node = expand(compiler.read(campaign.segment.rule), _named)
     return _digest(node, _models(node), watched.everything())
 
 

@@ -40,7 +40,7 @@ def settle(*, now: datetime) -> tuple[list[int], list[int]]:
 
 
 def _in_state(state: str) -> QuerySet[Campaign]:
-    return Campaign.objects.filter(state=state).select_related("segment", "template")
+    return Campaign.objects.filter(state=state).select_related("segment", "exclude", "template")
 
 
 def _pause(campaign: Campaign, reason: str, now: datetime) -> bool:

@@ -151,6 +151,8 @@ def of_campaign(
     found: set[Place] = {("customers", "email")}
     if campaign.segment is not None:
         found |= of_rule(campaign.segment.rule, known)
+    if campaign.exclude is not None:
+        found |= of_rule(campaign.exclude.rule, known)
     if campaign.template is not None:
         found |= of_template(vars(campaign.template))
     return found
@@ -175,7 +177,9 @@ def everything() -> Iterable[Use]:
         url = reverse("campaigns:template-edit", args=[mail.pk])
         places = frozenset(of_template(vars(mail)))
         yield Use("template", f"template:{mail.pk}", mail.name, url, places)
-    live = Campaign.objects.exclude(state__in=_ENDED).select_related("segment", "template")
+    live = Campaign.objects.exclude(state__in=_ENDED).select_related(
+        "segment", "exclude", "template"
+    )
     for campaign in live:
         yield Use(
             "campaign",

@@ -14,8 +14,8 @@ from marketing.core import wording
 
 State = Message.State
 ENDED = (State.SKIPPED, State.FAILED, State.UNKNOWN)
-# Chosen so by the shop itself, for a measurement: shown apart from what went wrong.
-MEANT = frozenset({audience.HOLDOUT, audience.GLOBAL_HOLDOUT})
+# Chosen so by the shop itself: shown apart from what went wrong.
+MEANT = frozenset({audience.HOLDOUT, audience.GLOBAL_HOLDOUT, audience.EXCLUDED})
 WAITING: dict[str, Any] = {
     "capped": gettext_lazy("Waits: had as many messages as the rules allow"),
     "quiet": gettext_lazy("Waits: it is a quiet hour where they are"),
@@ -26,6 +26,7 @@ REMEDIES: dict[str, Any] = {
     "suppressed": gettext_lazy(
         "Leave them alone. If they ask to hear from you again, lift it on the suppression list."
     ),
+    audience.EXCLUDED: gettext_lazy("Nothing to do: the campaign leaves them out."),
     audience.GLOBAL_HOLDOUT: gettext_lazy("Nothing to do: this is how the effect is measured."),
     audience.HOLDOUT: gettext_lazy("Nothing to do: this is how the effect is measured."),
     "duplicate_address": gettext_lazy("Merge the people who share an address, if they are one."),

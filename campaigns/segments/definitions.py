@@ -112,7 +112,7 @@ def used_by(segment: Segment, *, among: Iterable[Segment] | None = None) -> list
     others = Segment.objects.filter(state=State.LIVE) if among is None else among
     naming_it = [o.name for o in others if o.pk != segment.pk and segment.pk in _named(o.rule)]
     over = Q(state="finished") | Q(state="cancelled")
-    open_campaigns = Campaign.objects.filter(segment=segment).exclude(over)
+    open_campaigns = Campaign.objects.filter(Q(segment=segment) | Q(exclude=segment)).exclude(over)
     return naming_it + list(open_campaigns.values_list("name", flat=True))
 
 
@@ -125,6 +125,9 @@ def uses(*, segments: Sequence[Segment]) -> dict[int, list[str]]:
             found.setdefault(pk, []).append(name)
     campaigns = Campaign.objects.filter(segment__in=wanted).values_list("segment", "name")
     for pk, name in campaigns.order_by("id"):
+        found.setdefault(pk, []).append(name)
+    without = Campaign.objects.filter(exclude__in=wanted).values_list("exclude", "name")
+    for pk, name in without.order_by("id"):
         found.setdefault(pk, []).append(name)
     return found
 
