@@ -4,7 +4,7 @@ Segments say who is meant, `ingestion.consent` alone says who may be written to,
 says who is kept back. One SQL expression joins the three, for the count before and the rows after.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -132,6 +132,19 @@ def draw_of(campaign: Campaign | None, *, holdout: float | None = None) -> Draw:
 def kept_key(holdout: GlobalHoldout) -> str:
     """What the hash of the global hold-out is salted with; the same for every campaign."""
     return f"everybody:{holdout.salt}"
+
+
+def kept_out(people: Iterable[int]) -> set[int]:
+    """Those of these people whom nothing is sent to that they did not ask for."""
+    kept = GlobalHoldout.objects.filter(ended_at=None).first()
+    if kept is None:
+        return set()
+    key = kept_key(kept)
+    return {
+        person
+        for person in people
+        if experiments.held_out(key=key, unit=person, percent=kept.percent)
+    }
 
 
 def hash_sql(person: str) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from campaigns import audience
 from campaigns.journeys import entering, graphs
 from campaigns.journeys.entering import Candidate
 from campaigns.journeys.graph import Node
@@ -77,6 +78,9 @@ class Deeds:
                 ]
 
     def _queue(self, node: Node, people: Sequence[Walker], channel: str, address: str) -> None:
+        kept: set[int] = set()
+        if node.kind == "send":
+            kept = audience.kept_out(walker.customer_id for walker in people)
         self.messages += [
             NewMessage(
                 customer_id=walker.customer_id,
@@ -84,6 +88,7 @@ class Deeds:
                 address=address,
                 step=node.id,
                 entry=walker.id,
+                reason=audience.GLOBAL_HOLDOUT if walker.customer_id in kept else "",
             )
             for walker in people
         ]

@@ -256,3 +256,24 @@ def test_the_same_share_twice_and_ending_nothing_change_nothing():
     holdouts.end(user=None, now=hours(2))
     with pytest.raises(Conflict):
         holdouts.end(user=None, now=hours(3))
+
+
+def test_a_journey_writes_to_nobody_who_is_kept_out_and_says_why():
+    from tests.campaigns.journeys.drawn import CART, after, did, live, look
+
+    everyone = [factories.customer(f"walker{n}") for n in range(40)]
+    holdout = holdouts.keep(percent=20, user=None, now=factories.NOW)
+    key = audience.kept_key(holdout)
+    live(
+        {
+            "cart": {**CART, "next": "mail"},
+            "mail": {"kind": "send", "channel": "email", "template": factories.template().pk},
+        }
+    )
+    for person in everyone:
+        did(person, "cart", at=after(minutes=1))
+    look(after(minutes=1))
+    kept = {p.pk for p in everyone if experiments.held_out(key=key, unit=p.pk, percent=20)}
+    assert kept
+    rows = dict(Message.objects.values_list("customer_id", "reason"))
+    assert rows == {p.pk: "global_holdout" if p.pk in kept else "" for p in everyone}
