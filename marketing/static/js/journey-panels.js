@@ -108,7 +108,7 @@
     };
     const remote = name => {
       head(w["panel_" + name], "", { test: "test-pipe", replay: "history", versions: "versions" }[name], "k6"); $("#j-more").hidden = true;
-      box.replaceChildren(el("p", "faint sm", w.loading)); htmx.ajax("GET", data.urls[name], { target: box, swap: "innerHTML" });
+      const host = el("div", "stack-16"); host.append(el("p", "faint sm", w.loading)); box.replaceChildren(host); htmx.ajax("GET", data.urls[name], { target: host, swap: "innerHTML" });
     };
     /* what is asked is asked of the draft as it stands on this page */
     box.addEventListener("htmx:configRequest", e => { if (e.detail.elt.closest("[data-drawn]")) e.detail.parameters.definition = JSON.stringify(s.d); });

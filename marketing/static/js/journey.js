@@ -12,11 +12,11 @@ document.addEventListener("alpine:init", () => {
     init() {
       /* plain variables, not Alpine's: a definition is copied and compared, which its wrappers do not survive */
       const data = JSON.parse($("#journey-data").textContent), graph = journeyGraph(data.kinds);
-      const s = this.s = { __v_skip: true, data, graph, d: data.definition, live: data.live, titles: {}, rules: {}, faults: [], figures: null, number: data.number, past: [], future: [], tag: "", tagged: 0, sel: "", panel: "settings", sheet: false, trace: null, timer: 0, busy: false, dirty: false, way: null };
+      const s = this.s = { __v_skip: true, data, graph, d: data.definition, live: data.live, titles: {}, rules: {}, faults: [], figures: null, number: data.number, past: [], future: [], tag: "", tagged: 0, sel: "", panel: "", sheet: false, trace: null, timer: 0, busy: false, dirty: false, way: null };
       s.map = journeyMap(s, { pick: id => this.pick(id), add: (way, by) => this.ask(way, by), zoom: z => { $("#j-zoom").textContent = Math.round(z * 100) + "%"; }, focus: id => this.focus(id) });
       const rules = journeyRules(data); s.panels = journeyPanels(s, s.map, journeyForms(data, rules), { change: (f, tag) => this.change(f, tag), panel: name => this.panel(name), focus: (id, open) => this.focus(id, open), trace: () => this.trace(), show: id => { if (this.canvas) s.map.show(id); $(`.jn[data-id="${id}"]`)?.focus({ preventScroll: this.canvas }); } });
       if (!s.d.nodes?.[s.d.start]) s.d = { ...s.d, start: "start", nodes: { ...s.d.nodes, start: { kind: "event" } } };
-      this.look().then(() => { this.draw(); s.map.fit(); s.panels.show("settings"); this.state(); const first = new URLSearchParams(location.search); if (first.get("panel")) this.panel(first.get("panel")); if (s.d.nodes[first.get("step")]) this.focus(first.get("step"), true); });
+      this.look().then(() => { this.draw(); s.map.fit(); if (!s.panel) s.panels.show("settings"); this.state(); const first = new URLSearchParams(location.search); if (first.get("panel")) this.panel(first.get("panel")); if (s.d.nodes[first.get("step")]) this.focus(first.get("step"), true); });
       this.pan(); this.buttons();
       document.addEventListener("keydown", e => this.keys(e));
       addEventListener("beforeunload", e => { if (s.dirty || s.busy) e.preventDefault(); });
@@ -58,9 +58,9 @@ document.addEventListener("alpine:init", () => {
     async settled() { const s = this.s; clearTimeout(s.timer); while (s.busy) await new Promise(done => setTimeout(done, 50)); return s.dirty ? this.save() : !s.conflict; },
 
     /* choosing */
-    panel(name) { const s = this.s; if (name !== "step" && s.sel) { s.sel = ""; s.map.mark(); } s.sheet = true; s.panels.show(name); if (narrow.matches) $("#j-close").focus(); },
+    panel(name) { const s = this.s, now = document.activeElement; if (now && !now.closest("#j-side, .menu")) s.by = now; if (name !== "step" && s.sel) { s.sel = ""; s.map.mark(); } s.sheet = true; s.panels.show(name); if (narrow.matches) $("#j-close").focus(); },
     pick(id) { const s = this.s; s.sel = id; s.map.mark(); s.sheet = true; s.panels.show("step"); if (narrow.matches) $("#j-close").focus(); },
-    close() { const s = this.s, id = s.sel; s.sheet = false; $("#j-side").classList.remove("open"); s.sel = ""; s.map.mark(); s.panels.show("settings"); s.sheet = false; $("#j-side").classList.remove("open"); (id && $(`.jn[data-id="${id}"]`))?.focus(); },
+    close() { const s = this.s, id = s.sel; s.sheet = false; $("#j-side").classList.remove("open"); s.sel = ""; s.map.mark(); s.panels.show("settings"); s.sheet = false; $("#j-side").classList.remove("open"); (id ? $(`.jn[data-id="${id}"]`) : s.by?.isConnected && s.by.checkVisibility() ? s.by : $(".jn"))?.focus(); },
     focus(id, open) { const s = this.s; if (open) this.pick(id); if (this.canvas) s.map.show(id); if (!open || !narrow.matches) $(`.jn[data-id="${id}"]`)?.focus({ preventScroll: this.canvas }); },
     /* the way of the person in the test, lit up on the map */
     trace() {
