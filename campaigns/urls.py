@@ -23,6 +23,7 @@ from campaigns.views import (
     lists,
     manners,
     messages,
+    notes,
     public,
     returned,
     segments,
@@ -122,6 +123,9 @@ _experiments = [
 _content = [
     path("content/", content.template_list, name="template-list"),
     path("content/new/", content.template_edit, name="template-new"),
+    path("content/new/<str:kind>/", notes.note_new, name="note-new"),
+    path("content/<int:template_id>/note/", notes.note_edit, name="note-edit"),
+    path("content/<int:template_id>/use/", notes.note_use, name="note-use"),
     path("content/preview/", content.template_preview, name="template-preview"),
     path("content/<int:template_id>/", content.template_edit, name="template-edit"),
     path("content/<int:template_id>/mail/", content.template_mail, name="template-mail"),

@@ -84,8 +84,9 @@ def _reach(segment_id: str, percent: str, campaign: Campaign | None) -> dict[str
     share = whole_number(percent) or 0
     share = share if share <= 50 else 0
     draw = audience.draw_of(campaign, holdout=share)
+    by = campaign.template.kind if campaign and campaign.template else "email"
     try:
-        counted = audience.reach(rule=segment.rule, draw=draw)
+        counted = audience.reach(rule=segment.rule, draw=draw, channel=by)
     except Refused as refusal:
         return {"segment": segment, "reach_fault": str(refusal)}
     return {"segment": segment, "reach": counted, "reasons": audience.REASONS}
@@ -149,6 +150,8 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
     template = campaign.template
     if (number := whole_number(chosen)) is not None:
         template = get_object_or_404(Template, pk=number)
+    if template is not None and template.kind != "email":
+        return redirect("campaigns:note-edit", template.pk)
     values: dict[str, Any] = content.starter()
     if template is not None:
         values = {name: getattr(template, name) for name in values}
@@ -185,7 +188,7 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "values": values,
             "sender": sender,
             "error": error,
-            "templates": Template.objects.order_by("-updated_at")[:50],
+            "templates": Template.objects.filter(kind="email").order_by("-updated_at")[:50],
             "people": content.people(),
             "fields": context.FIELDS,
         },
@@ -207,7 +210,7 @@ def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
     except Refused as refusal:
         fault = refusal
     preview = trial = None
-    if campaign.template is not None:
+    if campaign.template is not None and campaign.template.kind == "email":
         parts = vars(campaign.template)
         reached = audience.some(rule=campaign.segment.rule) if campaign.segment else []
         trial = content.trial(parts=parts, people=reached)

@@ -44,6 +44,8 @@ def template_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def template_edit(request: HttpRequest, template_id: int | None = None) -> HttpResponse:
     template = get_object_or_404(Template, pk=template_id) if template_id else None
+    if template is not None and template.kind != "email":
+        return redirect("campaigns:note-edit", template.pk)
     values: dict[str, Any] = content.starter()
     if template is not None:
         values = {name: getattr(template, name) for name in values}

@@ -1,0 +1,142 @@
+"""Templates of messages that are not mails: written in a form, checked when they are saved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from campaigns.messaging import addresses, context, parts, rendering, sms
+from campaigns.models import Channel, Template
+from ingestion.models import Customer
+from marketing.core import audit
+from marketing.core.errors import Invalid, NotFound
+from marketing.core.models import User
+
+KINDS = tuple(parts.PARTS)
+_CALL = """{
+  "email": "{{ email }}",
+  "orders": "{{ orders }}"
+}"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A message as one person would get it, or the reason why they would not."""
+
+    customer: Customer | None
+    said: Mapping[str, Any] = field(default_factory=dict)
+    count: sms.Count | None = None
+    fault: str = ""
+
+
+def starter(kind: str) -> dict[str, str]:
+    """What a new message begins with."""
+    note = {
+        "title": _('New in, {{ first_name|default("picked for you") }}'),
+        "body": _("A few things we think you will like."),
+        "url": "",
+        "icon": "",
+    }
+    begin: dict[str, dict[str, str]] = {
+        "sms": {"text": _("{{ shop_name }}: something new is in. Reply STOP to end.")},
+        "push": note,
+        "inbox": note,
+        "webhook": {
+            "url": "",
+            "body": '{\n  "email": "{{ email }}",\n  "orders": "{{ orders }}"\n}',
+        },
+    }
+    return {"name": str(Channel.Kind(kind).label), **begin[kind]}
+
+
+def written(kind: str, form: Mapping[str, str]) -> dict[str, str]:
+    """The parts as a form holds them, with plain line ends."""
+    names = ("name", *parts.PARTS[kind])
+    return {name: form.get(name, "").replace("\r\n", "\n") for name in names}
+
+
+def _compiled(kind: str, said: Mapping[str, str]) -> parts.Compiled:
+    try:
+        made = parts.Compiled(kind, said)
+    except rendering.TemplateRefused as refusal:
+        raise Invalid(
+            str(refusal), code="bad_template", field=_field_of(kind, str(refusal))
+        ) from None
+    if bad := context.unknown(made.wants):
+        raise Invalid(
+            _("There is no value called %(name)s.") % {"name": ", ".join(bad[:3])},
+            code="bad_template",
+            field=parts.NEEDED[kind],
+            remedy=_("Use one of: %(names)s.")
+            % {"names": ", ".join(f.name for f in context.FIELDS)},
+        )
+    return made
+
+
+def _field_of(kind: str, why: str) -> str:
+    if "address" in why and "url" in parts.PARTS[kind]:
+        return "url"
+    return parts.NEEDED[kind]
+
+
+def save(
+    *,
+    kind: str,
+    template_id: int | None,
+    values: Mapping[str, str],
+    user: User | None,
+    now: datetime,
+) -> Template:
+    """Keep a message. A run that has begun keeps the version it began with."""
+    name = " ".join(values.get("name", "").split())
+    if not name:
+        raise Invalid(_("Give the template a name."), code="bad_template", field="name")
+    if kind not in KINDS:
+        raise NotFound(_("There is no such kind of message."), code="unknown_kind")
+    said = {part: values.get(part, "").strip() for part in parts.PARTS[kind]}
+    _compiled(kind, said)
+    with transaction.atomic():
+        row = (
+            Template(kind=kind, version=0, created_by=user, created_at=now)
+            if template_id is None
+            else Template.objects.select_for_update().filter(pk=template_id, kind=kind).first()
+        )
+        if row is None:
+            raise NotFound(_("There is no such template."), code="template_unknown")
+        row.name, row.parts = name[:120], said
+        row.subject = " ".join(said.get("text", said.get("title", "")).split())[:300]
+        row.version += 1
+        row.updated_at = now
+        row.save()
+        audit.record(actor=user, action="template.saved", obj=row, detail={"version": row.version})
+    return row
+
+
+def people() -> list[Customer]:
+    """A few people to look at a message as: whoever ordered last first."""
+    return list(Customer.objects.order_by("-rollup__last_order_at", "id")[:8])
+
+
+def preview(*, kind: str, values: Mapping[str, str], customer_id: int | None) -> Seen:
+    """What one person would get."""
+    person = Customer.objects.filter(pk=customer_id).first() if customer_id else None
+    person = person or next(iter(people()), None)
+    try:
+        made = _compiled(kind, values)
+    except Invalid as refusal:
+        return Seen(person, fault=str(refusal))
+    if person is None:
+        return Seen(None, fault=_("There are no people yet. Import some to see this message."))
+    known = context.build(customer_ids=[person.pk], wants=made.wants)[person.pk]
+    try:
+        said = made.render({**known, **addresses.of_preview()})
+    except rendering.RenderError as error:
+        return Seen(person, fault=str(error))
+    read = orjson.loads(said.body)
+    if kind == "webhook":
+        read["body"] = orjson.dumps(read["body"], option=orjson.OPT_INDENT_2).decode()
+    return Seen(person, read, sms.count(read["text"]) if kind == "sms" else None)
