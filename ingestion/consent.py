@@ -31,7 +31,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -163,8 +163,7 @@ _INSERT = """
         WHERE c.customer_id = n.customer_id AND c.channel = %(channel)s
           AND c.purpose = %(purpose)s AND c.granted = n.granted AND c.weight = n.weight
           AND c.expires_at IS NOT DISTINCT FROM n.expires_at
-          AND (c.at = n.at OR n.weight = 1 OR (
-              NOT n.granted AND c.current AND c.source = %(source)s AND c.proof = n.proof)))"""
+          AND (c.at = n.at OR n.weight = 1))"""
 # A light answer with the earlier end counts, so that nothing lasts longer than the least we know.
 _COUNT = """
     WITH best AS (
@@ -192,8 +191,7 @@ def record(
     """Keep these answers; whose answer that counts became another.
 
     A moment that has not come yet is taken as now: nobody can agree in the future. Answers that
-    were stored before are not stored again, nor is the no that counts when it comes once more from
-    the same place with the same proof.
+    were stored before are not stored again.
     """
     if channel not in CHANNELS or not is_purpose(purpose):
         raise Invalid(_("There is no such channel or purpose."), code="unknown_channel")
@@ -417,15 +415,16 @@ def _wider(channel: str, column: str | None) -> Case:
     """
     rows = Suppression.objects.exclude(kind=Suppression.Kind.ADDRESS)
     rows = rows.filter(channel__in=(channel, EVERY))
-    address = Value("", CharField()) if column is None else OuterRef(column)
-    known_as = Func(
-        address, OuterRef("pk"), function="ingestion_known_as", output_field=ArrayField(CharField())
-    )
-    return Case(
-        When(Exists(rows), then=Exists(rows.filter(_IsOneOf("address", known_as)))),
-        default=Value(False),
-        output_field=BooleanField(),
-    )
+    people = Customer.every.filter(suppressions__in=rows)
+    themselves = Q(pk__in=people.annotate(now=Coalesce("merged_into_id", "pk")).values("now"))
+    cases = [When(Q(Exists(rows)) & themselves, then=Value(True))]
+    if column is not None:
+        known_as = Func(
+            OuterRef(column), function="ingestion_known_as", output_field=ArrayField(CharField())
+        )
+        matching = Exists(rows.filter(_IsOneOf("address", known_as)))
+        cases.append(When(Q(Exists(rows)) & Q(matching), then=Value(True)))
+    return Case(*cases, default=Value(False), output_field=BooleanField())
 
 
 def _barred(channel: str) -> tuple[Exists, Exists, Case]:

@@ -12,10 +12,10 @@ from ingestion.models import Consent, Suppression
 from tests.campaigns.conftest import people, started
 
 pytestmark = pytest.mark.django_db(transaction=True)
-POSTS, LINES = 300, 8
+POSTS, LINES = 160, 8
 
 
-def test_three_hundred_posts_of_one_token_leave_one_answer_and_one_suppression() -> None:
+def test_many_posts_of_one_token_leave_one_answer_and_one_suppression() -> None:
     reader = people(1)[0]
     message = Message.objects.get(run=started())
     path = addresses.of_message(message.message_id)["unsubscribe_url"].split("/", 3)[3]
