@@ -282,6 +282,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
+        "JourneyStateEnum": "campaigns.models.journeys.Journey.State",
+        "JourneyVersionStateEnum": "campaigns.models.journeys.JourneyVersion.State",
         "PrivacyKindEnum": "ingestion.models.privacy.PrivacyRequest.Kind",
         "PredictionKindEnum": "models_ml.models.predictions.Prediction.Kind",
         "PredictionStateEnum": "models_ml.models.predictions.Prediction.State",

@@ -154,21 +154,21 @@ class _Move(View):
         return Response(_detail(journey_id))
 
 
-@extend_schema(operation_id="journeys_publish", request=None, responses=shapes.JourneyDetailShape)
+@extend_schema(request=None, responses=shapes.JourneyDetailShape)
 class JourneyPublish(_Move):
     """Make the draft the version that new people enter. Whoever is inside stays on theirs."""
 
     move = staticmethod(versions.publish)
 
 
-@extend_schema(operation_id="journeys_pause", request=None, responses=shapes.JourneyDetailShape)
+@extend_schema(request=None, responses=shapes.JourneyDetailShape)
 class JourneyPause(_Move):
     """Nobody comes in, nobody goes on, nothing is sent."""
 
     move = staticmethod(versions.pause)
 
 
-@extend_schema(operation_id="journeys_resume", request=None, responses=shapes.JourneyDetailShape)
+@extend_schema(request=None, responses=shapes.JourneyDetailShape)
 class JourneyResume(_Move):
     """Go on with everybody who is inside."""
 

@@ -15,13 +15,11 @@ from campaigns.journeys import entering, graphs
 from campaigns.journeys.entering import Candidate
 from campaigns.journeys.graph import Node
 from campaigns.journeys.walking import Walker
-from campaigns.messaging import queueing
+from campaigns.messaging import contents, queueing
 from campaigns.messaging.queueing import NewMessage
 from ingestion.identity import profile
 from marketing.core import bus
 
-# Word to colleagues is a mail, though not one to the person: it asks for no consent.
-STAFF = "staff"
 _ADD = """
 INSERT INTO campaigns_personlistmember (list_id, customer_id)
 SELECT %s, id FROM unnest(%s::bigint[]) AS n (id)
@@ -49,8 +47,8 @@ class Deeds:
                 self._queue(node, people, said["channel"], "")
             case "webhook":
                 self._queue(node, people, "webhook", "")
-            case "notify":
-                self._queue(node, people, STAFF, said["to"])
+            case "notify":  # a mail, though not one to the person: it asks for no consent
+                self._queue(node, people, contents.STAFF, said["to"])
             case "attribute":
                 profile.apply(
                     changes=[

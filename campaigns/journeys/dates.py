@@ -17,7 +17,7 @@ from campaigns.journeys import asked, clock, entering, graphs
 from campaigns.journeys.entering import Candidate
 from campaigns.journeys.graphs import Walked
 from campaigns.models import JourneyCursor, Segment
-from campaigns.segments import membership
+from campaigns.segments import membership, moves
 
 # After a standstill longer than this, hours that were missed are let go: nobody is congratulated
 # a week late.
@@ -44,10 +44,32 @@ def look(*, now: datetime | None = None) -> int:
     now = now or timezone.now()
     entered = 0
     for version in graphs.walked():
-        if version.open and version.graph.trigger.kind in ("date", "schedule"):
+        trigger = version.graph.trigger
+        if not version.open:
+            continue
+        if trigger.kind in ("date", "schedule"):
             with transaction.atomic():
                 entered += _look(version, now)
+        elif trigger.kind == "segment_enter" and trigger.settings["already"]:
+            with transaction.atomic():
+                entered += _let_in_members(version, now)
     return entered
+
+
+def _let_in_members(version: Walked, now: datetime) -> int:
+    """Once, whoever was in the segment when the journey went live."""
+    name = f"members:{version.journey_id}"
+    _row, fresh = JourneyCursor.objects.get_or_create(name=name, defaults={"at": now})
+    if not fresh:
+        return 0
+    ids = moves.members(segment_id=version.graph.trigger.settings["segment"]).filter(
+        since__lte=version.since
+    )
+    people = [
+        Candidate(customer_id=person, key=f"member:{person}", at=version.since)
+        for person in ids.order_by("customer_id").values_list("customer_id", flat=True)
+    ]
+    return entering.enter(version=version, candidates=people, now=now).entered
 
 
 def _look(version: Walked, now: datetime) -> int:

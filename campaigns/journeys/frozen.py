@@ -1,5 +1,7 @@
 """What the messages of a version say, kept with its run as it was at publishing."""
 
+import re
+from html import escape
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ from campaigns.messaging import contents as messaging
 from campaigns.models import Template
 
 VARIANT = "a"
+_SAID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 # What a call to another system says where its author said nothing.
 BODY = '{"person": "{{ external_id }}", "email": "{{ email }}", "step": "%s"}'
 
@@ -50,17 +53,23 @@ def content(node: Node, template_of: Any) -> dict[str, Any]:
         return messaging.freeze(
             template=call, sender=sender, channel="webhook", channel_id=said["channel_id"]
         )
-    return messaging.freeze(template=word(node), sender=sender)
+    return messaging.freeze(template=word(node), sender=sender, purpose=messaging.STAFF)
 
 
 def word(node: Node) -> SimpleNamespace:
     """The mail to colleagues, as a template."""
-    text = node.settings["text"] or node.settings["subject"]
+    text = node.settings["text"] or node.settings["subject"] or ""
     return SimpleNamespace(
         pk=None,
         name=node.label or "notify",
         version=1,
         subject=node.settings["subject"],
-        html="",
+        html="<pre>" + _plain(text) + "</pre>",
         text=text,
     )
+
+
+def _plain(text: str) -> str:
+    """Text as HTML, with what stands for values left as it is."""
+    parts = _SAID.split(text)
+    return "".join(part if n % 2 else escape(part) for n, part in enumerate(parts))

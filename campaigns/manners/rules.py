@@ -24,6 +24,8 @@ CHANNELS: dict[str, Any] = {
 }
 # Nobody is woken by these: a row in the shop's app, a call to the shop's own system.
 SILENT = frozenset({"inbox", "webhook"})
+# A call to a system and word to colleagues are no messages to the person.
+UNCOUNTED = frozenset({"webhook", "staff"})
 DAYS_MOST, NUMBER_MOST, CAPS_MOST = 90, 1_000, 20
 USUAL_CAPS = (
     {"channel": ALL, "days": 1, "most": 2},
@@ -48,7 +50,7 @@ class Cap:
 
     def counts(self, channel: str) -> bool:
         """Whether a message of this channel counts. Calls to the shop's own system never do."""
-        return channel != "webhook" and self.channel in (ALL, channel)
+        return channel not in UNCOUNTED and self.channel in (ALL, channel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from campaigns.models import Run
 from ingestion import consent
 
 MARKETING = "marketing"
+# Word to colleagues about somebody: no links are followed, and nobody can unsubscribe another.
+STAFF = "staff"
 
 
 class Ready(NamedTuple):
@@ -85,8 +87,10 @@ class Mail:
 
     def __post_init__(self) -> None:
         template = self.content["template"]
+        self._to_person = self.content.get("purpose") != STAFF
+        signer = addresses.signer() if self._to_person else None
         self._compiled = rendering.Compiled(
-            template["subject"], template["html"], template["text"], addresses.signer()
+            template["subject"], template["html"], template["text"], signer
         )
         self._writer = mime.Writer(
             from_name=self.content["from_name"],
@@ -99,13 +103,14 @@ class Mail:
 
     def write(self, message: Claimed, person: Mapping[str, Any], at: datetime) -> Outgoing:
         """The mail for one person. Unwritable when their values or their address do not fit."""
-        links = addresses.of_message(message.key)
+        links = addresses.of_message(message.key) if self._to_person else {"unsubscribe_url": ""}
+        name = f"{person.get('first_name', '')} {person.get('last_name', '')}".strip()
         try:
             mail = self._compiled.render({**person, **links})
             data = self._writer.write(
                 key=message.key,
                 to=message.address,
-                to_name=f"{person.get('first_name', '')} {person.get('last_name', '')}".strip(),
+                to_name=name if self._to_person else "",
                 mail=mail,
                 unsubscribe_url=str(links["unsubscribe_url"]),
                 at=at,

@@ -243,7 +243,7 @@ class Pump:
         sent = [message for verdict, message, _a in batch.answers if verdict is Verdict.SENT]
         record_sent(run=self.run, messages=sent, now=now)
         for _verdict, message, answer in batch.answers:
-            if answer.bounced:
+            if answer.bounced and message.channel in consent.CHANNELS:
                 consent.suppress(
                     addresses=[message.address],
                     channel=message.channel,

@@ -56,7 +56,11 @@ def worker(queue: str = "events") -> Iterator[None]:
         *("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     beat = [sys.executable, str(settings.BASE_DIR / "manage.py"), "beat"]
-    with _process(celery, "worker", WORKER_QUEUE=queue), _process(beat, "beat"):
+    name = "worker" if queue == "events" else f"worker of {queue}"
+    with contextlib.ExitStack() as started:
+        started.enter_context(_process(celery, name, WORKER_QUEUE=queue))
+        if "beat" not in _running:
+            started.enter_context(_process(beat, "beat"))
         time.sleep(4.0)
         yield
 

@@ -1,11 +1,14 @@
 """People walk through journeys: each step once, each message once, whatever the moment."""
 
 from datetime import timedelta
+from email import message_from_bytes, policy
 
 import pytest
 
-from campaigns.journeys import runner, triggers, versions
+from campaigns.journeys import former_people, runner, triggers, versions
+from campaigns.messaging import delivery
 from campaigns.models import Enrollment, JourneyTally, Message, Run
+from ingestion import events
 from ingestion.models import Customer
 from marketing.core.errors import Invalid
 from tests import factories
@@ -73,8 +76,6 @@ def test_a_basket_from_before_the_journey_went_live_brings_nobody_in(rescue):
 
 
 def test_a_history_that_is_imported_starts_no_journeys(rescue):
-    from ingestion import events
-
     ada = factories.customer("ada")
     old = events.Incoming(
         type="cart", at=after(days=-3), message_id="old", customer_id=ada.pk, properties={}
@@ -315,8 +316,6 @@ def test_what_reaches_the_outside_is_a_row_of_the_ledger(mail):
 
 
 def test_somebody_found_to_be_somebody_already_inside_leaves_once(rescue):
-    from campaigns.journeys import former_people
-
     ada, twin = factories.customer("ada"), factories.customer("twin")
     for person in (ada, twin):
         did(person, "cart", at=after(minutes=1))
@@ -350,3 +349,30 @@ def test_a_lateness_of_minutes_does_not_move_the_next_wait():
     look(after(minutes=1) + timedelta(seconds=3))
     look(after(minutes=61) + timedelta(seconds=40))
     assert stay(ada).wake_at == NOW + timedelta(minutes=121)
+
+
+def test_word_to_colleagues_goes_to_them_and_lets_nobody_unsubscribe_another(postbox):
+    version = live(
+        {
+            "cart": {**CART, "next": "tell"},
+            "tell": {
+                "kind": "notify",
+                "to": "team@shop.example",
+                "subject": "{{ first_name }} left a basket",
+                "text": 'Call <now>: {{ email|default("nobody") }}',
+            },
+        }
+    )
+    ada = factories.customer("ada", consent=None)
+    did(ada, "cart", at=after(minutes=1))
+    look(after(minutes=1))
+    delivery.deliver(run_id=version.run_id)
+    ((address, mail),) = postbox.mails
+    read = message_from_bytes(mail, policy=policy.default)
+    assert address == "team@shop.example"
+    assert (read["To"], read["Subject"]) == ("team@shop.example", "Ada left a basket")
+    assert read["List-Unsubscribe"] is None
+    assert "Call &lt;now&gt;: ada@example.com" in read.get_body(("html",)).get_content()
+    assert Message.objects.get().state == "sent"
+    version.run.refresh_from_db()
+    assert version.run.state == "running"
