@@ -5,8 +5,8 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import holds, runs, trials
-from campaigns.answers import boxes, collecting
+from campaigns import contextual, holds, runs, trials
+from campaigns.answers import boxes, collecting, feedback
 from campaigns.channels import domains
 from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
 from campaigns.messaging import claims, delivery, former, transactional
@@ -44,8 +44,9 @@ def collect_hits(**_: Any) -> None:
 
 @shared_task(name="campaigns.tasks.read_boxes")
 def read_boxes(**_: Any) -> None:
-    """Read the mailboxes that bounces and complaints arrive in."""
+    """Read the mailboxes that bounces and complaints arrive in, and hear what came early."""
     boxes.read_all(now=timezone.now())
+    feedback.reconcile(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.start_due_runs")
@@ -57,7 +58,7 @@ def start_due_runs(**_: Any) -> None:
 @shared_task(name="campaigns.tasks.turn_trials")
 def turn_trials(**_: Any) -> None:
     """Decide over people who wait for a winner or for their round."""
-    trials.turn_all(now=timezone.now())
+    trials.turn_all(now=timezone.now(), chooser=contextual.release)
 
 
 @shared_task(name="campaigns.tasks.take_readings")

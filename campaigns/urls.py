@@ -25,9 +25,11 @@ from campaigns.views import (
     messages,
     notes,
     public,
+    reports,
     returned,
     segments,
     tree,
+    wizard,
 )
 
 app_name = "campaigns"
@@ -76,28 +78,43 @@ _segments_api = [
 ]
 _campaigns = [
     path("campaigns/", campaigns.campaign_list, name="campaign-list"),
-    path("campaigns/new/", campaigns.campaign_audience, name="campaign-new"),
+    path("campaigns/new/", wizard.campaign_audience, name="campaign-new"),
     path("campaigns/not-sent/", manners.not_sent, name="not-sent"),
     path("campaigns/not-sent/<slug:reason>/", manners.not_sent_people, name="not-sent-people"),
     path("settings/sending/", manners.sending_rules, name="sending-rules"),
     path("settings/returned/", returned.returned_mail, name="returned-mail"),
     path("settings/returned/<int:box_id>/", returned.returned_mail, name="return-box"),
     path("settings/returned/<int:box_id>/remove/", returned.box_remove, name="return-box-remove"),
-    path("campaigns/reach/", campaigns.campaign_reach, name="campaign-reach"),
+    path("campaigns/reach/", wizard.campaign_reach, name="campaign-reach"),
     path("campaigns/<int:campaign_id>/", campaigns.campaign_detail, name="campaign-detail"),
     path("campaigns/<int:campaign_id>/live/", campaigns.campaign_live, name="campaign-live"),
     path(
         "campaigns/<int:campaign_id>/audience/",
-        campaigns.campaign_audience,
+        wizard.campaign_audience,
         name="campaign-audience",
     ),
+    path("campaigns/<int:campaign_id>/message/", wizard.campaign_message, name="campaign-message"),
+    path("campaigns/<int:campaign_id>/timing/", wizard.campaign_timing, name="campaign-timing"),
+    path("campaigns/<int:campaign_id>/check/", wizard.campaign_check, name="campaign-check"),
+    path("campaigns/<int:campaign_id>/links/", wizard.campaign_links, name="campaign-links"),
     path(
-        "campaigns/<int:campaign_id>/message/", campaigns.campaign_message, name="campaign-message"
+        "campaigns/<int:campaign_id>/links/look/",
+        wizard.campaign_links_look,
+        name="campaign-links-look",
     ),
-    path("campaigns/<int:campaign_id>/timing/", campaigns.campaign_timing, name="campaign-timing"),
-    path("campaigns/<int:campaign_id>/check/", campaigns.campaign_check, name="campaign-check"),
+    path("campaigns/<int:campaign_id>/ask/", wizard.campaign_ask, name="campaign-ask"),
+    path("campaigns/<int:campaign_id>/decide/", wizard.campaign_decide, name="campaign-decide"),
+    path(
+        "campaigns/<int:campaign_id>/schedule/",
+        campaigns.campaign_schedule,
+        name="campaign-schedule",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/archive/", campaigns.campaign_archive, name="campaign-archive"
+    ),
+    path("settings/sending/approval/", wizard.approval_rule, name="approval-rule"),
     path("campaigns/<int:campaign_id>/start/", campaigns.campaign_start, name="campaign-start"),
-    path("campaigns/<int:campaign_id>/waive/", campaigns.campaign_waive, name="campaign-waive"),
+    path("campaigns/<int:campaign_id>/waive/", wizard.campaign_waive, name="campaign-waive"),
     path("campaigns/<int:campaign_id>/pause/", campaigns.campaign_pause, name="campaign-pause"),
     path("campaigns/<int:campaign_id>/resume/", campaigns.campaign_resume, name="campaign-resume"),
     path("campaigns/<int:campaign_id>/cancel/", campaigns.campaign_cancel, name="campaign-cancel"),
@@ -160,6 +177,7 @@ _channels = [
 ]
 _public = [
     path("u/<str:token>", public.unsubscribe, name="unsubscribe"),
+    path("hooks/channels/<uuid:public_id>/", reports.channel_reports, name="channel-reports"),
     path("o/<str:token>.gif", public.opened, name="opened"),
     path("c/<str:token>/<str:mac>", public.clicked, name="clicked"),
 ]

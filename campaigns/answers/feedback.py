@@ -30,6 +30,7 @@ SOFT_DAYS = 30
 COMPLAINTS_WORST, BOUNCES_WORST = 0.003, 0.05
 COMPLAINTS_LEAST, BOUNCES_LEAST = 3, 20
 HARD = Cause.MAILBOX
+EARLY, EARLY_A_TIME = timedelta(days=2), 1_000
 SOFT = (Cause.FULL, Cause.TEMPORARY, Cause.UNKNOWN)
 
 
@@ -88,13 +89,21 @@ def hear(*, news: Sequence[News], now: datetime) -> Told:
             heard.append((one, message))
         fresh = _keep(heard)
         acted = [(one, message) for one, message in fresh if message is not None]
-        _mark(acted)
-        _consequences(acted, now)
-        _tell(acted, now)
-    for run_id in {message.run_id for _one, message in acted}:
-        watch(run_id=run_id, now=now)
+        _act(acted, now)
+    _watch_all(acted, now)
     strange = sum(message is None for _one, message in heard)
     return Told(len(fresh), len(heard) - len(fresh), strange)
+
+
+def _act(acted: Sequence[tuple[News, Message]], now: datetime) -> None:
+    _mark(acted)
+    _consequences(acted, now)
+    _tell(acted, now)
+
+
+def _watch_all(acted: Sequence[tuple[News, Message]], now: datetime) -> None:
+    for run_id in {message.run_id for _one, message in acted}:
+        watch(run_id=run_id, now=now)
 
 
 def _same(one: str, other: str) -> bool:
@@ -136,6 +145,7 @@ def _keep(
             # Words about nobody of ours may name anybody.
             one.text[:400] if message else "",
             one.source[:40],
+            one.ref[:200] if message is None else "",
             one.at,
         )
         for mark, (one, message) in by_mark.items()
@@ -144,7 +154,7 @@ def _keep(
         fresh = execute_values(
             cursor,
             "INSERT INTO campaigns_returned"
-            " (mark, message_id, kind, cause, status, text, source, at) VALUES %s"
+            " (mark, message_id, kind, cause, status, text, source, ref, at) VALUES %s"
             " ON CONFLICT (mark) DO NOTHING RETURNING mark",
             rows,
             fetch=True,
@@ -190,13 +200,14 @@ def _mark(acted: Sequence[tuple[News, Message]]) -> None:
 
 
 def _consequences(acted: Sequence[tuple[News, Message]], now: datetime) -> None:
-    dead = [
-        message.address
-        for one, message in acted
-        if one.kind == Kind.BOUNCE and one.cause == HARD and message.channel == "email"
-    ]
-    if dead:
-        consent.suppress(addresses=dead, channel="email", reason="bounced", now=now)
+    for channel in ("email", "sms"):
+        dead = [
+            message.address
+            for one, message in acted
+            if one.kind == Kind.BOUNCE and one.cause == HARD and message.channel == channel
+        ]
+        if dead:
+            consent.suppress(addresses=dead, channel=channel, reason="bounced", now=now)
     angry = [message for one, message in acted if one.kind == Kind.COMPLAINT]
     for message in angry:
         if message.channel not in consent.CHANNELS:
@@ -271,6 +282,33 @@ def _tell(acted: Sequence[tuple[News, Message]], now: datetime) -> None:
     known = claims.taken(source="campaigns", message_ids=told)
     new = [event for name, event in told.items() if name not in known]
     events.record(batch=new, source="campaigns", now=now)
+
+
+def reconcile(*, now: datetime) -> int:
+    """Act on news that came before our own mark told us the provider's name; how many could be.
+
+    A provider can be faster than the transaction that keeps its answer.
+    """
+    with transaction.atomic():
+        early = list(
+            Returned.objects.select_for_update(skip_locked=True)
+            .filter(message=None, at__gte=now - EARLY)
+            .exclude(ref="")
+            .filter(ref__in=Message.objects.exclude(provider_ref="").values("provider_ref"))
+            .order_by("pk")[:EARLY_A_TIME]
+        )
+        news = [
+            News(row.kind, row.at, row.source, ref=row.ref, cause=row.cause, text=row.text)
+            for row in early
+        ]
+        found = _messages(news)
+        acted = [(one, found[f"ref:{one.ref}"]) for one in news]
+        for row, (_one, message) in zip(early, acted, strict=True):
+            row.message, row.ref = message, ""
+        Returned.objects.bulk_update(early, ["message", "ref"])
+        _act(acted, now)
+    _watch_all(acted, now)
+    return len(acted)
 
 
 def watch(*, run_id: int, now: datetime) -> bool:

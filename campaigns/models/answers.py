@@ -79,11 +79,16 @@ class Returned(models.Model):
     status = models.CharField(max_length=12, blank=True)
     text = models.CharField(max_length=400, blank=True)
     source = models.CharField(max_length=40)
+    # The provider's name of a message that we did not know by it yet; empty once it is known.
+    ref = models.CharField(max_length=200, blank=True, default="", db_default="")
     at = models.DateTimeField()
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["at"], name="returned_at")]
+        indexes = [
+            models.Index(fields=["at"], name="returned_at"),
+            models.Index(fields=["ref"], name="returned_early", condition=~models.Q(ref="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.status}"

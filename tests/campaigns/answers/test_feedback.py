@@ -123,6 +123,20 @@ def test_news_of_delivery_settles_what_nobody_knew(sent) -> None:
     assert kinds(sent[0]) == ["email_delivered"]
 
 
+def test_news_that_comes_before_our_own_mark_is_heard_once_the_mark_stands(sent) -> None:
+    message, now = sent[0], timezone.now()
+    news = [News("bounce", now, "sendgrid", ref="sg-9", cause="mailbox", mark="event-9")]
+    assert feedback.hear(news=news, now=now) == Told(1, 0, 1)
+    assert feedback.reconcile(now=now) == 0
+    Message.objects.filter(pk=message.pk).update(provider_ref="sg-9")
+    assert feedback.reconcile(now=now) == 1
+    assert feedback.reconcile(now=now) == 0
+    assert Message.objects.get(pk=message.pk).bounce == "mailbox"
+    assert Suppression.objects.get().address == message.address
+    assert feedback.hear(news=news, now=now) == Told(0, 1, 0)
+    assert kinds(message) == ["email_bounced"]
+
+
 def test_too_many_complaints_pause_the_rest_with_the_reason(sent) -> None:
     run = sent[0].run
     Run.objects.filter(pk=run.pk).update(state=Run.State.RUNNING)

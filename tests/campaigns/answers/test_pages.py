@@ -33,9 +33,7 @@ def test_an_admin_adds_a_mailbox_and_is_told_when_it_does_not_open() -> None:
     client.post(reverse("campaigns:return-box", args=[box.pk]), {**BOX, "name": "Other"})
     assert ReturnBox.objects.get().name == "Other"
     assert ReturnBox.objects.get().secret == box.secret
-    answer = client.post(
-        reverse("campaigns:return-box", args=[box.pk]), {**BOX, "username": "eve"}
-    )
+    answer = client.post(reverse("campaigns:return-box", args=[box.pk]), {**BOX, "username": "eve"})
     assert answer.status_code == 422
     assert "Give the password of the mailbox." in answer.content.decode()
     client.post(reverse("campaigns:return-box-remove", args=[box.pk]))

@@ -1,0 +1,40 @@
+"""Where providers report what became of messages: signed requests, without anybody signed in."""
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from campaigns.answers import reports
+from marketing.core.api import error_body
+from marketing.core.errors import Refused
+
+LIMIT = 1_000_000  # bytes; the largest batches of providers are a tenth of it
+
+
+# The signature over the body is what allows it; there is no cookie that could be misused.
+@csrf_exempt
+@require_http_methods(["POST", "HEAD"])
+def channel_reports(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Keep and act on the reports in one request; anything unsigned is refused."""
+    if request.method == "HEAD":  # some services try an address before they use it
+        return HttpResponse()
+    body = request.read(LIMIT + 1)
+    if len(body) > LIMIT:
+        return JsonResponse(error_body("too_large", "too large"), status=413)
+    try:
+        told = reports.take(
+            channel=public_id,
+            method="POST",
+            headers=request.headers,
+            query=request.GET.dict(),
+            body=body,
+            url=request.build_absolute_uri(),
+            now=timezone.now(),
+        )
+    except Refused as refusal:
+        answer = error_body(refusal.code, refusal.message, remedy=refusal.remedy)
+        return JsonResponse(answer, status=refusal.status)
+    return JsonResponse(told._asdict())
