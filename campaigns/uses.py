@@ -128,9 +128,11 @@ def _of_lines(asked: set[str]) -> set[Place]:
 def of_template(parts: Mapping[str, Any]) -> set[Place]:
     """The places that a mail's merge fields show."""
     found: set[Place] = set()
-    for name in ("subject", "html", "text"):
+    written = (parts, *(parts.get("languages") or {}).values())
+    sources = (said.get(name) or "" for said in written for name in ("subject", "html", "text"))
+    for source in sources:
         try:
-            wants = rendering.variables(parts.get(name) or "")
+            wants = rendering.variables(source)
         except rendering.TemplateRefused:
             continue
         for variable in wants:

@@ -4,18 +4,19 @@ A content has a key: the variant of a campaign, or step and variant of a journey
 once, when the first message with that key is claimed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from campaigns.messaging import addresses, bodies, mime, parts, rendering, signing
+from campaigns.messaging import addresses, bodies, languages, mime, parts, rendering, signing
 from campaigns.messaging.claims import Claimed
 from campaigns.messaging.providers.base import Outgoing
 from campaigns.models import Run
 from ingestion import consent
 
 MARKETING = "marketing"
+T = TypeVar("T")
 # Word to colleagues about somebody: no links are followed, and nobody can unsubscribe another.
 STAFF = "staff"
 
@@ -60,6 +61,10 @@ def freeze(
             "name": template.name,
             "version": template.version,
             **{name: getattr(template, name) for name in said},
+            "languages": {
+                language: {name: other[name] for name in said}
+                for language, other in (getattr(template, "languages", None) or {}).items()
+            },
         },
         **sender,
     }
@@ -77,6 +82,22 @@ def shared(snapshot: Mapping[str, Any], *, step: str, variant: str) -> bytes:
     return bodies.shared(found["template"] if found else {})
 
 
+def in_languages(
+    template: Mapping[str, Any], compile_one: Callable[[Mapping[str, Any]], T]
+) -> tuple[T, dict[str, T]]:
+    """A message compiled as it was first written, and in each of its other languages."""
+    others = template.get("languages") or {}
+    return compile_one(template), {name: compile_one(said) for name, said in others.items()}
+
+
+def in_language_of(person: Mapping[str, Any], first: T, others: Mapping[str, T]) -> T:
+    """The one this person reads."""
+    if not others:
+        return first
+    language = languages.chosen(others, person.get("_language", ""))
+    return others[language] if language else first
+
+
 @dataclass
 class Mail:
     """A mail, compiled; writes one person's copy at a time."""
@@ -89,8 +110,9 @@ class Mail:
         template = self.content["template"]
         self._to_person = self.content.get("purpose") != STAFF
         signer = addresses.signer() if self._to_person else None
-        self._compiled = rendering.Compiled(
-            template["subject"], template["html"], template["text"], signer
+        self._compiled, self._others = in_languages(
+            template,
+            lambda said: rendering.Compiled(said["subject"], said["html"], said["text"], signer),
         )
         self._writer = mime.Writer(
             from_name=self.content["from_name"],
@@ -98,7 +120,7 @@ class Mail:
             reply_to=self.content["reply_to"],
             signer=signing.of(self.content["from_email"]),
         )
-        self.wants = self._compiled.wants
+        self.wants = self._compiled.wants.union(*(other.wants for other in self._others.values()))
         self.common = bodies.shared(template)
 
     def write(self, message: Claimed, person: Mapping[str, Any], at: datetime) -> Outgoing:
@@ -106,7 +128,7 @@ class Mail:
         links = addresses.of_message(message.key) if self._to_person else {"unsubscribe_url": ""}
         name = f"{person.get('first_name', '')} {person.get('last_name', '')}".strip()
         try:
-            mail = self._compiled.render({**person, **links})
+            mail = in_language_of(person, self._compiled, self._others).render({**person, **links})
             data = self._writer.write(
                 key=message.key,
                 to=message.address,
@@ -133,16 +155,18 @@ class Parts:
 
     def __post_init__(self) -> None:
         template = self.content["template"]
-        self._compiled = parts.Compiled(
-            self.content["channel"], template["parts"], addresses.signer()
+        kind, signer = self.content["channel"], addresses.signer()
+        self._compiled, self._others = in_languages(
+            template, lambda said: parts.Compiled(kind, said["parts"], signer)
         )
-        self.wants = self._compiled.wants
+        self.wants = self._compiled.wants.union(*(other.wants for other in self._others.values()))
         self.common = bodies.shared(template)
 
     def write(self, message: Claimed, person: Mapping[str, Any], at: datetime) -> Outgoing:
         """The message for one person. Unwritable when their values do not fit."""
         try:
-            said = self._compiled.render({**person, **addresses.of_message(message.key)})
+            compiled = in_language_of(person, self._compiled, self._others)
+            said = compiled.render({**person, **addresses.of_message(message.key)})
         except rendering.RenderError as error:
             raise Unwritable("render", str(error)) from None
         # Where there is no address of ours, the channel finds the person's own by their number.

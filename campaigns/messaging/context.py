@@ -97,17 +97,18 @@ def product(pick: Any) -> dict[str, Any]:
 
 def _facts(ids: Sequence[int], now: datetime) -> dict[int, dict[str, Any]]:
     columns = (
-        "id", "first_name", "last_name", "email", "country",
+        "id", "first_name", "last_name", "email", "country", "language",
         "rollup__orders", "rollup__revenue", "rollup__last_order_at",
     )  # fmt: skip
     people: dict[int, dict[str, Any]] = {}
     rows = Customer.objects.filter(id__in=ids).values_list(*columns)
-    for key, first, last, email, country, orders, revenue, last_order in rows:
+    for key, first, last, email, country, language, orders, revenue, last_order in rows:
         people[key] = {
             "first_name": first,
             "last_name": last,
             "email": email,
             "country": country,
+            "_language": language,
             "orders": orders or 0,
             "revenue": money(revenue or Decimal(0), settings.DEFAULT_CURRENCY),
             "last_order_date": f"{last_order:%-d %B %Y}" if last_order else None,

@@ -12,8 +12,11 @@ from mjml import mjml2html
 
 EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _HELD = re.compile(r"pnq(\d{4})qnp")
+_RAW = re.compile(r"(<mj-raw\b[^>]*(?<!/)>)(.*?)(</mj-raw>)", re.DOTALL)
+_HELD_RAW = re.compile(r"pnr(\d{4})rnp")
 _PRODUCTS = re.compile(r"<mj-products\b([^>]*?)/?>(?:\s*</mj-products>)?")
 _COUNT = re.compile(r'\bcount="(\d{1,2})"')
+_CLASS = re.compile(r'\bcss-class="([a-z0-9 -]{1,40})"')
 _TITLE = re.compile(r'\btitle="([^"]{1,120})"')
 SOURCE_LIMIT = 200_000
 _TAG = re.compile(r"<(mj-[a-z-]*)")
@@ -59,7 +62,7 @@ _KNOWN_TAGS = frozenset(
 
 # ruff: noqa: E501  the block is HTML as mail clients want it
 _PRODUCT_BLOCK = """<mj-raw>{{% if products %}}</mj-raw>
-<mj-section background-color="#ffffff" padding="4px 36px 26px"><mj-column>{title}<mj-table padding="0">
+<mj-section{css} background-color="#ffffff" padding="4px 36px 26px"><mj-column>{title}<mj-table padding="0">
 {{% for product in products %}}{{% if loop.index <= {count} %}}<tr>
 <td width="60" valign="top" aria-hidden="true" style="padding:14px 0;border-top:1px solid #eee8dd"><table role="presentation" cellpadding="0" cellspacing="0" border="0"><tr><td width="56" height="56" align="center" valign="middle" bgcolor="{{{{ product.colour }}}}" style="width:56px;height:56px;border-radius:10px;font-family:Georgia,'Times New Roman',serif;font-size:22px;line-height:56px;color:#2b241b">{{{{ product.initial }}}}</td></tr></table></td>
 <td valign="top" style="padding:14px 12px 14px 16px;border-top:1px solid #eee8dd"><span style="font-size:16px;line-height:22px;color:#1f1a13">{{% if product.url %}}<a href="{{{{ product.url }}}}" style="color:#1f1a13;text-decoration:none">{{{{ product.name }}}}</a>{{% else %}}{{{{ product.name }}}}{{% endif %}}</span><br /><span style="font-size:14px;line-height:20px;color:#6b6457">{{{{ product.reason }}}}</span></td>
@@ -82,8 +85,10 @@ def expand_products(source: str) -> str:
     def block(match: re.Match[str]) -> str:
         count = _COUNT.search(match[1])
         title = _TITLE.search(match[1])
+        css = _CLASS.search(match[1])
         return _PRODUCT_BLOCK.format(
             count=int(count[1]) if count else 4,
+            css=f' css-class="{css[1]}"' if css else "",
             title=_PRODUCT_TITLE.format(title[1]) if title else "",
         )
 
@@ -100,7 +105,7 @@ def hold(source: str) -> tuple[str, list[str]]:
         kept.append(match[0])
         return f"pnq{len(kept) - 1:04d}qnp"
 
-    if _HELD.search(source):
+    if _HELD.search(source) or _HELD_RAW.search(source):
         raise LayoutRefused("the text holds a word that is reserved for the template engine")
     held = EXPRESSION.sub(keep, source)
     if len(kept) > 9_999:
@@ -129,6 +134,17 @@ def split_held(held: str) -> list[str | int]:
     return pieces
 
 
+def _hold_raw(held: str) -> tuple[str, list[str]]:
+    """Swap what stands in mj-raw for words: it is left as written, so the parser never sees it."""
+    raw: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        raw.append(match[2])
+        return f"{match[1]}pnr{len(raw) - 1:04d}rnp{match[3]}"
+
+    return _RAW.sub(keep, held), raw
+
+
 def compile_mjml(source: str, *, preheader: str = "") -> str:
     """HTML (still a template) of an MJML document; raises LayoutRefused with the parser's reason."""
     if len(source) > SOURCE_LIMIT:
@@ -138,6 +154,7 @@ def compile_mjml(source: str, *, preheader: str = "") -> str:
     if strangers := {tag for tag in _TAG.findall(source) if tag not in _KNOWN_TAGS}:
         raise LayoutRefused(f"<{min(strangers)}> is not part of MJML")
     held, kept = hold(expand_products(source))
+    held, raw = _hold_raw(held)
     if preheader and "<mj-preview" not in held:
         kept.append("")
         words, extra = hold(preheader)
@@ -155,6 +172,7 @@ def compile_mjml(source: str, *, preheader: str = "") -> str:
         html = mjml2html(held, fonts={})  # no font is fetched from anywhere
     except ValueError as error:
         raise LayoutRefused(f"the MJML cannot be read: {error}") from None
+    html = _HELD_RAW.sub(lambda match: raw[int(match[1])], html)
     missing = {number for number in range(len(kept)) if kept[number]} - set(held_numbers(html))
     if missing:
         lost = ", ".join(kept[number] for number in sorted(missing)[:3])

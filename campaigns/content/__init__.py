@@ -1,0 +1,36 @@
+"""What messages say: written, kept in versions and languages, looked at and tried out.
+
+blocks makes MJML of blocks, saving checks and compiles, history and versions keep what was said
+before, translations the other languages, seeing shows a message as somebody, testing sends one to
+a colleague.
+"""
+
+from campaigns.content.saving import build, delete, keep, listed, save, starter, written
+from campaigns.content.seeing import (
+    CLIPPED_BYTES,
+    Failure,
+    Preview,
+    Trial,
+    fault_page,
+    people,
+    preview,
+    trial,
+)
+
+__all__ = [
+    "CLIPPED_BYTES",
+    "Failure",
+    "Preview",
+    "Trial",
+    "build",
+    "delete",
+    "fault_page",
+    "keep",
+    "listed",
+    "people",
+    "preview",
+    "save",
+    "starter",
+    "trial",
+    "written",
+]

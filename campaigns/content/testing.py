@@ -1,0 +1,113 @@
+"""A test mail to somebody of the team: marked, never counted, nothing in it is tracked."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from campaigns.content import seeing
+from campaigns.messaging import mime, providers, signing
+from campaigns.messaging.providers.base import Outgoing, Unreachable, Verdict
+from campaigns.messaging.rendering import Rendered
+from marketing.core import audit
+from marketing.core.errors import Invalid, Unavailable
+from marketing.core.models import User
+
+
+def team() -> list[User]:
+    """Whoever may get a test: everybody who can sign in and has an address."""
+    return list(User.objects.filter(is_active=True).exclude(email="").order_by("username")[:100])
+
+
+def send(
+    *,
+    parts: Mapping[str, Any],
+    customer_id: int | None,
+    to_user_id: int | None,
+    sender: Mapping[str, str] | None = None,
+    user: User,
+    now: datetime,
+) -> str:
+    """Send a mail as one person would get it to a colleague; the address it went to.
+
+    `parts` are subject, html and text. No message row is made: it is in no report.
+    """
+    colleague = user if to_user_id in (None, user.pk) else _colleague(to_user_id)
+    if not colleague.email:
+        raise Invalid(
+            _("%(name)s has no mail address, so nothing was sent.")
+            % {"name": colleague.display_name},
+            code="no_address",
+            field="to",
+            remedy=_("Add one to the profile."),
+        )
+    seen = seeing.preview(parts=parts, customer_id=customer_id)
+    if seen.fault:
+        raise Invalid(
+            _("Nothing was sent: %(why)s.") % {"why": seen.fault}, code="bad_template", field="to"
+        )
+    _hand_over(seen, colleague, sender or {}, now)
+    audit.record(actor=user, action="template.tested", detail={"to": colleague.email})
+    return colleague.email
+
+
+def _colleague(user_id: int | None) -> User:
+    found = next((user for user in team() if user.pk == user_id), None)
+    if found is None:
+        raise Invalid(
+            _("Tests go to people of your team only. Nothing was sent."),
+            code="not_of_the_team",
+            field="to",
+        )
+    return found
+
+
+def _hand_over(
+    seen: seeing.Preview, colleague: User, sender: Mapping[str, str], now: datetime
+) -> None:
+    channel = providers.find(kind="email")
+    address = sender.get("from_email") or (channel.from_address if channel else "")
+    address = address or str(settings.DEFAULT_FROM_EMAIL)
+    name = sender.get("from_name") or (channel.from_name if channel else "")
+    key = uuid4().hex
+    try:
+        writer = mime.Writer(
+            from_name=name or settings.BUSINESS_NAME,
+            from_email=address,
+            reply_to=sender.get("reply_to", ""),
+            signer=signing.of(address),
+        )
+        body = writer.write(
+            key=key,
+            to=colleague.email,
+            to_name="",
+            mail=Rendered(
+                _("[Test] %(subject)s") % {"subject": seen.subject}, seen.html, seen.text
+            ),
+            unsubscribe_url="",
+            at=now,
+        )
+        recipient = mime.address("To", colleague.email)
+    except mime.HeaderRefused as error:
+        raise Invalid(
+            _("Nothing was sent: %(why)s.") % {"why": error}, code="bad_address", field="to"
+        ) from None
+    line = providers.open(channel)
+    try:
+        answer = line.send(Outgoing(key, writer.sender, recipient, body, seen.subject))
+    except Unreachable as error:
+        raise Unavailable(
+            _("The mail server could not be reached, so nothing was sent: %(why)s")
+            % {"why": error},
+            code="unreachable",
+        ) from None
+    finally:
+        line.close()
+    if answer.verdict is not Verdict.SENT:
+        raise Unavailable(
+            _("The mail server did not take it: %(why)s") % {"why": answer.text},
+            code="not_taken",
+        )
