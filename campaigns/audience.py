@@ -43,6 +43,7 @@ REASONS: dict[str, Any] = {
     "gave_up": _("Tried for three days without success"),
     "line_broke": _("The line broke after the mail was handed over"),
     "sender_died": _("The sender stopped before the answer was stored"),
+    "restored": _("Was waiting in a backup that was brought back, and may have been sent"),
     "no_content": _("There is nothing to send to them at this step"),
     "gone": _("Deleted after the send began"),
     "capped": _("Had as many messages as the rules allow"),
@@ -125,7 +126,7 @@ def draw_of(campaign: Campaign | None, *, holdout: float | None = None) -> Draw:
     trial = Trial.objects.filter(campaign=campaign).first()
     if trial is None or trial.mode == Trial.Mode.FIXED:
         return draw
-    rounds = trial.rounds if trial.mode == Trial.Mode.BANDIT else 1
+    rounds = 1 if trial.mode == Trial.Mode.WINNER else trial.rounds
     return replace(draw, first=trial.first_percent / 100, rounds=rounds)
 
 

@@ -133,6 +133,12 @@ HOLDINGS = [
         hidden=("key", "wake_at"),
     ),
     Holding("campaigns_turn", _("Whose messages are being counted"), rows=_MINE, exported=False),
+    Holding(
+        "campaigns_choice",
+        _("Variants that were chosen for them"),
+        rows=_MINE,
+        exported=True,
+    ),
     Holding("campaigns_personlistmember", _("Lists of people"), rows=_MINE),
     Holding("campaigns_segmentmember", _("Segments they are in"), rows=_MINE, erase=_LEAVE),
     Holding(

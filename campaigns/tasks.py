@@ -9,7 +9,7 @@ from campaigns import contextual, holds, runs, trials
 from campaigns.answers import boxes, collecting, feedback
 from campaigns.channels import domains
 from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
-from campaigns.messaging import claims, delivery, former, transactional
+from campaigns.messaging import claims, delivery, former, gate, transactional
 from campaigns.reporting import readings
 from campaigns.segments import upkeep
 from ingestion.identity import merging
@@ -31,8 +31,9 @@ def deliver(run_id: int, **_: Any) -> None:
 @shared_task(name="campaigns.tasks.sweep")
 def sweep(**_: Any) -> None:
     """Free messages of dead senders and look after every run that is not finished."""
-    for run_id in claims.sweep():
-        deliver.delay(run_id=run_id)
+    if gate.beat(now=timezone.now()):
+        for run_id in claims.sweep():
+            deliver.delay(run_id=run_id)
 
 
 @shared_task(name="campaigns.tasks.collect_hits")

@@ -7,7 +7,7 @@ run's row locked, so that a variant is settled before any of them can be claimed
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -25,7 +25,8 @@ from marketing.core.models import ApiKey, User
 KEYS = "abcdefghij"
 # Before so many people got each, chance alone makes winners.
 LEAST_SENT = 100
-WON, SHARED, KEPT = "won", "shared", "kept"
+WON, SHARED, KEPT, SUITED = "won", "shared", "kept", "suited"
+FOLLOWING = (Trial.Mode.BANDIT, Trial.Mode.PERSON)
 _BOUNDS = {
     "first_percent": (1, 100),
     "hours": (1, 240),
@@ -40,6 +41,21 @@ _SENT = """
 _RELEASE = """
     UPDATE campaigns_message SET variant = {variant}, next_try_at = NULL
     WHERE run_id = %s AND state = 'queued' AND first_try_at IS NULL AND {slot} {which}"""
+
+
+class Chosen(NamedTuple):
+    """What a chooser did. `people` None: it had no reason to, and left everybody waiting."""
+
+    people: int | None
+    shares: dict[str, float]
+    said: dict[str, Any]
+    reason: str
+
+
+class Chooser(Protocol):
+    def __call__(
+        self, *, run: Run, trial: Trial, number: int, shares: dict[str, float]
+    ) -> Chosen: ...
 
 
 def save(
@@ -157,34 +173,46 @@ def answers(*, run: Run, metric: str, before_round: int, now: datetime) -> dict[
     }
 
 
-def turn_all(*, now: datetime) -> int:
+def turn_all(*, now: datetime, chooser: Chooser | None = None) -> int:
     """Hold every round that is due; how many were held."""
-    waiting = Run.objects.filter(state=Run.State.RUNNING, snapshot__draw__rounds__gt=0)
-    return sum(turn(run_id=run_id, now=now) for run_id in waiting.values_list("id", flat=True))
+    due = Run.objects.filter(state=Run.State.RUNNING, snapshot__draw__rounds__gt=0)
+    return sum(
+        turn(run_id=run_id, now=now, chooser=chooser) for run_id in due.values_list("id", flat=True)
+    )
 
 
-def turn(*, run_id: int, now: datetime) -> bool:
-    """Decide over the next part of those who wait, if it is time. True when a round was held."""
+def turn(*, run_id: int, now: datetime, chooser: Chooser | None = None) -> bool:
+    """Decide over the next part of those who wait, if it is time. True when a round was held.
+
+    `chooser` chooses for each person by what is known of them; without it shares are everybody's.
+    """
     with transaction.atomic():
         run = Run.objects.select_for_update(of=("self",)).select_related("campaign").get(pk=run_id)
         draw = audience.Draw.of_json(run.snapshot["draw"])
         number = run.rounds.count() + 1
-        trial = Trial.objects.filter(campaign_id=run.campaign_id).first()
+        trial = Trial.objects.filter(campaign=run.campaign).first()
         if trial is None or run.state != Run.State.RUNNING or not run.snapshot.get("filled"):
             return False
         if number > draw.rounds or run.rounds.filter(reason__in=(WON, KEPT)).exists():
             return False
         due = now >= run.started_at + number * timedelta(hours=run.snapshot["hours"])
-        if not due and trial.mode == Trial.Mode.BANDIT:
+        if not due and trial.mode in FOLLOWING:
             return False
         arms = answers(run=run, metric=trial.metric, before_round=number, now=now)
         shares, reason = _shares(trial, draw, arms)
         if not due and reason != WON:
             return False
-        people = _release(run, draw, number, shares, last=reason == WON)
+        said: dict[str, Any] = {}
+        people = None
+        if trial.mode == Trial.Mode.PERSON and chooser is not None:
+            chosen = chooser(run=run, trial=trial, number=number, shares=shares)
+            people, said, reason = chosen.people, chosen.said, chosen.reason
+            shares = chosen.shares
+        if people is None:
+            people = _release(run, draw, number, shares, last=reason == WON)
         Round.objects.create(
             run=run, number=number, shares=shares, people=people, reason=reason, at=now,
-            seen={key: [arm.n, arm.converted] for key, arm in arms.items()},
+            seen={key: [arm.n, arm.converted] for key, arm in arms.items()}, policies=said,
         )  # fmt: skip
         audit.record(
             actor=None, action="campaign.round", obj=run.campaign,
@@ -201,7 +229,7 @@ def _shares(
     total = sum(weight for _key, weight in draw.variants)
     fixed = {key: weight / total for key, weight in draw.variants}
     tried = {key: arm for key, arm in arms.items() if fixed[key] > 0}
-    if trial.mode == Trial.Mode.BANDIT:
+    if trial.mode in FOLLOWING:
         shares = bandits.thompson(tried, floor=trial.floor_percent / 100)
         return {key: shares.get(key, 0.0) for key in fixed}, SHARED
     if min((arm.n for arm in tried.values()), default=0) >= LEAST_SENT:

@@ -157,7 +157,9 @@ class CampaignEffect(View):
                 "effect": effect_body(found) if found else None,
                 "variants": [_variant_body(row) for row in table.rows] if table else [],
                 "rounds": list(
-                    run.rounds.values("number", "shares", "seen", "people", "reason", "at")
+                    run.rounds.values(
+                        "number", "shares", "seen", "people", "reason", "policies", "at"
+                    )
                 ),
             }
         )

@@ -5,6 +5,7 @@ from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.channels import Channel, Domain, InboxItem, PushSubscription
 from campaigns.models.content import Template, TemplateVersion
 from campaigns.models.experiments import (
+    Choice,
     GlobalHoldout,
     Reading,
     Round,
@@ -34,6 +35,7 @@ __all__ = [
     "Approval",
     "Campaign",
     "Channel",
+    "Choice",
     "Domain",
     "Enrollment",
     "GlobalHoldout",

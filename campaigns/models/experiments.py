@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.content import Template
+from ingestion.models import Customer
 from marketing.core.models import User
 
 
@@ -17,6 +18,7 @@ class Trial(models.Model):
         FIXED = "fixed", _("Fixed shares")
         WINNER = "winner", _("The winner gets the rest")
         BANDIT = "bandit", _("Shares follow the answers")
+        PERSON = "person", _("Each person gets what suits people like them")
 
     class Metric(models.TextChoices):
         CLICKED = "clicked", _("Clicked")
@@ -74,6 +76,8 @@ class Round(models.Model):
     number = models.PositiveSmallIntegerField()
     shares = models.JSONField(default=dict)
     seen = models.JSONField(default=dict)
+    # What other ways of choosing would have earned so far, told from the chances written down.
+    policies = models.JSONField(default=dict)
     people = models.BigIntegerField(default=0)
     reason = models.CharField(max_length=20, blank=True)
     at = models.DateTimeField(default=timezone.now)
@@ -84,6 +88,24 @@ class Round(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}: {self.number}"
+
+
+class Choice(models.Model):
+    """Which variant a person was given in a round, by what chance, and what was known of them."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="choices", db_index=False)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveSmallIntegerField()
+    variant = models.CharField(max_length=10)
+    chance = models.FloatField()
+    # The same features in the same order for every choice of a run.
+    known = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "customer"], name="choice_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.customer_id} {self.variant}"
 
 
 class GlobalHoldout(models.Model):

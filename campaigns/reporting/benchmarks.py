@@ -105,10 +105,10 @@ def bandit(size: str = "small") -> list[Line]:
 
     Its chances are those with which it showed each article at each place.
     """
-    paths = {log: find(BANDIT.format(log=log)) for log in ("random", "bts")}
-    if paths["random"] is None or paths["bts"] is None:
+    random, thompson = (find(BANDIT.format(log=name)) for name in ("random", "bts"))
+    if random is None or thompson is None:
         return [skipped("cause.bandit", BANDIT.format(log="random"))]
-    log, own = (pd.read_csv(paths[name]) for name in ("random", "bts"))
+    log, own = pd.read_csv(random), pd.read_csv(thompson)
     place, other = (
         table["position"].rank(method="dense").astype(int).to_numpy() - 1 for table in (log, own)
     )

@@ -6,6 +6,7 @@ who would have bought anyway gets credit by every rule here, and nothing from th
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -69,7 +70,7 @@ class Credited:
 
 def ways(*, since: datetime, until: datetime) -> list[Way]:
     """Touches before orders, and of people who did not order, in one statement."""
-    values = {"first": since, "until": until, "back": LOOK_BACK, "most": MOST_WAYS}
+    values: dict[str, Any] = {"first": since, "until": until, "back": LOOK_BACK, "most": MOST_WAYS}
     with connection.cursor() as cursor:
         cursor.execute(_WAYS, values)
         return [
@@ -81,20 +82,25 @@ def ways(*, since: datetime, until: datetime) -> list[Way]:
 def credited(*, since: datetime, until: datetime) -> list[Credited]:
     """Every campaign that somebody met on the way, most credit of the last touch first."""
     found = ways(since=since, until=until)
-    rules = [
-        attribution.last_touch(found),
-        attribution.first_touch(found),
-        attribution.even(found),
-        attribution.shapley(found),
-        attribution.markov(found),
-    ]
+    last, first = attribution.last_touch(found), attribution.first_touch(found)
+    even, shapley = attribution.even(found), attribution.shapley(found)
+    markov = attribution.markov(found)
     met = {key for way in found for key in way.touches}
     rows = list(Run.objects.filter(pk__in=[int(key) for key in met]).select_related("campaign"))
     measured = {
         one.run.pk: one.effect for one in overview.listed(found=rows, now=until) if one.effect
     }
     lines = [
-        Credited(run, *(rule.get(str(run.pk), 0.0) for rule in rules), measured.get(run.pk))
+        Credited(
+            run=run,
+            last=last.get(key, 0.0),
+            first=first.get(key, 0.0),
+            even=even.get(key, 0.0),
+            shapley=shapley.get(key, 0.0),
+            markov=markov.get(key, 0.0),
+            effect=measured.get(run.pk),
+        )
         for run in rows
+        for key in [str(run.pk)]
     ]
     return sorted(lines, key=lambda one: (-one.last, one.run.pk))

@@ -96,8 +96,14 @@ class Effect:
         if cost <= 0:
             return None
         caused = self.caused
-        bounds = [(x - cost) / cost for x in (caused.difference, caused.low, caused.high)]
-        return Lift(0.0, 0.0, *bounds, caused.error / cost)
+        return Lift(
+            treated=0.0,
+            control=0.0,
+            difference=(caused.difference - cost) / cost,
+            low=(caused.low - cost) / cost,
+            high=(caused.high - cost) / cost,
+            error=caused.error / cost,
+        )
 
 
 def effect(*, run: Run, now: datetime | None = None) -> Effect | None:

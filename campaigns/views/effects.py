@@ -15,19 +15,21 @@ def panel(*, run: Run, now: datetime) -> dict[str, Any]:
     assert run.campaign is not None
     read = readings.latest(run=run, now=now)
     held = float(run.snapshot.get("holdout_percent") or 0) / 100
-    days = {
-        "shares": (1 - held, held),
-        "ends_at": run.started_at + effects.WINDOW,
-    }
+    shares, ends_at = (1 - held, held), run.started_at + effects.WINDOW
     cost = costs.total(campaign_id=run.campaign_id, sent=read.sent)
-    found = effects.of_arms(arms=read.arms, until=read.until, cost=cost, **days)
+    found = effects.of_arms(
+        arms=read.arms, shares=shares, until=read.until, ends_at=ends_at, cost=cost
+    )
     table = variants.table(campaign=run.campaign, snapshot=run.snapshot, arms=read.arms)
     if found is None and table is None:
         return {"spends": run.campaign.spends.all(), "cost": cost, "held": held}
     past = [
         one
         for kept in readings.history(run=run)
-        if (one := effects.of_arms(arms=kept.arms, until=kept.until, **days)) is not None
+        if (
+            one := effects.of_arms(arms=kept.arms, shares=shares, until=kept.until, ends_at=ends_at)
+        )
+        is not None
     ]
     return {
         "effect": found,

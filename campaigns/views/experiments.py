@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns import drafts, holdouts, trials
 from campaigns.models import Campaign, GlobalHoldout, Template, Trial
-from campaigns.reporting import costs, credit, everybody, overview, readings, wording
+from campaigns.reporting import costs, credit, everybody, outlook, overview, readings, wording
 from campaigns.views.effects import questions, tried
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
@@ -85,7 +85,7 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if request.method == "POST":
         rows = _written(request)
         mode = request.POST.get("mode", "")
-        wanted = (*_FIELDS, *_BANDIT) if mode == Trial.Mode.BANDIT else _FIELDS
+        wanted: tuple[str, ...] = (*_FIELDS, *_BANDIT) if mode in trials.FOLLOWING else _FIELDS
         if mode == Trial.Mode.FIXED:
             wanted = ("mode", "metric", "hypothesis")
         values |= {name: request.POST.get(name, "") for name in wanted}
@@ -114,6 +114,7 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "metrics": Trial.Metric.choices,
             "templates": Template.objects.filter(kind="email").order_by("-updated_at")[:100],
             "error": error,
+            "outlook": outlook.outlook(campaign=campaign, now=timezone.now()),
         },
         status=422 if error else 200,
     )

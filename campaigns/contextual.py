@@ -1,0 +1,180 @@
+"""Whom each variant suits: chances for each person, from people like them. For workers.
+
+A round learns from everybody who was sent something before, each with what was known of them then
+and the chance by which they got it. Before it may choose, it is held against the shares that would
+be taken otherwise, by what both would have earned: learned on one half of the people and valued on
+the other, doubly robustly. Where it earns no more, the shares are taken.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+from django.db import connection
+from psycopg2.extras import execute_values
+
+from campaigns import audience
+from campaigns.experiments import assignment, offpolicy
+from campaigns.experiments.linear import Linear, choose
+from campaigns.models import Choice, Run, Trial
+from campaigns.trials import SHARED, SUITED, Chosen
+
+# A trait and by how much its logarithm is divided, so that all are about as large.
+FEATURES = (
+    ("recency_days", 6.0), ("orders", 3.0), ("revenue", 8.0), ("avg_order_value", 5.0),
+    ("tenure_days", 7.0),
+)  # fmt: skip
+MOST = 200_000
+AT_ONCE = 20_000
+LEAST = 200
+_ANSWER = {
+    Trial.Metric.CLICKED: "(m.clicked_at IS NOT NULL)",
+    Trial.Metric.OPENED: "(m.opened_at IS NOT NULL)",
+    Trial.Metric.ORDERED: """EXISTS (SELECT 1 FROM ingestion_order AS o
+        WHERE o.customer_id = m.customer_id AND o.placed_at >= r.started_at
+          AND o.status <> 'cancelled')""",
+}
+_COLUMNS = ", ".join(f"t.{name}" for name, _scale in FEATURES)
+_SEEN = """
+    SELECT {slot}, m.variant, {answer}::int, c.chance, c.known, {columns}
+    FROM campaigns_message AS m JOIN campaigns_run AS r ON r.id = m.run_id
+    LEFT JOIN campaigns_choice AS c ON c.run_id = m.run_id AND c.customer_id = m.customer_id
+    LEFT JOIN models_ml_traits AS t ON t.customer_id = m.customer_id
+    WHERE m.run_id = %s AND m.state = 'sent' AND {slot} < %s
+    ORDER BY md5(m.id::text) LIMIT %s"""
+_WAITING = """
+    SELECT m.customer_id, {columns} FROM campaigns_message AS m
+    LEFT JOIN models_ml_traits AS t ON t.customer_id = m.customer_id
+    WHERE m.run_id = %s AND m.state = 'queued' AND m.first_try_at IS NULL AND {slot} = %s
+      AND m.customer_id > %s ORDER BY m.customer_id LIMIT %s"""
+_RELEASE = """
+    UPDATE campaigns_message AS m SET variant = v.variant, next_try_at = NULL
+    FROM (VALUES %s) AS v (customer_id, variant)
+    WHERE m.run_id = {run} AND m.customer_id = v.customer_id AND m.state = 'queued'
+      AND m.first_try_at IS NULL"""
+
+
+def features(rows: Sequence[Sequence[Any]]) -> np.ndarray:
+    """One, each trait's logarithm on a like scale, and whether there were any traits."""
+    found = np.zeros((len(rows), len(FEATURES) + 2))
+    found[:, 0] = 1.0
+    for i, row in enumerate(rows):
+        found[i, -1] = float(any(value is not None for value in row))
+        for j, (value, (_name, scale)) in enumerate(zip(row, FEATURES, strict=True), start=1):
+            found[i, j] = np.log1p(max(float(value or 0), 0.0)) / scale
+    return found
+
+
+def release(*, run: Run, trial: Trial, number: int, shares: dict[str, float]) -> Chosen:
+    """Choose for everybody of this round, if that earns more than everybody's shares would."""
+    draw = audience.Draw.of_json(run.snapshot["draw"])
+    slot, of_slot = audience.slot_sql("m.customer_id", draw)
+    names = [name for name, weight in draw.variants if weight > 0]
+    floor = min(trial.floor_percent / 100, 1 / len(names))
+    total = sum(weight for _name, weight in draw.variants)
+    first = {name: weight / total for name, weight in draw.variants}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SEEN.format(answer=_ANSWER[Trial.Metric(trial.metric)], columns=_COLUMNS,
+                         slot=f"({slot})"),
+            [*of_slot, run.pk, *of_slot, number, MOST],
+        )  # fmt: skip
+        seen = [row for row in cursor.fetchall() if row[1] in names]
+    if len(seen) < LEAST:
+        return Chosen(None, shares, {}, SHARED)
+    x = features([row[5:] for row in seen])
+    for i, row in enumerate(seen):
+        if row[4]:
+            x[i] = orjson.loads(row[4])
+    arm = np.array([names.index(row[1]) for row in seen])
+    reward = np.array([row[2] for row in seen], dtype=float)
+    # Who was given it in a round of shares has no row of their own: the shares are in the round.
+    rounds = {0: first, **dict(run.rounds.values_list("number", "shares"))}
+    had = np.array([row[3] or rounds[row[0]][row[1]] for row in seen])
+    said = valued(x=x, arm=arm, reward=reward, had=had, names=names, shares=shares, floor=floor)
+    if said["suited"]["value"] <= said["shares"]["value"]:
+        return Chosen(None, shares, said, SHARED)
+    learner = Linear(arms=names, size=x.shape[1])
+    learner.learn(x=x, arm=[names[i] for i in arm], reward=reward)
+    counts = _choose(run, number, learner, floor, f"({slot})", of_slot, draw.key)
+    people = sum(counts.values())
+    given = {name: counts.get(name, 0) / people if people else 0.0 for name in shares}
+    return Chosen(people, given, said, SUITED)
+
+
+def valued(
+    *, x: np.ndarray, arm: np.ndarray, reward: np.ndarray, had: np.ndarray,
+    names: Sequence[str], shares: Mapping[str, float], floor: float,
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """What choosing by person, everybody's shares and each variant alone would have earned."""
+    n, k = len(arm), len(names)
+    half = np.random.default_rng(n).permutation(n) % 2
+    chances, said = np.empty((n, k)), np.empty((n, k))
+    for side in (0, 1):
+        train, test = half != side, half == side
+        learner = Linear(arms=names, size=x.shape[1])
+        learner.learn(x=x[train], arm=[names[i] for i in arm[train]], reward=reward[train])
+        chances[test] = learner.thompson(x[test], floor=floor, seed=side, draws=100)
+        said[test] = learner.means(x[test])
+    policies = {"suited": chances, "shares": np.tile([shares[name] for name in names], (n, 1))}
+    for i, name in enumerate(names):
+        policies[f"all {name}"] = np.tile(np.eye(k)[i], (n, 1))
+    found = {}
+    for policy, wanted in policies.items():
+        weight = offpolicy.weights(wanted=wanted[np.arange(n), arm], had=had)
+        robust = offpolicy.dr(reward=reward, weight=weight, said=said, policy=wanted, arm=arm)
+        found[policy] = {
+            "value": robust.value, "low": robust.low, "high": robust.high, "rows": robust.rows,
+            "ips": offpolicy.ips(reward=reward, weight=weight).value,
+            "snips": offpolicy.snips(reward=reward, weight=weight).value,
+        }  # fmt: skip
+    return found
+
+
+def _choose(
+    run: Run,
+    number: int,
+    learner: Linear,
+    floor: float,
+    slot: str,
+    of_slot: Sequence[Any],
+    key: str,
+) -> dict[str, int]:
+    """Give everybody of the round a variant by their chances, and write the chances down."""
+    counts: dict[str, int] = {}
+    last = 0
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                _WAITING.format(columns=_COLUMNS, slot=slot),
+                [run.pk, *of_slot, number, last, AT_ONCE],
+            )
+            rows = cursor.fetchall()
+            if not rows:
+                return counts
+            last = rows[-1][0]
+            x = features([row[1:] for row in rows])
+            chances = learner.thompson(x, floor=floor, seed=number)
+            salt = f"{key}:round{number}"
+            own = [int(assignment.bucket(key=salt, unit=row[0]), 16) / 2**32 for row in rows]
+            arm = choose(chances, uniform=np.array(own))
+            given = [learner.arms[i] for i in arm]
+            execute_values(
+                cursor,
+                _RELEASE.format(run=int(run.pk)),
+                [(row[0], name) for row, name in zip(rows, given, strict=True)],
+                page_size=AT_ONCE,
+            )
+            Choice.objects.bulk_create(
+                [
+                    Choice(
+                        run=run, customer_id=row[0], number=number, variant=name,
+                        chance=float(chances[i, arm[i]]), known=np.round(x[i], 5).tolist(),
+                    )
+                    for i, (row, name) in enumerate(zip(rows, given, strict=True))
+                ],
+                ignore_conflicts=True,
+            )  # fmt: skip
+            for name in given:
+                counts[name] = counts.get(name, 0) + 1
