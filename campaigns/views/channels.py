@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns.channels import domains, saving, trying
 from campaigns.messaging import providers
+from campaigns.messaging.providers import registry
 from campaigns.messaging.providers.base import Answer, Verdict
 from campaigns.models import Channel, Domain
 from campaigns.views import channel_forms
@@ -205,14 +206,19 @@ def _about(made: Any, provider: str, channel: Channel | None) -> dict[str, Any]:
         "kind_name": Channel.Kind(made.kind).label,
         "icon": icon,
         "hue": hue,
-        "shown": [
-            (one.label, channel.settings.get(one.name, ""))
-            for one in made.fields
-            if channel is not None and one.made and not one.secret
-        ],
+        "shown": _shown(made, channel) if channel else [],
         "has_own_secret": any(one.made for one in made.fields),
         "domain": _domain(channel),
     }
+
+
+def _shown(made: Any, channel: Channel) -> list[tuple[Any, str]]:
+    """What is to be entered at the provider."""
+    own = [one for one in made.fields if one.made and not one.secret]
+    return [
+        (_("Address to which the provider reports"), registry.hook_url(channel)),
+        *((one.label, channel.settings.get(one.name, "")) for one in own),
+    ]
 
 
 def _domain(channel: Channel | None) -> Domain | None:

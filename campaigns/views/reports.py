@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -31,7 +32,8 @@ def channel_reports(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
             headers=request.headers,
             query=request.GET.dict(),
             body=body,
-            url=request.build_absolute_uri(),
+            # As the provider called it, whatever stands between us.
+            url=settings.PUBLIC_URL.rstrip("/") + request.get_full_path(),
             now=timezone.now(),
         )
     except Refused as refusal:

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -62,7 +63,16 @@ def given_to(channel: Channel) -> dict[str, str]:
         name: vault.unseal(sealed=sealed, row=row_of(channel, name))
         for name, sealed in channel.secrets.items()
     }
-    return {**channel.settings, **opened, "from_address": channel.from_address}
+    own = {"from_address": channel.from_address, "hook_url": hook_url(channel)}
+    return {**channel.settings, **opened, **own}
+
+
+def hook_url(channel: Channel) -> str:
+    """Where the provider reports what became of messages; empty for one that reports nothing."""
+    if not load(channel.provider).hooks:
+        return ""
+    path = reverse("campaigns:channel-reports", args=[channel.public_id])
+    return f"{settings.PUBLIC_URL.rstrip('/')}{path}"
 
 
 def house_server() -> Server:

@@ -30,7 +30,7 @@ def twilio() -> Channel:
 
 def report(channel: Channel, *, token: str = TOKEN, **form: str):
     path = reverse("campaigns:channel-reports", args=[channel.public_id])
-    signed = f"http://testserver{path}" + "".join(k + v for k, v in sorted(form.items()))
+    signed = registry.hook_url(channel) + "".join(k + v for k, v in sorted(form.items()))
     mac = hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest()
     return Client(enforce_csrf_checks=True).post(
         path,
