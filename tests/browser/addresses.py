@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.urls import reverse
 
+from campaigns.channels import domains, saving
 from campaigns.models import Campaign, Journey, Message, Segment, Template
 from ingestion import events
 from ingestion.imports import uploads
@@ -152,6 +153,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "profile": reverse("core:profile"),
         "keys": reverse("core:keys"),
         "returned": reverse("campaigns:returned-mail"),
+        **_channels(),
         "team": reverse("core:team"),
         "password": reverse("password_change"),
         "lost": "/nowhere/",
@@ -383,3 +385,28 @@ FOREIGN = {
     "admin's list": "/admin/core/job/",
     "admin's form": "/admin/core/user/add/",
 }
+
+
+def _channels() -> dict[str, str]:
+    """Settings of channels and domains, and the forms of messages that are not mails."""
+    channel, _fresh = saving.save(
+        provider="sms_gateway",
+        name="Texts",
+        given={"url": "https://sms.example/send", "body": '{"text": "{{ text }}"}'},
+        user=None,
+        now=factories.NOW,
+    )
+    domain = domains.add(name="shop.example", user=None, now=factories.NOW)
+    note = Template.objects.create(
+        name="Sale", kind="sms", parts={"text": "Sale, {{ first_name }}"}
+    )
+    return {
+        "channels": reverse("campaigns:channel-list"),
+        "new channel": reverse("campaigns:channel-new"),
+        "new mail channel": reverse("campaigns:channel-create", args=["email_anymail"]),
+        "channel": reverse("campaigns:channel-edit", args=[channel.pk]),
+        "domains": reverse("campaigns:domain-list"),
+        "domain": reverse("campaigns:domain-detail", args=[domain.pk]),
+        "sms": reverse("campaigns:note-edit", args=[note.pk]),
+        "new webhook message": reverse("campaigns:note-new", args=["webhook"]),
+    }

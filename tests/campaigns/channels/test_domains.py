@@ -189,3 +189,20 @@ def test_domains_are_looked_at_again_twice_a_day(zone, shop):
     assert domains.check_due(now=factories.NOW) == 1
     assert domains.check_due(now=factories.NOW + timedelta(hours=11)) == 0
     assert domains.check_due(now=factories.NOW + timedelta(hours=13)) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "value"),
+    [
+        ("mx.shop.example.com", "v=spf1 a:mx.shop.example.com ~all"),
+        ("198.51.100.7", "v=spf1 mx ~all"),  # kept for examples, so it is nobody's server
+        ("8.8.8.8", "v=spf1 ip4:8.8.8.8 ~all"),
+        ("2606:4700::1111", "v=spf1 ip6:2606:4700::1111 ~all"),
+        ("127.0.0.1", "v=spf1 mx ~all"),
+        ("localhost", "v=spf1 mx ~all"),
+    ],
+)
+def test_the_record_names_the_server_that_mails_leave_by(shop, host, value):
+    smtp()
+    Channel.objects.update(settings={"host": host})
+    assert {r.key: r.value for r in domains.records(shop)}["spf"] == value

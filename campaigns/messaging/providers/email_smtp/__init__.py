@@ -1,5 +1,6 @@
 """Mail over SMTP to one's own server or a provider's, on connections that are kept open."""
 
+import ipaddress
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -70,7 +71,12 @@ class Provider(base.Provider):
 
     @classmethod
     def includes(cls, given: Mapping[str, str]) -> str:
-        return f"a:{given['host']}" if given.get("host") else ""
+        host = given.get("host", "")
+        try:
+            address = ipaddress.ip_address(host.strip("[]"))
+        except ValueError:
+            return f"a:{host}" if "." in host else ""
+        return f"ip{address.version}:{address}" if address.is_global else ""
 
     @classmethod
     def connect(cls, given: Mapping[str, str]) -> Connection:
