@@ -16,17 +16,17 @@ _AT_ONCE = 5_000
 _INSERT = """
     INSERT INTO campaigns_message (run_id, customer_id, entry, step, channel, address, state,
         reason, variant, attempt, fence, owner, next_try_at, message_id, provider_ref, subject,
-        error, queued_at)
+        error, queued_at, expires_at)
     SELECT %(run)s, n.customer, n.entry, n.step, n.channel,
         coalesce(nullif(n.address, ''), CASE n.channel WHEN 'email' THEN c.email
             WHEN 'sms' THEN c.phone END, ''),
         CASE WHEN n.reason = '' THEN 'queued' ELSE 'skipped' END, n.reason, n.variant, 0, 0, '',
         CASE WHEN n.reason = '' THEN n.due END, CASE WHEN n.reason = '' THEN n.key END, '', '', '',
-        %(now)s
+        %(now)s, n.expires
     FROM unnest(%(customer)s::bigint[], %(entry)s::bigint[], %(step)s::text[], %(channel)s::text[],
             %(address)s::text[], %(variant)s::text[], %(reason)s::text[], %(due)s::timestamptz[],
-            %(key)s::text[])
-        AS n (customer, entry, step, channel, address, variant, reason, due, key)
+            %(key)s::text[], %(expires)s::timestamptz[])
+        AS n (customer, entry, step, channel, address, variant, reason, due, key, expires)
     JOIN ingestion_customer c ON c.id = n.customer
     ON CONFLICT (run_id, customer_id, entry, step, channel) DO NOTHING"""
 
@@ -35,8 +35,9 @@ _INSERT = """
 class NewMessage:
     """A message for one person.
 
-    An empty `address` means the person's own; `not_before` None means at once. A `reason` says why
-    it is not sent: such a row is kept for the answer to 'why not'.
+    An empty `address` means the person's own; `not_before` None means at once. After `expires_at`
+    it is of no use any more. A `reason` says why it is not sent: such a row is kept for the answer
+    to 'why not'.
     """
 
     customer_id: int
@@ -47,6 +48,7 @@ class NewMessage:
     variant: str = "a"
     not_before: datetime | None = None
     reason: str = ""
+    expires_at: datetime | None = None
 
 
 def insert(*, run_id: int, rows: Iterable[NewMessage], now: datetime) -> int:
@@ -80,6 +82,7 @@ def _columns(run_id: int, rows: list[NewMessage], now: datetime) -> dict[str, ob
             None if r.not_before is None or r.not_before <= now else r.not_before for r in rows
         ],
         "key": [key(run_id, r) for r in rows],
+        "expires": [r.expires_at for r in rows],
     }
 
 
