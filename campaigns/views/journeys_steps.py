@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext as _
 
@@ -17,6 +16,7 @@ from campaigns.segments.nodes import Any as AnyOf
 from campaigns.segments.nodes import Node, Span, Where
 from campaigns.segments.rules import RuleFault
 from campaigns.views import journeys_words as words
+from marketing.core.wording import day
 from models_ml.models import Prediction
 
 NAMED: dict[str, Any] = {
@@ -112,13 +112,13 @@ class Sayings:
         return (_("Wait %(time)s") % {"time": length} if length else ""), ""
 
     def _wait_until(self, node: Mapping[str, Any]) -> tuple[str, str]:
-        day = self._day(node)
-        return (_("Wait until %(day)s") % {"day": day} if day else ""), self._when(node)
+        when = self._day(node)
+        return (_("Wait until %(day)s") % {"day": when} if when else ""), self._when(node)
 
     def _wait_local(self, node: Mapping[str, Any]) -> tuple[str, str]:
         at = _text(node, "at")
         days = node.get("weekdays") if isinstance(node.get("weekdays"), list) else []
-        said = ", ".join(str(words.WEEKDAYS[day]) for day in days or [] if day in words.WEEKDAYS)
+        said = ", ".join(str(words.WEEKDAYS[one]) for one in days or [] if one in words.WEEKDAYS)
         title = _("Wait until %(hour)s their time") % {"hour": at} if at else ""
         return title, said
 
@@ -179,8 +179,7 @@ class Sayings:
         return "", urlsplit(_text(node, "url")).netloc
 
     def _notify(self, node: Mapping[str, Any]) -> tuple[str, str]:
-        to = node.get("to")
-        return "", ", ".join(map(str, to)) if isinstance(to, list) else ""
+        return "", _text(node, "to")
 
     def _start_journey(self, node: Mapping[str, Any]) -> tuple[str, str]:
         return self._named(node, "journey", gettext("Start “%(name)s”")), ""
@@ -219,7 +218,7 @@ class Sayings:
     def _day(self, node: Mapping[str, Any]) -> str:
         if fixed := _text(node, "date"):
             try:
-                return date_format(date.fromisoformat(fixed), "DATE_FORMAT")
+                return day(date.fromisoformat(fixed))
             except ValueError:
                 return fixed
         if key := _text(node, "prediction"):

@@ -327,3 +327,30 @@ def test_numbers_of_a_live_journey_stand_on_the_map_and_lead_to_the_people(
     expect(page.locator("table")).to_contain_text("Ada")
     expect(page.locator("table")).not_to_contain_text("Ben")
     assert visitor.errors == []
+
+
+def test_every_kind_of_step_can_be_added_and_opens_its_form(
+    visit: Visit, shop: factories.Cast
+) -> None:
+    drawn = journey(start={"kind": "event", "event": "basket"})
+    visitor = visit(factories.user("marketer"))
+    page = visitor.go(f"/journeys/{drawn.pk}/")
+    opened(page)
+    menu = page.locator("#m-add [data-new]")
+    number = menu.count()
+    for place in range(number):
+        page.evaluate("document.querySelector('.plus').click()")
+        wanted = menu.nth(place)
+        name = wanted.locator("span").last.inner_text().split("\n")[0]
+        wanted.evaluate("button => button.click()")
+        expect(page.locator("#j-kind")).to_contain_text(name)
+        page.keyboard.press("Escape")
+        page.evaluate("document.querySelector('#j-undo').click()")
+        expect(page.locator(".jn")).to_have_count(1)
+    kinds = page.locator("#j-panel [data-path=kind] select")
+    page.locator(".jn").click()
+    for kind in ("segment_enter", "segment_leave", "date", "schedule", "api", "event"):
+        kinds.select_option(kind)
+        expect(kinds).to_have_value(kind)
+    assert number == 22
+    assert visitor.errors == []

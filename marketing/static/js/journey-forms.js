@@ -108,8 +108,8 @@
       tests: (f, v, set, node) => tests(v, set, node.event),
       rule: (f, v, set, node, said) => rule(v, set, said),
       value: (f, v, set) => value(v, set),
-      url: (f, v, set) => input("url", v, t => set(t.trim() || undefined), { placeholder: "https://" }),
-      emails: (f, v, set) => input("text", (v || []).join(", "), t => { const all = t.split(/[,;\s]+/).filter(Boolean); set(all.length ? all : undefined); }, { placeholder: "anna@example.com" }),
+      url: (f, v, set) => input("url", v, t => set(t.trim() || undefined), { placeholder: w.urlHint }),
+      email: (f, v, set) => input("email", v, t => set(t.trim() || undefined), { placeholder: w.mailHint }),
       choice: (f, v, set) => select(f.choices, v ?? f.default, t => set(t)),
     };
 

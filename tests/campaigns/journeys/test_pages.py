@@ -5,13 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from campaigns.journeys import versions
+from campaigns.journeys.kinds import KINDS
 from campaigns.models import Enrollment, Journey
+from campaigns.views import journeys_offer, journeys_steps
 from marketing.core.models import Job
 from tests import factories
 from tests.campaigns.journeys import drawn
@@ -265,3 +268,46 @@ def test_no_part_of_the_page_asks_the_database_much() -> None:
             assert client.get(page(name, journey)).status_code == 200
         asked[name] = len([q for q in caught if not q["sql"].startswith(("SAVEP", "RELEASE"))])
     assert {name: n for name, n in asked.items() if n > 20} == {}
+
+
+def test_every_setting_of_every_kind_of_step_has_a_name_and_an_editor() -> None:
+    script = (settings.BASE_DIR / "marketing/static/js/journey-forms.js").read_text()
+    drawn_ = journeys_offer.kinds()
+    assert set(drawn_) == set(KINDS)
+    types = {f["type"] for kind in drawn_.values() for f in kind["fields"] + kind["branch_fields"]}
+    assert {one for one in types if f"      {one}: (f," not in script} == set()
+    assert all(kind["label"] and kind["icon"] for kind in drawn_.values())
+    offered = {entry["kind"] for group in journeys_offer.menu() for entry in group["entries"]}
+    triggers = {key for key, kind in KINDS.items() if kind.group == "trigger"}
+    assert offered | triggers == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("node", "title", "sub"),
+    [
+        ({"kind": "segment_enter"}, "Enters a segment", "From now on"),
+        ({"kind": "date", "attribute": "birthday", "days": -3, "at": "09:00", "every": "year"},
+         "Their “birthday”", "3 days before, 09:00, every year"),
+        ({"kind": "wait_until", "date": "2026-12-24", "at": "08:00"},
+         "Wait until 24 Dec 2026", "08:00"),
+        ({"kind": "wait_local", "at": "10:00", "weekdays": ["mon", "fri"]},
+         "Wait until 10:00 their time", "Mon, Fri"),
+        ({"kind": "wait_event", "event": "order", "for": {"weeks": 1}},
+         "Wait for “order”", "At most 1 week"),
+        ({"kind": "split_percent", "branches": [{"key": "a", "percent": 80},
+          {"key": "b", "percent": 20}]}, "Random split", "80% · 20%"),
+        ({"kind": "attribute", "name": "tier", "value": None}, "Remove “tier”", ""),
+        ({"kind": "attribute", "name": "vip", "value": True}, "Set “vip” to yes", ""),
+        ({"kind": "webhook", "url": "https://erp.example.com/x"}, "Call a webhook",
+         "erp.example.com"),
+        ({"kind": "notify", "to": "ann@example.com", "label": "Tell Ann"}, "Tell Ann",
+         "ann@example.com"),
+        ({"kind": "wait_for", "for": {"years": 1}}, "Wait a while", ""),
+        ({"kind": "nonsense"}, "Unknown step", ""),
+    ],
+)  # fmt: skip
+def test_a_step_says_what_it_does_also_half_finished(
+    node: dict[str, Any], title: str, sub: str
+) -> None:
+    said = journeys_steps.Sayings({"nodes": {"one": node}}).all()["one"]
+    assert said == {"title": title, "sub": sub}
