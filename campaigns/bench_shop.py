@@ -149,15 +149,19 @@ def snapshot_by_hand(run: Run) -> None:
             """
             INSERT INTO campaigns_message (run_id, customer_id, channel, address, state, reason,
                 variant, attempt, fence, owner, message_id, subject, error, queued_at)
-            SELECT %s, c.id, 'email', coalesce(c.email, ''),
-                CASE WHEN r.why = '' THEN 'queued' ELSE 'skipped' END, r.why, 'a', 0, 0, '',
-                CASE WHEN r.why = '' THEN md5('salt' || c.id) END, '', '', now()
-            FROM ingestion_customer c
-            LEFT JOIN ingestion_consent g ON g.customer_id = c.id AND g.channel = 'email'
-                AND g.purpose = 'marketing' AND g.current AND g.granted
-            LEFT JOIN ingestion_suppression s ON s.channel = 'email' AND s.address = c.email
-            CROSS JOIN LATERAL (SELECT CASE WHEN c.email IS NULL THEN 'no_address'
-                WHEN s.id IS NOT NULL THEN 'suppressed' WHEN g.id IS NULL THEN 'no_consent'
-                ELSE '' END AS why) AS r""",
+            SELECT %s, id, 'email', coalesce(email, ''),
+                CASE WHEN why = '' AND nth = 1 THEN 'queued' ELSE 'skipped' END,
+                CASE WHEN why = '' AND nth > 1 THEN 'duplicate_address' ELSE why END, 'a', 0, 0, '',
+                CASE WHEN why = '' THEN md5('salt' || id) END, '', '', now()
+            FROM (
+                SELECT c.id, c.email, r.why,
+                    row_number() OVER (PARTITION BY r.why, lower(c.email) ORDER BY c.id) AS nth
+                FROM ingestion_customer c
+                LEFT JOIN ingestion_consent g ON g.customer_id = c.id AND g.channel = 'email'
+                    AND g.purpose = 'marketing' AND g.current AND g.granted
+                LEFT JOIN ingestion_suppression s ON s.channel = 'email' AND s.address = c.email
+                CROSS JOIN LATERAL (SELECT CASE WHEN c.email IS NULL THEN 'no_address'
+                    WHEN s.id IS NOT NULL THEN 'suppressed' WHEN g.id IS NULL THEN 'no_consent'
+                    ELSE '' END AS why) AS r) AS judged""",
             [run.pk],
         )

@@ -24,6 +24,8 @@ VAR_DIR = Path(env.str("PERENNIAL_VAR", default=str(BASE_DIR / "var"))).absolute
 MEDIA_ROOT = VAR_DIR / "uploads"
 MODEL_DIR = Path(env.str("MODEL_DIR", default=str(VAR_DIR / "models")))
 MAIL_DIR = VAR_DIR / "mail"
+# Up to when senders have seen the database: it tells a restored backup from the database itself.
+SENDING_SEEN = VAR_DIR / "sending.seen"
 BUSINESS_NAME = env.str("BUSINESS_NAME", default="My shop")
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", default="GBP")
 # Names that stand for nobody, beside the well-known ones such as "null"; and how many people may

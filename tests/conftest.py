@@ -93,6 +93,7 @@ def own_folders(settings, tmp_path: Path) -> Iterator[None]:  # type: ignore[no-
     settings.MODEL_DIR = tmp_path / "models"
     settings.MEDIA_ROOT = tmp_path / "uploads"
     settings.MAIL_DIR = tmp_path / "mail"
+    settings.SENDING_SEEN = tmp_path / "sending.seen"
     yield
     for name in ("models", "uploads", "mail"):
         shutil.rmtree(tmp_path / name, ignore_errors=True)

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from campaigns import runs
-from campaigns.messaging import claims, watching
+from campaigns.messaging import claims, gate, watching
 from campaigns.messaging.batches import Batch
 from campaigns.messaging.providers.base import Verdict
 from campaigns.messaging.pump import Pump
@@ -46,6 +46,9 @@ def deliver(
     until = time.monotonic() + budget_seconds
     run = Run.objects.select_related("campaign").get(pk=run_id)
     if run.state != Run.State.RUNNING:
+        return Delivered(0, 0, 0, 0, False)
+    if (shut := gate.closed()) is not None:
+        Run.objects.filter(pk=run_id).update(error=gate.sentence(shut))
         return Delivered(0, 0, 0, 0, False)
     slot = _take_slot(run_id)
     if slot is None:
