@@ -19,7 +19,7 @@ from ingestion.models import Confirmation
 from ingestion.privacy import confirmations
 
 # A confirmation ends none of these, so its mail would only annoy.
-_NEVER = ("complained", "bounced", "manual")
+_NEVER = ("complained", "bounced", "manual", "imported")
 
 
 def send_confirmations(*, now: datetime) -> int:

@@ -1,13 +1,16 @@
 """What the rules say holds in the claim, for everything that is sent by whatever server."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from campaigns.manners import rules
 from campaigns.messaging import claims, delivery
-from campaigns.models import Message
+from campaigns.models import Message, Run
+from ingestion.privacy import suppressions
 from tests import factories
 from tests.campaigns.conftest import people, started, states
 
@@ -78,3 +81,47 @@ def test_a_mail_that_was_given_back_does_not_count(postbox) -> None:
     claims.give_back(claimed)
     Message.objects.filter(run=second).update(next_try_at=None)
     assert len(claims.claim(run_id=second.pk, owner="b", limit=10)) == 1
+
+
+def test_senders_of_several_campaigns_that_meet_the_same_people_keep_the_limit() -> None:
+    everyone = people(40)
+    limit(("", 1, 2))
+    running = [started() for _ in range(6)]
+    faults: list[BaseException] = []
+
+    def send(run: Run) -> None:
+        try:
+            # Few at a time, so that the rounds of different senders cross.
+            while claims.claim(run_id=run.pk, owner=str(run.pk), limit=7):
+                pass
+        except BaseException as fault:
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    senders = [threading.Thread(target=send, args=(run,)) for run in running]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert faults == []
+    for person in everyone:
+        mine = Message.objects.filter(customer=person)
+        assert sorted(mine.values_list("state", "reason")) == [
+            *[("queued", "capped")] * 4,
+            *[("sending", "")] * 2,
+        ]
+
+
+def test_a_domain_that_is_stopped_after_the_start_is_not_written_to(postbox) -> None:
+    people(2)
+    run = started()
+    suppressions.add(
+        entries=[suppressions.Entry("domain", "*.example.com")],
+        source="page",
+        actor=None,
+        now=factories.now(),
+    )
+    delivery.deliver(run_id=run.pk)
+    assert states(run) == {"skipped": 2}
+    assert set(Message.objects.filter(run=run).values_list("reason", flat=True)) == {"suppressed"}
