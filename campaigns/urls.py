@@ -5,6 +5,7 @@ from django.urls import path
 from campaigns.api import campaigns as campaigns_api
 from campaigns.api import effects as effects_api
 from campaigns.api import inbox as inbox_api
+from campaigns.api import journey_people as journey_people_api
 from campaigns.api import journeys as journeys_api
 from campaigns.api import manners as manners_api
 from campaigns.api import push as push_api
@@ -144,9 +145,26 @@ _content = [
     path("content/<int:template_id>/note/", notes.note_edit, name="note-edit"),
     path("content/<int:template_id>/use/", notes.note_use, name="note-use"),
     path("content/preview/", content.template_preview, name="template-preview"),
+    path("content/look/", content.template_look, name="template-look"),
+    path("content/sample/", content.template_sample, name="template-sample"),
+    path("content/people/", content.template_people, name="template-people"),
+    path("content/test/", content.template_test, name="template-test"),
     path("content/<int:template_id>/", content.template_edit, name="template-edit"),
     path("content/<int:template_id>/mail/", content.template_mail, name="template-mail"),
     path("content/<int:template_id>/delete/", content.template_delete, name="template-delete"),
+    path(
+        "content/<int:template_id>/versions/", content.template_versions, name="template-versions"
+    ),
+    path(
+        "content/<int:template_id>/versions/<int:number>/restore/",
+        content.template_restore,
+        name="template-restore",
+    ),
+    path(
+        "content/<int:template_id>/language/<str:language>/remove/",
+        content.template_unlanguage,
+        name="template-unlanguage",
+    ),
 ]
 _journeys = [
     path("journeys/", journeys.journey_list, name="journey-list"),
@@ -239,7 +257,7 @@ _journeys_api = [
     path("journeys/<int:journey_id>/", journeys_api.JourneyDetail.as_view(), name="journey-detail"),
     *(
         path(f"journeys/<int:journey_id>/{name}/", view.as_view(), name=f"journey-{name}")
-        for name, view in journeys_api.ACTS.items()
+        for name, view in journey_people_api.ACTS.items()
     ),
 ]
 

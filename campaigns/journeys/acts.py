@@ -94,7 +94,10 @@ class Deeds:
     def _list(self, add: bool, list_id: int, people: Sequence[Walker]) -> None:
         ids = sorted({walker.customer_id for walker in people})
         with connection.cursor() as cursor:
-            cursor.execute(_ADD if add else _REMOVE, [list_id, ids, list_id][: 3 if add else 2])
+            if add:
+                cursor.execute(_ADD, [list_id, ids, list_id])
+            else:
+                cursor.execute(_REMOVE, [list_id, ids])
             moved = cursor.rowcount
             if moved:
                 cursor.execute(_COUNT, [moved if add else -moved, self.now, list_id])

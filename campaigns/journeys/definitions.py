@@ -104,7 +104,7 @@ class _Reader:
         if not isinstance(data, Mapping):
             self.flaw(id_, "", noop("This step cannot be read."))
             return None
-        kind = KINDS.get(data.get("kind") if isinstance(data.get("kind"), str) else "")
+        kind = KINDS.get(str(data.get("kind", "")))
         if kind is None:
             self.flaw(id_, "kind", noop("There is no such kind of step."))
             return None
@@ -194,7 +194,7 @@ class _Reader:
             self.flaw(id_, "branches", noop("Say from 2 to %(limit)s ways."), limit=MOST_BRANCHES)
         shares = [branch.settings.get("percent") for branch in found]
         if kind_key in ("split_percent", "split_experiment") and None not in shares:
-            total = sum(shares)
+            total = sum(float(share or 0) for share in shares)
             if abs(total - 100) > 0.001:
                 self.flaw(
                     id_,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -37,7 +38,7 @@ def follow(*, customer_ids: Sequence[int], now: datetime) -> int:
     """
     if not customer_ids:
         return 0
-    values = {"ids": list(customer_ids), "now": now}
+    values: dict[str, Any] = {"ids": list(customer_ids), "now": now}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_END, values)
         cursor.execute(_FOLLOW, values)

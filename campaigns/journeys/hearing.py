@@ -24,12 +24,14 @@ EVENTS, MOVES = "events", "moves"
 TOLD_LATE = timedelta(days=1)
 MOST_MOVES = 20_000
 
+# What a scanner of links opened or clicked is no deed of a person's.
 # Events of people of whom something is noted are read again as long as they are a day young; the
 # ledger says which of them were told before.
 _EVENTS = """
 WITH here AS MATERIALIZED (
     SELECT id, type, customer_id, received_at, properties FROM ingestion_event
     WHERE type = ANY(%(types)s) AND at >= %(since)s AND customer_id {whose}
+        AND NOT (source = 'campaigns' AND properties @> '{{"machine": true}}')
 ), fresh AS (
     INSERT INTO campaigns_journeyheard (event_id, at) SELECT DISTINCT id, %(now)s::timestamptz
     FROM here ON CONFLICT DO NOTHING RETURNING event_id

@@ -1,7 +1,8 @@
 """What a drawing alone shows: steps that nobody reaches, circles without a wait, no step at all."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from campaigns.journeys.graph import Graph
@@ -20,7 +21,7 @@ class Flaw:
     field: str
     message: str
     remedy: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def flaws(graph: Graph) -> Iterator[Flaw]:

@@ -215,7 +215,7 @@ class Timeline:
         """Walk on everybody whose moment has come, those of one tick together."""
         while self._due and self._due[0][0] <= now:
             upto = min(now, self._due[0][0] + TICK)
-            some = []
+            some: list[Walker] = []
             while self._due and self._due[0][0] <= upto:
                 at, id_ = heapq.heappop(self._due)
                 walker = self.stays[id_]

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -164,7 +165,7 @@ def _context(one: Happened) -> dict[str, object]:
     return kept
 
 
-def _columns(version: Walked, facts: Sequence[Happened]) -> dict[str, object]:
+def _columns(version: Walked, facts: Sequence[Happened]) -> dict[str, Any]:
     return {
         "version": version.id,
         "people": [one.customer_id for one in facts],

@@ -6,7 +6,6 @@ is what the team draws meanwhile.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +14,27 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from campaigns.journeys import checking, definitions, frozen, hearing
+from campaigns.journeys.moving import Actor, Difference, diff, locked, move_people
 from campaigns.journeys.runner import FACTS
 from campaigns.models import Journey, JourneyVersion, Message, Run
 from marketing.core import audit, bus
-from marketing.core.errors import Conflict, Invalid, NotFound
-from marketing.core.models import ApiKey, User
+from marketing.core.errors import Conflict, Invalid
+from marketing.core.models import User
 
-Actor = User | ApiKey | None
+__all__ = [
+    "Difference",
+    "close",
+    "create",
+    "diff",
+    "discard",
+    "move_people",
+    "pause",
+    "publish",
+    "resume",
+    "retire",
+    "save_draft",
+]
+
 State, VersionState = Journey.State, JourneyVersion.State
 _END = """
 WITH gone AS (
@@ -32,21 +45,6 @@ WITH gone AS (
 INSERT INTO campaigns_journeystep (enrollment_id, n, version_id, node, branch, what, at)
 SELECT id, n, version_id, node, '', 'closed', %(now)s FROM gone
 """
-_MOVE = """
-UPDATE campaigns_enrollment e
-SET version_id = %(to)s, node = m.new,
-    arrived_at = CASE WHEN m.new = m.old THEN e.arrived_at ELSE %(now)s END,
-    wake_at = %(now)s, heard_at = NULL
-FROM unnest(%(old)s::text[], %(new)s::text[]) AS m (old, new)
-WHERE e.version_id = %(of)s AND e.ended_at IS NULL AND e.node = m.old
-"""
-
-
-def _locked(journey_id: int) -> Journey:
-    journey = Journey.objects.select_for_update().filter(pk=journey_id).first()
-    if journey is None:
-        raise NotFound(_("There is no such journey."), code="journey_unknown")
-    return journey
 
 
 def create(
@@ -106,7 +104,7 @@ def save_draft(
     somebody else saved meanwhile is not overwritten.
     """
     with transaction.atomic():
-        journey = _locked(journey_id)
+        journey = locked(journey_id)
         if number is not None and number != journey.draft_number:
             raise Conflict(
                 _("Somebody else changed this journey meanwhile. Yours was not saved."),
@@ -127,7 +125,7 @@ def save_draft(
 def discard(*, journey_id: int, user: Actor, now: datetime) -> None:
     """Delete a journey that was never live."""
     with transaction.atomic():
-        journey = _locked(journey_id)
+        journey = locked(journey_id)
         if journey.state != State.DRAFT:
             raise Conflict(
                 _("A journey that was live is kept, with its people and figures."),
@@ -144,7 +142,7 @@ def publish(*, journey_id: int, user: Actor, now: datetime) -> JourneyVersion:
     Whoever is inside stays on their version until they are through, or are moved.
     """
     with transaction.atomic():
-        journey = _locked(journey_id)
+        journey = locked(journey_id)
         if journey.state == State.CLOSED:
             raise Conflict(
                 _("This journey was closed. Nothing was published."),
@@ -205,7 +203,7 @@ def publish(*, journey_id: int, user: Actor, now: datetime) -> JourneyVersion:
 def pause(*, journey_id: int, user: Actor, now: datetime, reason: str = "") -> Journey:
     """Stop: nobody comes in, nobody goes on, nothing is sent. Whoever is inside stays there."""
     with transaction.atomic():
-        journey = _locked(journey_id)
+        journey = locked(journey_id)
         if journey.state != State.LIVE:
             raise Conflict(
                 _("Only a live journey can be paused. Nothing was changed."), code="not_live"
@@ -222,7 +220,7 @@ def pause(*, journey_id: int, user: Actor, now: datetime, reason: str = "") -> J
 def resume(*, journey_id: int, user: Actor, now: datetime) -> Journey:
     """Go on. Waits that ended meanwhile end now; later ones begin from there."""
     with transaction.atomic():
-        journey = _locked(journey_id)
+        journey = locked(journey_id)
         if journey.state != State.PAUSED:
             raise Conflict(
                 _("Only a paused journey can be resumed. Nothing was changed."), code="not_paused"
@@ -242,7 +240,7 @@ def close(*, journey_id: int, finish: bool = False, user: Actor, now: datetime) 
     else everybody's stay ends now, and what waits to be sent is not sent.
     """
     with transaction.atomic():
-        journey = _locked(journey_id)
+        journey = locked(journey_id)
         if journey.state == State.CLOSED:
             raise Conflict(_("This journey is closed already."), code="journey_closed")
         open_versions = journey.versions.exclude(state=VersionState.CLOSED)
@@ -280,7 +278,7 @@ def retire(*, now: datetime) -> int:
     done = 0
     for version in JourneyVersion.objects.filter(state=VersionState.ENDING).select_related("run"):
         with transaction.atomic():
-            _locked(version.journey_id)
+            locked(version.journey_id)
             if version.enrollments.filter(ended_at=None).exists():
                 continue
             if version.run.messages.filter(state__in=Message.OPEN).exists():
@@ -298,90 +296,3 @@ def retire(*, now: datetime) -> int:
 
 def _runs(journey: Journey) -> Any:
     return Run.objects.filter(journey_version__journey=journey).select_for_update()
-
-
-def move_people(
-    *,
-    version_id: int,
-    to_version_id: int,
-    mapping: Mapping[str, str] | None = None,
-    user: Actor,
-    now: datetime,
-) -> int:
-    """Move everybody inside a version to another one of the same journey; how many.
-
-    A step that the other version has under the same name needs no word; for each of the others
-    `mapping` says where its people go. Refused, with the steps, where one is missing.
-    """
-    versions = JourneyVersion.objects.in_bulk([version_id, to_version_id])
-    if len({version_id, to_version_id} & set(versions)) < 2:
-        raise NotFound(_("There is no such version."), code="version_unknown")
-    of, to = versions[version_id], versions[to_version_id]
-    if of.journey_id != to.journey_id:
-        raise Invalid(_("These versions are of different journeys."), code="other_journey")
-    with transaction.atomic():
-        journey = _locked(of.journey_id)
-        if to.state == VersionState.CLOSED:
-            raise Conflict(_("That version is closed. Nobody was moved."), code="version_closed")
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FACTS])
-        inside = set(of.enrollments.filter(ended_at=None).values_list("node", flat=True).distinct())
-        said = dict(mapping or {})
-        steps = definitions.load(to.definition).nodes
-        where = {node: said.get(node, node) for node in inside}
-        lost = sorted(node for node, new in where.items() if new not in steps)
-        if lost:
-            raise Invalid(
-                _("The other version has no such step: %(steps)s. Nobody was moved.")
-                % {"steps": ", ".join(lost)},
-                code="step_vanished",
-                field="mapping",
-                remedy=_("Say where the people of these steps shall go."),
-                items=[{"node": node} for node in lost],
-            )
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _MOVE,
-                {
-                    "of": of.pk,
-                    "to": to.pk,
-                    "now": now,
-                    "old": list(where),
-                    "new": list(where.values()),
-                },
-            )
-            moved = int(cursor.rowcount)
-        audit.record(
-            actor=user,
-            action="journey.moved",
-            obj=journey,
-            detail={"from": of.number, "to": to.number, "people": moved},
-        )
-        bus.announce("journeys.due")
-    return moved
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What differs between two definitions: names of steps, and of parts of the journey."""
-
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    changed: tuple[str, ...]
-    parts: tuple[str, ...]
-
-    @property
-    def count(self) -> int:
-        return len(self.added) + len(self.removed) + len(self.changed) + len(self.parts)
-
-
-def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
-    """What was changed from one definition to another."""
-    old, new = before.get("nodes") or {}, after.get("nodes") or {}
-    parts = ("start", "goal", "exits", "entry", "caps")
-    return Difference(
-        added=tuple(sorted(set(new) - set(old))),
-        removed=tuple(sorted(set(old) - set(new))),
-        changed=tuple(sorted(key for key in set(old) & set(new) if old[key] != new[key])),
-        parts=tuple(part for part in parts if before.get(part) != after.get(part)),
-    )

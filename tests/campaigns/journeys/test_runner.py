@@ -5,6 +5,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from campaigns import audience, holdouts
 from campaigns.journeys import former_people, runner, triggers, versions
 from campaigns.messaging import delivery
 from campaigns.models import Enrollment, JourneyTally, Message, Run
@@ -376,3 +377,41 @@ def test_word_to_colleagues_goes_to_them_and_lets_nobody_unsubscribe_another(pos
     assert Message.objects.get().state == "sent"
     version.run.refresh_from_db()
     assert version.run.state == "running"
+
+
+def test_a_click_of_a_link_scanner_is_no_deed_of_anybody():
+    live(
+        {"in": {"kind": "event", "event": "email_clicked", "next": "out"}, "out": {"kind": "exit"}}
+    )
+    ada = factories.customer("ada")
+    for name, machine in (("m", True), ("h", False)):
+        events.record(
+            batch=[
+                events.Incoming(
+                    type="email_clicked",
+                    at=after(minutes=1),
+                    message_id=name,
+                    customer_id=ada.pk,
+                    properties={"machine": machine},
+                )
+            ],
+            source="campaigns",
+            now=after(minutes=1),
+        )
+        look(after(minutes=1))
+        assert Enrollment.objects.count() == (0 if machine else 1)
+
+
+def test_whoever_is_kept_out_of_everything_walks_on_and_is_sent_nothing(rescue):
+    holdouts.keep(percent=20, user=None, now=NOW)
+    everybody = [factories.customer() for _ in range(30)]
+    for person in everybody:
+        did(person, "cart", at=after(minutes=1))
+    look(after(minutes=1))
+    look(after(minutes=62))
+    kept = audience.kept_out({person.pk for person in everybody})
+    assert 0 < len(kept) < 30
+    skipped = Message.objects.filter(state="skipped", reason="global_holdout")
+    assert set(skipped.values_list("customer_id", flat=True)) == kept
+    assert Message.objects.filter(state="queued").count() == 30 - len(kept)
+    assert Enrollment.objects.filter(outcome="finished").count() == 30
