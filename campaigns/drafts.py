@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from campaigns import runs
 from campaigns.manners import timing
 from campaigns.messaging import mime
 from campaigns.models import Campaign, Segment, Template, Trial
@@ -119,6 +120,28 @@ def copy(*, campaign_id: int, user: User | ApiKey | None, now: datetime) -> Camp
             trial.campaign = made
             trial.save(force_insert=True)
     return made
+
+
+def plan(
+    *, campaign_id: int, at: datetime | None, values: dict[str, Any], user: Actor, now: datetime
+) -> bool:
+    """When it is meant to go out: at a moment, or as soon as somebody sends it.
+
+    Nothing is scheduled by this. One that was is a draft again when its moment changed: True then.
+    """
+    if at is not None and at <= now:
+        raise Invalid(
+            _("Choose a time that has not passed yet."), code="past", field="scheduled_at"
+        )
+    with transaction.atomic():
+        campaign = save(campaign_id=campaign_id, values=values, user=user, now=now)
+        moved = campaign.scheduled_at != at
+        back = moved and campaign.state == Campaign.State.SCHEDULED
+        if back:
+            runs.schedule(campaign_id=campaign_id, at=None, user=user, now=now)
+        if moved:
+            Campaign.objects.filter(pk=campaign_id).update(scheduled_at=at, held_because="")
+    return back
 
 
 def archive(*, campaign_id: int, back: bool = False, user: Actor, now: datetime) -> Campaign:

@@ -35,6 +35,7 @@ JOBS: dict[str, JobKind] = {
     "features.build": JobKind("models_ml.tasks.build_features", "bulk"),
     "tree.train": JobKind("models_ml.tasks.train_tree", "train"),
     "list.load": JobKind("campaigns.list_jobs.load", "bulk"),
+    "links.check": JobKind("campaigns.link_check.look", "bulk"),
     "journey.replay": JobKind("campaigns.journey_jobs.look_back", "bulk"),
     "explorer.train": JobKind("campaigns.tree_jobs.train", "train"),
     "prediction.train": JobKind("models_ml.jobs.predictions.train", "train"),

@@ -156,7 +156,10 @@ def campaign_cost(request: HttpRequest, campaign_id: int) -> HttpResponse:
             messages.success(request, _("The cost was written down."))
     except Refused as refusal:
         messages.error(request, str(refusal))
-    return redirect("campaigns:campaign-detail", campaign.pk)
+    begun = campaign.state not in drafts.EDITABLE
+    return redirect(
+        "campaigns:campaign-detail" if begun else "campaigns:campaign-check", campaign.pk
+    )
 
 
 @page("view")

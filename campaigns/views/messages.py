@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from campaigns import audience
 from campaigns.messaging import bodies, contents
 from campaigns.models import Campaign, Message
+from campaigns.reporting import responses
 from campaigns.views.content import MAIL_POLICY, mail_page
 from marketing.core.auth import page
 
@@ -43,6 +44,9 @@ def message_list(request: HttpRequest, campaign_id: int) -> HttpResponse:
         found = found.filter(state=state)
     if reason in audience.REASONS:
         found = found.filter(reason=reason)
+    outcome = request.GET.get("outcome", "")
+    found = responses.of_outcome(found, outcome)
+    answers = responses.responses(run_id=run.pk) if run else responses.Responses()
     shown = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     tabs = [
         {
@@ -64,6 +68,11 @@ def message_list(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "tabs": tabs,
             "total": sum(counts.values()),
             "state": state,
+            "outcome": responses.OUTCOMES[outcome][0] if outcome in responses.OUTCOMES else "",
+            "outcomes": [
+                {"key": key, "label": label, "count": getattr(answers, key)}
+                for key, (label, _which) in responses.OUTCOMES.items()
+            ],
             "reason": audience.REASONS.get(reason, ""),
             "reasons": audience.REASONS,
         },

@@ -1,4 +1,4 @@
-"""A marketer makes a campaign in three steps, watches it go out, and reads each mail."""
+"""A marketer makes a campaign step by step, watches it go out, and reads each mail."""
 
 import re
 
@@ -15,13 +15,16 @@ from tests.campaigns.conftest import MJML, campaign, people, started
 pytestmark = pytest.mark.django_db
 
 
+TIMING = {"timing": "once", "local_time": "09:00", "if_passed": "wait"}
+
+
 @pytest.fixture
 def marketer(client):
     client.force_login(factories.user("marketer"))
     return client
 
 
-def test_three_steps_lead_from_a_segment_to_a_running_campaign(marketer):
+def test_the_steps_lead_from_a_segment_to_a_running_campaign(marketer):
     people(12)
     people(3, consent=False, prefix="silent")
     segment = campaign().segment
@@ -34,6 +37,10 @@ def test_three_steps_lead_from_a_segment_to_a_running_campaign(marketer):
     page = marketer.get(answer["Location"]).content.decode()
     assert "mj-products" in page
     answer = marketer.post(answer["Location"], {**content.starter(), "from_name": "The shop"})
+    assert answer["Location"] == reverse("campaigns:campaign-timing", args=[made.pk])
+    answer = marketer.post(answer["Location"], {**TIMING, "when": "now"})
+    assert answer["Location"] == reverse("campaigns:campaign-variants", args=[made.pk])
+    answer = marketer.post(answer["Location"], {"mode": "fixed", "metric": "clicked"})
     assert answer["Location"] == reverse("campaigns:campaign-check", args=[made.pk])
     page = marketer.get(answer["Location"]).content.decode()
     assert "Send to 12 people" in page
@@ -62,7 +69,7 @@ def test_the_count_beside_the_segment_follows_the_choice(marketer):
     address = reverse("campaigns:campaign-reach")
     page = marketer.get(address, {"segment_id": segment.pk, "holdout_percent": "0"})
     words = re.sub(r"<[^>]+>|\s+", " ", page.content.decode())
-    assert re.search(r" 12 +get the mail, out of 15 in the segment", words)
+    assert re.search(r" 12 +get it, out of 15 in the segment", words)
     for odd in ({}, {"segment_id": "x"}, {"segment_id": "404"}, {"segment_id": "²"}):
         assert marketer.get(address, odd).status_code == 200
 

@@ -1,0 +1,97 @@
+"""What came back of a send: openings and clicks by people and by machines, and which links.
+
+A machine's opening or click is a gateway or privacy proxy that fetched everything. Both counts are
+kept: raw ones compare with other tools, cleaned ones say what people did.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import OperationalError, connection
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.answers import humans
+from campaigns.models import Message, Run
+from marketing.core.db import statement_timeout
+
+COUNT_MS = 4_000
+MOST_LINKS = 50
+# Clicks after this long say nothing of the send any more.
+_WITHIN = timedelta(days=120)
+OUTCOMES = {
+    "opened": (_("Opened by a person"), Q(opened_human__gte=humans.LIKELY)),
+    "opened_any": (_("Opened, machines too"), Q(opened_at__isnull=False)),
+    "clicked": (_("Clicked by a person"), Q(clicked_human__gte=humans.LIKELY)),
+    "clicked_any": (_("Clicked, machines too"), Q(clicked_at__isnull=False)),
+    "bounced": (_("Came back"), Q(bounced_at__isnull=False)),
+    "complained": (_("Called it spam"), Q(complained_at__isnull=False)),
+}
+# By message, so that the index by person and kind finds the few events among millions.
+_LINKS = """
+    SELECT e.properties->>'url' AS url,
+           count(DISTINCT m.id) FILTER (WHERE (e.properties->>'machine') IS DISTINCT FROM 'true'),
+           count(DISTINCT m.id) FILTER (WHERE e.properties->>'machine' = 'true')
+    FROM campaigns_message AS m
+    JOIN ingestion_event AS e ON e.customer_id = m.customer_id AND e.type = 'email_clicked'
+        AND e.at >= %(start)s AND e.at < %(end)s
+        AND (e.properties->>'run') = %(run)s::text
+    WHERE m.run_id = %(run)s AND m.clicked_at IS NOT NULL
+    GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT %(most)s"""
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Counts of one send; `opened` and `clicked` by people, with `_any` by machines too."""
+
+    sent: int = 0
+    opened: int = 0
+    opened_any: int = 0
+    clicked: int = 0
+    clicked_any: int = 0
+    bounced: int = 0
+    complained: int = 0
+
+
+@dataclass(frozen=True)
+class Link:
+    """How many followed a link. `share` is of the most followed one, for a drawing."""
+
+    url: str
+    people: int
+    machines: int
+    share: float
+
+
+def responses(*, run_id: int) -> Responses:
+    """All counts, in one statement. People who were erased since are not among them."""
+    counts = {name: Count("id", filter=which) for name, (_label, which) in OUTCOMES.items()}
+    found = Message.objects.filter(run_id=run_id).aggregate(
+        sent=Count("id", filter=Q(state=Message.State.SENT)), **counts
+    )
+    return Responses(**found)
+
+
+def of_outcome(messages: QuerySet[Message], outcome: str) -> QuerySet[Message]:
+    """Those of the messages that ended so; all of them for a name that is none of OUTCOMES."""
+    return messages.filter(OUTCOMES[outcome][1]) if outcome in OUTCOMES else messages
+
+
+def links(*, run: Run, milliseconds: int = COUNT_MS) -> list[Link] | None:
+    """The links of a send by how many people followed each; None when counting takes too long."""
+    values = {
+        "run": run.pk,
+        "start": run.started_at,
+        "end": run.started_at + _WITHIN,
+        "most": MOST_LINKS,
+    }
+    try:
+        with statement_timeout(milliseconds), connection.cursor() as cursor:
+            cursor.execute(_LINKS, values)
+            rows = [row for row in cursor.fetchall() if row[0]]
+    except OperationalError:
+        return None
+    most = max((people + machines for _url, people, machines in rows), default=0) or 1
+    return [
+        Link(url, people, machines, (people + machines) / most) for url, people, machines in rows
+    ]

@@ -1,0 +1,391 @@
+"""The steps of making a campaign: audience, message, timing, test, check. Each keeps what it has.
+
+The step of the test is the page of variants, in `experiments`.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from campaigns import approval, audience, content, drafts, fairness, link_check, runs
+from campaigns.manners import rules, timing
+from campaigns.messaging import context
+from campaigns.models import Campaign, Segment, Template
+from campaigns.reporting import outlook
+from campaigns.segments.rules import RuleFault
+from campaigns.views.effects import tried
+from campaigns.views.people import signed_in
+from marketing.core.auth import page
+from marketing.core.errors import Invalid, Refused
+from marketing.core.forms import whole_number
+
+_SENDER = ("from_name", "from_email", "reply_to")
+_WHOLE = ("segment", "exclude", "template")
+
+
+def _editable(campaign_id: int) -> Campaign | None:
+    """The campaign of a step; None when it has begun and its page shows what became of it."""
+    campaign = get_object_or_404(Campaign.objects.select_related(*_WHOLE), pk=campaign_id)
+    return campaign if campaign.state in drafts.EDITABLE else None
+
+
+def _segments() -> Any:
+    return Segment.objects.filter(state=Segment.State.LIVE).order_by("-updated_at", "-id")[:200]
+
+
+def reach_of(
+    segment_id: str, exclude_id: str, percent: str, campaign: Campaign | None
+) -> dict[str, Any]:
+    """The count of an audience for the steps, or why there is none."""
+    segment = Segment.objects.filter(pk=whole_number(segment_id) or 0).first()
+    if segment is None:
+        return {}
+    without = Segment.objects.filter(pk=whole_number(exclude_id) or 0).first()
+    share = whole_number(percent) or 0
+    draw = audience.draw_of(campaign, holdout=share if share <= 50 else 0)
+    try:
+        counted = audience.reach(
+            rule=segment.rule,
+            draw=draw,
+            channel=campaign.template.kind if campaign and campaign.template else "email",
+            exclude=without.rule if without else None,
+        )
+    except Refused as refusal:
+        return {"segment": segment, "reach_fault": str(refusal)}
+    return {"segment": segment, "without": without, "reach": counted, "reasons": audience.REASONS}
+
+
+def _reach(campaign: Campaign) -> dict[str, Any]:
+    return reach_of(
+        str(campaign.segment_id or ""),
+        str(campaign.exclude_id or ""),
+        str(campaign.holdout_percent),
+        campaign,
+    )
+
+
+@page("edit")
+@require_http_methods(["GET", "POST"])
+def campaign_audience(request: HttpRequest, campaign_id: int | None = None) -> HttpResponse:
+    """Step 1: name, people, whom to leave out, hold-out. Without an id it makes the draft."""
+    campaign = _editable(campaign_id) if campaign_id else None
+    if campaign_id and campaign is None:
+        return redirect("campaigns:campaign-detail", campaign_id)
+    values = {
+        "name": campaign.name if campaign else "",
+        "segment_id": str((campaign and campaign.segment_id) or request.GET.get("segment", "")),
+        "exclude_id": str((campaign and campaign.exclude_id) or ""),
+        "holdout_percent": str(campaign.holdout_percent if campaign else 10),
+    }
+    error: Refused | None = None
+    if request.method == "POST":
+        values = {name: request.POST.get(name, "") for name in values}
+        try:
+            if not values["segment_id"]:
+                raise Invalid(_("Choose a segment."), field="segment_id")
+            saved = drafts.save(
+                campaign_id=campaign_id, values=values, user=signed_in(request), now=timezone.now()
+            )
+            return redirect("campaigns:campaign-message", saved.pk)
+        except Refused as refusal:
+            error = refusal
+    counted = reach_of(
+        values["segment_id"], values["exclude_id"], values["holdout_percent"], campaign
+    )
+    return render(
+        request,
+        "campaigns/campaigns/audience.html",
+        {
+            "campaign": campaign,
+            "values": values,
+            "error": error,
+            "segments": _segments(),
+            **counted,
+        },
+        status=422 if error else 200,
+    )
+
+
+@page("view")
+@require_GET
+def campaign_reach(request: HttpRequest) -> HttpResponse:
+    """The live count beside the audience step."""
+    found = Campaign.objects.select_related("template")
+    campaign = found.filter(pk=whole_number(request.GET.get("campaign")) or 0).first()
+    asked = (request.GET.get(name, "") for name in ("segment_id", "exclude_id", "holdout_percent"))
+    return render(request, "campaigns/campaigns/_reach.html", reach_of(*asked, campaign))
+
+
+@page("edit")
+@require_http_methods(["GET", "POST"])
+def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Step 2: the mail, written here or chosen, or a message of another channel."""
+    campaign = _editable(campaign_id)
+    if campaign is None:
+        return redirect("campaigns:campaign-detail", campaign_id)
+    template = campaign.template
+    chosen = request.POST.get("template_id") or request.GET.get("template", "")
+    if (number := whole_number(chosen)) is not None:
+        template = get_object_or_404(Template, pk=number)
+    other = template is not None and template.kind != "email"
+    values: dict[str, Any] = content.starter()
+    if template is not None and not other:
+        values = {name: getattr(template, name) for name in values}
+    sender = {name: getattr(campaign, name) for name in _SENDER}
+    error: Refused | None = None
+    if request.method == "POST":
+        try:
+            sender = {name: request.POST.get(name, "") for name in sender}
+            if not other:
+                values = content.written(request.POST)
+                template = content.keep(
+                    template_id=template.pk if template else None,
+                    campaign_id=campaign.pk,
+                    values=values,
+                    user=signed_in(request),
+                    now=timezone.now(),
+                )
+            assert template is not None
+            drafts.save(
+                campaign_id=campaign.pk,
+                values={"template_id": template.pk, **({} if other else sender)},
+                user=signed_in(request),
+                now=timezone.now(),
+            )
+            link_check.begin(campaign_id=campaign.pk, user=signed_in(request))
+            return redirect("campaigns:campaign-timing", campaign.pk)
+        except Refused as refusal:
+            error = refusal
+    return render(
+        request,
+        "campaigns/campaigns/message.html",
+        {
+            "campaign": campaign,
+            "template": template,
+            "other": template if other else None,
+            "values": values,
+            "sender": sender,
+            "error": error,
+            "templates": Template.objects.order_by("kind", "-updated_at")[:100],
+            "channels": rules.CHANNELS,
+            "people": [] if other else content.people(),
+            "fields": context.FIELDS,
+        },
+        status=422 if error else 200,
+    )
+
+
+@page("edit")
+@require_http_methods(["GET", "POST"])
+def campaign_timing(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Step 3: now or at a moment, by whose clock, and how late is too late."""
+    campaign = _editable(campaign_id)
+    if campaign is None:
+        return redirect("campaigns:campaign-detail", campaign_id)
+    values: dict[str, Any] = {name: getattr(campaign, name) for name in timing.FIELDS}
+    at = campaign.scheduled_at
+    values |= {
+        "when": "later" if at else "now",
+        "at": timezone.localtime(at).strftime("%Y-%m-%dT%H:%M") if at else "",
+        "local_time": f"{campaign.local_time:%H:%M}",
+    }
+    error: Refused | None = None
+    if request.method == "POST":
+        values = {name: request.POST.get(name, "") for name in values}
+        now = timezone.now()
+        try:
+            moment = _moment(values["at"]) if values["when"] == "later" else None
+            changed = drafts.plan(
+                campaign_id=campaign.pk,
+                at=moment,
+                values={name: values[name] for name in timing.FIELDS},
+                user=signed_in(request),
+                now=now,
+            )
+            if changed:
+                messages.info(request, _("It is a draft again until you confirm it at the end."))
+            return redirect("campaigns:campaign-variants", campaign.pk)
+        except Refused as refusal:
+            error = refusal
+    return render(
+        request,
+        "campaigns/campaigns/timing.html",
+        {
+            "campaign": campaign,
+            "values": values,
+            "error": error,
+            "zone": timezone.get_current_timezone_name(),
+            "rules": rules.current(),
+        },
+        status=422 if error else 200,
+    )
+
+
+def _moment(text: str) -> datetime:
+    """A moment as the browser writes it, by the shop's clock."""
+    try:
+        plain = datetime.fromisoformat(text)
+        at = plain if plain.tzinfo else timezone.make_aware(plain)
+    except ValueError:
+        raise Invalid(
+            _("Choose a day and an hour."), code="bad_moment", field="scheduled_at"
+        ) from None
+    return at
+
+
+@page("view")
+@require_GET
+def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Step 5: who gets it, who does not and why, what it costs and says, and who agreed to it."""
+    campaign = _editable(campaign_id)
+    if campaign is None:
+        return redirect("campaigns:campaign-detail", campaign_id)
+    now = timezone.now()
+    fault: Refused | None = None
+    try:
+        runs.check(campaign)
+    except Refused as refusal:
+        fault = refusal
+    standing = approval.standing(campaign=campaign)
+    fair = _fair(campaign)
+    return render(
+        request,
+        "campaigns/campaigns/check.html",
+        {
+            "campaign": campaign,
+            "fault": fault,
+            **_tried(campaign),
+            "variants": tried(campaign=campaign),
+            "sender": runs.sender(campaign),
+            "fair": fair,
+            "outlook": None if fault else outlook.outlook(campaign=campaign, now=now),
+            "links": link_check.latest(campaign=campaign),
+            "approval": standing,
+            "own": standing.latest is not None and standing.latest.asked_by_id == request.user.pk,
+            "later": campaign.scheduled_at is not None and campaign.scheduled_at > now,
+            "missed": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
+            "barred": fault or (fair and fair.barred) or standing.missing,
+            "channel": rules.CHANNELS.get(campaign.template.kind) if campaign.template else "",
+            "currency": settings.DEFAULT_CURRENCY,
+            "spends": campaign.spends.all(),
+            **_reach(campaign),
+        },
+    )
+
+
+def _tried(campaign: Campaign) -> dict[str, Any]:
+    """The mail as one of its people sees it, and how it fares with a hundred of them."""
+    if campaign.template is None or campaign.template.kind != "email":
+        return {"preview": None, "trial": None}
+    parts = vars(campaign.template)
+    try:
+        reached = audience.some(rule=campaign.segment.rule) if campaign.segment else []
+    except Refused:
+        reached = []
+    return {
+        "trial": content.trial(parts=parts, people=reached),
+        "preview": content.preview(parts=parts, customer_id=reached[0].pk if reached else None),
+    }
+
+
+def _fair(campaign: Campaign) -> fairness.Verdict | None:
+    """Whether the watched groups are chosen alike; None while the rule cannot be read."""
+    try:
+        return fairness.look(campaign=campaign, milliseconds=fairness.PAGE_MS)
+    except RuleFault:
+        return None
+
+
+@page("view")
+@require_GET
+def campaign_links(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """What the links answered; it asks again by itself while a worker looks."""
+    campaign = get_object_or_404(Campaign.objects.select_related("template"), pk=campaign_id)
+    looked = link_check.latest(campaign=campaign)
+    return render(
+        request, "campaigns/campaigns/_links.html", {"campaign": campaign, "links": looked}
+    )
+
+
+@page("edit")
+@require_POST
+def campaign_links_look(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Have the links called now."""
+    try:
+        link_check.begin(campaign_id=campaign_id, user=signed_in(request))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("campaigns:campaign-check", campaign_id)
+
+
+@page("edit")
+@require_POST
+def campaign_ask(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Ask a second person to look at it."""
+    try:
+        approval.ask(campaign_id=campaign_id, actor=signed_in(request), now=timezone.now())
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("Asked. Anybody but you may approve it on this page."))
+    return redirect("campaigns:campaign-check", campaign_id)
+
+
+@page("edit")
+@require_POST
+def campaign_decide(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """The second person's yes or no."""
+    yes = request.POST.get("said") == "yes"
+    try:
+        approval.decide(
+            campaign_id=campaign_id,
+            yes=yes,
+            comment=request.POST.get("comment", ""),
+            actor=signed_in(request),
+            now=timezone.now(),
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("Approved.") if yes else _("Declined."))
+    return redirect("campaigns:campaign-check", campaign_id)
+
+
+@page("fairness")
+@require_POST
+def campaign_waive(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """Answer with a reason for groups that the model chooses too seldom."""
+    try:
+        fairness.waive(
+            campaign_id=campaign_id,
+            reason=request.POST.get("reason", ""),
+            actor=signed_in(request),
+            now=timezone.now(),
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("The reason is kept in the audit log; it may be sent now."))
+    return redirect("campaigns:campaign-check", campaign_id)
+
+
+@page("team")
+@require_POST
+def approval_rule(request: HttpRequest) -> HttpResponse:
+    """Whether every campaign needs a second person."""
+    on = request.POST.get("approval") == "on"
+    approval.require(on=on, user=signed_in(request), now=timezone.now())
+    messages.success(
+        request,
+        _("From now on a second person approves each campaign.")
+        if on
+        else _("Campaigns need no approval any more."),
+    )
+    return redirect("campaigns:sending-rules")
