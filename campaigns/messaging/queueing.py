@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -67,7 +68,7 @@ def insert(*, run_id: int, rows: Iterable[NewMessage], now: datetime) -> int:
     return made
 
 
-def _columns(run_id: int, rows: list[NewMessage], now: datetime) -> dict[str, object]:
+def _columns(run_id: int, rows: list[NewMessage], now: datetime) -> dict[str, Any]:
     return {
         "run": run_id,
         "now": now,

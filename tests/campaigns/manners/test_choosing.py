@@ -43,11 +43,11 @@ def test_the_page_shows_what_was_chosen_and_whoever_only_looks_cannot_change_it(
     drafts.save(
         campaign_id=of.pk, values={**CHOSEN, "useful_hours": 6}, user=None, now=factories.NOW
     )
-    page = factories.signed_in("analyst")
-    text = page.get(reverse("campaigns:campaign-check", args=[of.pk])).content.decode()
+    address = reverse("campaigns:campaign-timing", args=[of.pk])
+    text = factories.signed_in().get(address).content.decode()
     assert 'value="18:30"' in text
     assert '<option value="local" selected>' in text
-    answer = page.post(reverse("campaigns:campaign-timing", args=[of.pk]), {"timing": "once"})
+    answer = factories.signed_in("analyst").post(address, {"timing": "once"})
     assert answer.status_code == 403
     of.refresh_from_db()
     assert of.timing == "local"

@@ -12,7 +12,7 @@ from ingestion.models import Consent, Suppression
 from tests.campaigns.conftest import people, started
 
 pytestmark = pytest.mark.django_db(transaction=True)
-POSTS, LINES = 160, 8
+POSTS, LINES = 96, 8
 
 
 def test_many_posts_of_one_token_leave_one_answer_and_one_suppression() -> None:
