@@ -83,6 +83,7 @@ _campaigns = [
     path("campaigns/not-sent/", manners.not_sent, name="not-sent"),
     path("campaigns/not-sent/<slug:reason>/", manners.not_sent_people, name="not-sent-people"),
     path("settings/sending/", manners.sending_rules, name="sending-rules"),
+    path("settings/sending/pressure/", manners.sending_pressure, name="sending-pressure"),
     path("settings/returned/", returned.returned_mail, name="returned-mail"),
     path("settings/returned/<int:box_id>/", returned.returned_mail, name="return-box"),
     path("settings/returned/<int:box_id>/remove/", returned.box_remove, name="return-box-remove"),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from campaigns import audience
-from campaigns.manners import rules, unsent
+from campaigns.manners import pressure, rules, unsent
 from campaigns.models import SendingRules
 from campaigns.views.people import signed_in
 from marketing.core.auth import may, page
@@ -75,6 +75,25 @@ def sending_rules(request: HttpRequest) -> HttpResponse:
         },
         status=422 if error else 200,
     )
+
+
+@page("view")
+@require_GET
+def sending_pressure(request: HttpRequest) -> HttpResponse:
+    """How many people are at the limits now; asked for once the page stands: it may take long."""
+    lines: list[dict[str, Any]] | None = None
+    try:
+        with statement_timeout(COUNT_MS):
+            lines = [
+                {
+                    "channel": rules.CHANNELS.get(row.cap.channel, _("All together")),
+                    "row": row,
+                }
+                for row in pressure.now_at(now=timezone.now())
+            ]
+    except OperationalError:
+        lines = None
+    return render(request, "campaigns/manners/_pressure.html", {"lines": lines})
 
 
 def _sent(request: HttpRequest) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:

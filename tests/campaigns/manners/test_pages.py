@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns import audience
-from campaigns.manners import rules, unsent
+from campaigns.manners import pressure, rules, unsent
 from campaigns.models import Message
 from marketing.core import auth
 from tests import factories
@@ -185,3 +185,38 @@ def test_what_was_not_sent_is_told_by_api_in_total_and_one_by_one() -> None:
     assert one == [rows[0]]
     for wrong in ("days=0", "days=x", "days=367", "customer_id=x"):
         assert api("get", f"unsent/messages/?{wrong}").status_code == 422
+
+
+def test_the_page_tells_how_many_people_are_at_a_limit_and_one_message_away() -> None:
+    rules.save(
+        caps=[{"channel": "", "days": 1, "most": 2}, {"channel": "sms", "days": 7, "most": 1}],
+        quiet={},
+        actor=None,
+        now=factories.NOW,
+    )
+    now = factories.now()
+    ada, ben, cleo = (factories.customer(name) for name in ("ada", "ben", "cleo"))
+    for person, channel, hours in [
+        (ada, "email", 1), (ada, "email", 2), (ben, "sms", 1), (cleo, "sms", 60),
+        (cleo, "webhook", 1), (ben, "email", 30),
+    ]:  # fmt: skip
+        Message.objects.create(
+            run=factories.run(factories.campaign(), []), customer=person, channel=channel,
+            state="sent", claimed_at=now - timedelta(hours=hours),
+        )  # fmt: skip
+    assert pressure.now_at(now=now) == [
+        pressure.Pressure(rules.Cap("", 1, 2), full=1, near=1),
+        pressure.Pressure(rules.Cap("sms", 7, 1), full=2, near=0),
+    ]
+    page = factories.signed_in("analyst")
+    text = page.get(reverse("campaigns:sending-pressure")).content.decode()
+    assert "All together, 2 in 1 day: at the limit" in text
+    assert "1 more is one message away" in text
+    assert (
+        reverse("campaigns:sending-pressure")
+        in page.get(reverse("campaigns:sending-rules")).content.decode()
+    )
+
+
+def test_without_limits_nobody_is_at_one() -> None:
+    assert pressure.now_at(now=factories.now()) == []
