@@ -12,6 +12,7 @@ from campaigns.api import push as push_api
 from campaigns.api import segments as segments_api
 from campaigns.views import (
     builder,
+    calendar,
     campaigns,
     channels,
     content,
@@ -28,6 +29,7 @@ from campaigns.views import (
     public,
     reports,
     returned,
+    reviews,
     segments,
     tree,
     wizard,
@@ -79,6 +81,7 @@ _segments_api = [
 ]
 _campaigns = [
     path("campaigns/", campaigns.campaign_list, name="campaign-list"),
+    path("calendar/", calendar.month, name="calendar"),
     path("campaigns/new/", wizard.campaign_audience, name="campaign-new"),
     path("campaigns/not-sent/", manners.not_sent, name="not-sent"),
     path("campaigns/not-sent/<slug:reason>/", manners.not_sent_people, name="not-sent-people"),
@@ -98,14 +101,14 @@ _campaigns = [
     path("campaigns/<int:campaign_id>/message/", wizard.campaign_message, name="campaign-message"),
     path("campaigns/<int:campaign_id>/timing/", wizard.campaign_timing, name="campaign-timing"),
     path("campaigns/<int:campaign_id>/check/", wizard.campaign_check, name="campaign-check"),
-    path("campaigns/<int:campaign_id>/links/", wizard.campaign_links, name="campaign-links"),
+    path("campaigns/<int:campaign_id>/links/", reviews.campaign_links, name="campaign-links"),
     path(
         "campaigns/<int:campaign_id>/links/look/",
-        wizard.campaign_links_look,
+        reviews.campaign_links_look,
         name="campaign-links-look",
     ),
-    path("campaigns/<int:campaign_id>/ask/", wizard.campaign_ask, name="campaign-ask"),
-    path("campaigns/<int:campaign_id>/decide/", wizard.campaign_decide, name="campaign-decide"),
+    path("campaigns/<int:campaign_id>/ask/", reviews.campaign_ask, name="campaign-ask"),
+    path("campaigns/<int:campaign_id>/decide/", reviews.campaign_decide, name="campaign-decide"),
     path(
         "campaigns/<int:campaign_id>/schedule/",
         campaigns.campaign_schedule,
@@ -114,9 +117,9 @@ _campaigns = [
     path(
         "campaigns/<int:campaign_id>/archive/", campaigns.campaign_archive, name="campaign-archive"
     ),
-    path("settings/sending/approval/", wizard.approval_rule, name="approval-rule"),
+    path("settings/sending/approval/", reviews.approval_rule, name="approval-rule"),
     path("campaigns/<int:campaign_id>/start/", campaigns.campaign_start, name="campaign-start"),
-    path("campaigns/<int:campaign_id>/waive/", wizard.campaign_waive, name="campaign-waive"),
+    path("campaigns/<int:campaign_id>/waive/", reviews.campaign_waive, name="campaign-waive"),
     path("campaigns/<int:campaign_id>/pause/", campaigns.campaign_pause, name="campaign-pause"),
     path("campaigns/<int:campaign_id>/resume/", campaigns.campaign_resume, name="campaign-resume"),
     path("campaigns/<int:campaign_id>/cancel/", campaigns.campaign_cancel, name="campaign-cancel"),

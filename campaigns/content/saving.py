@@ -124,7 +124,7 @@ def mail(
         html, text = build(subject=subject, preheader=preheader, mjml=mjml, written_in=written_in)
     except Invalid as refusal:
         if written_in == BLOCKS and refusal.field == "mjml":
-            raise _refuse("blocks", refusal, refusal.remedy) from None
+            raise _refuse("blocks", refusal.message, refusal.remedy) from None
         raise
     return {
         "subject": subject.strip(),

@@ -1,5 +1,6 @@
 """A message before it is sent: as one person gets it, and as many of a segment would."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -142,3 +143,36 @@ def fault_page(why: str) -> str:
         "<body style='font:16px/1.5 Georgia,serif;color:#3b352c;padding:40px'>"
         f"<p>{escape(why)}</p></body></html>"
     )
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something about a mail that is as it should be, or is not."""
+
+    good: bool
+    text: str
+
+
+_PICTURE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+_DESCRIBED = re.compile(r"\balt\s*=\s*(\"[^\"]+\"|'[^']+')", re.IGNORECASE)
+
+
+def checks(made: Mapping[str, Any]) -> list[Check]:
+    """What a careful reader looks at before a mail goes out; what must be is checked at save."""
+    pictures = _PICTURE.findall(made["html"])
+    bare = sum(1 for tag in pictures if not _DESCRIBED.search(tag))
+    found = [Check(True, _("Unsubscribe link is present"))]
+    if pictures:
+        found.append(
+            Check(False, _("Pictures without a description: %(n)d") % {"n": bare})
+            if bare
+            else Check(True, _("All pictures have descriptions"))
+        )
+    if not made["preheader"]:
+        found.append(Check(False, _("No preview line: mailboxes show the first words instead")))
+    return found
+
+
+def anybody(*, number: int = SAMPLE) -> list[Customer]:
+    """Some people of the shop, whoever they are."""
+    return list(Customer.objects.order_by("id")[:number])

@@ -62,7 +62,7 @@ def _built(code: str, said: Mapping[str, Any]) -> dict[str, Any]:
         }
     except Invalid as refusal:
         raise Invalid(
-            f"{name_of(code)}: {refusal}",
+            f"{name_of(code)}: {refusal.message}",
             code=refusal.code,
             field=refusal.field,
             remedy=refusal.remedy,

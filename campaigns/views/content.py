@@ -2,23 +2,28 @@
 
 from typing import Any
 
+import orjson
 from csp.constants import NONE, SELF
 from csp.decorators import csp
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from campaigns import content
+from campaigns.content import blocks as forms
+from campaigns.content import history, saving, seeing, testing, translations, versions
 from campaigns.messaging import context
-from campaigns.models import Template
+from campaigns.models import Segment, Template
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
+from marketing.core.forms import whole_number
 
 PER_PAGE = 25
 # A mail on screen: its own inline styles, pictures only from its own bytes, no script, no request.
@@ -31,6 +36,9 @@ MAIL_POLICY = {
     "form-action": [NONE],
     "sandbox": ["allow-same-origin"],
 }
+# What is being written here has pictures of its author, who wants to see them.
+WRITING_POLICY = {**MAIL_POLICY, "img-src": ["data:", "https:"]}
+WRITTEN = ("name", "subject", "preheader", "mjml", "written_in")
 
 
 @page("view")
@@ -40,27 +48,58 @@ def template_list(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/content/list.html", {"page": shown})
 
 
+def _begin(written_in: str) -> dict[str, Any]:
+    """What the editor shows of a new template."""
+    values: dict[str, Any] = {**content.starter(), "written_in": written_in, "blocks": []}
+    if written_in == Template.Writing.BLOCKS:
+        return {**values, "mjml": "", "blocks": forms.starter()}
+    if written_in == Template.Writing.HTML:
+        made = saving.mail(subject=values["subject"], mjml=values["mjml"])
+        return {**values, "preheader": "", "mjml": made["html"]}
+    return {**values, "written_in": Template.Writing.MJML}
+
+
+def _stored(template: Template, language: str) -> dict[str, Any]:
+    """What the editor shows of a stored one; of a new language what is to be translated."""
+    values = {name: getattr(template, name) for name in (*WRITTEN, "blocks")}
+    if language in template.languages:
+        values |= {k: v for k, v in template.languages[language].items() if k in values}
+    return values
+
+
+def _posted(request: HttpRequest) -> dict[str, Any]:
+    values: dict[str, Any] = content.written(request.POST)
+    written_in = request.POST.get("written_in", Template.Writing.MJML)
+    try:
+        blocks = orjson.loads(request.POST.get("blocks") or "[]")
+    except orjson.JSONDecodeError:
+        blocks = None  # refused by name when it is read
+    return {**values, "written_in": written_in, "blocks": blocks}
+
+
 @page("edit")
 @require_http_methods(["GET", "POST"])
 def template_edit(request: HttpRequest, template_id: int | None = None) -> HttpResponse:
     template = get_object_or_404(Template, pk=template_id) if template_id else None
     if template is not None and template.kind != "email":
         return redirect("campaigns:note-edit", template.pk)
-    values: dict[str, Any] = content.starter()
-    if template is not None:
-        values = {name: getattr(template, name) for name in values}
-    error: Refused | None = None
+    language, error = _language(request, template)
+    values = (
+        _stored(template, language)
+        if template is not None
+        else _begin(request.GET.get("as", Template.Writing.BLOCKS))
+    )
     if request.method == "POST":
-        values = content.written(request.POST)
+        values = _posted(request)
         try:
-            saved = content.save(
-                template_id=template_id, **values, user=signed_in(request), now=timezone.now()
-            )
+            saved = _save(template, language, values, request)
         except Refused as refusal:
             error = refusal
+            values["blocks"] = values["blocks"] or []
         else:
             messages.success(request, _("Saved as version %(n)d.") % {"n": saved.version})
-            return redirect("campaigns:template-edit", saved.pk)
+            url = reverse("campaigns:template-edit", args=[saved.pk])
+            return redirect(f"{url}?language={language}" if language else url)
     return render(
         request,
         "campaigns/content/edit.html",
@@ -69,10 +108,91 @@ def template_edit(request: HttpRequest, template_id: int | None = None) -> HttpR
             "values": values,
             "error": error,
             "people": content.people(),
+            "segments": Segment.objects.only("id", "name").order_by("name")[:200],
             "fields": context.FIELDS,
+            "team": testing.team(),
+            "language": language,
+            "language_name": translations.name_of(language) if language else "",
+            "languages": _languages(template, language),
+            "kinds": forms.KINDS,
+            "kinds_data": [_kind_data(kind) for kind in forms.KINDS],
+            "words": _words(),
+            "sample_size": seeing.SAMPLE,
+            "used": history.used(template) if template else [],
         },
         status=422 if error else 200,
     )
+
+
+def _save(
+    template: Template | None, language: str, values: dict[str, Any], request: HttpRequest
+) -> Template:
+    said = {**values, "blocks": values["blocks"] if values["blocks"] is not None else ["?"]}
+    who = {"user": signed_in(request), "now": timezone.now()}
+    if template is None or not language:
+        return content.save(template_id=template.pk if template else None, **said, **who)
+    said.pop("name")
+    return translations.save(template_id=template.pk, language=language, **said, **who)
+
+
+def _language(request: HttpRequest, template: Template | None) -> tuple[str, Refused | None]:
+    asked = request.POST.get("language", request.GET.get("language", ""))
+    if template is None or not asked:
+        return "", None
+    try:
+        return translations.checked(asked), None
+    except Refused as refusal:
+        return "", refusal
+
+
+def _languages(template: Template | None, shown: str) -> list[dict[str, Any]]:
+    if template is None:
+        return []
+    codes = list(template.languages)
+    codes += [shown] if shown and shown not in codes else []
+    return [
+        {"code": code, "name": translations.name_of(code), "current": code == shown}
+        for code in codes
+    ]
+
+
+def _setting_data(setting: forms.Setting) -> dict[str, Any]:
+    return {
+        "name": setting.name,
+        "label": str(setting.label),
+        "kind": setting.kind,
+        "default": setting.default if isinstance(setting.default, int) else str(setting.default),
+        "options": [[value, str(label)] for value, label in setting.options],
+        "low": setting.low,
+        "high": setting.high,
+    }
+
+
+def _kind_data(kind: forms.Kind) -> dict[str, Any]:
+    """A kind of block for the script that draws its form."""
+    return {
+        "name": kind.name,
+        "label": str(kind.label),
+        "icon": kind.icon,
+        "settings": [_setting_data(setting) for setting in kind.settings],
+        "columns": [_setting_data(setting) for setting in forms.column_settings()]
+        if kind.name == "columns"
+        else [],
+    }
+
+
+def _words() -> dict[str, str]:
+    return {
+        "place": _("Block {n} of {all}"),
+        "moved": _("{name} is now block {n} of {all}"),
+        "added": _("{name} added"),
+        "removed": _("{name} removed"),
+        "column": _("Column {n}"),
+        "more": _("Add a column"),
+        "less": _("Remove the last column"),
+        "leave": _("What you wrote is not saved."),
+        "nobody": _("nobody is in it"),
+    }
 
 
 @page("edit")
@@ -87,46 +207,116 @@ def template_delete(request: HttpRequest, template_id: int) -> HttpResponse:
     return redirect("campaigns:template-list")
 
 
-def _person(raw: str) -> int | None:
-    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 19 else None
-
-
 def mail_page(html: str) -> HttpResponse:
     """A mail as a page of its own, to stand in a frame."""
     return HttpResponse(html, headers={"Cache-Control": "no-store"})
 
 
+def _made(request: HttpRequest) -> dict[str, Any]:
+    """What stands in the form, compiled; Refused with the field at fault."""
+    values = _posted(request)
+    values.pop("name")
+    return saving.mail(
+        **{**values, "blocks": ["?"] if values["blocks"] is None else values["blocks"]}
+    )
+
+
 # The editor posts what is in the form; the answer lands in the preview's frame.
 @page("view")
 @xframe_options_sameorigin
-@csp(MAIL_POLICY)
+@csp(WRITING_POLICY)
 @require_POST
 def template_preview(request: HttpRequest) -> HttpResponse:
     """What is being written, as one person would get it; a fault is shown in the mail's place."""
-    parts = content.written(request.POST)
-    parts.pop("name")
     try:
-        html, text = content.build(**parts)
+        made = _made(request)
     except Refused as refusal:
         return mail_page(content.fault_page(str(refusal)))
-    return _shown(
-        {"subject": parts["subject"].strip(), "html": html, "text": text},
-        request.POST.get("person", ""),
+    return _shown(made, request.POST.get("person", ""))
+
+
+@page("view")
+@require_POST
+def template_look(request: HttpRequest) -> HttpResponse:
+    """Around the mail: its line in a mailbox, its size, what to put right, and its source."""
+    try:
+        made = _made(request)
+    except Refused as refusal:
+        return render(request, "campaigns/content/_look.html", {"refusal": refusal})
+    seen = content.preview(parts=made, customer_id=whole_number(request.POST.get("person")))
+    return render(
+        request,
+        "campaigns/content/_look.html",
+        {
+            "seen": seen,
+            "made": made,
+            "checks": seeing.checks(made),
+            "clips": content.CLIPPED_BYTES // 1000,
+            "too_big": seen.bytes > content.CLIPPED_BYTES,
+            "phone": seeing.PHONE_SUBJECT,
+        },
     )
 
 
 @page("view")
+@require_POST
+def template_sample(request: HttpRequest) -> HttpResponse:
+    """Who of a segment would get nothing, by the value they lack. Also in other languages."""
+    segment = whole_number(request.POST.get("segment"))
+    found: dict[str, Any] = {"segment": segment}
+    try:
+        made = _made(request)
+        stored = Template.objects.filter(pk=whole_number(request.POST.get("template")) or 0).first()
+        if stored is not None and not request.POST.get("language"):
+            made["languages"] = stored.languages
+        people = seeing.sample(segment_id=segment) if segment else seeing.anybody()
+        found["trial"] = content.trial(parts=made, people=people)
+    except Refused as refusal:
+        found["refusal"] = refusal
+    return render(request, "campaigns/content/_sample.html", found)
+
+
+@page("view")
+@require_GET
+def template_people(request: HttpRequest) -> HttpResponse:
+    """People to look at a mail as: of a segment, or found by what is typed."""
+    segment = whole_number(request.GET.get("segment"))
+    found = seeing.sample(segment_id=segment) if segment else seeing.named(request.GET.get("q", ""))
+    rows = [{"id": person.pk, "name": str(person)} for person in found]
+    return JsonResponse({"people": rows}, headers={"Cache-Control": "no-store"})
+
+
+@page("edit")
+@require_POST
+def template_test(request: HttpRequest) -> HttpResponse:
+    """Send what is in the form to somebody of the team."""
+    found: dict[str, Any] = {}
+    user = signed_in(request)
+    try:
+        found["sent"] = testing.send(
+            parts=_made(request),
+            customer_id=whole_number(request.POST.get("person")),
+            to_user_id=whole_number(request.POST.get("to")),
+            user=user,
+            now=timezone.now(),
+        )
+    except Refused as refusal:
+        found["refusal"] = refusal
+    return render(request, "campaigns/content/_test.html", found)
+
+
+@page("view")
 @xframe_options_sameorigin
-@csp(MAIL_POLICY)  # type: ignore[arg-type]
+@csp(WRITING_POLICY)
 @require_GET
 def template_mail(request: HttpRequest, template_id: int) -> HttpResponse:
-    """A saved template as one person would get it."""
-    template = get_object_or_404(Template, pk=template_id)
+    """A saved template as one person would get it, in their language."""
+    template = get_object_or_404(Template, pk=template_id, kind="email")
     return _shown(vars(template), request.GET.get("person", ""))
 
 
 def _shown(parts: dict[str, Any], person: str) -> HttpResponse:
-    seen = content.preview(parts=parts, customer_id=_person(person))
+    seen = content.preview(parts=parts, customer_id=whole_number(person))
     if seen.fault:
         name = seen.customer.first_name or seen.customer.email if seen.customer else ""
         why = _("This mail would not be sent to %(name)s: %(why)s.") % {
@@ -135,3 +325,69 @@ def _shown(parts: dict[str, Any], person: str) -> HttpResponse:
         }
         return mail_page(content.fault_page(why if seen.customer else seen.fault))
     return mail_page(seen.html)
+
+
+@page("view")
+@require_GET
+def template_versions(request: HttpRequest, template_id: int) -> HttpResponse:
+    """What a template said before, what changed, and where it is used."""
+    template = get_object_or_404(Template, pk=template_id, kind="email")
+    rows = history.of(template)
+    by_number = {row.number: row for row in rows}
+    shown = by_number.get(whole_number(request.GET.get("version")) or template.version)
+    if shown is None and rows:
+        shown = rows[0]
+    before = None
+    if shown is not None:
+        against = whole_number(request.GET.get("against"))
+        before = by_number.get(shown.number - 1 if against is None else against)
+    changes = versions.changes(before.said, shown.said) if shown and before else []
+    return render(
+        request,
+        "campaigns/content/versions.html",
+        {
+            "template": template,
+            "rows": rows,
+            "shown": shown,
+            "before": before,
+            "changes": changes,
+            "used": history.used(template),
+        },
+    )
+
+
+@page("edit")
+@require_POST
+def template_restore(request: HttpRequest, template_id: int, number: int) -> HttpResponse:
+    try:
+        made = versions.restore(
+            template_id=template_id, number=number, user=signed_in(request), now=timezone.now()
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(
+            request,
+            _("Version %(old)d is back, as version %(new)d.")
+            % {"old": number, "new": made.version},
+        )
+    return redirect("campaigns:template-versions", template_id)
+
+
+@page("edit")
+@require_POST
+def template_unlanguage(request: HttpRequest, template_id: int, language: str) -> HttpResponse:
+    """Take a language away."""
+    try:
+        translations.remove(
+            template_id=template_id, language=language, user=signed_in(request), now=timezone.now()
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(
+            request,
+            _("%(name)s was taken away. Its readers get the first language.")
+            % {"name": translations.name_of(language)},
+        )
+    return redirect("campaigns:template-edit", template_id)

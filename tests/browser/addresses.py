@@ -132,6 +132,12 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "sent campaign": reverse("campaigns:campaign-detail", args=[sent.pk]),
         "draft campaign": reverse("campaigns:campaign-detail", args=[draft.pk]),
         "draft's message": reverse("campaigns:campaign-message", args=[draft.pk]),
+        "draft's audience": reverse("campaigns:campaign-audience", args=[draft.pk]),
+        "draft's timing": reverse("campaigns:campaign-timing", args=[draft.pk]),
+        "calendar": reverse("campaigns:calendar"),
+        "month of a send": reverse("campaigns:calendar") + "?month=" + _month_of(sent),
+        "archived campaigns": reverse("campaigns:campaign-list") + "?state=archived",
+        "people who opened": reverse("campaigns:message-list", args=[sent.pk]) + "?outcome=opened",
         "draft's check": reverse("campaigns:campaign-check", args=[draft.pk]),
         "campaign's people": reverse("campaigns:message-list", args=[sent.pk]),
         "mail": reverse("campaigns:message-detail", args=[mail.pk]),
@@ -147,6 +153,8 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "content": reverse("campaigns:template-list"),
         "new content": reverse("campaigns:template-new"),
         "template": reverse("campaigns:template-edit", args=[template.pk]),
+        "template's versions": reverse("campaigns:template-versions", args=[template.pk]),
+        "new content in MJML": reverse("campaigns:template-new") + "?as=mjml",
         "jobs": reverse("core:job-list"),
         "running job": reverse("core:job-detail", args=[running.public_id]),
         "failed job": reverse("core:job-detail", args=[failed.public_id]),
@@ -158,6 +166,11 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "password": reverse("password_change"),
         "lost": "/nowhere/",
     }
+
+
+def _month_of(sent: Campaign) -> str:
+    """The month in which it went out."""
+    return f"{sent.runs.latest('id').started_at:%Y-%m}"
 
 
 def _journey(people: factories.Cast) -> Journey:
