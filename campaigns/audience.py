@@ -228,18 +228,20 @@ def judged_sql(
         left = f"WHEN who.id IN ({those}) THEN '{EXCLUDED}'"
     variant, of_variant = variant_sql("id", key=f"{draw.key}:variant", shares=draw.variants)
     slot, of_slot = slot_sql("id", draw)
+    # A hash costs: it is asked only where somebody is kept back by it.
     kept = f"WHEN {hash_sql('who.id')} < %s THEN '{GLOBAL_HOLDOUT}'" if draw.kept else ""
     of_kept = [draw.kept_key, experiments.holdout_ceiling(draw.kept)] if draw.kept else []
+    held = f"WHEN {hash_sql('who.id')} < %s THEN '{HOLDOUT}'" if draw.holdout else ""
+    of_held = [draw.key, experiments.holdout_ceiling(draw.holdout)] if draw.holdout else []
     sql = f"""
         SELECT id AS customer_id, address, reason,
                CASE WHEN reason = '{HOLDOUT}' THEN '{HOLDOUT}' ELSE {variant} END AS variant,
                {slot} AS slot
         FROM (SELECT who.id, {address} AS address,
-                     CASE WHEN who.reason <> '' THEN who.reason {lacks} {left} {kept}
-                          WHEN {hash_sql("who.id")} < %s THEN '{HOLDOUT}' ELSE '' END AS reason
+                     CASE WHEN who.reason <> '' THEN who.reason {lacks} {left} {kept} {held}
+                          ELSE '' END AS reason
               FROM ({inner}) AS who) AS sorted"""
-    held = [draw.key, experiments.holdout_ceiling(draw.holdout)]
-    return sql, [*of_variant, *of_slot, *of_left, *of_kept, *held, *params]
+    return sql, [*of_variant, *of_slot, *of_left, *of_kept, *of_held, *params]
 
 
 def some(
