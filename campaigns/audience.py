@@ -222,9 +222,11 @@ def judged_sql(
     inner, params = people.order_by().values("id", needs, "reason").query.sql_with_params()
     address = f"coalesce(who.{needs}, '')" if channel in consent.ADDRESSES else "''"
     lacks = f"WHEN {_LACKS[channel]} THEN 'no_address'" if channel in _LACKS else ""
-    left, of_left = "", []
+    left = ""
+    of_left: list[Any] = []
     if exclude is not None:
-        those, of_left = members(rule=exclude).order_by().values("id").query.sql_with_params()
+        those, asked = members(rule=exclude).order_by().values("id").query.sql_with_params()
+        of_left = list(asked)
         left = f"WHEN who.id IN ({those}) THEN '{EXCLUDED}'"
     variant, of_variant = variant_sql("id", key=f"{draw.key}:variant", shares=draw.variants)
     slot, of_slot = slot_sql("id", draw)
