@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as noop
+from django.utils.translation import gettext, gettext_noop
 
 from campaigns.journeys import definitions, frozen
 from campaigns.journeys.graph import Graph, Node, Sign
@@ -113,41 +112,51 @@ class _Lookup:
         for sign in self.signs():
             if sign.segment is not None and sign.segment not in self.segments:
                 field = "goal" if sign is self.graph.goal else "exits"
-                yield Flaw("", field, noop("This segment is gone."), noop("Choose another."))
+                yield Flaw(
+                    "",
+                    field,
+                    gettext_noop("This segment is gone."),
+                    gettext_noop("Choose another."),
+                )
 
     def _named(self, node: Node) -> Iterator[Flaw]:
-        said, other = node.settings, noop("Choose another.")
+        said, other = node.settings, gettext_noop("Choose another.")
         segment = said.get("segment")
         if segment is not None and self.segments.get(segment) != Segment.State.LIVE:
-            yield Flaw(node.id, "segment", noop("This segment is gone."), other)
+            yield Flaw(node.id, "segment", gettext_noop("This segment is gone."), other)
         if said.get("list") is not None and said["list"] not in self.lists:
-            yield Flaw(node.id, "list", noop("This list is gone."), other)
+            yield Flaw(node.id, "list", gettext_noop("This list is gone."), other)
         if said.get("prediction") is not None and said["prediction"] not in self.predictions:
-            yield Flaw(node.id, "prediction", noop("There is no such prediction."), other)
+            yield Flaw(node.id, "prediction", gettext_noop("There is no such prediction."), other)
         channel = said.get("channel_id")
         kind = said.get("channel", "webhook")
         if channel is not None and self.channels.get(channel) != kind:
-            yield Flaw(node.id, "channel_id", noop("This channel is gone."), other)
+            yield Flaw(node.id, "channel_id", gettext_noop("This channel is gone."), other)
 
     def _send(self, node: Node) -> Iterator[Flaw]:
         template = self.templates.get(node.settings["template"])
         if node.settings["template"] is None:
             return
         if template is None:
-            yield Flaw(node.id, "template", noop("This message is gone."), noop("Choose another."))
+            yield Flaw(
+                node.id,
+                "template",
+                gettext_noop("This message is gone."),
+                gettext_noop("Choose another."),
+            )
         elif template.kind != node.settings["channel"]:
             yield Flaw(
                 node.id,
                 "template",
-                noop("This message was written for another channel."),
-                noop("Choose one that fits."),
+                gettext_noop("This message was written for another channel."),
+                gettext_noop("Choose one that fits."),
             )
         elif why := unusable(template):
             yield Flaw(
                 node.id,
                 "template",
-                noop("The message cannot be used: %(why)s."),
-                noop("Open it and correct it."),
+                gettext_noop("The message cannot be used: %(why)s."),
+                gettext_noop("Open it and correct it."),
                 {"why": why},
             )
 
@@ -156,7 +165,12 @@ class _Lookup:
         if node.settings["journey"] is None:
             return
         if journey is None:
-            yield Flaw(node.id, "journey", noop("This journey is gone."), noop("Choose another."))
+            yield Flaw(
+                node.id,
+                "journey",
+                gettext_noop("This journey is gone."),
+                gettext_noop("Choose another."),
+            )
 
     def doubts(self) -> Iterator[Flaw]:
         """What may be right and will probably not do what is meant."""
@@ -171,8 +185,8 @@ class _Lookup:
                 yield Flaw(
                     node_id,
                     "event",
-                    noop("No event called “%(event)s” has come in yet."),
-                    noop("Check the name, or send one."),
+                    gettext_noop("No event called “%(event)s” has come in yet."),
+                    gettext_noop("Check the name, or send one."),
                     {"event": event},
                 )
         for node in self.graph.nodes.values():
@@ -184,23 +198,23 @@ class _Lookup:
                 yield Flaw(
                     node.id,
                     "channel",
-                    noop("There is no channel for such messages yet, so they would wait."),
-                    noop("Add one in the settings."),
+                    gettext_noop("There is no channel for such messages yet, so they would wait."),
+                    gettext_noop("Add one in the settings."),
                 )
             journey = self.journeys.get(node.settings.get("journey") or 0)
             if journey is not None and journey.state != Journey.State.LIVE:
                 yield Flaw(
                     node.id,
                     "journey",
-                    noop("That journey is not live, so nobody would come into it."),
-                    noop("Publish it first."),
+                    gettext_noop("That journey is not live, so nobody would come into it."),
+                    gettext_noop("Publish it first."),
                 )
         if self.graph.goal is None:
             yield Flaw(
                 "",
                 "goal",
-                noop("Without a goal nobody can tell whether the journey helps."),
-                noop("Say what it is for."),
+                gettext_noop("Without a goal nobody can tell whether the journey helps."),
+                gettext_noop("Say what it is for."),
             )
 
 
@@ -223,7 +237,7 @@ def _rule(node_id: str, path: str, rule: Any) -> Iterator[Flaw]:
         yield Flaw(
             node_id,
             path,
-            noop("The condition cannot be read: %(why)s"),
+            gettext_noop("The condition cannot be read: %(why)s"),
             "",
             {"why": segment_words.explain(fault)},
         )
@@ -253,5 +267,9 @@ def _words(node: Node) -> Iterator[Flaw]:
     except rendering.TemplateRefused as refusal:
         field = "body" if node.kind == "webhook" else "text"
         yield Flaw(
-            node.id, field, noop("This cannot be written: %(why)s."), "", {"why": str(refusal)}
+            node.id,
+            field,
+            gettext_noop("This cannot be written: %(why)s."),
+            "",
+            {"why": str(refusal)},
         )

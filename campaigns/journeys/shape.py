@@ -7,7 +7,7 @@ from typing import Any
 
 from campaigns.journeys.graph import Graph
 from campaigns.journeys.kinds import TRIGGER, WAIT
-from campaigns.segments.terms import gettext_noop as noop
+from campaigns.segments.terms import gettext_noop
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,22 @@ def flaws(graph: Graph) -> Iterator[Flaw]:
     for node in graph.nodes.values():
         if node.id not in reached:
             yield Flaw(
-                node.id, "", noop("Nobody gets here."), noop("Connect this step, or remove it.")
+                node.id,
+                "",
+                gettext_noop("Nobody gets here."),
+                gettext_noop("Connect this step, or remove it."),
             )
         elif node.group == TRIGGER and node.id != graph.start:
             yield Flaw(
                 node.id,
                 "kind",
-                noop("People can come in at one place only."),
-                noop("Make a journey of its own for this trigger."),
+                gettext_noop("People can come in at one place only."),
+                gettext_noop("Make a journey of its own for this trigger."),
             )
     if not graph.trigger.leads():
-        yield Flaw(graph.start, "next", noop("Nothing happens yet."), noop("Add a step."))
+        yield Flaw(
+            graph.start, "next", gettext_noop("Nothing happens yet."), gettext_noop("Add a step.")
+        )
     yield from _circles(graph)
     yield from _again(graph)
 
@@ -70,8 +75,8 @@ def _circles(graph: Graph) -> Iterator[Flaw]:
                 yield Flaw(
                     here,
                     "next",
-                    noop("This leads round in a circle without a wait."),
-                    noop("Put a wait into the circle, or let it end."),
+                    gettext_noop("This leads round in a circle without a wait."),
+                    gettext_noop("Put a wait into the circle, or let it end."),
                 )
                 state[here] = 2
                 stack.pop()
@@ -96,6 +101,6 @@ def _again(graph: Graph) -> Iterator[Flaw]:
             yield Flaw(
                 node.id,
                 "next",
-                noop("This step would be come to again, but does its work once a stay."),
-                noop("Let the journey end, and let people come in again."),
+                gettext_noop("This step would be come to again, but does its work once a stay."),
+                gettext_noop("Let the journey end, and let people come in again."),
             )

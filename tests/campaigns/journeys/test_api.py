@@ -1,9 +1,12 @@
 """Integrators draw, publish and close journeys, and send people in with a scoped key."""
 
+from datetime import timedelta
+
 import pytest
 
+from campaigns.journeys import replay
 from campaigns.models import Enrollment
-from marketing.core import auth
+from marketing.core import auth, jobs
 from tests import factories
 from tests.campaigns.journeys.drawn import NOW, definition, did, live, look
 
@@ -148,3 +151,17 @@ def test_the_time_machine_is_a_job(ask):
     assert answer.status_code == 202
     assert answer.json()["job"]["kind"] == "journey.replay"
     assert ask("post", f"{version.journey_id}/replay/", {"days": 90}).status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_job_tells_what_the_last_days_would_have_brought():
+    now = factories.now()
+    version = live({"cart": {"kind": "event", "event": "cart", "next": "x"}, "x": {"kind": "exit"}})
+    for days in (1, 3, 30):
+        did(factories.customer(), "cart", at=now - timedelta(days=days))
+    job = replay.start(journey_id=version.journey_id, days=7, user=None)
+    jobs.run(job_id=job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.error) == ("done", "")
+    assert (job.result["entered"], job.result["messages"], len(job.result["days"])) == (2, 0, 8)
+    assert Enrollment.objects.count() == 0
