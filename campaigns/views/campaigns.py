@@ -205,6 +205,8 @@ def campaign_archive(request: HttpRequest, campaign_id: int) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         messages.success(request, _("Back in the list.") if back else _("Archived."))
+    if request.POST.get("next") == "list":
+        return redirect("campaigns:campaign-list")
     return redirect("campaigns:campaign-detail", campaign_id)
 
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from campaigns import approval, audience, content, drafts, fairness, link_check, runs
 from campaigns.manners import rules, timing
@@ -301,91 +301,3 @@ def _fair(campaign: Campaign) -> fairness.Verdict | None:
         return fairness.look(campaign=campaign, milliseconds=fairness.PAGE_MS)
     except RuleFault:
         return None
-
-
-@page("view")
-@require_GET
-def campaign_links(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """What the links answered; it asks again by itself while a worker looks."""
-    campaign = get_object_or_404(Campaign.objects.select_related("template"), pk=campaign_id)
-    looked = link_check.latest(campaign=campaign)
-    return render(
-        request, "campaigns/campaigns/_links.html", {"campaign": campaign, "links": looked}
-    )
-
-
-@page("edit")
-@require_POST
-def campaign_links_look(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Have the links called now."""
-    try:
-        link_check.begin(campaign_id=campaign_id, user=signed_in(request))
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    return redirect("campaigns:campaign-check", campaign_id)
-
-
-@page("edit")
-@require_POST
-def campaign_ask(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Ask a second person to look at it."""
-    try:
-        approval.ask(campaign_id=campaign_id, actor=signed_in(request), now=timezone.now())
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, _("Asked. Anybody but you may approve it on this page."))
-    return redirect("campaigns:campaign-check", campaign_id)
-
-
-@page("edit")
-@require_POST
-def campaign_decide(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """The second person's yes or no."""
-    yes = request.POST.get("said") == "yes"
-    try:
-        approval.decide(
-            campaign_id=campaign_id,
-            yes=yes,
-            comment=request.POST.get("comment", ""),
-            actor=signed_in(request),
-            now=timezone.now(),
-        )
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, _("Approved.") if yes else _("Declined."))
-    return redirect("campaigns:campaign-check", campaign_id)
-
-
-@page("fairness")
-@require_POST
-def campaign_waive(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Answer with a reason for groups that the model chooses too seldom."""
-    try:
-        fairness.waive(
-            campaign_id=campaign_id,
-            reason=request.POST.get("reason", ""),
-            actor=signed_in(request),
-            now=timezone.now(),
-        )
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, _("The reason is kept in the audit log; it may be sent now."))
-    return redirect("campaigns:campaign-check", campaign_id)
-
-
-@page("team")
-@require_POST
-def approval_rule(request: HttpRequest) -> HttpResponse:
-    """Whether every campaign needs a second person."""
-    on = request.POST.get("approval") == "on"
-    approval.require(on=on, user=signed_in(request), now=timezone.now())
-    messages.success(
-        request,
-        _("From now on a second person approves each campaign.")
-        if on
-        else _("Campaigns need no approval any more."),
-    )
-    return redirect("campaigns:sending-rules")

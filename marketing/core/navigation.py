@@ -36,6 +36,7 @@ GROUPS = (
             Link(_("Campaigns"), "send", "campaigns:campaign-list", "c", phone=True),
             Link(_("Journeys"), "route", "campaigns:journey-list", "j"),
             Link(_("Content"), "template", "campaigns:template-list", "t"),
+            Link(_("Calendar"), "calendar-event", "campaigns:calendar", "l"),
         ),
     ),
     Group(
