@@ -33,6 +33,7 @@ REASONS: dict[str, Any] = {
     EXCLUDED: _("In the segment that gets nothing this time"),
     GLOBAL_HOLDOUT: _("Kept out of every campaign to measure them all"),
     HOLDOUT: _("Held out to measure the effect"),
+    "budget": _("The money for this campaign was spent"),
     "duplicate_address": _("Same address as somebody else in this send"),
     "address_changed": _("Changed their address after the send began"),
     "cancelled": _("The send was cancelled first"),

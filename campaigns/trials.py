@@ -7,6 +7,7 @@ run's row locked, so that a variant is settled before any of them can be claimed
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, Protocol
 
 from django.db import connection, transaction
@@ -17,7 +18,7 @@ from campaigns.drafts import EDITABLE
 from campaigns.experiments import bandits, winners
 from campaigns.experiments.winners import Arm
 from campaigns.models import Campaign, Message, Round, Run, Template, Trial, Variant
-from campaigns.reporting import tallies
+from campaigns.reporting import costs, tallies
 from marketing.core import audit, bus
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
@@ -38,6 +39,13 @@ _SENT = """
     SELECT variant, count(*) FILTER (WHERE state = 'sent'), count({answer})
     FROM campaigns_message
     WHERE run_id = %s AND state <> 'skipped' AND {slot} < %s GROUP BY variant"""
+# Whoever is beyond the budget is drawn by the hash of their message, so nobody is favoured.
+_BEYOND = """
+    UPDATE campaigns_message SET state = 'skipped', reason = 'budget', next_try_at = NULL
+    WHERE id IN (
+        SELECT id FROM campaigns_message
+        WHERE run_id = %s AND state = 'queued' AND first_try_at IS NULL AND {slot} {which}
+        ORDER BY md5('budget:' || id) OFFSET %s)"""
 _RELEASE = """
     UPDATE campaigns_message SET variant = {variant}, next_try_at = NULL
     WHERE run_id = %s AND state = 'queued' AND first_try_at IS NULL AND {slot} {which}"""
@@ -127,6 +135,8 @@ def _checked(name: str, value: Any) -> Any:
         if value not in choices[name]:
             raise Invalid(_("This is none of the choices."), code="bad_choice", field=name)
         return value
+    if name == "budget":
+        return _budget(value)
     if name not in _BOUNDS:
         raise Invalid(
             _("There is no field called %(name)s.") % {"name": name},
@@ -145,6 +155,21 @@ def _checked(name: str, value: Any) -> Any:
             field=name,
         )
     return number if name.endswith(("win_percent", "floor_percent")) else int(number)
+
+
+def _budget(value: Any) -> Decimal | None:
+    text = "" if value is None else str(value).strip().replace(",", ".")
+    if not text:
+        return None
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite() or not 0 < found <= 10**9:
+        raise Invalid(
+            _("Give an amount above zero, or leave it empty."), code="bad_amount", field="budget"
+        )
+    return found.quantize(Decimal("0.01"))
 
 
 def answers(*, run: Run, metric: str, before_round: int, now: datetime) -> dict[str, Arm]:
@@ -202,6 +227,7 @@ def turn(*, run_id: int, now: datetime, chooser: Chooser | None = None) -> bool:
         shares, reason = _shares(trial, draw, arms)
         if not due and reason != WON:
             return False
+        _keep_to(run, trial, draw, number, last=reason == WON)
         said: dict[str, Any] = {}
         people = None
         if trial.mode == Trial.Mode.PERSON and chooser is not None:
@@ -238,6 +264,22 @@ def _shares(
         if chances[best] >= trial.win_percent / 100:
             return {key: float(key == best) for key in fixed}, WON
     return fixed, KEPT
+
+
+def _keep_to(run: Run, trial: Trial, draw: audience.Draw, number: int, *, last: bool) -> None:
+    """Skip whom the budget does not reach among those whose turn it is, by chance."""
+    price = costs.totals(campaign_ids=[run.campaign_id]).prices.get(run.campaign_id or 0)
+    if trial.budget is None or not price:
+        return
+    slot, of_slot = audience.slot_sql("customer_id", draw)
+    gone = run.messages.exclude(state__in=[Message.State.QUEUED, Message.State.SKIPPED]).count()
+    waits = run.messages.filter(state=Message.State.QUEUED, first_try_at__isnull=False).count()
+    left = max(int(trial.budget / price) - gone - waits, 0)
+    which = ">= %s" if last else "= %s"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _BEYOND.format(slot=f"({slot})", which=which), [run.pk, *of_slot, number, left]
+        )
 
 
 def _release(

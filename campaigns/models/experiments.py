@@ -40,6 +40,8 @@ class Trial(models.Model):
     win_percent = models.FloatField(default=95)
     # No variant of a bandit gets a smaller share of a round than this.
     floor_percent = models.FloatField(default=5)
+    # The most that its messages may cost together, at the prices for each that are written down.
+    budget = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.campaign_id}: {self.mode}"

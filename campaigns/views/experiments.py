@@ -22,7 +22,7 @@ from marketing.core.errors import Refused
 
 PER_PAGE = 25
 MOST_VARIANTS = 5
-_FIELDS = ("mode", "metric", "hypothesis", "first_percent", "hours", "win_percent")
+_FIELDS = ("mode", "metric", "hypothesis", "first_percent", "hours", "win_percent", "budget")
 _BANDIT = ("rounds", "floor_percent")
 
 

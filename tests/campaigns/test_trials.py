@@ -8,6 +8,7 @@ import pytest
 from campaigns import audience, drafts, experiments, holdouts, runs, trials
 from campaigns.experiments.winners import Arm
 from campaigns.models import Campaign, GlobalHoldout, Message, Run, Trial, Variant
+from campaigns.reporting import costs
 from marketing.core.errors import Conflict, Invalid
 from tests import factories
 from tests.campaigns.conftest import campaign, people
@@ -131,6 +132,30 @@ def test_a_paused_campaign_holds_no_round():
     runs.pause(campaign_id=run.campaign_id, user=None, now=hours(1))
     assert not trials.turn(run_id=run.pk, now=hours(8))
     assert trials.turn_all(now=hours(8)) == 0
+
+
+def test_no_more_is_spent_than_the_budget_allows():
+    people(1_000)
+    run = tried(mode="bandit", first_percent=20, hours=2, rounds=2, budget="30")
+    costs.note(campaign_id=run.campaign_id, kind="each", amount="0.1", user=None, now=factories.NOW)
+    sent(run, a=3, b=9)
+    gone = variants(run, state="sent").total()
+    assert gone < 300
+    assert trials.turn(run_id=run.pk, now=hours(2))
+    assert run.rounds.get().people == 300 - gone
+    beyond = run.messages.filter(state="skipped", reason="budget")
+    assert beyond.exists()
+    sent(run)
+    assert trials.turn(run_id=run.pk, now=hours(4))
+    assert run.rounds.get(number=2).people == 0
+    assert variants(run, state="sent").total() == 300
+    assert trials.waiting(run=run) == 0
+
+
+@pytest.mark.parametrize("budget", ["0", "-1", "x", "nan"])
+def test_a_budget_that_is_none_is_refused(budget):
+    with pytest.raises(Invalid):
+        tried(budget=budget)
 
 
 def test_orders_can_be_what_decides():
