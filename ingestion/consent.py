@@ -16,7 +16,6 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.db import connection, transaction
 from django.db.models import (
     BinaryField,
@@ -49,6 +48,8 @@ PURPOSES = ("marketing", "profiling")
 REASONS = ("unsubscribed", "bounced", "complained", "manual", "imported", "erased")
 # The channel of a suppression that stands for every one.
 EVERY = "all"
+# "*." stands before two to so many labels of a domain.
+LABELS_MOST = 6
 METHODS: dict[str, Any] = {
     "form": gettext_lazy("Form"),
     "double_opt_in": gettext_lazy("Confirmed by mail"),
@@ -340,7 +341,8 @@ def known_as(address: str, people: Iterable[int] = ()) -> list[str]:
     _local, at, domain = address.partition("@")
     if at and (domain := domain.partition("@")[0]):
         labels = domain.split(".")
-        names += [domain, *("*." + ".".join(labels[n:]) for n in range(len(labels)))]
+        ends = (labels[-n:] for n in range(2, min(len(labels), LABELS_MOST) + 1))
+        names += [domain, *("*." + ".".join(end) for end in ends)]
     return names
 
 
@@ -400,30 +402,53 @@ def open_to(*, channel: str = "email") -> Q:
     return Q(~plain) & Q(~hashed) & ~Q(wider)
 
 
-class _IsOneOf(Func):
-    """A column equals one of the elements of an array."""
+class _Hash(Func):
+    """The SHA-256 of an address in hex."""
 
-    template = "(%(expressions)s))"
-    arg_joiner = " = ANY("
-    output_field = BooleanField()
+    template = "encode(sha256(convert_to(%(expressions)s, 'UTF8')), 'hex')"
+    output_field = CharField()
+
+
+class _Domain(Func):
+    """The domain of an address."""
+
+    template = "split_part(%(expressions)s, '@', 2)"
+    output_field = CharField()
+
+
+def _under(labels: int) -> type[Func]:
+    """ "*." and the last so many labels of the domain of an address, one of which is empty where it
+    has fewer.
+    """
+    domain = "split_part(%(expressions)s, '@', 2)"
+    parts = " || '.' || ".join(f"split_part({domain}, '.', -{n})" for n in range(labels, 0, -1))
+    named = {"template": f"('*.' || {parts})", "output_field": CharField()}
+    return type("_Under", (Func,), named)
+
+
+_NAMES = {
+    Suppression.Kind.HASH: (_Hash,),
+    Suppression.Kind.DOMAIN: (_Domain, *(_under(n) for n in range(2, LABELS_MOST + 1))),
+}
 
 
 def _wider(channel: str, column: str | None) -> Case:
     """They, their domain or the hash of their address is on the list: compared only where any is.
 
-    A choice of cases, as the database then asks once whether there is any, and not for each person.
+    A choice of cases, as the database then asks once whether there is any, and not for each person;
+    and comparisons of one value, for which it makes a table of those on the list.
     """
-    rows = Suppression.objects.exclude(kind=Suppression.Kind.ADDRESS)
-    rows = rows.filter(channel__in=(channel, EVERY))
-    people = Customer.every.filter(suppressions__in=rows)
-    themselves = Q(pk__in=people.annotate(now=Coalesce("merged_into_id", "pk")).values("now"))
-    cases = [When(Q(Exists(rows)) & themselves, then=Value(True))]
+    rows = Suppression.objects.filter(channel__in=(channel, EVERY))
+    people = rows.filter(kind=Suppression.Kind.PERSON)
+    named = Customer.every.filter(suppressions__in=people)
+    now = named.annotate(now=Coalesce("merged_into_id", "pk")).values("now")
+    cases = [When(Q(Exists(people)) & Q(pk__in=now), then=Value(True))]
     if column is not None:
-        known_as = Func(
-            OuterRef(column), function="ingestion_known_as", output_field=ArrayField(CharField())
-        )
-        matching = Exists(rows.filter(_IsOneOf("address", known_as)))
-        cases.append(When(Q(Exists(rows)) & Q(matching), then=Value(True)))
+        for kind, names in _NAMES.items():
+            kept, found = rows.filter(kind=kind), Q()
+            for name in names:
+                found |= Q(Exists(kept.filter(address=name(OuterRef(column)))))
+            cases.append(When(Q(Exists(kept)) & found, then=Value(True)))
     return Case(*cases, default=Value(False), output_field=BooleanField())
 
 

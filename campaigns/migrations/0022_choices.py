@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('campaigns', '0021_early_news'),
-        ('ingestion', '0006_known_as'),
+        ('ingestion', '0005_suppression'),
     ]
 
     operations = [

@@ -4,22 +4,6 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-# Under what a person or an address can stand on the list, other than as the address itself.
-KNOWN_AS = """
-CREATE FUNCTION ingestion_known_as(address text, person bigint) RETURNS text[]
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT ARRAY(
-        SELECT 'person:' || id FROM ingestion_customer WHERE id = person OR merged_into_id = person
-        UNION ALL
-        SELECT encode(sha256(convert_to(address, 'UTF8')), 'hex') WHERE address <> ''
-        UNION ALL
-        SELECT d.name FROM (SELECT split_part(address, '@', 2) AS name) d WHERE d.name <> ''
-        UNION ALL
-        SELECT '*.' || array_to_string(d.labels[n:], '.')
-        FROM (SELECT string_to_array(split_part(address, '@', 2), '.') AS labels) d
-        CROSS JOIN LATERAL generate_subscripts(d.labels, 1) AS n)
-$$;
-"""
 # Whom a domain or a hash concerns is not looked up: everybody is looked at again.
 NOTE = """
 CREATE OR REPLACE FUNCTION ingestion_note_addresses() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -132,7 +116,5 @@ class Migration(migrations.Migration):
                 name="suppression_wider",
             ),
         ),
-        migrations.RunSQL(
-            KNOWN_AS + NOTE, NOTED_BEFORE + "DROP FUNCTION ingestion_known_as(text, bigint);"
-        ),
+        migrations.RunSQL(NOTE, NOTED_BEFORE),
     ]

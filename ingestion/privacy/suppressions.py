@@ -77,7 +77,8 @@ def entry_of(word: str, *, channel: str = "email") -> Entry | None:
     local, at, domain = name.rpartition("@")
     if at and local:
         return Entry(Kind.ADDRESS, name) if domain and " " not in name else None
-    return Entry(Kind.DOMAIN, domain) if _DOMAIN.fullmatch(domain) else None
+    few = domain.removeprefix("*.").count(".") < consent.LABELS_MOST
+    return Entry(Kind.DOMAIN, domain) if few and _DOMAIN.fullmatch(domain) else None
 
 
 def read(text: str, *, channel: str = "email") -> Reading:
