@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy
 
 from campaigns.messaging import layout
 from marketing.core.errors import Invalid
@@ -97,7 +97,7 @@ KINDS: tuple[Kind, ...] = (
             Setting("text", gettext_lazy("Heading"), "line", gettext_lazy("A heading")),
             Setting(
                 "size",
-                pgettext_lazy("of letters", "Size"),
+                gettext_lazy("Size of the letters"),
                 "choice",
                 "large",
                 (
@@ -365,7 +365,7 @@ def _text(block: Mapping[str, Any]) -> str:
         f'<mj-text color="{_ink(block, 1)}" align="{block["align"]}" padding="0">'
         f"{_words(block['text'])}</mj-text>"
     )
-    return _section(block, f"<mj-column>{text}</mj-column>", "8px 36px 14px")
+    return _section(block, f"<mj-column>{text}</mj-column>", "14px 36px 14px")
 
 
 def _one_button(label: str, url: str, align: str = "left") -> str:

@@ -223,7 +223,7 @@ def keep(
     *,
     template_id: int | None,
     campaign_id: int,
-    values: Mapping[str, str],
+    values: Mapping[str, Any],
     user: User | ApiKey | None,
     now: datetime,
 ) -> Template:

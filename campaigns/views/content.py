@@ -89,6 +89,8 @@ def template_edit(request: HttpRequest, template_id: int | None = None) -> HttpR
         if template is not None
         else _begin(request.GET.get("as", Template.Writing.BLOCKS))
     )
+    if request.GET.get("as") == Template.Writing.MJML:
+        values |= {"written_in": Template.Writing.MJML, "blocks": []}
     if request.method == "POST":
         values = _posted(request)
         try:
@@ -128,7 +130,7 @@ def _save(
     template: Template | None, language: str, values: dict[str, Any], request: HttpRequest
 ) -> Template:
     said = {**values, "blocks": values["blocks"] if values["blocks"] is not None else ["?"]}
-    who = {"user": signed_in(request), "now": timezone.now()}
+    who: dict[str, Any] = {"user": signed_in(request), "now": timezone.now()}
     if template is None or not language:
         return content.save(template_id=template.pk if template else None, **said, **who)
     said.pop("name")
@@ -307,7 +309,7 @@ def template_test(request: HttpRequest) -> HttpResponse:
 
 @page("view")
 @xframe_options_sameorigin
-@csp(WRITING_POLICY)
+@csp(WRITING_POLICY)  # type: ignore[arg-type]
 @require_GET
 def template_mail(request: HttpRequest, template_id: int) -> HttpResponse:
     """A saved template as one person would get it, in their language."""
