@@ -30,7 +30,8 @@
       const walk = (id, depth, via) => { if (!id || seen.has(id) || !d.nodes[id]) return; seen.add(id); out.push({ id, depth, via }); const all = ways(d.nodes[id]); all.forEach(w => walk(w.next, depth + (all.length > 1 ? 1 : 0), w.label)); };
       walk(d.start, 0, ""); Object.keys(d.nodes).forEach(id => walk(id, 0, "")); return out;
     };
-    const prune = d => { const keep = reached(d); Object.keys(d.nodes).forEach(id => { if (!keep.has(id)) delete d.nodes[id]; }); return d; };
+    /* take out what nobody reaches any more; what nobody reached before stays, to be seen and dealt with */
+    const prune = (d, before) => { const keep = reached(d); reached(before).forEach(id => { if (!keep.has(id)) delete d.nodes[id]; }); return d; };
     const fresh = d => { let id; do id = "n" + Math.random().toString(36).slice(2, 8); while (d.nodes[id]); return id; };
     const key = node => { const used = new Set(node.branches.map(b => b.key)); let n = node.branches.length; const name = i => "abcdefghijklmnopqrstuvwxyz"[i] || "way" + i; while (used.has(name(n))) n++; return name(n); };
 
@@ -46,18 +47,18 @@
       },
       /* put a new step on a way: what followed there follows its first way. An end takes the place of what followed. */
       insert(d, way, node) {
-        d = copy(d); const id = fresh(d), after = target(d, way); d.nodes[id] = structuredClone(node);
+        const before = d; d = copy(d); const id = fresh(d), after = target(d, way); d.nodes[id] = structuredClone(node);
         lead(d, way, id);
         const first = ways(d.nodes[id])[0]; if (first && after) lead(d, { from: id, slot: first.slot }, after);
-        return { d: prune(d), id };
+        return { d: prune(d, before), id };
       },
       /* take a step out: whoever led to it leads to what its first way led to */
       remove(d, id) {
         if (id === d.start) return d;
-        d = copy(d); let after = ways(d.nodes[id])[0]?.next || null; if (after === id) after = null;
-        into(d, id).forEach(way => lead(d, way, after)); delete d.nodes[id]; return prune(d);
+        const before = d; d = copy(d); let after = ways(d.nodes[id])[0]?.next || null; if (after === id) after = null;
+        into(d, id).forEach(way => lead(d, way, after)); delete d.nodes[id]; return prune(d, before);
       },
-      join(d, way, to) { d = copy(d); lead(d, way, to); return prune(d); },
+      join(d, way, to) { const before = d; d = copy(d); lead(d, way, to); return prune(d, before); },
       /* steps that a way may lead to without going round in a circle */
       joinable(d, way) { const before = new Set(Object.keys(d.nodes).filter(id => reached(d, id).has(way.from))); return order(d).map(o => o.id).filter(id => id !== d.start && id !== way.from && !before.has(id) && target(d, way) !== id); },
       /* one step up or down among steps with one way in and one way out */
@@ -71,8 +72,8 @@
       set(d, id, change) { d = copy(d); Object.entries(change).forEach(([k, v]) => { if (v === undefined) delete d.nodes[id][k]; else d.nodes[id][k] = structuredClone(v); }); return d; },
       setWay(d, id, slot, change) { d = copy(d); const b = d.nodes[id].branches.find(one => one.key === slot); Object.entries(change).forEach(([k, v]) => { if (v === undefined) delete b[k]; else b[k] = structuredClone(v); }); return d; },
       addWay(d, id, way) { d = copy(d); const node = d.nodes[id]; node.branches.push({ key: key(node), ...way }); return d; },
-      dropWay(d, id, slot) { d = copy(d); d.nodes[id].branches = d.nodes[id].branches.filter(b => b.key !== slot); return prune(d); },
-      turn(d, id, node) { d = copy(d); const was = d.nodes[id], next = ways(was)[0]?.next; d.nodes[id] = structuredClone(node); if (was.label) d.nodes[id].label = was.label; const first = ways(d.nodes[id])[0]; if (first && next) lead(d, { from: id, slot: first.slot }, next); return prune(d); },
+      dropWay(d, id, slot) { const before = d; d = copy(d); d.nodes[id].branches = d.nodes[id].branches.filter(b => b.key !== slot); return prune(d, before); },
+      turn(d, id, node) { const before = d; d = copy(d); const was = d.nodes[id], next = ways(was)[0]?.next; d.nodes[id] = structuredClone(node); if (was.label) d.nodes[id].label = was.label; const first = ways(d.nodes[id])[0]; if (first && next) lead(d, { from: id, slot: first.slot }, next); return prune(d, before); },
       /* which steps and ways differ between two definitions */
       changes(a, b) {
         const ids = new Set([...Object.keys(a?.nodes || {}), ...Object.keys(b.nodes)]); let n = 0;

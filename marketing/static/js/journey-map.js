@@ -35,6 +35,7 @@
     const labelOf = way => way.label || data.said.branches[way.slot] || way.slot;
 
     /* dagre places the steps; an open end takes part as a small step of its own */
+    let placed = { key: "" };
     const place = () => {
       const G = new dagre.graphlib.Graph({ multigraph: true }); G.setGraph({ rankdir: "TB", nodesep: 44, ranksep: 50, marginx: 0, marginy: 0 }); G.setDefaultEdgeLabel(() => ({}));
       const ids = graph.order(s.d).map(o => o.id), edges = [];
@@ -44,9 +45,11 @@
         if (open) { if (!data.canEdit && !graph.splits(s.d.nodes[from])) return; to = `?${from}/${way.slot}`; G.setNode(to, { width: SIZES.open[0], height: SIZES.open[1] }); }
         edges.push({ from, to, way, open }); G.setEdge(from, to, {}, way.slot || "next");
       }));
+      /* placing takes long for a large journey, so it is done again only when steps, sizes or lines changed */
+      const key = JSON.stringify([G.nodes().map(id => [id, G.node(id).width, G.node(id).height]), G.edges()]); if (key === placed.key) { edges.forEach((e, i) => { e.points = placed.edges[i].points; }); return { ...placed, ids, edges }; }
       dagre.layout(G); const P = {}; G.nodes().forEach(id => { P[id] = G.node(id); });
       edges.forEach(e => { e.points = G.edge({ v: e.from, w: e.to, name: e.way.slot || "next" }).points; });
-      return { ids, edges, P, W: G.graph().width || 276, H: G.graph().height || 62 };
+      return placed = { key, ids, edges, P, W: G.graph().width || 276, H: G.graph().height || 62 };
     };
     const bent = points => { /* a line through points with round corners */
       let d = `M${points[0].x},${points[0].y}`;

@@ -32,8 +32,8 @@ document.addEventListener("alpine:init", () => {
     /* changing: each change keeps what was before it; quick changes of one setting count as one */
     change(make, tag = "") {
       const s = this.s; if (!s.data.canEdit) return; const was = s.d, next = make(s.d); if (next === was || JSON.stringify(next) === JSON.stringify(was)) return;
-      if (!tag || s.tag !== tag || Date.now() - s.tagged > 1500) { s.past.push(was); if (s.past.length > 100) s.past.shift(); } s.tag = tag; s.tagged = Date.now(); s.future = []; s.d = next; this.changed(); },
-    changed() { const s = this.s; s.dirty = true; if (s.sel && !s.d.nodes[s.sel]) s.sel = ""; this.draw(); this.state(); clearTimeout(s.timer); s.timer = setTimeout(() => this.save(), 600); },
+      if (!tag || s.tag !== tag || Date.now() - s.tagged > 1500) { s.past.push(was); if (s.past.length > 100) s.past.shift(); } s.tag = tag; s.tagged = Date.now(); s.future = []; s.d = next; this.changed(!!tag); },
+    changed(typing) { const s = this.s; s.dirty = true; if (s.sel && !s.d.nodes[s.sel]) s.sel = ""; clearTimeout(s.drawing); if (typing) s.drawing = setTimeout(() => this.draw(), 150); else this.draw(); this.state(); clearTimeout(s.timer); s.timer = setTimeout(() => this.save(), 600); },
     back(from, to) { const s = this.s; if (!from.length) return; to.push(s.d); s.d = from.pop(); s.tag = ""; this.changed(); this.panel(s.sel ? "step" : "settings"); },
     undo() { this.back(this.s.past, this.s.future); }, redo() { this.back(this.s.future, this.s.past); },
     state() {
