@@ -49,7 +49,7 @@ REASONS = ("unsubscribed", "bounced", "complained", "manual", "imported", "erase
 # The channel of a suppression that stands for every one.
 EVERY = "all"
 # "*." stands before two to so many labels of a domain.
-LABELS_MOST = 6
+LABELS_MOST = 4
 METHODS: dict[str, Any] = {
     "form": gettext_lazy("Form"),
     "double_opt_in": gettext_lazy("Confirmed by mail"),
@@ -426,10 +426,15 @@ def _under(labels: int) -> type[Func]:
     return type("_Under", (Func,), named)
 
 
-_NAMES = {
-    Suppression.Kind.HASH: (_Hash,),
-    Suppression.Kind.DOMAIN: (_Domain, *(_under(n) for n in range(2, LABELS_MOST + 1))),
-}
+# Rows of one sort, and as what an address may stand among them.
+_NAMES: tuple[tuple[Q, tuple[type[Func], ...]], ...] = (
+    (Q(kind=Suppression.Kind.HASH), (_Hash,)),
+    (Q(kind=Suppression.Kind.DOMAIN) & ~Q(address__startswith="*"), (_Domain,)),
+    (
+        Q(kind=Suppression.Kind.DOMAIN, address__startswith="*"),
+        tuple(_under(n) for n in range(2, LABELS_MOST + 1)),
+    ),
+)
 
 
 def _wider(channel: str, column: str | None) -> Case:
@@ -444,8 +449,8 @@ def _wider(channel: str, column: str | None) -> Case:
     now = named.annotate(now=Coalesce("merged_into_id", "pk")).values("now")
     cases = [When(Q(Exists(people)) & Q(pk__in=now), then=Value(True))]
     if column is not None:
-        for kind, names in _NAMES.items():
-            kept, found = rows.filter(kind=kind), Q()
+        for sort, names in _NAMES:
+            kept, found = rows.filter(sort), Q()
             for name in names:
                 found |= Q(Exists(kept.filter(address=name(OuterRef(column)))))
             cases.append(When(Q(Exists(kept)) & found, then=Value(True)))

@@ -77,7 +77,7 @@ def entry_of(word: str, *, channel: str = "email") -> Entry | None:
     local, at, domain = name.rpartition("@")
     if at and local:
         return Entry(Kind.ADDRESS, name) if domain and " " not in name else None
-    few = domain.removeprefix("*.").count(".") < consent.LABELS_MOST
+    few = domain[:2] != "*." or domain[2:].count(".") < consent.LABELS_MOST
     return Entry(Kind.DOMAIN, domain) if few and _DOMAIN.fullmatch(domain) else None
 
 
