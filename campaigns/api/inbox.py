@@ -54,7 +54,7 @@ class InboxList(OpenView):
     def get(self, request: Request) -> Response:
         """The person's messages, newest first."""
         pager = Cursor()
-        rows = pager.paginate_queryset(inbox.of(request.auth), request, view=self)
+        rows = pager.paginate_queryset(inbox.of(self.person), request, view=self)
         return pager.get_paginated_response([_body(row) for row in rows or []])
 
 
@@ -62,7 +62,7 @@ class InboxUnread(OpenView):
     @extend_schema(operation_id="inbox_unread", responses=UnreadShape)
     def get(self, request: Request) -> Response:
         """How many messages are unread, for a badge."""
-        return Response({"unread": inbox.unread(request.auth)})
+        return Response({"unread": inbox.unread(self.person)})
 
 
 class InboxRead(OpenView):
@@ -83,5 +83,5 @@ class InboxRead(OpenView):
                 code="bad_ids",
                 field="ids",
             )
-        inbox.mark_read(request.auth, ids=ids, now=timezone.now())
-        return Response({"unread": inbox.unread(request.auth)})
+        inbox.mark_read(self.person, ids=ids, now=timezone.now())
+        return Response({"unread": inbox.unread(self.person)})

@@ -1,6 +1,7 @@
 """API views that a person's own browser asks, from the shop's site: by a token, from any origin."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -84,7 +85,7 @@ class OpenView(APIView):
     """A view for browsers on any site."""
 
     authentication_classes = (PersonToken,)
-    permission_classes = (IsPerson,)
+    permission_classes: Sequence[type[BasePermission]] = (IsPerson,)
     throttle_classes = (PersonThrottle,)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -92,10 +93,15 @@ class OpenView(APIView):
             return HttpResponse(status=204, headers=PREFLIGHT)
         return super().dispatch(request, *args, **kwargs)
 
+    @property
+    def person(self) -> Customer:
+        """Whose token came with the request."""
+        return cast(Customer, self.request.auth)
+
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[assignment]
+        response = super().finalize_response(request, response, *args, **kwargs)
         for name, value in CORS.items():
             response[name] = value
         return response

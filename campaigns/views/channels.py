@@ -90,7 +90,7 @@ def channel_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def channel_new(request: HttpRequest) -> HttpResponse:
     """The providers to choose from."""
-    cards = []
+    cards: list[dict[str, Any]] = []
     for name, made in providers.everything().items():
         icon, hue = LOOKS[made.kind]
         cards.append(
@@ -127,7 +127,8 @@ def channel_edit(request: HttpRequest, channel_id: int) -> HttpResponse:
 def _edit(request: HttpRequest, provider: str, channel: Channel | None) -> HttpResponse:
     made = providers.load(provider)
     form = channel_forms.ChannelForm.of(request, made, channel)
-    status, fresh = 200, {}
+    status = 200
+    fresh: dict[str, str] = {}
     context: dict[str, Any] = {"to": request.POST.get("to", "")}
     if request.method == "POST":
         is_test = request.POST.get("do") == "test"

@@ -42,7 +42,7 @@ class _Ours(BaseAdapter):
             url=str(request.url),
             method=str(request.method),
             headers={
-                name: value
+                name: str(value)
                 for name, value in request.headers.items()
                 if name.lower() not in ("content-length", "connection", "accept-encoding")
             },
