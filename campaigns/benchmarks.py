@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from campaigns import content
+from campaigns.content.saving import STARTER
 from campaigns.messaging import addresses, context, layout, rendering
 
 RUNS = 3
@@ -35,7 +35,7 @@ def line(
 
 
 def starter() -> tuple[str, str]:
-    html = layout.compile_mjml(content.STARTER.read_text("utf-8"))
+    html = layout.compile_mjml(STARTER.read_text("utf-8"))
     return html, layout.text_from(html)
 
 

@@ -124,7 +124,7 @@ def compiled(template: Template) -> rendering.Compiled | parts.Compiled:
         ) from None
 
 
-def sender(campaign: Campaign) -> dict[str, str]:
+def sender(campaign: Campaign) -> dict[str, Any]:
     """Who the campaign's mails come from: its own values, its channel's, or the house's."""
     usual = providers.find(kind="email")
     name, address = (usual.from_name, usual.from_address) if usual else ("", "")
@@ -402,7 +402,7 @@ def start_due(*, now: datetime) -> list[int]:
     due = Campaign.objects.filter(state=State.SCHEDULED, scheduled_at__lte=now)
     late = now - timedelta(hours=settings.LATE_HOURS)
     for campaign_id, at in due.values_list("id", "scheduled_at"):
-        if at < late:
+        if at is not None and at < late:
             _hold(
                 campaign_id,
                 _(

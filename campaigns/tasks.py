@@ -15,7 +15,7 @@ from campaigns.segments import upkeep
 from ingestion.identity import merging
 from models_ml.explorer import groups
 
-LINES = 4
+LINES = 8
 # Short, so that sweeps and other quick work wait behind a long campaign for moments only.
 BUDGET_SECONDS = 8.0
 

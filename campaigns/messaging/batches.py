@@ -16,6 +16,7 @@ from campaigns.messaging.providers.base import Answer, Verdict
 from campaigns.models import Run
 
 RECHECK_SECONDS = 0.5
+GATHER_SECONDS = 0.002
 # Stop this long before the lease ends, so that a send begun in time also ends in time.
 MARGIN_SECONDS = 3.0
 RETRY_FIRST_SECONDS, RETRY_LONGEST_SECONDS = 30.0, 3_600.0
@@ -28,20 +29,28 @@ def retry_wait(attempt: int) -> float:
 
 
 class Ledger:
-    """Marks outcomes. Threads that arrive during one write share the next, and all of them wait."""
+    """Marks outcomes. The lines of a sender share a write, and each waits until it is durable.
+
+    A commit costs more than the message it marks, so the first to come waits a moment for the
+    other `lines`.
+    """
 
     def __init__(self) -> None:
+        self.lines = 1
         self._waiting: list[tuple[Outcome, dict[str, str]]] = []
-        self._guard, self._turn = threading.Lock(), threading.Lock()
+        self._guard, self._turn = threading.Condition(), threading.Lock()
 
     def mark(self, outcome: Outcome) -> str | None:
         """Returns once the outcome is durable: the run's state, or None if the lease was lost."""
         answer: dict[str, str] = {}
         with self._guard:
             self._waiting.append((outcome, answer))
+            if len(self._waiting) >= self.lines:
+                self._guard.notify()
         with self._turn:
             if "done" not in answer:
                 with self._guard:
+                    self._guard.wait_for(self._all_are_here, GATHER_SECONDS)
                     batch, self._waiting = self._waiting, []
                 states = claims.mark([entry for entry, _answer in batch])
                 for entry, their_answer in batch:
@@ -49,6 +58,15 @@ class Ledger:
                     if entry.id in states:
                         their_answer["state"] = states[entry.id]
         return answer.get("state")
+
+    def leave(self) -> None:
+        """A line has nothing more to send, so nobody waits for it."""
+        with self._guard:
+            self.lines -= 1
+            self._guard.notify()
+
+    def _all_are_here(self) -> bool:
+        return len(self._waiting) >= self.lines
 
 
 @dataclass

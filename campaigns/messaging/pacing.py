@@ -11,6 +11,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -89,7 +90,7 @@ class Allowance:
             row = cursor.fetchone()
         return float(row[2]) if row else 0.0
 
-    def _values(self, slots: int) -> dict[str, object]:
+    def _values(self, slots: int) -> dict[str, Any]:
         return {
             "key": self.key,
             "span": slots / self.rate if self.rate else 0.0,

@@ -16,6 +16,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -54,6 +56,7 @@ class Pump:
         self._lanes: dict[str, Lane] = {}
         self._most = math.inf
         self._lines = [Lines() for _ in range(self.lines)]
+        self._crew = ThreadPoolExecutor(self.lines, "line")
         # Which of the last messages failed, for the share at which sending stops by itself.
         self.complaints_asked = -math.inf
         self.window: deque[bool] = deque(maxlen=watching.WINDOW)
@@ -61,6 +64,11 @@ class Pump:
     def close(self) -> None:
         for line in self._lines:
             line.close()
+        # Each thread has a database connection of its own, kept from batch to batch.
+        together = threading.Barrier(self.lines)
+        for _line in self._lines:
+            self._crew.submit(_hang_up, together)
+        self._crew.shutdown()
 
     def content(self, step: str, variant: str) -> tuple[Content, Lane]:
         """What messages of this key say, compiled when first asked for, and the lane they take."""
@@ -164,14 +172,8 @@ class Pump:
         if len(self._lines) == 1:
             self._drain(batch, self._lines[0])
             return
-        threads = [
-            threading.Thread(target=self._drain_apart, args=(batch, lines), daemon=True)
-            for lines in self._lines
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        batch.ledger.lines = len(self._lines)
+        wait([self._crew.submit(self._drain_apart, batch, lines) for lines in self._lines])
 
     def _drain_apart(self, batch: Batch, lines: Lines) -> None:
         try:
@@ -179,8 +181,9 @@ class Pump:
         except Exception as error:
             logger.exception("a sender of run %s stopped", self.run.pk)
             batch.stopped, batch.troubles["sender"] = True, f"{type(error).__name__}: {error}"
+            connection.close()  # it may be what broke
         finally:
-            connection.close()
+            batch.ledger.leave()
 
     def _drain(self, batch: Batch, lines: Lines) -> None:
         while (ready := self._next(batch)) is not None:
@@ -267,6 +270,12 @@ class Pump:
 
     def _lane_of(self, message: Claimed) -> Lane:
         return self.content(message.step, message.variant)[1]
+
+
+def _hang_up(together: threading.Barrier) -> None:
+    with suppress(threading.BrokenBarrierError):
+        together.wait(10)
+    connection.close()
 
 
 def _key(message: Claimed) -> str:
