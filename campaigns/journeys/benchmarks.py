@@ -19,7 +19,7 @@ from campaigns.journeys import entering, graphs, runner, versions
 from campaigns.journeys.entering import Candidate
 from campaigns.models import JourneyStep, Message, Template
 from ingestion.benchmarks import doors, measuring, sending, serving
-from ingestion.models import Customer
+from ingestion.identity import identify, profile
 from marketing.core.errors import Refused
 
 PEOPLE = {"small": 10_000, "full": 100_000}
@@ -77,15 +77,7 @@ def journey_steps(size: str) -> dict[str, Any]:
     """Steps a second of one process, with every row of moves, messages and logs committed."""
     measuring.refuse_if_filled()
     number = PEOPLE[size]
-    people = Customer.objects.bulk_create(
-        (
-            Customer(
-                external_id=f"j{n}", email=f"j{n}@example.com", country="GB" if n % 2 else "DE"
-            )
-            for n in range(number)
-        ),
-        batch_size=5_000,
-    )
+    people = _people(number)
     rates = []
     template = _template()
     for turn in range(RUNS):
@@ -97,7 +89,7 @@ def journey_steps(size: str) -> dict[str, Any]:
         (version,) = graphs.walked(journey_id=journey.pk)
         entering.enter(
             version=version,
-            candidates=[Candidate(customer_id=one.pk, key=str(one.pk), at=now) for one in people],
+            candidates=[Candidate(customer_id=one, key=str(one), at=now) for one in people],
             now=now,
         )
         with connection.cursor() as cursor:
@@ -127,6 +119,28 @@ def journey_steps(size: str) -> dict[str, Any]:
         "runs": RUNS,
         "spread": round((max(rates) - min(rates)) / middle, 3),
     }
+
+
+def _people(number: int, at_once: int = 2_000) -> list[int]:
+    """So many people with addresses, half of them in one country."""
+    now = timezone.now()
+    people: list[int] = []
+    for first in range(0, number, at_once):
+        named = [
+            identify.Person(external_id=f"j{n}", email=f"j{n}@example.com", at=now)
+            for n in range(first, min(first + at_once, number))
+        ]
+        found = identify.locate(people=named, source="bench", now=now)
+        some = [one.customer_id for one in found if one.customer_id is not None]
+        profile.apply(
+            changes=[
+                profile.Change(one, now, f"bench:{one}", {"country": "GB" if one % 2 else "DE"})
+                for one in some
+            ],
+            now=now,
+        )
+        people += some
+    return people
 
 
 def version_messages(run_id: int) -> int:
