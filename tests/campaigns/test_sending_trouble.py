@@ -99,9 +99,9 @@ def test_a_worker_that_is_asked_to_end_sends_nothing_twice_and_its_rest_goes_out
     mail = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(postbox.port)}
     worker = start_worker("fast", **mail)
     run = runs.start(campaign_id=campaign().pk, user=None, now=factories.now())
-    wait_for(lambda: len(postbox.mails) >= 20)
+    wait_for(lambda: len(postbox.mails) >= 20, seconds=90)
     worker.send_signal(signal.SIGTERM)
-    worker.wait(40)
+    worker.wait(60)
     assert states(run).get("sending", 0) == 0
     start_worker("fast", **mail)
 
@@ -111,7 +111,7 @@ def test_a_worker_that_is_asked_to_end_sends_nothing_twice_and_its_rest_goes_out
         run.refresh_from_db()
         return run.state == "finished"
 
-    wait_for(finished)
+    wait_for(finished, seconds=60)
     assert states(run) == {"sent": 300}
     assert set(postbox.copies.values()) == {1}
 
