@@ -229,6 +229,14 @@ _campaigns_api = [
         campaigns_api.CampaignWaive.as_view(),
         name="campaign-waive",
     ),
+    *(
+        path(f"campaigns/<int:campaign_id>/{name}/", view.as_view(), name=f"campaign-{name}")
+        for name, view in (
+            ("schedule", campaigns_api.CampaignSchedule),
+            ("archive", campaigns_api.CampaignArchive),
+            ("approval", campaigns_api.CampaignApproval),
+        )
+    ),
     path(
         "campaigns/<int:campaign_id>/pause/",
         campaigns_api.CampaignPause.as_view(),

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import drafts, fairness, runs
+from campaigns import approval, drafts, fairness, runs
 from campaigns.api import shapes
 from campaigns.models import Campaign, Message
 from marketing.core.api import View
@@ -35,6 +36,7 @@ def campaign_body(campaign: Campaign) -> dict[str, Any]:
         "name": campaign.name,
         "state": campaign.state,
         "segment_id": campaign.segment_id,
+        "exclude_id": campaign.exclude_id,
         "template_id": campaign.template_id,
         "holdout_percent": campaign.holdout_percent,
         "goal": campaign.goal,
@@ -42,6 +44,7 @@ def campaign_body(campaign: Campaign) -> dict[str, Any]:
         "from_email": campaign.from_email,
         "reply_to": campaign.reply_to,
         "scheduled_at": campaign.scheduled_at,
+        "archived_at": campaign.archived_at,
         "timing": campaign.timing,
         "local_time": f"{campaign.local_time:%H:%M}",
         "if_passed": campaign.if_passed,
@@ -53,10 +56,26 @@ def campaign_body(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def approval_body(campaign: Campaign) -> dict[str, Any]:
+    """How it stands with the second person."""
+    found = approval.standing(campaign=campaign)
+    last = found.latest
+    return {
+        "needed": found.needed,
+        "state": found.word,
+        "asked_by": last.asked_by.display_name if last and last.asked_by else None,
+        "asked_at": last.asked_at if last else None,
+        "decided_by": last.decided_by.display_name if last and last.decided_by else None,
+        "decided_at": last.decided_at if last else None,
+        "comment": last.comment if last else "",
+    }
+
+
 def _detail(campaign: Campaign) -> dict[str, Any]:
     body = campaign_body(campaign)
     run = campaign.runs.order_by("-id").first()
     body["run"] = None
+    body["approval"] = approval_body(campaign)
     if run is not None:
         progress = runs.progress(run_id=run.pk)
         body["run"] = {
@@ -163,6 +182,95 @@ class CampaignResume(_Move):
 @extend_schema(request=None, responses={202: shapes.CampaignAnswer})
 class CampaignCancel(_Move):
     move = staticmethod(runs.cancel)
+
+
+def _one(request: Request, name: str) -> Any:
+    """The value of the one field that must be there."""
+    if not isinstance(request.data, dict) or name not in request.data:
+        raise Invalid(
+            _("Send one object with %(name)s.") % {"name": name}, code="missing_field", field=name
+        )
+    return request.data[name]
+
+
+def _flag(request: Request, name: str) -> bool:
+    value = _one(request, name)
+    if not isinstance(value, bool):
+        raise Invalid(_("This is true or false."), code="bad_flag", field=name)
+    return value
+
+
+def _answer(campaign_id: int) -> Response:
+    body = _detail(_found(campaign_id))
+    return Response({"campaign": body}, headers={"Location": body["url"]})
+
+
+class CampaignSchedule(View):
+    scope_noun = "campaigns"
+
+    @extend_schema(
+        operation_id="campaigns_schedule",
+        request=shapes.ScheduleWrite,
+        responses=shapes.CampaignAnswer,
+    )
+    def post(self, request: Request, campaign_id: int) -> Response:
+        """Send it by itself at a moment, or take it back to a draft."""
+        given = _one(request, "at")
+        try:
+            at = parse_datetime(given) if isinstance(given, str) else None
+        except ValueError:  # written as a moment, but there is no such day
+            at = None
+        if given is not None and (at is None or at.tzinfo is None):
+            raise Invalid(
+                _("Give a moment with its zone, such as 2027-03-01T09:00:00+01:00."),
+                code="bad_moment",
+                field="at",
+            )
+        runs.schedule(campaign_id=campaign_id, at=at, user=_actor(request), now=timezone.now())
+        return _answer(campaign_id)
+
+
+class CampaignArchive(View):
+    scope_noun = "campaigns"
+
+    @extend_schema(
+        operation_id="campaigns_archive",
+        request=shapes.ArchiveWrite,
+        responses=shapes.CampaignAnswer,
+    )
+    def post(self, request: Request, campaign_id: int) -> Response:
+        """Take a campaign that is over out of the list, or back into it."""
+        back = not _flag(request, "archived")
+        drafts.archive(campaign_id=campaign_id, back=back, user=_actor(request), now=timezone.now())
+        return _answer(campaign_id)
+
+
+class CampaignApproval(View):
+    scope_noun = "campaigns"
+
+    @extend_schema(
+        operation_id="campaigns_ask_approval", request=None, responses=shapes.CampaignAnswer
+    )
+    def post(self, request: Request, campaign_id: int) -> Response:
+        """Ask for a second person's yes to the campaign as it is now."""
+        approval.ask(campaign_id=campaign_id, actor=_actor(request), now=timezone.now())
+        return _answer(campaign_id)
+
+    @extend_schema(
+        operation_id="campaigns_decide_approval",
+        request=shapes.ApprovalWrite,
+        responses=shapes.CampaignAnswer,
+    )
+    def put(self, request: Request, campaign_id: int) -> Response:
+        """Say yes or no. Never whoever asked; a key counts as the person who made it."""
+        approval.decide(
+            campaign_id=campaign_id,
+            yes=_flag(request, "approved"),
+            comment=request.data.get("comment", ""),
+            actor=_actor(request),
+            now=timezone.now(),
+        )
+        return _answer(campaign_id)
 
 
 class CampaignWaive(View):

@@ -8,6 +8,9 @@ from campaigns.models import Campaign, Message
 class CampaignWrite(serializers.Serializer):
     name = serializers.CharField(max_length=120)
     segment_id = serializers.IntegerField(required=False, allow_null=True)
+    exclude_id = serializers.IntegerField(
+        required=False, allow_null=True, help_text="a segment whose people get nothing"
+    )
     template_id = serializers.IntegerField(required=False, allow_null=True)
     holdout_percent = serializers.IntegerField(required=False, min_value=0, max_value=50)
     goal = serializers.CharField(
@@ -55,14 +58,44 @@ class RunShape(serializers.Serializer):
     reasons = serializers.DictField()
 
 
+class ApprovalShape(serializers.Serializer):
+    needed = serializers.BooleanField(help_text="whether the shop asks for a second person")
+    state = serializers.ChoiceField(
+        choices=["none", "asked", "yes", "no", "changed"],
+        help_text="changed: something else was looked at than what stands now",
+    )
+    asked_by = serializers.CharField(allow_null=True, help_text="the person's name")
+    asked_at = serializers.DateTimeField(allow_null=True)
+    decided_by = serializers.CharField(allow_null=True)
+    decided_at = serializers.DateTimeField(allow_null=True)
+    comment = serializers.CharField()
+
+
+class ApprovalWrite(serializers.Serializer):
+    approved = serializers.BooleanField()
+    comment = serializers.CharField(required=False, max_length=500)
+
+
+class ScheduleWrite(serializers.Serializer):
+    at = serializers.DateTimeField(
+        allow_null=True, help_text="null takes it back to a draft; a time needs its zone"
+    )
+
+
+class ArchiveWrite(serializers.Serializer):
+    archived = serializers.BooleanField()
+
+
 class CampaignShape(CampaignWrite):
     id = serializers.IntegerField()
     state = serializers.ChoiceField(choices=Campaign.State.choices)
     scheduled_at = serializers.DateTimeField(allow_null=True)
+    archived_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     url = serializers.CharField()
     run = RunShape(required=False, allow_null=True)
+    approval = ApprovalShape(required=False)
 
 
 class CampaignAnswer(serializers.Serializer):

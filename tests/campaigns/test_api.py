@@ -151,3 +151,57 @@ def test_a_start_that_lacks_something_says_which_field(ask):
     assert answer.status_code == 422
     assert answer.json()["error"]["field"] == "segment"
     assert Message.objects.count() == 0
+
+
+def test_a_key_leaves_a_segment_out_schedules_and_takes_back(ask):
+    of = campaign()
+    staff = factories.segment("Staff")
+    changed = ask("patch", f"{of.pk}/", {"exclude_id": staff.pk}).json()
+    assert changed["exclude_id"] == staff.pk
+    at = "2099-03-01T09:00:00+01:00"
+    answer = ask("post", f"{of.pk}/schedule/", {"at": at})
+    body = answer.json()["campaign"]
+    assert (answer.status_code, body["state"]) == (200, "scheduled")
+    assert body["scheduled_at"].startswith("2099-03-01T08:00:00")
+    back = ask("post", f"{of.pk}/schedule/", {"at": None}).json()["campaign"]
+    assert (back["state"], back["scheduled_at"]) == ("draft", None)
+
+
+@pytest.mark.parametrize(
+    "at", ["2099-03-01T09:00:00", "tomorrow", 7, "2099-13-01T09:00:00Z", "2099-02-30T09:00:00Z"]
+)
+def test_a_moment_without_a_zone_or_sense_is_refused(ask, at):
+    answer = ask("post", f"{campaign().pk}/schedule/", {"at": at})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "bad_moment"
+
+
+def test_a_key_asks_for_approval_and_the_person_behind_it_cannot_give_it(ask):
+    of = campaign()
+    asked = ask("post", f"{of.pk}/approval/").json()["campaign"]["approval"]
+    assert (asked["state"], asked["needed"]) == ("asked", False)
+    own = ask("put", f"{of.pk}/approval/", {"approved": True})
+    assert (own.status_code, own.json()["error"]["code"]) == (403, "same_person")
+    other = ask(
+        "put",
+        f"{of.pk}/approval/",
+        {"approved": True, "comment": "Fine"},
+        scopes=("campaigns:write",),
+    )
+    given = other.json()["campaign"]["approval"]
+    assert (given["state"], given["comment"]) == ("yes", "Fine")
+    latest = of.approvals.get()
+    assert (latest.said, latest.asked_by_id == latest.decided_by_id) == ("yes", False)
+    wrong = ask("put", f"{of.pk}/approval/", {"approved": "yes"})
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (422, "bad_flag")
+
+
+def test_a_key_archives_what_is_over_and_nothing_else(ask):
+    of = campaign()
+    refused = ask("post", f"{of.pk}/archive/", {"archived": True})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "not_over")
+    Campaign.objects.filter(pk=of.pk).update(state="cancelled")
+    body = ask("post", f"{of.pk}/archive/", {"archived": True}).json()["campaign"]
+    assert body["archived_at"] is not None
+    body = ask("post", f"{of.pk}/archive/", {"archived": False}).json()["campaign"]
+    assert body["archived_at"] is None
