@@ -7,6 +7,7 @@ worker (`fill`), in one statement and one transaction, and from then on those ro
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
