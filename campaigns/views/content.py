@@ -320,9 +320,8 @@ def template_mail(request: HttpRequest, template_id: int) -> HttpResponse:
 def _shown(parts: dict[str, Any], person: str) -> HttpResponse:
     seen = content.preview(parts=parts, customer_id=whole_number(person))
     if seen.fault:
-        name = seen.customer.first_name or seen.customer.email if seen.customer else ""
         why = _("This mail would not be sent to %(name)s: %(why)s.") % {
-            "name": name,
+            "name": seen.customer,
             "why": seen.fault,
         }
         return mail_page(content.fault_page(why if seen.customer else seen.fault))
