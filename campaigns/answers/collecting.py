@@ -80,16 +80,14 @@ def collect(*, now: datetime, limit: int = BATCH) -> int:
     """Look at the hits that are due; how many led to something. One transaction: all or none."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(
-                _TAKE,
-                {
-                    "now": now,
-                    "burst": BURST,
-                    "settled": SETTLED,
-                    "marked": MARKED_WITHIN,
-                    "limit": limit,
-                },
-            )
+            values: dict[str, Any] = {
+                "now": now,
+                "burst": BURST,
+                "settled": SETTLED,
+                "marked": MARKED_WITHIN,
+                "limit": limit,
+            }
+            cursor.execute(_TAKE, values)
             hits = [Hit(*row) for row in cursor.fetchall()]
         if not hits:
             return 0

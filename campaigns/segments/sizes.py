@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -28,7 +29,7 @@ ORDER BY told.id
 
 def keep(*, people: Mapping[int, int], now: datetime) -> None:
     """The sizes that lists show, by segment, and their line over time."""
-    values = {"ids": list(people), "people": list(people.values()), "now": now}
+    values: dict[str, Any] = {"ids": list(people), "people": list(people.values()), "now": now}
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, values | {"daily": DAILY, "point": POINT})
 

@@ -72,9 +72,8 @@ def _ticket(
     parts: list[tuple[Any, ...]] = []
     contents = cores(batch)
     for event, core in zip(batch, contents, strict=True):
-        _kind, at, name, *_names, context, _stamp, flags = event
-        if at.tzinfo is not UTC:
-            at = at.isoformat()
+        _kind, moment, name, *_names, context, _stamp, flags = event
+        at = moment if moment.tzinfo is UTC else moment.isoformat()
         if context or flags or not name:
             name = name or made_id(core)
             parts.append((Fragment(core), at, name, flags, context))
