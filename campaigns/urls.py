@@ -107,6 +107,7 @@ _campaigns = [
         reviews.campaign_links_look,
         name="campaign-links-look",
     ),
+    path("campaigns/<int:campaign_id>/outlook/", reviews.campaign_outlook, name="campaign-outlook"),
     path("campaigns/<int:campaign_id>/ask/", reviews.campaign_ask, name="campaign-ask"),
     path("campaigns/<int:campaign_id>/decide/", reviews.campaign_decide, name="campaign-decide"),
     path(

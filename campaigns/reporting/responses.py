@@ -4,8 +4,10 @@ A machine's opening or click is a gateway or privacy proxy that fetched everythi
 kept: raw ones compare with other tools, cleaned ones say what people did.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import OperationalError, connection
 from django.db.models import Count, Q, QuerySet
@@ -72,6 +74,17 @@ def responses(*, run_id: int) -> Responses:
     return Responses(**found)
 
 
+def by_people(*, run_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """By send, how many people opened and clicked, in one statement for all of them."""
+    rows = (
+        Message.objects.filter(run_id__in=run_ids, opened_at__isnull=False)
+        .values("run_id")
+        .annotate(**{name: Count("id", filter=OUTCOMES[name][1]) for name in ("opened", "clicked")})
+        .order_by()
+    )
+    return {row["run_id"]: (row["opened"], row["clicked"]) for row in rows}
+
+
 def of_outcome(messages: QuerySet[Message], outcome: str) -> QuerySet[Message]:
     """Those of the messages that ended so; all of them for a name that is none of OUTCOMES."""
     return messages.filter(OUTCOMES[outcome][1]) if outcome in OUTCOMES else messages
@@ -79,7 +92,7 @@ def of_outcome(messages: QuerySet[Message], outcome: str) -> QuerySet[Message]:
 
 def links(*, run: Run, milliseconds: int = COUNT_MS) -> list[Link] | None:
     """The links of a send by how many people followed each; None when counting takes too long."""
-    values = {
+    values: dict[str, Any] = {
         "run": run.pk,
         "start": run.started_at,
         "end": run.started_at + _WITHIN,

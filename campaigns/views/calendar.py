@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from campaigns import reporting
 from campaigns.models import Campaign, Run
-from campaigns.reporting import Figures
+from campaigns.reporting import Figures, responses
 from marketing.core.auth import page
 
 YEARS = range(2000, 2101)
@@ -30,6 +30,7 @@ class Entry:
     label: str
     figures: Figures | None = None
     expected: int | None = None
+    clicked: int = 0
 
 
 @dataclass
@@ -67,6 +68,7 @@ def _entries(since: datetime, until: datetime) -> list[Entry]:
     ).select_related("campaign")
     found = list(begun.order_by("started_at", "id"))
     numbers = reporting.figures(run_ids=[run.pk for run in found])
+    did = responses.by_people(run_ids=[run.pk for run in found])
     entries = [
         Entry(
             run.started_at,
@@ -74,6 +76,7 @@ def _entries(since: datetime, until: datetime) -> list[Entry]:
             run.campaign.state,
             run.campaign.get_state_display(),
             figures=numbers.get(run.pk, Figures()),
+            clicked=did.get(run.pk, (0, 0))[1],
         )
         for run in found
         if run.campaign is not None

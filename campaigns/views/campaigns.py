@@ -52,12 +52,14 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
         for run in Run.objects.filter(campaign__in=list(shown.object_list)).order_by("id")
     }
     numbers = reporting.figures(run_ids=[run.pk for run in latest.values()])
+    did = responses.by_people(run_ids=[run.pk for run in latest.values()])
     lifts = _lifts(list(latest.values()))
     rows = [
         {
             "campaign": campaign,
             "run": latest.get(campaign.pk),
             "figures": numbers.get(latest[campaign.pk].pk) if campaign.pk in latest else None,
+            "did": did.get(latest[campaign.pk].pk, (0, 0)) if campaign.pk in latest else (0, 0),
             "lift": lifts.get(campaign.pk),
         }
         for campaign in shown.object_list

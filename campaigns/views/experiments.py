@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns import drafts, holdouts, trials
 from campaigns.models import Campaign, GlobalHoldout, Template, Trial
-from campaigns.reporting import costs, credit, everybody, outlook, overview, readings, wording
+from campaigns.reporting import costs, credit, everybody, overview, readings, wording
 from campaigns.views.effects import questions, tried
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
@@ -114,7 +114,6 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "metrics": Trial.Metric.choices,
             "templates": Template.objects.filter(kind="email").order_by("-updated_at")[:100],
             "error": error,
-            "outlook": outlook.outlook(campaign=campaign, now=timezone.now()),
         },
         status=422 if error else 200,
     )

@@ -1,5 +1,6 @@
 """What is done on the last step before sending: links called, a second person, an answer given."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -9,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import approval, fairness, link_check
 from campaigns.models import Campaign
+from campaigns.reporting import outlook
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
@@ -22,6 +24,28 @@ def campaign_links(request: HttpRequest, campaign_id: int) -> HttpResponse:
     looked = link_check.latest(campaign=campaign)
     return render(
         request, "campaigns/campaigns/_links.html", {"campaign": campaign, "links": looked}
+    )
+
+
+@page("view")
+@require_GET
+def campaign_outlook(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """What it costs and could show; asked for beside the page, as counting may take seconds."""
+    found = Campaign.objects.select_related("segment", "exclude", "template")
+    campaign = get_object_or_404(found, pk=campaign_id)
+    try:
+        counted = outlook.outlook(campaign=campaign, now=timezone.now())
+    except Refused:
+        counted = None
+    return render(
+        request,
+        "campaigns/campaigns/_outlook.html",
+        {
+            "campaign": campaign,
+            "outlook": counted,
+            "currency": settings.DEFAULT_CURRENCY,
+            "spends": campaign.spends.all(),
+        },
     )
 
 

@@ -6,7 +6,6 @@ The step of the test is the page of variants, in `experiments`.
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,7 +17,6 @@ from campaigns import approval, audience, content, drafts, fairness, link_check,
 from campaigns.manners import rules, timing
 from campaigns.messaging import context
 from campaigns.models import Campaign, Segment, Template
-from campaigns.reporting import outlook
 from campaigns.segments.rules import RuleFault
 from campaigns.views.effects import tried
 from campaigns.views.people import signed_in
@@ -48,6 +46,12 @@ def reach_of(
     if segment is None:
         return {}
     without = Segment.objects.filter(pk=whole_number(exclude_id) or 0).first()
+    return _counted(segment, without, percent, campaign)
+
+
+def _counted(
+    segment: Segment, without: Segment | None, percent: str, campaign: Campaign | None
+) -> dict[str, Any]:
     share = whole_number(percent) or 0
     draw = audience.draw_of(campaign, holdout=share if share <= 50 else 0)
     try:
@@ -63,12 +67,10 @@ def reach_of(
 
 
 def _reach(campaign: Campaign) -> dict[str, Any]:
-    return reach_of(
-        str(campaign.segment_id or ""),
-        str(campaign.exclude_id or ""),
-        str(campaign.holdout_percent),
-        campaign,
-    )
+    if campaign.segment is None:
+        return {}
+    percent = str(campaign.holdout_percent)
+    return _counted(campaign.segment, campaign.exclude, percent, campaign)
 
 
 @page("edit")
@@ -265,7 +267,6 @@ def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "variants": tried(campaign=campaign),
             "sender": runs.sender(campaign),
             "fair": fair,
-            "outlook": None if fault else outlook.outlook(campaign=campaign, now=now),
             "links": link_check.latest(campaign=campaign),
             "approval": standing,
             "own": standing.latest is not None and standing.latest.asked_by_id == request.user.pk,
@@ -273,8 +274,6 @@ def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "missed": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
             "barred": fault or (fair and fair.barred) or standing.missing,
             "channel": rules.CHANNELS.get(campaign.template.kind) if campaign.template else "",
-            "currency": settings.DEFAULT_CURRENCY,
-            "spends": campaign.spends.all(),
             **_reach(campaign),
         },
     )
