@@ -76,19 +76,17 @@ def require(*, on: bool, user: User, now: datetime) -> None:
 def digest(campaign: Campaign) -> str:
     """Of everything that decides who gets what."""
     variants = list(campaign.variants.values_list("key", "weight", "template_id"))
-    mails = {campaign.template_id, *(template for *_rest, template in variants)}
-    rules = {campaign.segment_id, campaign.exclude_id}
+    mails = [pk for pk in (campaign.template_id, *(row[2] for row in variants)) if pk is not None]
+    rules = [pk for pk in (campaign.segment_id, campaign.exclude_id) if pk is not None]
     trial = Trial.objects.filter(campaign=campaign).first() if variants else None
     told = {
         "campaign": [str(getattr(campaign, name)) for name in _LOOKED_AT],
         "variants": variants,
         "mails": list(
-            Template.objects.filter(pk__in=mails - {None})
-            .order_by("pk")
-            .values_list("pk", "version")
+            Template.objects.filter(pk__in=mails).order_by("pk").values_list("pk", "version")
         ),
         "rules": list(
-            Segment.objects.filter(pk__in=rules - {None}).order_by("pk").values_list("pk", "rule")
+            Segment.objects.filter(pk__in=rules).order_by("pk").values_list("pk", "rule")
         ),
         "trial": [str(getattr(trial, name)) for name in _OF_TRIAL] if trial else [],
     }

@@ -266,7 +266,7 @@ class CampaignApproval(View):
         approval.decide(
             campaign_id=campaign_id,
             yes=_flag(request, "approved"),
-            comment=request.data.get("comment", ""),
+            comment=_one(request, "comment") if "comment" in request.data else "",
             actor=_actor(request),
             now=timezone.now(),
         )

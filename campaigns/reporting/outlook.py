@@ -114,7 +114,7 @@ def _model() -> tuple[Prediction, int] | None:
     )
     for row in asked.order_by("horizon_days", "id"):
         if live.get(row.key) is not None and row.scored_version == live[row.key]:
-            return row, row.scored_version
+            return row, int(live[row.key])
     return None
 
 

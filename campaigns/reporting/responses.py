@@ -79,10 +79,14 @@ def by_people(*, run_ids: Collection[int]) -> dict[int, tuple[int, int]]:
     rows = (
         Message.objects.filter(run_id__in=run_ids, opened_at__isnull=False)
         .values("run_id")
-        .annotate(**{name: Count("id", filter=OUTCOMES[name][1]) for name in ("opened", "clicked")})
+        .annotate(
+            by_opening=Count("id", filter=OUTCOMES["opened"][1]),
+            by_click=Count("id", filter=OUTCOMES["clicked"][1]),
+        )
+        .values_list("run_id", "by_opening", "by_click")
         .order_by()
     )
-    return {row["run_id"]: (row["opened"], row["clicked"]) for row in rows}
+    return {run_id: (opened, clicked) for run_id, opened, clicked in rows}
 
 
 def of_outcome(messages: QuerySet[Message], outcome: str) -> QuerySet[Message]:

@@ -121,8 +121,11 @@ def campaign_reach(request: HttpRequest) -> HttpResponse:
     """The live count beside the audience step."""
     found = Campaign.objects.select_related("template")
     campaign = found.filter(pk=whole_number(request.GET.get("campaign")) or 0).first()
-    asked = (request.GET.get(name, "") for name in ("segment_id", "exclude_id", "holdout_percent"))
-    return render(request, "campaigns/campaigns/_reach.html", reach_of(*asked, campaign))
+    segment_id, exclude_id, percent = (
+        request.GET.get(name, "") for name in ("segment_id", "exclude_id", "holdout_percent")
+    )
+    counted = reach_of(segment_id, exclude_id, percent, campaign)
+    return render(request, "campaigns/campaigns/_reach.html", counted)
 
 
 @page("edit")
