@@ -33,8 +33,10 @@ SHOWS_A_NAME = (
     "running job",
 )
 NEEDS_RIGHTS = re.compile(
-    r"^(new |columns of|draft's message|template$|ready prediction|segment from a start)"
+    r"^(new |columns of|draft's (message|audience|timing|variants)|template$|ready prediction|segment from a start|sms$)"
 )
+# Who may use the secrets of others' services, and no marketer.
+NEEDS_KEYS = re.compile(r"^(channel$|new channel|new mail channel)")
 
 
 def signed_in(role: str) -> Client:
@@ -50,7 +52,9 @@ def addresses() -> dict[str, str]:
     everybody = {
         name: url
         for name, url in all_pages(people).items()
-        if name not in ("lost", "keys") and not NEEDS_RIGHTS.search(name)
+        if name not in ("lost", "keys")
+        and not NEEDS_RIGHTS.search(name)
+        and not NEEDS_KEYS.search(name)
     }
     return everybody | {
         "home": reverse("home"),
@@ -97,9 +101,23 @@ def test_pages_that_change_things_are_for_those_who_may(role: str, status: int) 
     given = {
         name: client.get(url).status_code
         for name, url in all_pages(people).items()
-        if NEEDS_RIGHTS.search(name)
+        if NEEDS_RIGHTS.search(name) and not NEEDS_KEYS.search(name)
     }
     assert given == dict.fromkeys(given, status)
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("admin", 200), ("integrator", 200), ("marketer", 403)]
+)
+def test_pages_with_secrets_are_for_those_who_keep_keys(role: str, status: int) -> None:
+    people = factories.shop()
+    client = signed_in(role)
+    given = {
+        name: client.get(url).status_code
+        for name, url in all_pages(people).items()
+        if NEEDS_KEYS.search(name)
+    }
+    assert given == dict.fromkeys(("channel", "new channel", "new mail channel"), status)
 
 
 def test_every_page_carries_the_content_security_policy() -> None:
