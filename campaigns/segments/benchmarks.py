@@ -41,6 +41,21 @@ _SENDABLE = """
     WHERE d.channel = 'email' AND d.digest = CASE WHEN EXISTS (
       SELECT 1 FROM ingestion_suppresseddigest WHERE channel = 'email')
     THEN ingestion_digest(c.email) END)
+  AND NOT CASE WHEN EXISTS (SELECT 1 FROM ingestion_suppression AS w
+      WHERE w.kind = 'person' AND w.channel IN ('email', 'all'))
+    THEN c.id IN (SELECT coalesce(h.merged_into_id, h.id) FROM ingestion_suppression AS w
+      JOIN ingestion_customer AS h ON h.id = w.customer_id
+      WHERE w.kind = 'person' AND w.channel IN ('email', 'all')) ELSE false END
+  AND NOT CASE WHEN EXISTS (SELECT 1 FROM ingestion_suppression AS w
+      WHERE w.kind = 'sha256' AND w.channel IN ('email', 'all'))
+    THEN EXISTS (SELECT 1 FROM ingestion_suppression AS w
+      WHERE w.kind = 'sha256' AND w.channel IN ('email', 'all')
+        AND w.address = encode(sha256(convert_to(c.email, 'UTF8')), 'hex')) ELSE false END
+  AND NOT CASE WHEN EXISTS (SELECT 1 FROM ingestion_suppression AS w
+      WHERE w.kind = 'domain' AND w.channel IN ('email', 'all'))
+    THEN EXISTS (SELECT 1 FROM ingestion_suppression AS w
+      WHERE w.kind = 'domain' AND w.channel IN ('email', 'all')
+        AND split_part(c.email, '@', 2) LIKE '%%' || ltrim(w.address, '*.')) ELSE false END
 """
 _LATELY = """
 SELECT customer_id FROM ingestion_orderline
