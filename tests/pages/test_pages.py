@@ -33,7 +33,8 @@ SHOWS_A_NAME = (
     "running job",
 )
 NEEDS_RIGHTS = re.compile(
-    r"^(new |columns of|draft's (message|audience|timing|variants)|template$|ready prediction|segment from a start|sms$)"
+    r"^(new |columns of|draft's (message|audience|timing|variants)|template$|ready prediction"
+    r"|segment from a start|sms$)"
 )
 # Who may use the secrets of others' services, and no marketer.
 NEEDS_KEYS = re.compile(r"^(channel$|new channel|new mail channel)")
