@@ -217,7 +217,9 @@ def test_a_scheduled_campaign_that_became_unequal_goes_back_to_a_draft() -> None
 def test_too_few_people_to_tell_keep_nobody_from_starting() -> None:
     shop()
     watch("gender")
-    few = {"all": [TOP, {"bucket": "some", "from": 0, "to": 8}]}
+    steps = {"attribute": "steps", "as": "number"}
+    men = {"all": [steps | {"op": ">=", "value": 200}, steps | {"op": "<", "value": 207}]}
+    few = {"all": [TOP, {"any": [steps | {"op": "<", "value": 3}, men]}]}
     found = fairness.of_rule(rule=few)
     assert [group.state for group in found.findings[0].groups] == ["few", "few"]
     assert not found.barred
