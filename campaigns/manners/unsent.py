@@ -42,6 +42,7 @@ REMEDIES: dict[str, Any] = {
     "restored": gettext_lazy("It may have arrived, so it is not sent twice. Ask the provider."),
     "no_content": gettext_lazy("Give the step or variant a message."),
     "gone": gettext_lazy("Nothing to do."),
+    "budget": gettext_lazy("Raise the budget of the campaign, and copy it for those who are left."),
     "capped": gettext_lazy("Send less often, raise the limit, or mark what cannot wait as urgent."),
     "too_late": gettext_lazy("Send earlier in the day, or let it be useful for longer."),
 }

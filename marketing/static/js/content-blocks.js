@@ -93,7 +93,7 @@
     } else {
       input = el("input", "input"); input.type = one.kind === "number" ? "number" : "text";
       if (one.kind === "number") { input.min = one.low; input.max = one.high; }
-      if (one.kind === "address") input.placeholder = "https://";
+      if (one.kind === "address") input.placeholder = `https:${"/".repeat(2)}`;
     }
     input.id = id; name.htmlFor = id; input.value = holder[one.name] ?? "";
     input.addEventListener(one.kind === "choice" ? "change" : "input", () => {
