@@ -27,6 +27,8 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
     "person": ("/people/", ".table .who, .table td a", [("desk", "light"), ("phone", "dark")]),
     "recommendations": ("/recommendations/", "", [("desk", "light")]),
     "campaign": ("/campaigns/", ".table .who, .table td a", [("desk", "light")]),
+    "mail": ("/content/1/", "", [("desk", "light")]),
+    "journeys": ("/journeys/", "", [("desk", "light"), ("phone", "dark")]),
     "import": ("/data/", ".table .who, .table td a", [("desk", "light")]),
     "sources": ("/data/sources/", "", [("desk", "light"), ("phone", "dark")]),
     "quality": ("/data/quality/", "", [("desk", "light"), ("desk", "dark")]),
