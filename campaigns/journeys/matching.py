@@ -1,5 +1,6 @@
 """Whether an event is the one that is waited for: the same tests as in rules, on one event."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,4 +50,7 @@ def as_text(value: Any) -> str:
     """A property as text, as `->>` writes it."""
     if isinstance(value, str):
         return value
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a number of more digits than a machine word holds; the database keeps it
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

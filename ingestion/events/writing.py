@@ -8,9 +8,7 @@ however many threads the web server has.
 """
 
 import queue
-import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,9 +19,9 @@ import psycopg2
 from django.db import InterfaceError, OperationalError, connection
 
 from ingestion.events import claims
+from marketing.core.grouped import Grouped
 
 LINES = 4  # connections of one process
-WRITERS = 2  # groups under way at once: one is put together while the other's flush is awaited
 GROUP_ITEMS = 2_000
 TRIES = 4
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
@@ -67,57 +65,12 @@ class Ticket:
     items: int
     repeated: list[int] = field(default_factory=list)  # places whose key came earlier in here
     skipped: set[int] = field(default_factory=set)  # places that were not new, once written
-    gate: Any = field(default_factory=threading.Lock, compare=False)
-    done: bool = False
     error: BaseException | None = None
 
 
-_waiting: deque[Ticket] = deque()
-_guard = threading.Lock()  # held for moments, never while something is written
-_writers = 0  # threads of this process that write for others
 _lines: "queue.LifoQueue[Any]" = queue.LifoQueue()  # connections that nobody uses, or None
 for _number in range(LINES):
     _lines.put(None)
-
-
-def submit(ticket: Ticket) -> None:
-    """Have a ticket written: by this thread for all who wait, or by one that did so for us."""
-    global _writers
-    with _guard:
-        free = _writers < WRITERS
-        if free:
-            _writers += 1
-        else:
-            ticket.gate.acquire()
-            _waiting.append(ticket)
-    if not free:
-        ticket.gate.acquire()  # opened when it is written, or when it is our turn to write
-    if not ticket.done:
-        _write_with_others(ticket)
-    if ticket.error is not None:
-        raise ticket.error
-
-
-def _write_with_others(ticket: Ticket) -> None:
-    global _writers
-    group, items = [ticket], len(ticket.keys)
-    with _guard:
-        while _waiting and items < GROUP_ITEMS:
-            group.append(_waiting.popleft())
-            items += len(group[-1].keys)
-    try:
-        _write_group(group)
-    finally:
-        with _guard:
-            heir = _waiting.popleft() if _waiting else None
-            if heir is None:
-                _writers -= 1
-        if heir is not None:
-            heir.gate.release()  # first, so that the database has something to do
-        for one in group:
-            one.done = True
-            if one is not ticket:
-                one.gate.release()
 
 
 def _write_group(group: Sequence[Ticket]) -> None:
@@ -137,6 +90,16 @@ def _write_group(group: Sequence[Ticket]) -> None:
     for one in group:
         one.error = found
     return None
+
+
+_together = Grouped(_write_group, limit=GROUP_ITEMS, weight=lambda ticket: len(ticket.keys))
+
+
+def submit(ticket: Ticket) -> None:
+    """Have a ticket written together with those of other threads; raises what kept it back."""
+    _together.submit(ticket)
+    if ticket.error is not None:
+        raise ticket.error
 
 
 def write(ticket: Ticket) -> None:

@@ -23,15 +23,29 @@ class _Ticket(Generic[T]):
 
 
 class Grouped(Generic[T]):
-    """`write` takes a group of items and returns when they are committed, or raises for all."""
+    """`write` takes a group of items and returns when they are committed, or raises for all.
+
+    A group is closed once its items weigh `limit`; `writers` groups are under way at once: one is
+    put together while the other's flush is awaited.
+    """
 
     def __init__(
-        self, write: Callable[[Sequence[T]], None], *, limit: int = 500, writers: int = 2
+        self,
+        write: Callable[[Sequence[T]], None],
+        *,
+        limit: int = 500,
+        writers: int = 2,
+        weight: Callable[[T], int] = lambda _item: 1,
     ) -> None:
-        self._write, self._limit, self._most = write, limit, writers
+        self._write, self._limit, self._most, self._weight = write, limit, writers, weight
         self._waiting: deque[_Ticket[T]] = deque()
         self._guard = threading.Lock()  # held for moments, never while something is written
         self._writers = 0
+
+    @property
+    def idle(self) -> bool:
+        """Nobody writes and nobody waits."""
+        return not self._writers and not self._waiting
 
     def submit(self, item: T) -> None:
         """Returns when `item` is durable; raises what kept its group from being written."""
@@ -51,10 +65,11 @@ class Grouped(Generic[T]):
             raise ticket.error
 
     def _write_with_others(self, ticket: _Ticket[T]) -> None:
-        group = [ticket]
+        group, weight = [ticket], self._weight(ticket.item)
         with self._guard:
-            while self._waiting and len(group) < self._limit:
+            while self._waiting and weight < self._limit:
                 group.append(self._waiting.popleft())
+                weight += self._weight(group[-1].item)
         try:
             self._write([one.item for one in group])
         except BaseException as error:

@@ -173,7 +173,7 @@ def test_a_request_that_cannot_be_written_refuses_none_of_those_that_came_with_i
     assert outcomes == {number: ["stored"] for number in range(1, 20)}
     assert max(groups) > 1
     assert Inbox.objects.count() == EventKey.objects.count() == 19
-    assert writing._writers == 0
+    assert writing._together.idle
 
 
 @pytest.mark.django_db(transaction=True)
