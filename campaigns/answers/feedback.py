@@ -13,12 +13,11 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.utils.translation import gettext as _
 from psycopg2.extras import execute_values
 
 from campaigns import runs
 from campaigns.answers.returned import Cause, Kind, Report
-from campaigns.messaging import contents
+from campaigns.messaging import contents, watching
 from campaigns.models import Message, Returned, Run
 from ingestion import consent, events
 from ingestion.events import claims
@@ -26,9 +25,6 @@ from marketing.core.errors import Refused
 
 SOFT_LIMIT = 5
 SOFT_DAYS = 30
-# A share of complaints that large mailboxes punish, and of bounces that says the list is bad.
-COMPLAINTS_WORST, BOUNCES_WORST = 0.003, 0.05
-COMPLAINTS_LEAST, BOUNCES_LEAST = 3, 20
 HARD = Cause.MAILBOX
 EARLY, EARLY_A_TIME = timedelta(days=2), 1_000
 SOFT = (Cause.FULL, Cause.TEMPORARY, Cause.UNKNOWN)
@@ -314,29 +310,11 @@ def reconcile(*, now: datetime) -> int:
 def watch(*, run_id: int, now: datetime) -> bool:
     """Pause a run whose mails bounce or are complained about too often; True when it did."""
     run = Run.objects.filter(pk=run_id, state=Run.State.RUNNING).first()
-    if run is None or run.campaign_id is None:
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*), count(*) FILTER (WHERE bounce = 'mailbox'), count(complained_at)"
-            " FROM campaigns_message WHERE run_id = %s AND state = 'sent'",
-            [run_id],
-        )
-        sent, bounced, complained = cursor.fetchone()
-    if complained >= COMPLAINTS_LEAST and complained > COMPLAINTS_WORST * sent:
-        reason = _(
-            "%(n)d of %(sent)d people marked the mail as spam, so sending was paused. Ask whether "
-            "these people expected to hear from you before you resume."
-        ) % {"n": complained, "sent": sent}
-    elif bounced >= BOUNCES_LEAST and bounced > BOUNCES_WORST * sent:
-        reason = _(
-            "%(n)d of %(sent)d mailboxes do not exist, so sending was paused. Look at where these "
-            "addresses came from before you resume."
-        ) % {"n": bounced, "sent": sent}
-    else:
+    reason = watching.came_back(run) if run is not None else ""
+    if not reason:
         return False
     try:
-        runs.pause(campaign_id=run.campaign_id, user=None, now=now, reason=reason)
+        runs.halt(run_id=run_id, now=now, reason=reason)
     except Refused:  # somebody was faster
         return False
     return True

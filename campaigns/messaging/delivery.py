@@ -111,11 +111,8 @@ def _stopped(run: Run, pump: Pump, batch: Batch) -> bool:
             "For %(n)d minutes most messages could not be handed to the provider, so sending was "
             "paused. Nothing was lost and nothing is marked as failed. Last answer: %(answer)s"
         ) % {"n": watching.DOWN_MINUTES, "answer": batch.trouble or _last_answer(batch)}
-    elif people := _complaints(run, pump):
-        why = _(
-            "%(n)d people called this mail spam, more than 3 in 1,000, so sending was paused. "
-            "Look at who gets it and what it says; after a resume only new complaints count."
-        ) % {"n": people}
+    elif back := _came_back(run, pump):
+        why = back
     else:
         return False
     try:
@@ -129,13 +126,13 @@ def _last_answer(batch: Batch) -> str:
     return next((answer.text for _v, _m, answer in reversed(batch.answers) if answer.text), "")
 
 
-def _complaints(run: Run, pump: Pump) -> int:
-    """Too many complaints, asked for now and then."""
+def _came_back(run: Run, pump: Pump) -> str:
+    """Too many complaints or bounces, asked for now and then."""
     now = time.monotonic()
     if now - pump.complaints_asked < COMPLAINTS_SECONDS:
-        return 0
+        return ""
     pump.complaints_asked = now
-    return watching.complained(run)
+    return watching.came_back(run)
 
 
 _SLOTS = 0x50524E  # a namespace of our own among session-level advisory locks

@@ -3,12 +3,15 @@
 from collections import deque
 
 from django.db import connection
+from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from campaigns.models import Message, Run
 
 WINDOW, WINDOW_LEAST, WORST_SHARE = 200, 50, 0.5
 DOWN_MINUTES, DOWN_LEAST = 5, 5
 COMPLAINTS_LEAST, COMPLAINTS_WORST = 5, 0.003
+BOUNCES_LEAST, BOUNCES_WORST = 20, 0.05
 # A window is judged when it is over and the next one begins; any good answer ends a bad verdict.
 _NOTE = """
     INSERT INTO campaigns_pace AS p (key, since, good, bad)
@@ -24,8 +27,9 @@ _NOTE = """
     RETURNING p.down"""
 _OVER = "p.since < clock_timestamp() - %(minutes)s * interval '1 minute'"
 _REMEMBER = """
-    UPDATE campaigns_run SET snapshot = snapshot || jsonb_build_object('complaints', %s::int,
-        'sent_before', %s::int) WHERE id = %s"""
+    UPDATE campaigns_run SET snapshot = snapshot || jsonb_build_object('stopped',
+        coalesce(snapshot -> 'stopped', '{}') || jsonb_build_object(
+            %s::text, jsonb_build_array(%s::int, %s::int))) WHERE id = %s"""
 
 
 def failing(window: deque[bool]) -> bool:
@@ -52,19 +56,45 @@ def note(*, lane: str, good: int, bad: int) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def complained(run: Run) -> int:
-    """How many people complained, if that is too many of those written to; else 0.
+def came_back(run: Run) -> str:
+    """Why what came back of a run should stop it, in words; empty while it should not."""
+    if people := complained(run):
+        return _(
+            "%(n)d people called this mail spam, more than 3 in 1,000, so sending was paused. "
+            "Look at who gets it and what it says; after a resume only new complaints count."
+        ) % {"n": people}
+    if mailboxes := bounced(run):
+        return _(
+            "%(n)d mailboxes do not exist, more than 1 in 20, so sending was paused. Look at where "
+            "these addresses came from; after a resume only new ones count."
+        ) % {"n": mailboxes}
+    return ""
 
-    After a pause for this reason only what was sent since counts.
-    """
-    all_of_them = Message.objects.filter(run=run, complained_at__isnull=False).count()
-    kept = Run.objects.values_list("snapshot__complaints", "snapshot__sent_before").get(pk=run.pk)
-    new = all_of_them - (kept[0] or 0)
-    if new < COMPLAINTS_LEAST:
+
+def complained(run: Run) -> int:
+    """How many people complained, if that is too many of those written to; else 0."""
+    told = Q(complained_at__isnull=False)
+    return _too_many(run, "complaints", told, COMPLAINTS_LEAST, COMPLAINTS_WORST)
+
+
+def bounced(run: Run) -> int:
+    """How many mailboxes do not exist, if that is too many of those written to; else 0."""
+    return _too_many(run, "bounces", Q(bounce="mailbox"), BOUNCES_LEAST, BOUNCES_WORST)
+
+
+def _too_many(run: Run, what: str, told: Q, least: int, worst: float) -> int:
+    """After a pause for this reason only what was sent since counts."""
+    messages = Message.objects.filter(run=run)
+    all_of_them = messages.filter(told).count()
+    before, sent_before = (
+        Run.objects.values_list("snapshot__stopped", flat=True).get(pk=run.pk) or {}
+    ).get(what, (0, 0))
+    new = all_of_them - before
+    if new < least:
         return 0
-    sent = Message.objects.filter(run=run, state=Message.State.SENT).count()
-    if new <= COMPLAINTS_WORST * (sent - (kept[1] or 0)):
+    sent = messages.filter(state=Message.State.SENT).count()
+    if new <= worst * (sent - sent_before):
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(_REMEMBER, [all_of_them, sent, run.pk])
+        cursor.execute(_REMEMBER, [what, all_of_them, sent, run.pk])
     return new

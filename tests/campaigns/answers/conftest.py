@@ -9,8 +9,8 @@ from tests.campaigns.conftest import people, started
 
 @pytest.fixture
 def sent(postbox):
-    """Three messages of one run, sent by the real pump to the test's mail server."""
-    people(3)
+    """Six messages of one run, sent by the real pump to the test's mail server."""
+    people(6)
     run = started()
     delivery.deliver(run_id=run.pk)
     return list(Message.objects.filter(run=run, state="sent").order_by("id"))

@@ -151,5 +151,5 @@ def test_too_many_complaints_pause_the_rest_with_the_reason(sent) -> None:
         )
     run.refresh_from_db()
     assert run.state == Run.State.PAUSED
-    assert run.error.startswith("3 of 3 people marked the mail as spam")
-    assert runs.progress(run_id=run.pk).sent == 3
+    assert run.error.startswith("5 people called this mail spam")
+    assert runs.progress(run_id=run.pk).sent == 6
