@@ -1,6 +1,7 @@
 """The Celery app. A message carries only ids: rows in PostgreSQL are the truth."""
 
 import os
+from typing import Any
 
 from celery import Celery
 from django.apps import apps
@@ -18,6 +19,14 @@ def _packages() -> list[str]:
     return installed + [name for names in light.values() for name in names]
 
 
-app = Celery("perennial")
+class App(Celery):
+    """Nobody who only puts a task on a queue waits long for a queue that does not answer."""
+
+    def connection_for_write(self, url: Any = None, *args: Any, **given: Any) -> Any:
+        patience = {**settings.QUEUE_PATIENCE, **(given.pop("transport_options", None) or {})}
+        return super().connection_for_write(url, *args, transport_options=patience, **given)
+
+
+app = App("perennial")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(_packages)

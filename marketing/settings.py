@@ -336,6 +336,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "retry_on_timeout": True,
     "global_keyprefix": env.str("QUEUE_PREFIX", default="perennial:"),
 }
+# Of whoever only puts something there, a request above all: sweeps find what is not there.
+QUEUE_PATIENCE = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False}
 CELERY_VISIBILITY_TIMEOUT = 300
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_DISABLE_PREFETCH = True

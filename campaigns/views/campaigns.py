@@ -1,5 +1,6 @@
 """Pages of campaigns: the list, the page that watches one go out, and what can be done with it."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -160,11 +161,20 @@ def campaign_live(request: HttpRequest, campaign_id: int) -> HttpResponse:
     return answer
 
 
-def _act(request: HttpRequest, campaign_id: int, act: Any, done: str) -> HttpResponse:
+# The second press of a button finds done what it asks for: the first one said so already.
+_SECOND_PRESS = timedelta(minutes=1)
+
+
+def _act(request: HttpRequest, campaign_id: int, act: Any, done: str, state: str) -> HttpResponse:
+    now = timezone.now()
     try:
-        act(campaign_id=campaign_id, user=signed_in(request), now=timezone.now())
+        act(campaign_id=campaign_id, user=signed_in(request), now=now)
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        just = Campaign.objects.filter(
+            pk=campaign_id, state=state, updated_at__gt=now - _SECOND_PRESS
+        )
+        if not just.exists():
+            messages.error(request, str(refusal))
     else:
         messages.success(request, done)
     return redirect("campaigns:campaign-detail", campaign_id)
@@ -173,7 +183,7 @@ def _act(request: HttpRequest, campaign_id: int, act: Any, done: str) -> HttpRes
 @page("edit")
 @require_POST
 def campaign_start(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    return _act(request, campaign_id, runs.start, _("Sending has begun."))
+    return _act(request, campaign_id, runs.start, _("Sending has begun."), "running")
 
 
 @page("edit")
@@ -215,21 +225,22 @@ def campaign_archive(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @page("edit")
 @require_POST
 def campaign_pause(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    return _act(request, campaign_id, runs.pause, _("Paused. Nobody else is written to."))
+    done = _("Paused. Nobody else is written to.")
+    return _act(request, campaign_id, runs.pause, done, "paused")
 
 
 @page("edit")
 @require_POST
 def campaign_resume(request: HttpRequest, campaign_id: int) -> HttpResponse:
     done = _("Going on with those who have not got it yet.")
-    return _act(request, campaign_id, runs.resume, done)
+    return _act(request, campaign_id, runs.resume, done, "running")
 
 
 @page("edit")
 @require_POST
 def campaign_cancel(request: HttpRequest, campaign_id: int) -> HttpResponse:
     done = _("Cancelled. Mails that were sent stay sent.")
-    return _act(request, campaign_id, runs.cancel, done)
+    return _act(request, campaign_id, runs.cancel, done, "cancelled")
 
 
 @page("edit")

@@ -1,6 +1,8 @@
 """Hand-offs between apps: an app states a fact, `pipeline.FOLLOWS` says who cares."""
 
 import logging
+import math
+import time
 from functools import partial
 
 from django.conf import settings
@@ -10,6 +12,10 @@ from kombu.exceptions import OperationalError
 from marketing.celery import app
 
 logger = logging.getLogger(__name__)
+
+# After a failure nobody waits for the queue again for so long.
+REST_SECONDS = 3.0
+_rests_until = -math.inf
 
 
 def announce(topic: str, **ids: object) -> None:
@@ -27,7 +33,11 @@ def nudge(task: str, queue: str | None = None, expires: float | None = None, **i
 
     `expires` (seconds) keeps repeated nudges from piling up behind a busy worker.
     """
+    global _rests_until
+    if time.monotonic() < _rests_until:
+        return
     try:
         app.send_task(task, kwargs=ids, queue=queue or "fast", expires=expires, ignore_result=True)
     except (OperationalError, ConnectionError, TimeoutError) as error:
+        _rests_until = time.monotonic() + REST_SECONDS
         logger.warning("queue unreachable, %s waits for the sweeper: %s", task, error)

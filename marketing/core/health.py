@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -85,6 +85,13 @@ CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+def _why(error: Exception) -> str:
+    """What may be said of it to anybody; its text may name hosts and accounts."""
+    if isinstance(error, OperationalError) and "too many" in str(error):
+        return "all connections are in use"
+    return type(error).__name__
+
+
 def examine() -> dict[str, dict[str, Any]]:
     """Every check's outcome; a check that raises is a failed check and never an error page."""
     results = {}
@@ -92,9 +99,8 @@ def examine() -> dict[str, dict[str, Any]]:
         try:
             results[name] = check()
         except Exception as error:
-            # The text may name hosts and accounts, so it goes to the log and not to the caller.
             logger.warning("health check %s: %s", name, error)
-            results[name] = {"ok": False, "why": type(error).__name__}
+            results[name] = {"ok": False, "why": _why(error)}
             if name == "database":
                 connection.close()
     return results

@@ -3,9 +3,10 @@
 from typing import Any
 
 from celery import shared_task
+from celery.signals import task_unknown
 from django.utils import timezone
 
-from marketing.core import beats, jobs
+from marketing.core import beats, jobs, strangers
 
 
 # Long work acknowledges early: the leased row, not the message, brings it back after a crash. Its
@@ -28,3 +29,9 @@ def sweep(**_: Any) -> None:
 def canary(queue_name: str, **_: Any) -> None:
     """Prove that this queue is being worked off."""
     beats.record(queue=queue_name, now=timezone.now())
+
+
+@task_unknown.connect
+def set_aside(name: str = "", message: Any = None, **_: Any) -> None:
+    """A nudge by a name of another version: what it was about is found by sweeps."""
+    strangers.note(task=name, payload=getattr(message, "payload", None), now=timezone.now())

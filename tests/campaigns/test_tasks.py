@@ -8,6 +8,8 @@ import pytest
 from campaigns import runs, tasks
 from campaigns.messaging import claims
 from campaigns.models import Message
+from marketing.core import bus, strangers
+from marketing.core.models import AuditEntry
 from tests import factories
 from tests.campaigns.conftest import campaign, people, states
 
@@ -18,8 +20,13 @@ def mail_settings(postbox) -> dict[str, str]:
     return {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(postbox.port)}
 
 
-def test_starting_a_campaign_reaches_the_worker_and_everybody(postbox, start_worker, wait_for):
+def test_a_start_reaches_everybody_by_a_worker_who_finds_tasks_of_another_version_first(
+    postbox, start_worker, wait_for
+):
     people(40)
+    for _ in range(3):
+        bus.nudge("campaigns.tasks.deliver_by_letter", run_id=7)
+    bus.nudge("campaigns.tasks.sweep", version=9, whatever=1)  # known, with what only others know
     start_worker("fast", **mail_settings(postbox))
     run = runs.start(campaign_id=campaign().pk, user=None, now=factories.now())
 
@@ -27,9 +34,12 @@ def test_starting_a_campaign_reaches_the_worker_and_everybody(postbox, start_wor
         run.refresh_from_db()
         return run.state == "finished"
 
-    wait_for(finished)
+    wait_for(finished, seconds=90)
     assert states(run) == {"sent": 40}
     assert set(postbox.copies.values()) == {1}
+    wait_for(AuditEntry.objects.filter(action=strangers.ACTION).exists)
+    noted = AuditEntry.objects.get(action=strangers.ACTION)  # once, however often it came
+    assert noted.detail == {"task": "campaigns.tasks.deliver_by_letter", "asked": {"run_id": 7}}
 
 
 @pytest.mark.faults

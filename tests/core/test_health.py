@@ -7,6 +7,7 @@ import sys
 from typing import NamedTuple
 
 import pytest
+from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
@@ -127,3 +128,33 @@ def test_without_a_database_pages_and_api_answer_503_and_when_to_come_back(
     status, retry, body = json.loads(done.stdout.splitlines()[-1])
     assert (status, retry) == (503, "5")
     assert words in body
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_without_a_free_connection_is_answered_at_once_and_named(environment):
+    """As far as a client can tell, a role that may hold none is a server that is full."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP ROLE IF EXISTS crowded")
+        cursor.execute("CREATE ROLE crowded LOGIN PASSWORD 'crowded' CONNECTION LIMIT 0")
+    place = environment["DATABASE_URL"].rpartition("@")[2]
+    environment["DATABASE_URL"] = f"postgres://crowded:crowded@{place}"
+    script = (
+        "import django, json, time; django.setup(); from django.test import Client;"
+        "client = Client(SERVER_NAME='127.0.0.1', raise_request_exception=False);"
+        "client.cookies['sessionid'] = 'x' * 32; began = time.monotonic();"
+        "answers = [client.get(path, headers={'authorization': 'Bearer pk_a_b'})"
+        " for path in ('/', '/api/v1/jobs/')] + [Client(SERVER_NAME='127.0.0.1').get('/readyz')];"
+        "print(json.dumps([time.monotonic() - began, [a.status_code for a in answers],"
+        " answers[2].json()['checks']['database']]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP ROLE crowded")
+
+    seconds, statuses, database = json.loads(done.stdout.splitlines()[-1])
+    assert statuses == [503, 503, 503]
+    assert seconds < 30  # nobody hangs: each of them asks once and is told
+    assert database == {"ok": False, "why": "all connections are in use"}
