@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import approval, audience, fairness, uses
 from campaigns.manners import timing
-from campaigns.messaging import contents, mime, parts, providers, rendering
+from campaigns.messaging import contents, mime, occasions, parts, providers, rendering
 from campaigns.models import Campaign, Channel, Message, Run, Segment, Template, Trial
 from marketing.core import audit, bus
 from marketing.core.db import advisory_lock
@@ -113,9 +113,11 @@ def _move(campaign: Campaign, to: str, now: datetime) -> None:
 def compiled(template: Template) -> rendering.Compiled | parts.Compiled:
     """The template, ready to render; Invalid with the reason when it cannot be used."""
     try:
+        made: rendering.Compiled | parts.Compiled
         if template.kind != Channel.Kind.EMAIL:
-            return parts.Compiled(template.kind, template.parts)
-        return rendering.Compiled(template.subject, template.html, template.text)
+            made = parts.Compiled(template.kind, template.parts)
+        else:
+            made = rendering.Compiled(template.subject, template.html, template.text)
     except rendering.TemplateRefused as refusal:
         raise Invalid(
             _("The template cannot be used: %(why)s.") % {"why": refusal},
@@ -123,6 +125,15 @@ def compiled(template: Template) -> rendering.Compiled | parts.Compiled:
             field="template",
             remedy=_("Open the template and correct it; nothing was sent."),
         ) from None
+    if told := occasions.wanted(made.wants):
+        raise Invalid(
+            _("This message speaks of %(value)s, an event, which only journeys have.")
+            % {"value": told[0]},
+            code="bad_template",
+            field="template",
+            remedy=_("Use it in a journey, or take these values out; nothing was sent."),
+        )
+    return made
 
 
 def sender(campaign: Campaign) -> dict[str, Any]:

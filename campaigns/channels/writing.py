@@ -9,7 +9,7 @@ import orjson
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.messaging import addresses, context, parts, rendering, sms
+from campaigns.messaging import addresses, context, occasions, parts, rendering, sms
 from campaigns.models import Channel, Template
 from ingestion.models import Customer
 from marketing.core import audit
@@ -132,6 +132,7 @@ def preview(*, kind: str, values: Mapping[str, str], customer_id: int | None) ->
     if person is None:
         return Seen(None, fault=_("There are no people yet. Import some to see this message."))
     known = context.build(customer_ids=[person.pk], wants=made.wants)[person.pk]
+    known |= occasions.sample(wants=made.wants, customer_id=person.pk)
     try:
         said = made.render({**known, **addresses.of_preview()})
     except rendering.RenderError as error:

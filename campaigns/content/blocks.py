@@ -148,6 +148,16 @@ KINDS: tuple[Kind, ...] = (
         gettext_lazy("Products"),
         "shopping-bag",
         (
+            Setting(
+                "of",
+                gettext_lazy("Which"),
+                "choice",
+                "picks",
+                (
+                    ("picks", gettext_lazy("Recommended to each person")),
+                    ("event", gettext_lazy("Of the event that began the journey")),
+                ),
+            ),
             Setting("title", gettext_lazy("Heading")),
             Setting("count", gettext_lazy("How many"), "number", 4, low=1, high=12),
             Setting("instead", gettext_lazy("Said where nobody has picks"), "text"),
@@ -399,13 +409,18 @@ def _image(block: Mapping[str, Any]) -> str:
 
 def _products(block: Mapping[str, Any]) -> str:
     made = []
+    # Mails from before there was a choice show what is recommended.
+    of_event = block.get("of") == "event"
+    name, more = ("event.products", ' of="event"') if of_event else ("products", "")
     if block["title"]:
         title = {**block, "text": block["title"], "tone": "white", "size": "small", "align": "left"}
-        made.append(_shown_if("products", _heading(title)))
-    made.append(f'    <mj-products css-class="pb pb-{block["id"]}" count="{block["count"]}" />')
+        made.append(_shown_if(name, _heading(title)))
+    made.append(
+        f'    <mj-products{more} css-class="pb pb-{block["id"]}" count="{block["count"]}" />'
+    )
     if block["instead"].strip():
         instead = {**block, "text": block["instead"], "tone": "white", "align": "left"}
-        made.append(_shown_if("not products", _text(instead)))
+        made.append(_shown_if(f"not {name}", _text(instead)))
     return "\n".join(made)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from campaigns.messaging import addresses, contents, context, rendering
+from campaigns.messaging import addresses, contents, context, occasions, rendering
 from campaigns.models import Segment
 from campaigns.segments import compile as compiler
 from campaigns.segments import membership
@@ -109,6 +109,7 @@ def preview(*, parts: Mapping[str, Any], customer_id: int | None) -> Preview:
         first, others = contents.in_languages(parts, _compile)
         wants = first.wants.union(*(other.wants for other in others.values()))
         values = context.build(customer_ids=[customer.pk], wants=wants)[customer.pk]
+        values |= occasions.sample(wants=wants, customer_id=customer.pk)
         compiled = contents.in_language_of(values, first, others)
         said = compiled.render({**values, **addresses.of_preview()})
     except rendering.RenderError as error:
@@ -127,6 +128,7 @@ def trial(*, parts: Mapping[str, Any], people: Sequence[Customer]) -> Trial:
     wants = first.wants.union(*(other.wants for other in others.values()))
     values = context.build(customer_ids=[person.pk for person in people], wants=wants)
     links, failures = addresses.of_preview(), []
+    links |= occasions.sample(wants=wants, customer_id=None)
     for person in people:
         facts = values[person.pk]
         try:

@@ -5,6 +5,7 @@
     graph, walking     (pure) `step`: what happens to somebody at a node; a batch walked by it
     timeline           (pure) stays walked in memory along a line of time
     checking           what keeps a definition from going live, looked up in the database
+    mentions           what steps say of what happened, and whether there is such an event
     versions, moving   drafts, publishing, pause, resume, close; people moved between versions
     frozen, graphs     what a version says, and what it is, kept as published
     hearing, triggers  facts told exactly once: who enters, whose wait ends, who reached the goal

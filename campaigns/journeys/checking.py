@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext, gettext_noop
 
-from campaigns.journeys import definitions, frozen
+from campaigns.journeys import definitions, frozen, mentions
 from campaigns.journeys.graph import Graph, Node, Sign
 from campaigns.journeys.shape import Flaw
 from campaigns.messaging import parts, rendering
@@ -209,6 +209,7 @@ class _Lookup:
                     gettext_noop("That journey is not live, so nobody would come into it."),
                     gettext_noop("Publish it first."),
                 )
+        yield from mentions.doubts(self.graph, self.templates)
         if self.graph.goal is None:
             yield Flaw(
                 "",

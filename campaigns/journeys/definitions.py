@@ -125,6 +125,9 @@ class _Reader:
             self.flaw(id_, "label", gettext_noop("Say a name of up to 120 characters."))
             label = ""
         settings = self.settings(id_, kind.fields, data, "")
+        asks = data.get("rule") not in (None, "") or data.get("where")
+        if kind.key == "split_rule" and not asks:
+            self.flaw(id_, "rule", gettext_noop("This is still to be said."))
         branches: tuple[Branch, ...] = ()
         if kind.branches or kind.leads == OWN:
             branches = self.branches(id_, data)

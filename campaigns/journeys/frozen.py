@@ -9,6 +9,7 @@ from django.conf import settings
 
 from campaigns.journeys.graph import Graph, Node
 from campaigns.messaging import contents as messaging
+from campaigns.messaging import tags
 from campaigns.models import Template
 
 VARIANT = "a"
@@ -17,18 +18,18 @@ _SAID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 BODY = '{"person": "{{ external_id }}", "email": "{{ email }}", "step": "%s"}'
 
 
-def contents(graph: Graph) -> dict[str, Any]:
-    """The contents of every step that sends, by their keys."""
+def contents(graph: Graph, name: str) -> dict[str, Any]:
+    """The contents of every step that sends, by their keys. `name` is the journey's."""
     wanted = {n.settings["template"] for n in graph.nodes.values() if n.kind == "send"}
     templates = Template.objects.in_bulk(wanted)
     return {
-        messaging.key_of(node.id, VARIANT): content(node, templates.get)
+        messaging.key_of(node.id, VARIANT): content(node, templates.get, name)
         for node in graph.nodes.values()
         if node.kind in ("send", "webhook", "notify")
     }
 
 
-def content(node: Node, template_of: Any) -> dict[str, Any]:
+def content(node: Node, template_of: Any, name: str = "") -> dict[str, Any]:
     """The content of one step."""
     said = node.settings
     sender = {
@@ -37,8 +38,10 @@ def content(node: Node, template_of: Any) -> dict[str, Any]:
         "reply_to": said.get("reply_to") or "",
     }
     if node.kind == "send":
+        template = template_of(said["template"])
         return messaging.freeze(
-            template=template_of(said["template"]),
+            template=template,
+            utm=_utm(node, name or template.name, node.label or template.name),
             sender=sender,
             channel=said["channel"],
             channel_id=said["channel_id"],
@@ -54,6 +57,17 @@ def content(node: Node, template_of: Any) -> dict[str, Any]:
             template=call, sender=sender, channel="webhook", channel_id=said["channel_id"]
         )
     return messaging.freeze(template=word(node), sender=sender, purpose=messaging.STAFF)
+
+
+def _utm(node: Node, name: str, step: str) -> dict[str, str] | None:
+    said = {part: node.settings.get(f"utm_{part}") for part in tags.NAMES}
+    own = {part: str(text or "").strip()[: tags.LONGEST] for part, text in said.items()}
+    return messaging.utm_of(
+        own={**own, tags.OFF: bool(node.settings.get("plain_links"))},
+        channel=node.settings["channel"],
+        name=name,
+        content=step,
+    )
 
 
 def word(node: Node) -> SimpleNamespace:

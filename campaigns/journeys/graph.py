@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from campaigns.experiments import assignment
-from campaigns.journeys import clock
+from campaigns.journeys import clock, matching
 from campaigns.journeys.kinds import KINDS, SPLIT, TRIGGER, WAIT, Kind
 from campaigns.segments.nodes import Where
 
@@ -98,6 +98,14 @@ class Graph:
         heard = {sign.event for sign in signs if sign.event}
         waits = {n.settings["event"] for n in self.nodes.values() if "event" in n.settings}
         return heard | waits
+
+    @property
+    def remembers(self) -> bool:
+        """Whether steps ask what happened, or pass it on."""
+        return any(
+            node.kind == "start_journey" or (node.kind == "split_rule" and node.settings["where"])
+            for node in self.nodes.values()
+        )
 
     def watches(self) -> set[int]:
         """The segments whose moves it must hear of."""
@@ -189,7 +197,8 @@ NOT_ASKED = _NotAsked()
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where somebody is. `unit` and `key` decide on which side of a split by share they are;
-    `heard_at` is when what they wait for happened.
+    `heard_at` is when what they wait for happened; `event` and `waited` are the properties of what
+    brought them in and of what they waited for last.
     """
 
     node: str
@@ -198,6 +207,8 @@ class Position:
     unit: int
     key: str = ""
     heard_at: datetime | None = None
+    event: Mapping[str, Any] = field(default_factory=dict)
+    waited: Mapping[str, Any] = field(default_factory=dict)
 
 
 # Whoever is looked at later than this goes on from that moment, and not from when the wait was
@@ -210,7 +221,7 @@ def question(node: Node) -> Question | None:
     said = node.settings
     match node.kind:
         case "split_rule":
-            return OfRules((said["rule"],))
+            return OfRules((said["rule"],)) if said["rule"] else None
         case "split_many":
             return OfRules(
                 tuple(b.settings["rule"] for b in node.branches if b.settings.get("rule"))
@@ -286,7 +297,8 @@ def choose(node: Node, at: Position, answer: Any) -> Branch:
     ways = {branch.key: branch for branch in node.branches}
     match node.kind:
         case "split_rule":
-            return ways["no" if answer is None else "yes"]
+            ruled = not node.settings["rule"] or answer is not None
+            return ways["yes" if ruled and _told(node, at) else "no"]
         case "split_many":
             ruled = [branch for branch in node.branches if branch.settings.get("rule")]
             other = next(b for b in node.branches if not b.settings.get("rule"))
@@ -298,6 +310,15 @@ def choose(node: Node, at: Position, answer: Any) -> Branch:
         case "split_bandit":
             return ways.get(answer) or by_share(node.branches, at, [1.0] * len(node.branches))
     return by_share(node.branches, at, [branch.settings["percent"] for branch in node.branches])
+
+
+def _told(node: Node, at: Position) -> bool:
+    """Whether what happened passes the tests of a split; "waited.total" is of the last wait."""
+    tests = node.settings["where"]
+    if not tests:
+        return True
+    waited = {f"waited.{name}": value for name, value in at.waited.items()}
+    return matching.passes(tests, {**at.event, **waited})
 
 
 def by_share(ways: Sequence[Branch], at: Position, shares: Sequence[float]) -> Branch:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from campaigns.messaging import tags
+
 TRIGGER, WAIT, SPLIT, ACTION, END = "trigger", "wait", "split", "action", "end"
 
 # What may follow a node: one node, branches with these keys, branches of one's own, or nothing.
@@ -97,7 +99,12 @@ _ALL = (
         branches=("happened", "timeout"),
     ),
     # Splits.
-    Kind("split_rule", SPLIT, (Field("rule", "rule"),), branches=("yes", "no")),
+    Kind(
+        "split_rule",
+        SPLIT,
+        (_maybe("rule", "rule"), _maybe("where", "tests", ())),
+        branches=("yes", "no"),
+    ),
     Kind("split_many", SPLIT, leads=OWN, branch_fields=(_maybe("rule", "rule"),)),
     Kind("split_percent", SPLIT, leads=OWN, branch_fields=_PERCENT),
     Kind("split_experiment", SPLIT, leads=OWN, branch_fields=_PERCENT),
@@ -120,6 +127,8 @@ _ALL = (
             _maybe("from_name", "text", ""),
             _maybe("from_email", "text", ""),
             _maybe("reply_to", "text", ""),
+            _maybe("plain_links", "flag", False),
+            *(_maybe(f"utm_{name}", "text", "") for name in tags.NAMES),
         ),
     ),
     Kind("attribute", ACTION, (Field("name", "name"), _maybe("value", "value"))),

@@ -104,13 +104,12 @@ def batch(*, version: graphs.Walked, now: datetime, limit: int = BATCH) -> tuple
 
 
 def _due(cursor: Any, version: graphs.Walked, now: datetime, limit: int) -> list[Walker]:
-    passed_on = any(node.kind == "start_journey" for node in version.graph.nodes.values())
-    text = _DUE.format(context="e.context" if passed_on else "NULL")
+    text = _DUE.format(context="e.context, e.waited" if version.graph.remembers else "NULL, NULL")
     cursor.execute(text, [version.id, now, limit])
     home = ZoneInfo(timezone.get_default_timezone_name())
     zones: dict[str | None, ZoneInfo] = {}
     found = []
-    for id_, customer, node, arrived, heard, steps, goal, zone, context in cursor.fetchall():
+    for id_, customer, node, arrived, heard, steps, goal, zone, event, waited in cursor.fetchall():
         if zone not in zones:
             zones[zone] = clock.zone_of(zone, home)
         found.append(
@@ -123,7 +122,8 @@ def _due(cursor: Any, version: graphs.Walked, now: datetime, limit: int) -> list
                 zone=zones[zone],
                 n=steps,
                 goal_at=goal,
-                context=orjson.loads(context) if context else {},
+                context=orjson.loads(event) if event else {},
+                waited=orjson.loads(waited) if waited else {},
             )
         )
     return found

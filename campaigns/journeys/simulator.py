@@ -48,11 +48,13 @@ class Clock:
 @dataclass(frozen=True)
 class Scripted:
     """What is given: answers by step, and events that happen. An answer is a yes or no, the key of
-    a way, a score, or a day, as the step asks.
+    a way, a score, or a day, as the step asks. `began` holds the properties of the event that
+    brings them in.
     """
 
     answers: Mapping[str, Any] = field(default_factory=dict)
     events: Sequence[tuple[datetime, str, Mapping[str, Any]]] = ()
+    began: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def run(
         ask=_asker(graph, script, ask, guessed),
         zone_of=lambda _id: _zone(person.zone),
     )
-    line.begin(unit, clock.begins)
+    line.begin(unit, clock.begins, context=script.began)
     facts = [
         Fact(customer_id=unit, at=at, type=type_, properties=properties)
         for at, type_, properties in sorted(script.events, key=lambda one: one[0])

@@ -151,6 +151,7 @@ class Timeline:
             sign = Sign(event=node.settings["event"], where=node.settings["where"])
             if is_sign(sign, fact):
                 walker.heard_at = walker.wake_at = fact.at
+                walker.waited = fact.properties
                 heapq.heappush(self._due, (fact.at, walker.id))
         if fact.at <= self.entered_at[walker.id]:
             return

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -25,14 +26,15 @@ from marketing.core import bus
 MOST_CONTEXT = 8_000
 
 _HEARD = """
-UPDATE campaigns_enrollment e SET heard_at = h.at, wake_at = %(now)s
+UPDATE campaigns_enrollment e SET heard_at = h.at, wake_at = %(now)s, waited = h.said
 FROM (
-    SELECT e.id, min(n.at) AS at FROM unnest(%(people)s::bigint[], %(ats)s::timestamptz[],
-        %(slots)s::text[]) AS n (customer, at, slot)
+    SELECT DISTINCT ON (e.id) e.id, n.at, n.said
+    FROM unnest(%(people)s::bigint[], %(ats)s::timestamptz[], %(slots)s::text[],
+        %(said)s::jsonb[]) AS n (customer, at, slot, said)
     JOIN campaigns_enrollment e ON e.customer_id = n.customer AND e.version_id = %(version)s
         AND e.node = %(node)s AND e.ended_at IS NULL AND e.heard_at IS NULL
         AND n.at > e.arrived_at AND (n.slot = '' OR e.slot = '' OR n.slot = e.slot)
-    GROUP BY e.id) AS h
+    ORDER BY e.id, n.at) AS h
 WHERE e.id = h.id
 """
 _SIGNED = """
@@ -155,13 +157,14 @@ def _slot(graph: Graph, one: Happened) -> str:
 
 
 def _context(one: Happened) -> dict[str, object]:
+    """The properties that fit; one that is too large leaves room for the others."""
     kept: dict[str, object] = {}
     size = 0
     for name, value in (one.properties or {}).items():
-        size += len(name) + len(matching.as_text(value))
-        if size > MOST_CONTEXT:
-            break
-        kept[name] = value
+        more = len(name) + len(matching.as_text(value))
+        if size + more <= MOST_CONTEXT:
+            size += more
+            kept[name] = value
     return kept
 
 
@@ -178,7 +181,8 @@ def _heard(version: Walked, node: str, facts: Sequence[Happened], now: datetime)
     if not facts:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(_HEARD, {**_columns(version, facts), "node": node, "now": now})
+        said = [orjson.dumps(_context(one)).decode() for one in facts]
+        cursor.execute(_HEARD, {**_columns(version, facts), "said": said, "node": node, "now": now})
         return int(cursor.rowcount)
 
 

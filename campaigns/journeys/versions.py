@@ -178,7 +178,7 @@ def publish(*, journey_id: int, user: Actor, now: datetime) -> JourneyVersion:
                 "filled": True,
                 "salt": secrets.token_hex(16),
                 "journey": journey.pk,
-                "contents": frozen.contents(graph),
+                "contents": frozen.contents(graph, journey.name),
             },
         )
         version = JourneyVersion.objects.create(

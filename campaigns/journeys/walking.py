@@ -42,6 +42,7 @@ class Walker:
     ended_at: datetime | None = None
     outcome: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
+    waited: Mapping[str, Any] = field(default_factory=dict)
     steps: int = 0
 
 
@@ -87,7 +88,14 @@ def walk(
             for walker in group:
                 answer = NOT_ASKED if asked is None else answers.get(walker.customer_id)
                 at = Position(
-                    id_, walker.arrived_at, walker.zone, walker.customer_id, key, walker.heard_at
+                    id_,
+                    walker.arrived_at,
+                    walker.zone,
+                    walker.customer_id,
+                    key,
+                    walker.heard_at,
+                    walker.context,
+                    walker.waited,
                 )
                 outcome = step(graph, at, now, answer)
                 if isinstance(outcome, Wait):

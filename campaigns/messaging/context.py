@@ -54,6 +54,8 @@ TRAITS = (
     "interval_days_mean", "products", "return_rate", "trend", "repeat_90d",
     "r_score", "f_score", "m_score",
 )  # fmt: skip
+# What happened in a journey; its properties are the shop's own (`occasions`).
+HAPPENED = ("event", "waited")
 _KNOWN = frozenset(field.name for field in FIELDS)
 # Marks the reason sentences for translation; recommendations stores the English template.
 _FALLBACK_REASON = noop("Picked for you")
@@ -66,6 +68,9 @@ def unknown(wants: Collection[str]) -> list[str]:
         root, _dot, part = name.partition(".")
         if root == "traits":
             if part not in TRAITS:
+                bad.append(name)
+        elif root in HAPPENED:
+            if not part:
                 bad.append(name)
         elif root not in _KNOWN or (part and root != "products"):
             bad.append(name)
@@ -147,5 +152,6 @@ def build(*, customer_ids: Sequence[int], wants: Collection[str]) -> dict[int, d
         values.update(house)
         values.setdefault("traits", {})
         values.setdefault("products", [])
+        values.update({root: {} for root in HAPPENED if root in roots})
         cleaned[key] = values
     return cleaned

@@ -18,6 +18,7 @@ _PRODUCTS = re.compile(r"<mj-products\b([^>]*?)/?>(?:\s*</mj-products>)?")
 _COUNT = re.compile(r'\bcount="(\d{1,2})"')
 _CLASS = re.compile(r'\bcss-class="([a-z0-9 -]{1,40})"')
 _TITLE = re.compile(r'\btitle="([^"]{1,120})"')
+_OF_EVENT = re.compile(r'\bof="event"')
 SOURCE_LIMIT = 200_000
 _TAG = re.compile(r"<(mj-[a-z-]*)")
 _KNOWN_TAGS = frozenset(
@@ -61,15 +62,18 @@ _KNOWN_TAGS = frozenset(
 )
 
 # ruff: noqa: E501  the block is HTML as mail clients want it
-_PRODUCT_BLOCK = """<mj-raw>{{% if products %}}</mj-raw>
+_PRODUCT_BLOCK = """<mj-raw>{{% if {products} %}}</mj-raw>
 <mj-section{css} background-color="#ffffff" padding="4px 36px 26px"><mj-column>{title}<mj-table padding="0">
-{{% for product in products %}}{{% if loop.index <= {count} %}}<tr>
-<td width="60" valign="top" aria-hidden="true" style="padding:14px 0;border-top:1px solid #eee8dd"><table role="presentation" cellpadding="0" cellspacing="0" border="0"><tr><td width="56" height="56" align="center" valign="middle" bgcolor="{{{{ product.colour }}}}" style="width:56px;height:56px;border-radius:10px;font-family:Georgia,'Times New Roman',serif;font-size:22px;line-height:56px;color:#2b241b">{{{{ product.initial }}}}</td></tr></table></td>
-<td valign="top" style="padding:14px 12px 14px 16px;border-top:1px solid #eee8dd"><span style="font-size:16px;line-height:22px;color:#1f1a13">{{% if product.url %}}<a href="{{{{ product.url }}}}" style="color:#1f1a13;text-decoration:none">{{{{ product.name }}}}</a>{{% else %}}{{{{ product.name }}}}{{% endif %}}</span><br /><span style="font-size:14px;line-height:20px;color:#6b6457">{{{{ product.reason }}}}</span></td>
-<td valign="top" align="right" style="padding:14px 0;border-top:1px solid #eee8dd;font-size:16px;line-height:22px;color:#1f1a13;white-space:nowrap">{{{{ product.price }}}}</td>
+{{% for product in {products} %}}{{% if loop.index <= {count} %}}<tr>
+<td width="60" valign="top" aria-hidden="true" style="padding:14px 0;border-top:1px solid #eee8dd"><table role="presentation" cellpadding="0" cellspacing="0" border="0"><tr>{picture}</tr></table></td>
+<td valign="top" style="padding:14px 12px 14px 16px;border-top:1px solid #eee8dd"><span style="font-size:16px;line-height:22px;color:#1f1a13">{{% if product.url %}}<a href="{{{{ product.url }}}}" style="color:#1f1a13;text-decoration:none">{{{{ product.name }}}}</a>{{% else %}}{{{{ product.name }}}}{{% endif %}}</span><br /><span style="font-size:14px;line-height:20px;color:#6b6457">{reason}</span></td>
+<td valign="top" align="right" style="padding:14px 0;border-top:1px solid #eee8dd;font-size:16px;line-height:22px;color:#1f1a13;white-space:nowrap">{price}</td>
 </tr>{{% endif %}}{{% endfor %}}
 </mj-table></mj-column></mj-section>
 <mj-raw>{{% endif %}}</mj-raw>"""
+_TILE = """<td width="56" height="56" align="center" valign="middle" bgcolor="{{ product.colour }}" style="width:56px;height:56px;border-radius:10px;font-family:Georgia,'Times New Roman',serif;font-size:22px;line-height:56px;color:#2b241b">{{ product.initial }}</td>"""
+_PICTURE = f"""{{% if product.image_url %}}<td width="56" height="56"><img src="{{{{ product.image_url }}}}" width="56" height="56" alt="" style="display:block;border-radius:10px" /></td>{{% else %}}{_TILE}{{% endif %}}"""
+_QUANTITY = "{% if product.quantity %}× {{ product.quantity }}{% endif %}"
 _PRODUCT_TITLE = (
     '<mj-text font-size="20px" line-height="28px" color="#1f1a13" padding="0 0 12px">{}</mj-text>'
 )
@@ -80,13 +84,21 @@ class LayoutRefused(ValueError):
 
 
 def expand_products(source: str) -> str:
-    """Replace <mj-products count="4" title="…"/> by the block that lists a person's picks."""
+    """Replace <mj-products count="4" title="…"/> by the block that lists a person's picks.
+
+    With of="event", the products of the event that began their stay in a journey.
+    """
 
     def block(match: re.Match[str]) -> str:
         count = _COUNT.search(match[1])
         title = _TITLE.search(match[1])
         css = _CLASS.search(match[1])
+        of_event = _OF_EVENT.search(match[1]) is not None
         return _PRODUCT_BLOCK.format(
+            products="event.products" if of_event else "products",
+            picture=_PICTURE if of_event else _TILE,
+            price='{{ product.price|default("") }}' if of_event else "{{ product.price }}",
+            reason=_QUANTITY if of_event else "{{ product.reason }}",
             count=int(count[1]) if count else 4,
             css=f' css-class="{css[1]}"' if css else "",
             title=_PRODUCT_TITLE.format(title[1]) if title else "",

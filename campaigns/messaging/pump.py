@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 from psycopg2 import Binary
 from psycopg2.extras import execute_values
 
-from campaigns.messaging import bodies, claims, contents, context, lanes, watching
+from campaigns.messaging import bodies, claims, contents, context, lanes, occasions, watching
 from campaigns.messaging.batches import Batch
 from campaigns.messaging.claims import Claimed, Outcome
 from campaigns.messaging.contents import Content, Ready, Unwritable
@@ -105,15 +105,21 @@ class Pump:
                 written.append((message, *self.content(message.step, message.variant)))
             except Unwritable as why:
                 ends.append(_failure(message, why))
+        wants = frozenset[str]().union(*(content.wants for _message, content, _lane in written))
         values = context.build(
-            customer_ids=[message.customer_id for message, _content, _lane in written],
-            wants=frozenset().union(*(content.wants for _message, content, _lane in written)),
+            customer_ids=[message.customer_id for message, _content, _lane in written], wants=wants
+        )
+        happened = occasions.of_stays(
+            entries=[message.entry for message, _content, _lane in written if message.entry],
+            wants=wants,
         )
         for message, content, lane in written:
             person = values.get(message.customer_id)
             if person is None:
                 ends.append(Outcome(message.id, message.fence, "skipped", "gone", "", "", 0.0))
                 continue
+            if happened:
+                person = {**person, **happened.get(message.entry, {})}
             try:
                 outgoing = content.write(message, person, now)
             except Unwritable as why:

@@ -82,7 +82,9 @@ class Enrollment(models.Model):
 
     `key` names what brought them in, so that it brings them in once. `slot` is the value by which
     several stays at a time are told apart. `arrived_at` is when they came to the node, `heard_at`
-    when what they wait for there happened. `steps` counts the lines of their log.
+    when what they wait for there happened. `context` holds the properties of the event that brought
+    them in, `waited` those of the one that they waited for last. `steps` counts the lines of their
+    log.
     """
 
     class Outcome(models.TextChoices):
@@ -107,6 +109,7 @@ class Enrollment(models.Model):
     wake_at = models.DateTimeField(null=True, blank=True)
     heard_at = models.DateTimeField(null=True, blank=True)
     context = models.JSONField(default=dict)
+    waited = models.JSONField(null=True, blank=True)
     steps = models.PositiveIntegerField(default=0)
     entered_at = models.DateTimeField()
     goal_at = models.DateTimeField(null=True, blank=True)

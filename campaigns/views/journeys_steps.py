@@ -130,7 +130,7 @@ class Sayings:
     # --- splits -------------------------------------------------------------------------------
 
     def _split_rule(self, node: Mapping[str, Any]) -> tuple[str, str]:
-        return "", self.rule(node.get("rule")) or _("No rule yet")
+        return "", _joined(self.rule(node.get("rule")), self._tests(node)) or _("No rule yet")
 
     def _split_many(self, node: Mapping[str, Any]) -> tuple[str, str]:
         return "", self._ways(node)

@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from campaigns.journeys import definitions, replay, simulator
+from campaigns.journeys import definitions, matching, replay, simulator
 from campaigns.journeys.graph import Graph, Node, OfBandit, OfDay, OfRules, OfScore
 from campaigns.journeys.graph import question as question_of
+from campaigns.messaging import occasions
 from campaigns.models import Journey, JourneyTally
 from campaigns.segments.nodes import Where
 from campaigns.views import journeys_words as words
@@ -143,6 +144,7 @@ class _Tried:
         self.trace, self.here, self.hears = "[]", "", list[str]()
         self.over, self.next = False, None
         graph, _flaws = definitions.parse(definition)
+        self.began = _began(graph, person)
         try:
             walked = simulator.run(
                 definition,
@@ -151,6 +153,7 @@ class _Tried:
                 simulator.Scripted(
                     answers={node: _typed(graph, node, said) for node, said in answers.items()},
                     events=[(at, event, _fitting(graph, event)) for at, event in happened],
+                    began=self.began,
                 ),
                 ask=simulator.asking_of(definition, now=now) if person else None,
             )
@@ -206,6 +209,15 @@ def _typed(graph: Graph | None, node_id: str, said: str) -> Any:
         with contextlib.suppress(ValueError):
             return float(said)
     return said
+
+
+def _began(graph: Graph | None, person: Customer | None) -> dict[str, Any]:
+    """The properties with which somebody comes in: of a real event, if there was one that fits."""
+    if graph is None or graph.trigger.kind != "event" or not graph.trigger.settings["event"]:
+        return {}
+    event, where = graph.trigger.settings["event"], graph.trigger.settings["where"]
+    found = occasions.newest(type=event, customer_id=person.pk if person else None)
+    return found if found and matching.passes(where, found) else _fitting(graph, event)
 
 
 def _fitting(graph: Graph | None, event: str) -> dict[str, Any]:

@@ -80,6 +80,7 @@ GROUP_NAMES: Words = {
 FIELDS: Words = {
     "event": _("Event"),
     "where": _("Only if the event holds"),
+    "split_rule.where": _("What the event held that began it"),
     "segment": _("Segment"),
     "already": _("People who are in it already come too"),
     "attribute": _("A date you keep of them"),
@@ -106,6 +107,12 @@ FIELDS: Words = {
     "from_name": _("From (name)"),
     "from_email": _("From (address)"),
     "reply_to": _("Replies go to"),
+    "plain_links": _("Leave links as written"),
+    "utm_source": "utm_source",
+    "utm_medium": "utm_medium",
+    "utm_campaign": "utm_campaign",
+    "utm_content": "utm_content",
+    "utm_term": "utm_term",
     "name": _("What you keep"),
     "value": _("New value"),
     "list": _("List"),
@@ -123,7 +130,16 @@ HINTS: Words = {
     "floor": _("Each way keeps at least this share, so that learning goes on."),
     "split_score.at_least": _("On the scale of the prediction, such as 0.6 for 60%."),
     "wait_event.for": _("After that they go on by “Time ran out”."),
+    "split_rule.where": _(
+        "Say a rule about the person, tests of the event, or both. What they waited for last is "
+        "waited.total and so on."
+    ),
     "from_name": _("Empty: as set for the channel."),
+    "plain_links": _("Otherwise they say where a visit came from, for your web statistics."),
+    "utm_source": _("Empty: the shop's name."),
+    "utm_medium": _("Empty: the channel."),
+    "utm_campaign": _("Empty: the journey's name."),
+    "utm_content": _("Empty: the step's name."),
     "split_experiment": _("Everyone keeps their way. Ways are compared once enough people passed."),
     "split_percent": _("Everyone keeps their way, also when they come again."),
 }
@@ -186,6 +202,7 @@ SCRIPT: Words = {
     "issue": _("To fix: %s"),
     "kindOfStart": _("Starts when"),
     "label": _("Name of this step (optional)"),
+    "links": _("What links say of the visit (UTM)"),
     "lost": _("Not saved: the server did not answer"),
     "noFaults": _("Nothing to fix. Every step has what it needs."),
     "notSaved": _("Not saved yet"),

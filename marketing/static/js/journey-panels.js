@@ -37,7 +37,8 @@
       if (id === s.d.start) all.push(forms.field("kind", w.kindOfStart, forms.select(Object.entries(data.said.triggers), node.kind, k => { does.change(d => graph.turn(d, id, graph.blank(k, data.said.branches))); does.panel("step"); $("#j-panel select").focus(); })));
       if (node.kind === "send") all.push(forms.field("channel", w.channel, forms.select(Object.entries(data.said.channels), node.channel, c => { does.change(d => graph.set(d, id, { channel: c, template: undefined, channel_id: undefined })); does.panel("step"); $("#j-panel select").focus(); })));
       const own = f => node.kind === "send" && /^(from_name|from_email|reply_to)$/.test(f.key), seen = (kind.fields || []).filter(f => !own(f)), sender = (kind.fields || []).filter(own);
-      all.push(...forms.settings(seen, node, (change, f) => { set(change); if (f && /^every$/.test(f.key)) { does.panel("step"); $(`#j-panel [data-path="${f.key}"] select`)?.focus(); } }, s.rules[id]));
+      const asked = node.kind === "split_rule" ? { ...node, event: s.d.nodes[s.d.start]?.event } : node;  /* its tests are of the event that began the stay */
+      all.push(...forms.settings(seen, asked, (change, f) => { set(change); if (f && /^every$/.test(f.key)) { does.panel("step"); $(`#j-panel [data-path="${f.key}"] select`)?.focus(); } }, s.rules[id]));
       if (node.kind === "send") all.push(content(node));
       if (sender.length && (node.channel || "email") === "email") { const more = el("details", "j-fold"), sum = el("summary", "link", w.sender); sum.prepend(svg("chevron-right")); more.open = sender.some(f => node[f.key]); more.append(sum, ...forms.settings(sender, node, set)); all.push(more); }
       if (graph.splits(node)) all.push(ways(id, node, kind));
