@@ -48,7 +48,7 @@ REASONS: dict[str, Any] = {
     "no_content": _("There is nothing to send to them at this step"),
     "gone": _("Deleted after the send began"),
     "capped": _("Had as many messages as the rules allow"),
-    "too_late": _("Quiet hours lasted longer than it was of use"),
+    "too_late": _("It would have come too late to be of use"),
 }
 
 

@@ -33,8 +33,13 @@ def settle(*, now: datetime) -> tuple[list[int], list[int]]:
             continue
         try:
             runs.resume(campaign_id=campaign.pk, user=None, now=now)
-        except Conflict:  # somebody was first
-            continue
+        except Conflict as refusal:
+            if refusal.code == "too_late":  # what becomes of them is for a person to say
+                run.snapshot[runs.HELD] = False
+                Run.objects.filter(pk=run.pk, state=Run.State.PAUSED).update(
+                    error=str(refusal)[:1000], snapshot=run.snapshot
+                )
+            continue  # else somebody was first
         resumed.append(campaign.pk)
     return paused, resumed
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from campaigns import approval, audience, fairness, uses
+from campaigns import approval, audience, fairness, late, uses
 from campaigns.manners import timing
 from campaigns.messaging import contents, mime, occasions, parts, providers, rendering
 from campaigns.models import Campaign, Channel, Message, Run, Segment, Template, Trial
@@ -155,6 +155,18 @@ def mails(campaign: Campaign, template: Template) -> list[tuple[str, Template]]:
     return found if len(found) > 1 else [("a", template)]
 
 
+def utm(campaign: Campaign, template: Template) -> dict[str, dict[str, str] | None]:
+    """What the links of each variant carry; variants are told apart where there are several."""
+    rows = list(campaign.variants.all())
+    names = {row.key: row.name or row.key for row in rows} if len(rows) > 1 else {"a": ""}
+    return {
+        key: contents.utm_of(
+            own=campaign.utm, channel=template.kind, name=campaign.name, variant=name
+        )
+        for key, name in names.items()
+    }
+
+
 def check(campaign: Campaign) -> tuple[Segment, Template]:
     """Its audience and mail; refuses with the first thing that keeps it from being sent."""
     if campaign.segment is None:
@@ -219,7 +231,7 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 code="changed_meanwhile",
                 remedy=_("Look at the campaign again, then send it."),
             )
-        draw = audience.draw_of(campaign)
+        draw, words = audience.draw_of(campaign), utm(campaign, template)
         trial = Trial.objects.filter(campaign=campaign).first()
         run = Run.objects.create(
             campaign=campaign,
@@ -237,7 +249,12 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 "draw": draw.as_json(),
                 "hours": trial.hours if trial else 0,
                 "contents": {
-                    key: contents.freeze(template=mail, sender=sender(campaign), channel=mail.kind)
+                    key: contents.freeze(
+                        template=mail,
+                        sender=sender(campaign),
+                        channel=mail.kind,
+                        utm=words[key],
+                    )
                     for key, mail in mails(campaign, template)
                 },
             },
@@ -324,6 +341,7 @@ def pause(
         for run in campaign.runs.select_for_update().filter(state=Run.State.RUNNING):
             run.state, run.error = Run.State.PAUSED, reason[:1000]
             run.snapshot[HELD] = held
+            late.note_pause(run, now)
             run.save(update_fields=["state", "error", "snapshot"])
         audit.record(
             actor=user, action="campaign.paused", obj=campaign, detail={"reason": reason[:300]}
@@ -346,8 +364,12 @@ def halt(*, run_id: int, now: datetime, reason: str) -> None:
         audit.record(actor=None, action="run.paused", obj=run, detail={"reason": reason[:300]})
 
 
-def resume(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
-    """Go on with whoever has not got the mail yet."""
+def resume(*, campaign_id: int, user: Actor, now: datetime, too_late: str = "") -> Campaign:
+    """Go on with whoever has not got the mail yet.
+
+    `too_late` says what becomes of those whose mail lost its use during the pause (late.CHOICES);
+    without a word about them it is refused where there are some.
+    """
     with transaction.atomic():
         campaign = _locked(campaign_id)
         if campaign.state != State.PAUSED:
@@ -358,12 +380,18 @@ def resume(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
         _move(campaign, State.RUNNING, now)
         run = campaign.runs.select_for_update().filter(state=Run.State.PAUSED).get()
         run.state, run.error = Run.State.RUNNING, ""
-        run.save(update_fields=["state", "error"])
+        lost = late.settle(run=run, choice=too_late, now=now)
+        run.save(update_fields=["state", "error", "snapshot"])
         # The days of the pause are none of the days for which a message is tried.
         run.messages.filter(state=Message.State.QUEUED, first_try_at__isnull=False).update(
             first_try_at=None
         )
-        audit.record(actor=user, action="campaign.resumed", obj=campaign)
+        audit.record(
+            actor=user,
+            action="campaign.resumed",
+            obj=campaign,
+            detail={"too_late": lost, "choice": too_late} if lost else {},
+        )
         bus.announce("run.started", run_id=run.pk)
     return campaign
 

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import approval, drafts, fairness, runs
+from campaigns import approval, drafts, fairness, late, runs
 from campaigns.api import shapes
 from campaigns.models import Campaign, Message
 from marketing.core.api import View
@@ -89,6 +89,7 @@ def _detail(campaign: Campaign) -> dict[str, Any]:
             "counts": {state: getattr(progress, state) for state in Message.State.values},
             "reasons": progress.reasons,
         }
+            "too_late": late.of(run=run, now=timezone.now()).people,
     return body
 
 
@@ -174,9 +175,22 @@ class CampaignPause(_Move):
     move = staticmethod(runs.pause)
 
 
-@extend_schema(request=None, responses={202: shapes.CampaignAnswer})
-class CampaignResume(_Move):
-    move = staticmethod(runs.resume)
+@extend_schema(request=shapes.ResumeWrite, responses={202: shapes.CampaignAnswer})
+class CampaignResume(View):
+    scope_noun = "campaigns"
+
+    def post(self, request: Request, campaign_id: int) -> Response:
+        """Go on with whoever has not got it. 409 when it would come too late for some of them."""
+        data = request.data if isinstance(request.data, dict) else {}
+        choice = data.get("late", "")
+        runs.resume(
+            campaign_id=campaign_id,
+            user=_actor(request),
+            now=timezone.now(),
+            too_late=choice if isinstance(choice, str) else "?",
+        )
+        body = _detail(_found(campaign_id))
+        return Response({"campaign": body}, status=202, headers={"Location": body["url"]})
 
 
 @extend_schema(request=None, responses={202: shapes.CampaignAnswer})

@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from campaigns import late
 from campaigns.models import Campaign, Message
 
 
@@ -51,6 +52,15 @@ class RunShape(serializers.Serializer):
     state = serializers.CharField()
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
+class ResumeWrite(serializers.Serializer):
+    late = serializers.ChoiceField(
+        choices=late.CHOICES,
+        required=False,
+        help_text="for people whose message lost its use during the pause: extend gives everybody"
+        " the time of the pause back, drop goes on without them",
+    )
+
+
     error = serializers.CharField(allow_null=True)
     total = serializers.IntegerField()
     percent = serializers.IntegerField()
@@ -61,6 +71,9 @@ class RunShape(serializers.Serializer):
 class ApprovalShape(serializers.Serializer):
     needed = serializers.BooleanField(help_text="whether the shop asks for a second person")
     state = serializers.ChoiceField(
+    too_late = serializers.IntegerField(
+        help_text="of a paused run: how many its pause made too late until now"
+    )
         choices=["none", "asked", "yes", "no", "changed"],
         help_text="changed: something else was looked at than what stands now",
     )

@@ -5,6 +5,6 @@ may these messages go now; `timing` the moment a campaign chose for each person;
 somebody got nothing, in plain words and in total; `pressure` how many are at their limits.
 """
 
-from campaigns.manners.judging import Later, Refused, judge
+from campaigns.manners.judging import TOO_LATE, Later, Refused, judge
 
-__all__ = ["Later", "Refused", "judge"]
+__all__ = ["TOO_LATE", "Later", "Refused", "judge"]

@@ -68,6 +68,7 @@ class Due(NamedTuple):
     address: str
     step: str = ""
     variant: str = "a"
+    expired: bool = False
 
 
 class Outcome(NamedTuple):
@@ -111,6 +112,8 @@ def unwanted(messages: Sequence[Due], purpose_of: Purpose = marketing) -> dict[i
         now_true = {key: (reason, address) for key, address, reason in rows}
         for message in asked:
             reason, address = now_true.get(message.customer_id, ("gone", None))
+            if not reason and message.expired:
+                reason = manners.TOO_LATE
             if not reason and column and (address or "").lower() != message.address.lower():
                 reason = "address_changed"
             if reason:
@@ -121,8 +124,9 @@ def unwanted(messages: Sequence[Due], purpose_of: Purpose = marketing) -> dict[i
 # Two questions rather than one with an or: each walks its own end of the index of due messages,
 # and neither looks at the rows that are due later, however many there are.
 _DUE = """
-    SELECT id, customer_id, channel, address, step, variant FROM campaigns_message
-    WHERE run_id = %s AND state = 'queued' AND next_try_at {when}
+    SELECT id, customer_id, channel, address, step, variant,
+        coalesce(expires_at <= (SELECT clock_timestamp()), false)
+    FROM campaigns_message WHERE run_id = %s AND state = 'queued' AND next_try_at {when}
     ORDER BY next_try_at, id LIMIT %s FOR UPDATE SKIP LOCKED"""
 _FRESH = _DUE.format(when="IS NULL")
 _WAITED = _DUE.format(when="<= (SELECT clock_timestamp())")

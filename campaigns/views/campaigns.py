@@ -1,6 +1,7 @@
 """Pages of campaigns: the list, the page that watches one go out, and what can be done with it."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import approval, drafts, link_check, reporting, runs
+from campaigns import approval, drafts, late, link_check, reporting, runs
 from campaigns.manners import unsent
 from campaigns.models import Campaign, Message, Run
 from campaigns.reporting import overview, responses, wording
@@ -135,6 +136,9 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
         "campaigns/campaigns/detail.html",
         {
             **watched,
+            "late": late.of(run=run, now=timezone.now())
+            if campaign.state == "paused" and run
+            else None,
             "caused": effects.panel(run=run, now=timezone.now()) if run else None,
             "answers": responses.responses(run_id=run.pk) if run else None,
             "links": responses.links(run=run) if run else [],
@@ -233,7 +237,8 @@ def campaign_pause(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @require_POST
 def campaign_resume(request: HttpRequest, campaign_id: int) -> HttpResponse:
     done = _("Going on with those who have not got it yet.")
-    return _act(request, campaign_id, runs.resume, done, "running")
+    act = partial(runs.resume, too_late=request.POST.get("late", ""))
+    return _act(request, campaign_id, act, done, "running")
 
 
 @page("edit")
