@@ -81,6 +81,7 @@ def digest(campaign: Campaign) -> str:
     trial = Trial.objects.filter(campaign=campaign).first() if variants else None
     told = {
         "campaign": [str(getattr(campaign, name)) for name in _LOOKED_AT],
+        "utm": sorted(campaign.utm.items()),
         "variants": variants,
         "mails": list(
             Template.objects.filter(pk__in=mails).order_by("pk").values_list("pk", "version")

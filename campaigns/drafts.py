@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import runs
 from campaigns.manners import timing
-from campaigns.messaging import mime
+from campaigns.messaging import mime, tags
 from campaigns.models import Campaign, Segment, Template, Trial
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
@@ -19,7 +19,7 @@ OVER = (Campaign.State.FINISHED, Campaign.State.CANCELLED)
 Actor = User | ApiKey | None
 FIELDS = (
     "name", "segment_id", "exclude_id", "template_id", "holdout_percent", "from_name", "from_email",
-    "reply_to", "goal",
+    "reply_to", "goal", "utm",
     *timing.FIELDS,
 )  # fmt: skip
 
@@ -66,6 +66,8 @@ def save(
 def _checked(field: str, value: Any) -> Any:
     if field in timing.FIELDS:
         return timing.checked(field, value)
+    if field == "utm":
+        return _words_of_links(value)
     if field in ("segment_id", "exclude_id", "template_id"):
         if value in (None, ""):
             return None
@@ -102,6 +104,29 @@ def _checked(field: str, value: Any) -> Any:
     if len(text) > limit:
         raise Invalid(_("At most %(n)d characters.") % {"n": limit}, code="too_long", field=field)
     return text
+
+
+def _words_of_links(value: Any) -> dict[str, Any]:
+    """What links carry instead of the usual words; nothing is kept of what is empty."""
+    if not isinstance(value, dict) or set(value) - {*tags.NAMES, tags.OFF}:
+        raise Invalid(
+            _("Name source, medium, campaign, content or term, or say “off”."),
+            code="bad_utm",
+            field="utm",
+        )
+    kept: dict[str, Any] = {tags.OFF: True} if value.get(tags.OFF) is True else {}
+    for name in tags.NAMES:
+        said = value.get(name) or ""
+        if not isinstance(said, str) or not said.isprintable() or len(said) > tags.LONGEST:
+            raise Invalid(
+                _("utm_%(name)s: one line of at most %(n)d characters.")
+                % {"name": name, "n": tags.LONGEST},
+                code="bad_utm",
+                field="utm",
+            )
+        if said.strip():
+            kept[name] = said.strip()
+    return kept
 
 
 def copy(*, campaign_id: int, user: User | ApiKey | None, now: datetime) -> Campaign:

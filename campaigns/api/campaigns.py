@@ -40,6 +40,7 @@ def campaign_body(campaign: Campaign) -> dict[str, Any]:
         "template_id": campaign.template_id,
         "holdout_percent": campaign.holdout_percent,
         "goal": campaign.goal,
+        "utm": campaign.utm,
         "from_name": campaign.from_name,
         "from_email": campaign.from_email,
         "reply_to": campaign.reply_to,

@@ -20,6 +20,11 @@ class CampaignWrite(serializers.Serializer):
         allow_blank=True,
         help_text="the event by which it is judged; empty for orders",
     )
+    utm = serializers.DictField(
+        required=False,
+        help_text="what links carry instead of the usual words: source, medium, campaign, content,"
+        ' term; {"off": true} for nothing',
+    )
     from_name = serializers.CharField(required=False, max_length=120)
     from_email = serializers.EmailField(required=False)
     reply_to = serializers.EmailField(required=False)

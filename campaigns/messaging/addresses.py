@@ -1,5 +1,6 @@
 """The addresses that stand in mails, made with this installation's secret."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -7,6 +8,10 @@ from django.conf import settings
 from minijinja import safe
 
 from campaigns.messaging.links import Signer
+from campaigns.messaging.tags import Tagger
+
+# Where people unsubscribe, confirm and say what they want: no statistics of visits there.
+_OWN_PAGES = ("/u/", "/preferences/", "/confirm/", "/copy/", "/subscribe/")
 
 
 @lru_cache(maxsize=4)
@@ -17,6 +22,14 @@ def _signer(secret: str) -> Signer:
 def signer() -> Signer:
     """The signer of this installation."""
     return _signer(settings.SECRET_KEY)
+
+
+def tagger(said: Mapping[str, str] | None) -> Tagger | None:
+    """What adds these words to links; None when there are none."""
+    if not said:
+        return None
+    site = settings.PUBLIC_URL.rstrip("/")
+    return Tagger(said, tuple(f"{site}{page}" for page in _OWN_PAGES))
 
 
 def of_message(key: str) -> dict[str, Any]:

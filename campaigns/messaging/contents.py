@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
-from campaigns.messaging import addresses, bodies, languages, mime, parts, rendering, signing
+from django.conf import settings
+
+from campaigns.messaging import addresses, bodies, languages, mime, parts, rendering, signing, tags
 from campaigns.messaging.claims import Claimed
 from campaigns.messaging.providers.base import Outgoing
 from campaigns.models import Run
@@ -19,6 +21,9 @@ MARKETING = "marketing"
 T = TypeVar("T")
 # Word to colleagues about somebody: no links are followed, and nobody can unsubscribe another.
 STAFF = "staff"
+# The medium that statistics of visits know a channel by. Links in an SMS are left as written, for
+# every character of it costs; calls to other systems have none.
+MEDIUMS = {"email": "email", "push": "push", "inbox": "inbox"}
 
 
 class Ready(NamedTuple):
@@ -49,8 +54,12 @@ def freeze(
     channel: str = "email",
     channel_id: int | None = None,
     purpose: str = MARKETING,
+    utm: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A content as a run keeps it. `channel_id` None means the default channel of its kind."""
+    """A content as a run keeps it. `channel_id` None means the default channel of its kind.
+
+    `utm` is what its links carry, from `utm_of`.
+    """
     said = ("subject", "html", "text") if channel == "email" else ("parts",)
     return {
         "channel": channel,
@@ -66,8 +75,27 @@ def freeze(
                 for language, other in (getattr(template, "languages", None) or {}).items()
             },
         },
+        **({"utm": dict(utm)} if utm else {}),
         **sender,
     }
+
+
+def utm_of(
+    *, own: Mapping[str, Any], channel: str, name: str, content: str = "", variant: str = ""
+) -> dict[str, str] | None:
+    """What the links of a content carry, or None: the author's words before the usual ones.
+
+    `name` is the campaign's or the journey's, `content` the step's.
+    """
+    if channel not in MEDIUMS:
+        return None
+    usual = {
+        "source": tags.slug(settings.BUSINESS_NAME),
+        "medium": MEDIUMS[channel],
+        "campaign": tags.slug(name),
+        "content": tags.slug(content),
+    }
+    return tags.merged(own=own, usual=usual, variant=variant)
 
 
 def find(snapshot: Mapping[str, Any], *, step: str, variant: str) -> Mapping[str, Any] | None:
@@ -110,9 +138,12 @@ class Mail:
         template = self.content["template"]
         self._to_person = self.content.get("purpose") != STAFF
         signer = addresses.signer() if self._to_person else None
+        tagger = addresses.tagger(self.content.get("utm"))
         self._compiled, self._others = in_languages(
             template,
-            lambda said: rendering.Compiled(said["subject"], said["html"], said["text"], signer),
+            lambda said: rendering.Compiled(
+                said["subject"], said["html"], said["text"], signer, tagger
+            ),
         )
         self._writer = mime.Writer(
             from_name=self.content["from_name"],
@@ -156,8 +187,9 @@ class Parts:
     def __post_init__(self) -> None:
         template = self.content["template"]
         kind, signer = self.content["channel"], addresses.signer()
+        tagger = addresses.tagger(self.content.get("utm"))
         self._compiled, self._others = in_languages(
-            template, lambda said: parts.Compiled(kind, said["parts"], signer)
+            template, lambda said: parts.Compiled(kind, said["parts"], signer, tagger)
         )
         self.wants = self._compiled.wants.union(*(other.wants for other in self._others.values()))
         self.common = bodies.shared(template)

@@ -16,6 +16,7 @@ from minijinja import Environment, TemplateError
 from campaigns.messaging import rendering, sms
 from campaigns.messaging.links import LinkRefused, Signer, check_target
 from campaigns.messaging.rendering import RenderError, TemplateRefused
+from campaigns.messaging.tags import Tagger
 
 NOTE = ("title", "body", "url", "icon")
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +54,7 @@ class Compiled:
     kind: str
     parts: Mapping[str, str]
     signer: Signer | None = None
+    tagger: Tagger | None = None
     wants: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -172,7 +174,8 @@ class Compiled:
     def _address(self, name: str, url: str, values: Mapping[str, Any]) -> str:
         try:
             if name == "url" and self.signer is not None and values.get("_click"):
-                return f"{values['_click']}{self.signer.tail(url)}"
+                tagged = self.tagger.tag(url) if self.tagger else url
+                return f"{values['_click']}{self.signer.tail(tagged)}"
             return check_target(url)
         except LinkRefused as error:
             raise RenderError(str(error), part=name) from None

@@ -8,7 +8,7 @@ fuel bounds its steps. A value that is missing is an error unless the template n
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
@@ -19,6 +19,7 @@ from minijinja import Environment, TemplateError
 
 from campaigns.messaging import layout
 from campaigns.messaging.links import LinkRefused, Signer, check_target
+from campaigns.messaging.tags import Tagger
 
 FILTERS = frozenset(
     [
@@ -46,6 +47,7 @@ FUEL = 100_000
 SUBJECT_LIMIT = 500
 HTML_LIMIT = 2_000_000
 _PRINT_LIMIT = 16_000_000
+_KEPT_TAILS = 20_000
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem,
     nodes.Const, nodes.If, nodes.For, nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand,
@@ -63,6 +65,10 @@ _HANDLER = re.compile(r"<[a-z][^>]*\son[a-z]+\s*=", re.IGNORECASE)
 _GAP = re.compile(r"\n\s*\n")
 _UNDEFINED = re.compile(r"`([^`]+)` is undefined")
 _WORDS = jinja2.Environment(autoescape=False)  # parses only; it never renders
+
+
+def _optional(tag: Callable[[str], str]) -> Callable[[str | None], str]:
+    return lambda url: tag(url) if url else ""
 
 
 class TemplateRefused(ValueError):
@@ -194,7 +200,9 @@ def check_html(html: str) -> None:
         _link(match, kept, None)
 
 
-def _link(match: re.Match[str], kept: list[str], signer: Signer | None) -> str:
+def _link(
+    match: re.Match[str], kept: list[str], signer: Signer | None, tagger: Tagger | None = None
+) -> str:
     """One <a href=…> as it should stand in the compiled template."""
     if match[2][0] not in "\"'":
         raise TemplateRefused(f"put quotes around the link address {match[2][:60]}")
@@ -204,6 +212,26 @@ def _link(match: re.Match[str], kept: list[str], signer: Signer | None) -> str:
     first = pieces[0]
     if isinstance(first, str) and re.match(r"#|mailto:|tel:", first, re.IGNORECASE):
         return match[0]
+    parts = _parts(pieces, kept)
+    if parts == ["(unsubscribe_url)"]:
+        return match[0]
+    try:
+        if len(pieces) == 1 and isinstance(first, str):
+            check_target(first)
+            if signer:
+                target = tagger.tag(first) if tagger else first
+                return f'{match[1]}"{{{{ _click }}}}{signer.tail(target)}"'
+        elif isinstance(first, str) and not re.match(r"https?://", first, re.IGNORECASE):
+            raise LinkRefused(f"{first[:80]} is not the beginning of a web address")
+    except LinkRefused as error:
+        raise TemplateRefused(str(error)) from None
+    if signer is None:
+        return match[0]
+    return f'{match[1]}"{{{{ _click }}}}{{{{ ({" ~ ".join(parts)})|_tail }}}}"'
+
+
+def _parts(pieces: list[str | int], kept: list[str]) -> list[str]:
+    """The pieces of an address as operands of the template language."""
     parts: list[str] = []
     for piece in pieces:
         if isinstance(piece, str):
@@ -213,21 +241,26 @@ def _link(match: re.Match[str], kept: list[str], signer: Signer | None) -> str:
         if not code.startswith("{{"):
             raise TemplateRefused("a link address may hold values, but no conditions or loops")
         inner = code[2:-2].strip("-+ \n\t")
-        if inner == "unsubscribe_url" and len(pieces) == 1:
-            return match[0]
         parts.append(f"({inner})")
-    try:
-        if len(pieces) == 1 and isinstance(first, str):
-            check_target(first)
-            if signer:
-                return f'{match[1]}"{{{{ _click }}}}{signer.tail(first)}"'
-        elif isinstance(first, str) and not re.match(r"https?://", first, re.IGNORECASE):
-            raise LinkRefused(f"{first[:80]} is not the beginning of a web address")
-    except LinkRefused as error:
-        raise TemplateRefused(str(error)) from None
-    if signer is None:
-        return match[0]
-    return f'{match[1]}"{{{{ _click }}}}{{{{ ({" ~ ".join(parts)})|_tail }}}}"'
+    return parts
+
+
+def _tag_text(text: str, html: str, tagger: Tagger) -> str:
+    """The plain text, in which links stand in brackets, with the same words on the same links."""
+    held, kept = layout.hold(html)
+    for written in dict.fromkeys(match[2][1:-1] for match in _LINK.finditer(held)):
+        address = unescape(written)
+        pieces = layout.split_held(address.strip())
+        if not pieces:
+            continue
+        if len(pieces) == 1 and isinstance(pieces[0], str):
+            made = tagger.tag(pieces[0])
+        elif (parts := _parts(pieces, kept)) == ["(unsubscribe_url)"]:
+            continue
+        else:
+            made = f"{{{{ ({' ~ '.join(parts)})|_tag }}}}"
+        text = text.replace(f"({layout.release(address, kept)})", f"({made})")
+    return text
 
 
 @dataclass
@@ -238,6 +271,7 @@ class Compiled:
     html: str
     text: str
     signer: Signer | None = None
+    tagger: Tagger | None = None
     wants: frozenset[str] = field(init=False)
     _environment: Environment = field(init=False)
 
@@ -246,10 +280,14 @@ class Compiled:
         check_html(self.html)
         if "\n" in self.subject.strip() or "\r" in self.subject.strip():
             raise TemplateRefused("the subject must be one line")
-        html = self.html
+        html, text = self.html, self.text
         if self.signer is not None:
             held, kept = layout.hold(html)
-            html = layout.release(_LINK.sub(lambda m: _link(m, kept, self.signer), held), kept)
+            html = layout.release(
+                _LINK.sub(lambda m: _link(m, kept, self.signer, self.tagger), held), kept
+            )
+            if self.tagger is not None:
+                text = _tag_text(text, self.html, self.tagger)
             pixel = '<img src="{{ _open }}" width="1" height="1" alt="" border="0">'
             html = (
                 html.replace("</body>", f"{pixel}</body>", 1) if "</body>" in html else html + pixel
@@ -257,14 +295,36 @@ class Compiled:
         environment = Environment(fuel=FUEL, pycompat=False)
         # "semi_strict" is missing from the package's type hints.
         environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]
-        environment.add_filter("_tail", self.signer.tail if self.signer else check_target)
+        environment.add_filter("_tail", self._tail())
+        if self.tagger is not None:
+            environment.add_filter("_tag", _optional(self.tagger.tag))
         try:
             environment.add_template("subject.txt", self.subject.strip())
             environment.add_template("body.html", html)
-            environment.add_template("body.txt", self.text)
+            environment.add_template("body.txt", text)
         except TemplateError as error:
             raise TemplateRefused(f"line {error.line}: {error.detail or error.message}") from None
         self._environment = environment
+
+    def _tail(self) -> Callable[[str | None], str]:
+        """What follows the click address of a link that is made of values."""
+        if self.signer is None:
+            return check_target
+        if self.tagger is None:
+            return self.signer.tail
+        tails: dict[str | None, str] = {}
+        sign, tag = self.signer.tail, self.tagger.tag
+
+        def tail(url: str | None) -> str:
+            # One look-up a link, as without words of statistics.
+            if (known := tails.get(url)) is not None:
+                return known
+            made = sign(tag(url) if url else url)
+            if len(tails) < _KEPT_TAILS:
+                tails[url] = made
+            return made
+
+        return tail
 
     def render(self, values: Mapping[str, Any]) -> Rendered:
         """The mail for one person; `values` went through `clean`. Raises RenderError."""

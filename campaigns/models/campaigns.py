@@ -44,6 +44,10 @@ class Campaign(models.Model):
     holdout_percent = models.PositiveSmallIntegerField(default=10)
     # The event by which it is judged; empty for orders. Money is always reported beside it.
     goal = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # What its links carry for web statistics instead of the usual words; {"off": true} is nothing.
+    utm = models.JSONField(
+        default=dict, blank=True, db_default=models.Value({}, output_field=models.JSONField())
+    )
     from_name = models.CharField(max_length=120, blank=True)
     from_email = models.EmailField(blank=True)
     reply_to = models.EmailField(blank=True)

@@ -14,6 +14,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.answers import humans
+from campaigns.messaging import tags
 from campaigns.models import Message, Run
 from marketing.core.db import statement_timeout
 
@@ -31,7 +32,7 @@ OUTCOMES = {
 }
 # By message, so that the index by person and kind finds the few events among millions.
 _LINKS = """
-    SELECT e.properties->>'url' AS url,
+    SELECT {url} AS url,
            count(DISTINCT m.id) FILTER (WHERE (e.properties->>'machine') IS DISTINCT FROM 'true'),
            count(DISTINCT m.id) FILTER (WHERE e.properties->>'machine' = 'true')
     FROM campaigns_message AS m
@@ -94,17 +95,30 @@ def of_outcome(messages: QuerySet[Message], outcome: str) -> QuerySet[Message]:
     return messages.filter(OUTCOMES[outcome][1]) if outcome in OUTCOMES else messages
 
 
+def _added(run: Run) -> list[str]:
+    """What was added to the links of a send for web statistics."""
+    kept = (content.get("utm") for content in run.snapshot.get("contents", {}).values())
+    return sorted({tags.query(said) for said in kept if said}, key=len, reverse=True)
+
+
 def links(*, run: Run, milliseconds: int = COUNT_MS) -> list[Link] | None:
     """The links of a send by how many people followed each; None when counting takes too long."""
+    url = "e.properties->>'url'"
     values: dict[str, Any] = {
         "run": run.pk,
         "start": run.started_at,
         "end": run.started_at + _WITHIN,
         "most": MOST_LINKS,
     }
+    # As the author wrote them, so that one link of two variants is one.
+    for n, added in enumerate(_added(run)):
+        url = f"replace({url}, %(added{n})s, '')"
+        values[f"added{n}"] = added
+    if len(values) > 4:
+        url = f"regexp_replace({url}, '[?&](#|$)', '\\1')"
     try:
         with statement_timeout(milliseconds), connection.cursor() as cursor:
-            cursor.execute(_LINKS, values)
+            cursor.execute(_LINKS.format(url=url), values)
             rows = [row for row in cursor.fetchall() if row[0]]
     except OperationalError:
         return None

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from campaigns import approval, audience, content, drafts, fairness, link_check, runs
 from campaigns.manners import rules, timing
-from campaigns.messaging import context
+from campaigns.messaging import contents, context, tags
 from campaigns.models import Campaign, Segment, Template
 from campaigns.segments.rules import RuleFault
 from campaigns.views.effects import tried
@@ -144,10 +144,12 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if template is not None and not other:
         values = {name: getattr(template, name) for name in values}
     sender = {name: getattr(campaign, name) for name in _SENDER}
+    utm: dict[str, Any] = campaign.utm
     error: Refused | None = None
     if request.method == "POST":
         try:
             sender = {name: request.POST.get(name, "") for name in sender}
+            utm = _utm_written(request) if "utm_source" in request.POST else utm
             if not other:
                 values = content.written(request.POST)
                 template = content.keep(
@@ -160,7 +162,7 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
             assert template is not None
             drafts.save(
                 campaign_id=campaign.pk,
-                values={"template_id": template.pk, **({} if other else sender)},
+                values={"template_id": template.pk, "utm": utm, **({} if other else sender)},
                 user=signed_in(request),
                 now=timezone.now(),
             )
@@ -182,9 +184,26 @@ def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "channels": rules.CHANNELS,
             "people": [] if other else content.people(),
             "fields": context.FIELDS,
+            **_utm_shown(campaign, template.kind if template else "email", utm),
         },
         status=422 if error else 200,
     )
+
+
+def _utm_written(request: HttpRequest) -> dict[str, Any]:
+    """What the form says that links carry."""
+    said: dict[str, Any] = {name: request.POST.get(f"utm_{name}", "") for name in tags.NAMES}
+    return said if request.POST.get("utm_on") else {**said, tags.OFF: True}
+
+
+def _utm_shown(campaign: Campaign, channel: str, own: dict[str, Any]) -> dict[str, Any]:
+    """The form of what links carry: one's own words, and the usual ones where there are none."""
+    usual = contents.utm_of(own={}, channel=channel, name=campaign.name) or {}
+    rows = [
+        {"name": name, "value": own.get(name, ""), "usual": usual.get(name, "")}
+        for name in tags.NAMES
+    ]
+    return {"utm_rows": rows if usual else [], "utm_on": not own.get(tags.OFF)}
 
 
 @page("edit")
@@ -271,6 +290,7 @@ def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "sender": runs.sender(campaign),
             "fair": fair,
             "links": link_check.latest(campaign=campaign),
+            "carried": _carried(campaign),
             "approval": standing,
             "own": standing.latest is not None and standing.latest.asked_by_id == request.user.pk,
             "later": campaign.scheduled_at is not None and campaign.scheduled_at > now,
@@ -280,6 +300,14 @@ def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
             **_reach(campaign),
         },
     )
+
+
+def _carried(campaign: Campaign) -> list[tuple[str, str]]:
+    """What the links of each variant will carry, as it stands in them."""
+    if campaign.template is None:
+        return []
+    said = runs.utm(campaign, campaign.template)
+    return [(key if len(said) > 1 else "", tags.query(one)) for key, one in said.items() if one]
 
 
 def _tried(campaign: Campaign) -> dict[str, Any]:

@@ -89,12 +89,14 @@ def test_links_are_listed_by_how_many_people_followed_each(marketer):
     Message.objects.filter(run=run).update(clicked_at=AT)
     shop, sale = "https://shop.example/", "https://shop.example/sale"
     taken = [
-        click(rows[0], sale, machine=False, name="c1"),
+        click(rows[0], f"{sale}?utm_source=club&utm_medium=email", machine=False, name="c1"),
         click(rows[1], sale, machine=False, name="c2"),
         click(rows[1], shop, machine=False, name="c3"),
         click(rows[2], shop, machine=True, name="c4"),
         click(rows[2], sale, machine=True, name="c5"),
     ]
+    run.snapshot["contents"] = {"a": {"utm": {"source": "club", "medium": "email"}}}
+    run.save()
     events.record(batch=taken, source="campaigns", now=AT + timedelta(hours=1))
     found = responses.links(run=run)
     assert found is not None

@@ -116,6 +116,7 @@
     /* the settings of a node, in order; alternatives become one question with one answer */
     const settings = (fields, node, set, said, path = "") => {
       const out = [], done = new Set();
+      let links = null;
       fields.forEach(f => {
         if (done.has(f.key) || (f.key === "channel_id" && !lists.channel_id(node).length) || (f.key === "channel") || hidden(f, node)) return;
         if (f.one_of) {
@@ -125,12 +126,16 @@
           const draw = () => { box.replaceChildren(field(path + f.key, w.which, select(all.map(x => [x.key, x.label]), now.key, key => { now = all.find(x => x.key === key); set(Object.fromEntries(all.map(x => [x.key, undefined]))); draw(); box.querySelector("select").focus(); })), field(path + now.key, now.label, editors[now.type](now, node[now.key], v => set({ [now.key]: v }), node))); };
           draw(); out.push(box); return;
         }
+        if (f.key.startsWith("utm_")) {
+          if (!links) { links = el("details", "stack"); links.append(el("summary", "link sm", w.links)); links.open = fields.some(x => x.key.startsWith("utm_") && node[x.key]); out.push(links); }
+          links.append(field(path + f.key, f.label, editors[f.type](f, node[f.key], v => set({ [f.key]: v }, f), node, said), f.hint)); return;
+        }
         if (f.type === "flag") { const i = editors.flag(f, node[f.key] ?? f.default, v => set({ [f.key]: v }), node), row = el("label", "sw-row"), t = el("span", "grow"); t.append(el("b", "", f.label)); row.dataset.path = path + f.key; row.append(t, i); out.push(row); return; }
         out.push(field(path + f.key, f.label, editors[f.type](f, node[f.key], v => set({ [f.key]: v }, f), node, said), f.hint));
       });
       return out;
     };
-    const hidden = (f, node) => (f.key === "on" && node.every !== "once") || (f.key === "weekdays" && node.kind === "schedule" && node.every !== "week") || (f.key === "month_day" && node.every !== "month") || (f.key === "leap" && (node.every || f.default) !== "year" && node.kind === "wait_until");
+    const hidden = (f, node) => (/^(utm_|plain_links)/.test(f.key) && (node.channel === "sms" || (node.plain_links && f.key !== "plain_links"))) || (f.key === "on" && node.every !== "once") || (f.key === "weekdays" && node.kind === "schedule" && node.every !== "week") || (f.key === "month_day" && node.every !== "month") || (f.key === "leap" && (node.every || f.default) !== "year" && node.kind === "wait_until");
 
     return { begin: () => ui.$("#j-names").replaceChildren(), settings, field, input, select, chosen, button, note, pair, tests, rule, chosenName, number, weekdays, options };
   };

@@ -16,11 +16,14 @@ from ingestion.models import Consent, Event, Suppression
 from tests.campaigns.conftest import people, started
 
 pytestmark = pytest.mark.django_db(transaction=True)
+# What links say of the visit, by the names of the shop and of the campaign.
+SAID = "utm_source=kestrel&utm_medium=email&utm_campaign=news"
 
 
 @pytest.fixture
-def sent(postbox):
+def sent(postbox, settings):
     """A message that was really sent, and its mail."""
+    settings.BUSINESS_NAME = "Kestrel"
     people(1)
     run = started()
     delivery.deliver(run_id=run.pk)
@@ -106,14 +109,14 @@ def test_a_click_leads_to_the_links_own_target_and_is_noted(client, sent):
     message, mail = sent
     click = link(mail, r'href="([^"]+/c/[^"]+)"')
     answer = client.get(click)
-    assert (answer.status_code, answer["Location"]) == (302, "https://shop.example/new")
+    assert (answer.status_code, answer["Location"]) == (302, f"https://shop.example/new?{SAID}")
     client.get(click)
     assert collect() == 2
     message.refresh_from_db()
     assert message.clicked_at is not None
     assert events_of(message) == ["email_clicked", "email_sent"]
     event = Event.objects.get(type="email_clicked", customer_id=message.customer_id)
-    assert event.properties["url"] == "https://shop.example/new"
+    assert event.properties["url"] == f"https://shop.example/new?{SAID}"
     assert event.properties["machine"] is True  # nobody clicks within two seconds of sending
 
 
@@ -143,7 +146,7 @@ def test_a_reader_gets_on_while_the_database_is_away_and_the_next_look_is_noted(
     with monkeypatch.context() as broken:
         broken.setattr(hits, "_take", away)
         assert client.get(pixel).status_code == 200
-        assert client.get(click)["Location"] == "https://shop.example/new"
+        assert client.get(click)["Location"] == f"https://shop.example/new?{SAID}"
     assert collect() == 0
     client.get(pixel)
     assert collect() == 1
