@@ -15,7 +15,7 @@
     figures            how many wait, passed and failed at each node
     simulator          one person through a draft with a movable clock; nothing is written
     replay, replayed, past   the last days of real facts through a draft; nothing is written
-    starters, recipes  ready journeys
+    starters, recipes  ready journeys; `letters` are the mails that are made with them (`kits`)
     former_people      stays of people who were found to be somebody else
 
 A journey is a row per person (`Enrollment`) that says where they are and when to look again. All

@@ -1,7 +1,7 @@
 """The nine ready journeys, as drawings.
 
-Every one says when people leave, how often they may come again, and keeps to few messages. What a
-shop must say itself – its messages, its segments – is left open, and the check names it.
+Every one says when people leave, how often they may come again, and keeps to few messages. Their
+mails (`letters`) and their segment are made with them, and stand in their places then.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ _TILES = {
 
 @dataclass(frozen=True)
 class Starter:
-    """A ready journey. `segment` is the rule of the one that it wants, for whoever makes it."""
+    """A ready journey. `segment` is the rule of the one that it wants, made with this name."""
 
     key: str
     name: str
@@ -48,6 +48,7 @@ class Starter:
     hue: str
     definition: dict[str, Any]
     segment: dict[str, Any] | None = field(default=None)
+    segment_name: str = ""
 
     @property
     def path(self) -> list[Tile]:
@@ -221,12 +222,13 @@ def win_back(order: str) -> Starter:
                 "first": _mail(_("What is new since"), "weeks"),
                 "weeks": _wait("asked", days=14),
                 "asked": _bought(14, "second"),
-                "second": _mail(_("An offer to come back")),
+                "second": _mail(_("A last hello")),
             },
             goal={"event": order, "ends": True},
             entry={"again": "after", "days": 180, "rule": REACHABLE},
         ),
         rule,
+        _("Nothing for four months"),
     )
 
 
@@ -307,6 +309,7 @@ def vip() -> Starter:
             entry={"again": "never", "rule": REACHABLE},
         ),
         rule,
+        _("Buys most and most often"),
     )
 
 
@@ -316,7 +319,7 @@ def churn(order: str) -> Starter:
     return Starter(
         "churn",
         _("About to leave"),
-        _("The tenth likeliest to stop buying: one mail, an offer only where it is needed."),
+        _("The tenth likeliest to stop buying: one mail, a second only where it is needed."),
         "alert-triangle",
         "k4",
         _definition(
@@ -335,10 +338,11 @@ def churn(order: str) -> Starter:
                         {"key": "below", "label": _("May stay")},
                     ],
                 },
-                "offer": _mail(_("An offer to stay")),
+                "offer": _mail(_("What we can do")),
             },
             goal={"event": order, "ends": True},
             entry={"again": "after", "days": 90, "rule": REACHABLE},
         ),
         rule,
+        _("Likeliest to leave"),
     )

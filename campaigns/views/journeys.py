@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import time_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from campaigns import kits
 from campaigns.journeys import checking, starters, versions
 from campaigns.models import Journey, JourneyVersion, Segment
 from campaigns.segments import terms
@@ -76,14 +77,29 @@ def journey_new(request: HttpRequest) -> HttpResponse:
         return render(request, "campaigns/journeys/new.html", {"recipes": starters.all()})
     key = request.POST.get("from", "")
     recipe = next((one for one in starters.all() if one.key == key), None)
-    made = versions.create(
-        name=recipe.name if recipe else _("New journey"),
-        definition=recipe.definition if recipe else EMPTY,
-        origin=recipe.key if recipe else "",
-        user=signed_in(request),
-        now=timezone.now(),
+    who: dict[str, Any] = {"user": signed_in(request), "now": timezone.now()}
+    if recipe is None:
+        made = versions.create(name=_("New journey"), definition=EMPTY, **who)
+        return redirect("campaigns:journey-edit", made.pk)
+    kit = kits.make(starter=recipe, **who)
+    messages.success(request, _told(kit))
+    return redirect("campaigns:journey-edit", kit.journey.pk)
+
+
+def _told(kit: kits.Made) -> str:
+    """What was made with a ready journey, and what is left to do."""
+    n = len(kit.mails)
+    mails = ngettext("%(n)s mail", "%(n)s mails", n) % {"n": n}
+    text = _(
+        "Made with it: %(mails)s. Read them and say it in your own words, then publish. Nothing is "
+        "sent before."
     )
-    return redirect("campaigns:journey-edit", made.pk)
+    if kit.segment is not None:
+        text = _(
+            "Made with it: %(mails)s and the segment “%(segment)s”. Read them and say it in your "
+            "own words, then publish. Nothing is sent before."
+        )
+    return text % {"mails": mails, "segment": kit.segment.name if kit.segment else ""}
 
 
 @page("view")

@@ -1,14 +1,18 @@
-"""Ready journeys can go live as soon as the shop has said what only the shop can say."""
+"""Ready journeys come with their mails and their segment, and can go live as they are."""
 
 import copy
 
 import pytest
 
-from campaigns.journeys import checking, starters
+from campaigns import kits
+from campaigns.content import saving, seeing
+from campaigns.journeys import checking, letters, starters, versions
+from campaigns.messaging import delivery
 from campaigns.models import Segment
 from ingestion.models import EventType
 from models_ml.models import Prediction
 from tests import factories
+from tests.campaigns.journeys.drawn import NOW, after, did, look
 
 pytestmark = pytest.mark.django_db
 KEYS = [
@@ -58,6 +62,73 @@ def test_ready_journeys_speak_of_the_events_that_the_shop_sends():
         name="Product Added", first_seen_at=factories.NOW, last_seen_at=factories.NOW
     )
     assert starters.all()[1].definition["nodes"]["start"]["event"] == "Product Added"
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_ready_journey_is_made_with_its_mails_and_its_segment(key, prediction):
+    starter = next(one for one in starters.all() if one.key == key)
+    user = factories.user()
+    made = kits.make(starter=starter, user=user, now=factories.NOW)
+    assert [f for f in checking.faults(made.journey.draft) if f.serious] == []
+    assert made.journey.state == "draft"
+    sends = [n for n in made.journey.draft["nodes"].values() if n["kind"] == "send"]
+    assert [n["template"] for n in sends] == [mail.pk for mail in made.mails]
+    assert (made.segment is not None) == (starter.segment is not None)
+    if made.segment is not None:
+        assert (made.segment.rule, made.segment.name) == (starter.segment, starter.segment_name)
+    for mail in made.mails:
+        assert mail.written_in == "blocks"
+        said = {"subject": mail.subject, "html": mail.html, "text": mail.text}
+        seen = seeing.preview(parts=said, customer_id=factories.customer(first_name="").pk)
+        assert (seen.fault, bool(seen.subject)) == ("", True)
+
+
+def test_a_ready_journey_can_be_published_and_sends_its_first_mail(postbox):
+    factories.product(sku="TEA-1", name="Blue teapot", price="24.50", currency="EUR")
+    made = kits.make(starter=starters.all()[1], user=factories.user(), now=NOW)
+    version = versions.publish(journey_id=made.journey.pk, user=None, now=NOW)
+    ada = factories.customer("ada")
+    did(ada, "cart", at=after(minutes=1), sku="TEA-1")
+    look(after(minutes=2))
+    look(after(hours=2))
+    delivery.deliver(run_id=version.run_id)
+    mail = postbox.read()
+    assert mail["Subject"] == "Blue teapot is still here"
+    text = mail.get_body(("plain",)).get_content()
+    assert "In your basket" in text
+    assert "€24.50" in text
+
+
+def test_made_twice_its_mails_and_its_segment_are_used_again():
+    starter = starters.all()[4]
+    first = kits.make(starter=starter, user=factories.user(), now=NOW)
+    second = kits.make(starter=starter, user=factories.user(), now=NOW)
+    assert first.journey.pk != second.journey.pk
+    assert [mail.pk for mail in first.mails] == [mail.pk for mail in second.mails]
+    assert first.segment == second.segment
+
+
+def test_a_mail_that_was_rewritten_is_left_to_the_journey_that_has_it():
+    starter = starters.all()[6]
+    first = kits.make(starter=starter, user=factories.user(), now=NOW)
+    mail = first.mails[0]
+    saving.save(
+        template_id=mail.pk,
+        name=mail.name,
+        subject="In our own words",
+        written_in="blocks",
+        blocks=mail.blocks,
+        user=None,
+        now=NOW,
+    )
+    second = kits.make(starter=starter, user=factories.user(), now=NOW)
+    assert second.mails[0].pk != mail.pk
+
+
+def test_every_mail_of_a_ready_journey_belongs_to_a_step():
+    for starter in starters.all():
+        sends = {key for key, n in starter.definition["nodes"].items() if n["kind"] == "send"}
+        assert set(letters.of(starter.key)) == sends
 
 
 @pytest.fixture
