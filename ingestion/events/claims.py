@@ -16,7 +16,9 @@ from marketing.core.db import copy_rows
 
 LEAST_DAYS = 35
 STAGED_FROM = 2_000  # ids from which COPY into a staging table beats arrays
-PRUNED = 20_000
+STRIDE = 256  # pages of 8 KB looked through at once
+WALKED_WHOLE = 16 * STRIDE  # pages of a ledger that one look goes through
+SLICES = 144  # of a larger one, one for each ten minutes of a day
 _STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS event_keys (key uuid, digest bigint) ON COMMIT DELETE ROWS
 """
@@ -89,20 +91,35 @@ def release(*, named: Iterable[tuple[str, str]]) -> None:
 
 
 def prune(*, now: datetime) -> int:
-    """Delete what is older than the setting says, a batch at a time; how many ids went."""
-    days = max(LEAST_DAYS, int(settings.EVENT_ID_DAYS))
+    """Delete what is older than the setting says; how many ids went.
+
+    A small ledger is looked through whole, of a large one the slice whose turn it is: asked every
+    ten minutes, this comes by everything once a day.
+    """
+    before = now - timedelta(days=max(LEAST_DAYS, int(settings.EVENT_ID_DAYS)))
     total = 0
-    while True:
-        with connection.cursor() as cursor:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_relation_size('ingestion_eventkey') / current_setting('block_size')::int"
+        )
+        pages = int(cursor.fetchone()[0])
+        for first, end in _turn(pages, now):
             cursor.execute(
-                "DELETE FROM ingestion_eventkey WHERE key IN (SELECT key FROM ingestion_eventkey"
-                " WHERE at < %s LIMIT %s)",
-                [now - timedelta(days=days), PRUNED],
+                "DELETE FROM ingestion_eventkey"
+                " WHERE ctid >= %s::tid AND ctid < %s::tid AND at < %s",
+                [f"({first},0)", f"({end},0)", before],
             )
-            gone = cursor.rowcount
-        total += gone
-        if gone < PRUNED:
-            return total
+            total += cursor.rowcount
+    return total
+
+
+def _turn(pages: int, now: datetime) -> list[tuple[int, int]]:
+    """The runs of pages to look through now, each from its first to before its end."""
+    first, end = 0, pages
+    if pages > WALKED_WHOLE:
+        turn = int(now.timestamp() // 600) % SLICES
+        first, end = pages * turn // SLICES, pages * (turn + 1) // SLICES
+    return [(page, min(page + STRIDE, end)) for page in range(first, end, STRIDE)]
 
 
 def array(values: Iterable[Any]) -> str:

@@ -1,4 +1,4 @@
-"""The door for live events: claimed and durable in one statement, before the answer.
+"""The door for live events: claimed and durable in one transaction, before the answer.
 
 What the ledger held already is marked in the inbox row; the drain tells duplicates from conflicts
 in the same way as the answer did.
@@ -6,7 +6,6 @@ in the same way as the answer did.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 from django.db import connection
@@ -23,6 +22,7 @@ from ingestion.events.incoming import (
     digests,
     keys_of,
     made_id,
+    numbers,
 )
 from ingestion.events.nudging import nudge
 from ingestion.events.refusals import Rejected
@@ -58,27 +58,25 @@ def accept(
     nudge()
     if not ticket.skipped:
         return [STORED] * len(batch)
-    known = claims.look_up(ticket.keys[place] for place in ticket.skipped)
-    return [
-        claims.judge(digest, known.get(key, digest)) if place in ticket.skipped else STORED
-        for place, (key, digest) in enumerate(zip(ticket.keys, ticket.digests, strict=True))
-    ]
+    known = claims.look_up(ticket.keys[place].hex() for place in ticket.skipped)
+    outcomes = [STORED] * len(batch)
+    for place in ticket.skipped:
+        (digest,) = numbers([ticket.digests[place]])
+        outcomes[place] = claims.judge(digest, known.get(ticket.keys[place].hex(), digest))
+    return outcomes
 
 
 def _ticket(
     batch: Sequence[Incoming], source: str, door: str, now: datetime, rejected: Sequence[Rejected]
 ) -> Ticket:
-    names: list[str] = []
-    parts: list[tuple[Any, ...]] = []
     contents = cores(batch)
-    for event, core in zip(batch, contents, strict=True):
-        _kind, moment, name, *_names, context, _stamp, flags = event
-        at = moment if moment.tzinfo is UTC else moment.isoformat()
-        if context or flags or not name:
-            name = name or made_id(core)
-            parts.append((Fragment(core), at, name, flags, context))
-        else:
-            parts.append((Fragment(core), at))
+    names: list[str] = []
+    parts = list(contents)  # a core that says all by itself stands alone
+    for place, event in enumerate(batch):
+        name = event.message_id
+        if not name or event.context or event.flags or not _says_when(event):
+            name = name or made_id(contents[place])
+            parts[place] = _with_more(contents[place], event, name)
         if len(name) > ID_LIMIT:
             raise Invalid(
                 _("A message_id has at most 100 characters."), code="too_long", field="message_id"
@@ -91,7 +89,7 @@ def _ticket(
         now=now,
         keys=keys,
         digests=digests(contents),
-        payload=orjson.dumps(parts, dict, _KEYS).decode(),
+        payload=(b"[" + b",".join(parts) + b"]").decode(),
         refused=orjson.dumps([tuple(r) for r in rejected]).decode() if rejected else "",
         items=len(batch) + len(rejected),
     )
@@ -104,10 +102,29 @@ def _ticket(
     return ticket
 
 
+def _says_when(event: Incoming) -> bool:
+    """Whether its core's text of a time is its moment."""
+    if event.stamp is None:
+        return event.at.tzinfo is UTC
+    try:
+        told = datetime.fromisoformat(event.stamp)
+    except ValueError:
+        return False
+    return told.tzinfo is UTC and told == event.at
+
+
+def _with_more(core: bytes, event: Incoming, name: str) -> bytes:
+    at = event.at if event.at.tzinfo is UTC else event.at.isoformat()
+    if name == event.message_id and not event.context and not event.flags:
+        return orjson.dumps((Fragment(core), at))
+    return orjson.dumps((Fragment(core), at, name, event.flags, event.context), dict, _KEYS)
+
+
 def unpack(payload: str) -> list[Incoming]:
     """The events of an inbox row, in the order in which they came."""
     moment, events = datetime.fromisoformat, []
-    for core, at, *more in orjson.loads(payload):
+    for part in orjson.loads(payload):
+        core, at, *more = part if part[0].__class__ is list else (part, part[2])
         name, flags, context = more or (core[3], "", None)
         events.append(
             Incoming(
@@ -137,7 +154,8 @@ def unpack(payload: str) -> list[Incoming]:
 def digests_of(payload: str, places: Sequence[int]) -> list[int]:
     """The digests of some events of an inbox row."""
     rows = orjson.loads(payload)
-    return [digest_of(orjson.dumps(rows[place][0])) for place in places]
+    found = (rows[place] for place in places)
+    return [digest_of(orjson.dumps(r[0] if r[0].__class__ is list else r)) for r in found]
 
 
 def waiting() -> int:

@@ -56,40 +56,60 @@ class Incoming(NamedTuple):
 
     def core(self) -> bytes:
         """Everything that makes two calls the same, as JSON; the order of keys means nothing."""
-        return orjson.dumps(_content(self), dict, _SORTED)
+        return orjson.dumps(_contents([self])[0], dict, _SORTED)
 
 
 def cores(batch: Sequence[Incoming]) -> list[bytes]:
     """The core of each, written in one go."""
     if len(batch) > 1:
         # No text of JSON holds a line's end, so one between two of them tells where they part.
-        apart = orjson.Fragment(b"\n")
-        told = [part for event in batch for part in (_content(event), apart)]
-        found = orjson.dumps(told[:-1], dict, _SORTED)[1:-1].split(b",\n,")
+        told: list[Any] = [orjson.Fragment(b"\n")] * (2 * len(batch) - 1)
+        told[::2] = _contents(batch)
+        found = orjson.dumps(told, dict, _SORTED)[1:-1].split(b",\n,")
         if len(found) == len(batch):  # else somebody's own JSON has lines
             return found
     return [event.core() for event in batch]
 
 
-def _content(event: Incoming) -> tuple[Any, ...]:
-    kind, at, message_id, customer_id, external_id, email, anonymous_id, *more = event
-    properties, packed, call, phone, device_id, previous_id, group_id, traits, _, stamp, _ = more
-    return (
-        kind,
-        call,
-        at.isoformat() if stamp is None else stamp,
-        message_id,
-        customer_id,
-        external_id,
-        email,
-        phone,
-        anonymous_id,
-        device_id,
-        previous_id,
-        group_id,
-        orjson.Fragment(packed) if packed else properties or _EMPTY,
-        traits or _EMPTY,
-    )
+def _contents(batch: Iterable[Incoming]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            kind,
+            call,
+            at.isoformat() if stamp is None else stamp,
+            message_id,
+            customer_id,
+            external_id,
+            email,
+            phone,
+            anonymous_id,
+            device_id,
+            previous_id,
+            group_id,
+            orjson.Fragment(packed) if packed else properties or _EMPTY,
+            traits or _EMPTY,
+        )
+        for (
+            kind,
+            at,
+            message_id,
+            customer_id,
+            external_id,
+            email,
+            anonymous_id,
+            properties,
+            packed,
+            call,
+            phone,
+            device_id,
+            previous_id,
+            group_id,
+            traits,
+            _context,
+            stamp,
+            _flags,
+        ) in batch
+    ]
 
 
 def digest_of(core: bytes) -> int:
@@ -97,10 +117,15 @@ def digest_of(core: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(core, digest_size=8).digest(), "big", signed=True)
 
 
-def digests(cores: Sequence[bytes]) -> list[int]:
-    """The digest of each."""
-    told = b"".join([hashlib.blake2b(core, digest_size=8).digest() for core in cores])
-    return list(struct.unpack(f">{len(cores)}q", told))
+def digests(cores: Iterable[bytes]) -> list[bytes]:
+    """The digest of each, as its 8 bytes."""
+    hashed = hashlib.blake2b
+    return [hashed(core, digest_size=8).digest() for core in cores]
+
+
+def numbers(digests: Sequence[bytes]) -> list[int]:
+    """Digests as the numbers that PostgreSQL holds."""
+    return list(struct.unpack(f">{len(digests)}q", b"".join(digests)))
 
 
 def made_id(core: bytes) -> str:
@@ -110,10 +135,10 @@ def made_id(core: bytes) -> str:
 
 def key_of(source: str, message_id: str) -> str:
     """The ledger's key of a message id within its source: 128 bits as 32 hex digits."""
-    return keys_of(source, (message_id,))[0]
+    return keys_of(source, (message_id,))[0].hex()
 
 
-def keys_of(source: str, message_ids: Iterable[str]) -> list[str]:
-    """The key of each."""
+def keys_of(source: str, message_ids: Iterable[str]) -> list[bytes]:
+    """The key of each, as its 16 bytes."""
     hashed, begin = hashlib.blake2b, f"{source}\0"
-    return [hashed((begin + name).encode(), digest_size=16).hexdigest() for name in message_ids]
+    return [hashed((begin + name).encode(), digest_size=16).digest() for name in message_ids]

@@ -1,5 +1,6 @@
 """An accepted event is durable, stored once, and accounted for to the last one."""
 
+import random
 import threading
 import time
 from datetime import timedelta
@@ -8,7 +9,7 @@ import pytest
 from django.db import DataError, OperationalError, connections
 
 from ingestion import events
-from ingestion.events import Incoming, Rejected, incoming, storing, writing
+from ingestion.events import Incoming, Rejected, inbox, incoming, storing, writing
 from ingestion.models import Customer, Event, EventKey, Inbox, Refusal
 from tests.ingestion.conftest import NOW
 
@@ -203,6 +204,120 @@ def test_while_the_database_is_away_everybody_hears_so_and_the_next_request_is_t
     assert told == [OperationalError] * 12
     assert accept(view("a0")) == ["stored"]
     assert Inbox.objects.count() == 1
+
+
+def views(numbers, **more) -> list[Incoming]:
+    return [view(f"v{number}", **more) for number in numbers]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_large_request_tells_what_the_ledger_held_already_and_takes_the_rest(monkeypatch) -> None:
+    monkeypatch.setattr(writing, "_wary", {})
+    assert accept(*views(range(100))) == ["stored"] * 100
+    assert accept(*views(range(100))) == ["duplicate"] * 100
+    mixed = [*views(range(100, 160)), view("v7"), view("v8", properties={"sku": "B"})]
+    assert accept(*mixed) == ["stored"] * 60 + ["duplicate", "conflict"]
+    twice = [*views(range(200, 260)), view("v200"), view("v201", properties={"sku": "B"})]
+    assert accept(*twice, source="till") == ["stored"] * 60 + ["duplicate", "conflict"]
+    assert Inbox.objects.count() == 4
+    events.drain(now=NOW)
+    assert events.ledger("web") == events.Ledger("web", 262, 160, 101, 1, 0)
+    assert events.ledger("till") == events.Ledger("till", 62, 60, 1, 1, 0)
+    assert EventKey.objects.count() == Event.objects.count() == 220
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_source_that_repeats_itself_is_not_hoped_for_until_a_while_has_passed(
+    monkeypatch,
+) -> None:
+    monkeypatch.setattr(writing, "_wary", {})
+    hoped: list[str] = []
+    real = writing._copy
+    monkeypatch.setattr(
+        writing, "_copy", lambda line, ticket: (hoped.append(ticket.source), real(line, ticket))
+    )
+    accept(*views(range(60)))
+    accept(*views(range(60)))
+    accept(*views(range(60)), source="till")
+    accept(*views(range(60, 120)))
+    assert hoped == ["web", "web", "till"]
+    writing._wary["web"] = time.monotonic()
+    accept(*views(range(120, 180)))
+    assert hoped == ["web", "web", "till", "web"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_large_requests_that_share_ids_wait_in_no_ring_and_store_each_once(monkeypatch) -> None:
+    told: dict[str, list[str]] = {}
+
+    def send(thread: int) -> None:
+        order = random.Random(thread)
+        try:
+            for turn in range(10):
+                if thread % 2:
+                    writing._wary.clear()
+                numbers = order.sample(range(50 * turn, 50 * turn + 90), 60)
+                for number, outcome in zip(numbers, accept(*views(numbers)), strict=True):
+                    told.setdefault(f"v{number}", []).append(outcome)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=send, args=[number]) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    sent = sum(map(len, told.values()))
+    assert sent == 6 * 10 * 60
+    assert all(outcomes.count("stored") == 1 for outcomes in told.values())
+    events.drain(now=NOW, seconds=60)
+    assert events.ledger("web") == events.Ledger("web", sent, len(told), sent - len(told), 0, 0)
+    assert set(Event.objects.values_list("message_id", flat=True)) == set(told)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_lost_between_the_ids_and_their_events_takes_nothing(monkeypatch) -> None:
+    monkeypatch.setattr(writing, "_wary", {})
+    accept(*views(range(40, 50)))
+    ends = "SELECT pg_terminate_backend(pg_backend_pid()), %s, %s, %s, %s, %s, %s"
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "_KEEP", ends)
+        with pytest.raises(OperationalError):
+            accept(*views(range(100, 160)))
+        assert EventKey.objects.count() == 10
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "_KEEP", "SELECT 1 / 0, %s, %s, %s, %s, %s, %s")
+        with pytest.raises(DataError):
+            accept(*views(range(100, 160)))
+    assert accept(*views(range(100, 160))) == ["stored"] * 60
+    assert (EventKey.objects.count(), Inbox.objects.count()) == (70, 2)
+
+
+def test_what_waits_in_the_inbox_says_all_that_came() -> None:
+    batch = [
+        view("p1", stamp="2026-11-22T08:00:00Z")._replace(at=NOW - timedelta(hours=1)),
+        view("p2", stamp="2026-11-22T10:00:00+01:00"),  # as NOW, in another zone
+        view("p3", stamp="2026-11-22T08:00:00"),
+        view("p4", stamp="yesterday", flags="clamped"),
+        view("p5", stamp=""),
+        view("p6", stamp="2026-11-22T08:00:00Z"),  # by a clock that was wrong
+        view("p7", context={"page": {"url": "/"}}, traits={"a": 1}, phone="+4411"),
+        view("", properties_json=b'{"a":1}', email="a@example.com", device_id="d"),
+        view("p8", call="alias", previous_id="p", group_id="g", anonymous_id="n"),
+    ]
+    for some in (batch, batch[:1], batch[-2:], []):
+        ticket = inbox._ticket(some, "web", "api", NOW, [])
+        found = inbox.unpack(ticket.payload)
+        names = [event.message_id or incoming.made_id(event.core()) for event in some]
+        assert [event.message_id for event in found] == names
+        assert [event.at for event in found] == [event.at for event in some]
+        assert [event.context for event in found] == [event.context for event in some]
+        assert [event.flags for event in found] == [event.flags for event in some]
+        # A name that was made of the content is not part of it.
+        again = [e._replace(message_id=s.message_id) for e, s in zip(found, some, strict=True)]
+        assert [event.core() for event in again] == [event.core() for event in some]
+        places = range(len(some))
+        assert inbox.digests_of(ticket.payload, places) == incoming.numbers(ticket.digests)
 
 
 def test_contents_are_the_same_written_together_or_each_alone() -> None:

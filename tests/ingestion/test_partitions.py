@@ -1,7 +1,7 @@
 """Months are made when needed, listed with their size, dropped, and thinned by type."""
 
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection, connections, transaction
@@ -124,6 +124,20 @@ def test_message_ids_are_remembered_for_35_days_whatever_is_set(settings) -> Non
     assert claims.prune(now=NOW) == 0
     EventKey.objects.update(at=datetime(2026, 10, 17, tzinfo=UTC))
     assert claims.prune(now=NOW) == 1
+
+
+@pytest.mark.django_db
+def test_a_large_ledger_is_looked_through_once_a_day_a_slice_at_a_time(monkeypatch) -> None:
+    monkeypatch.setattr(claims, "STRIDE", 2)
+    monkeypatch.setattr(claims, "WALKED_WHOLE", 3)
+    monkeypatch.setattr(claims, "SLICES", 4)
+    for day in range(4):
+        store(*[NOW + timedelta(seconds=number, days=-day) for number in range(400)])
+    EventKey.objects.update(at=NOW - timedelta(days=400))
+    gone = [claims.prune(now=NOW + timedelta(minutes=10 * turn)) for turn in range(4)]
+    assert sum(gone) == 1_600
+    assert max(gone) < 1_600
+    assert EventKey.objects.count() == 0
 
 
 @pytest.mark.django_db
