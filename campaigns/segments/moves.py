@@ -5,10 +5,10 @@ repeat changes nothing and tells nothing. All writers take turns: moves get thei
 order in which they can be seen, and a reader who keeps the last number misses none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import F, QuerySet
@@ -73,8 +73,9 @@ ORDER BY id
 """
 _PLACE = """
 WITH wanted AS (
-    SELECT * FROM unnest(%(segments)s::bigint[], %(people)s::bigint[], %(entered)s::boolean[],
-        %(causes)s::text[]) AS w (segment_id, customer_id, entered, cause)
+    SELECT segment_id, unnest(people::bigint[]) AS customer_id, entered, cause
+    FROM unnest(%(segments)s::bigint[], %(entered)s::boolean[], %(causes)s::text[],
+        %(people)s::text[]) AS w (segment_id, entered, cause, people)
 ), came AS (
     INSERT INTO campaigns_segmentmember (segment_id, customer_id, since)
     SELECT segment_id, customer_id, %(at)s FROM wanted WHERE entered
@@ -88,9 +89,14 @@ WITH wanted AS (
     SELECT segment_id, customer_id, entered, %(at)s, cause FROM wanted
     WHERE (segment_id, customer_id) IN (SELECT * FROM came UNION ALL SELECT * FROM went)
     ORDER BY segment_id, customer_id RETURNING segment_id, entered
+), counted AS (
+    SELECT segment_id, count(*) FILTER (WHERE entered) AS entered,
+        count(*) FILTER (WHERE NOT entered) AS gone
+    FROM told GROUP BY segment_id
 )
-SELECT segment_id, count(*) FILTER (WHERE entered), count(*) FILTER (WHERE NOT entered)
-FROM told GROUP BY segment_id
+UPDATE campaigns_segmentupkeep u SET people = u.people + counted.entered - counted.gone
+FROM counted WHERE u.segment_id = counted.segment_id
+RETURNING u.segment_id, counted.entered, counted.gone, u.people
 """
 _TIMELY = "CASE WHEN customer_id = ANY(%s::bigint[]) THEN 'time' ELSE 'change' END"
 
@@ -105,12 +111,20 @@ class Moved:
 
 @dataclass(frozen=True)
 class Step:
-    """Somebody enters a segment or leaves it, and why."""
+    """Some people enter a segment, or leave it, and why."""
 
     segment_id: int
-    customer_id: int
+    people: Collection[int]
     entered: bool
     cause: str
+
+
+class Placed(NamedTuple):
+    """How many entered a segment and left it, and how many are in it now."""
+
+    entered: int
+    left: int
+    people: int
 
 
 def bring(
@@ -128,23 +142,23 @@ def bring(
     )
 
 
-def place(*, steps: Sequence[Step], at: datetime) -> dict[int, Moved]:
+def place(*, steps: Sequence[Step], at: datetime) -> dict[int, Placed]:
     """Let people into segments and out of them, many at once; how many moved, by segment.
 
-    Within the caller's turn (`LOCK`).
+    Their number is kept with how far the segment was brought. Within the caller's turn (`LOCK`).
     """
     if not steps:
         return {}
     values: dict[str, Any] = {
         "segments": array(step.segment_id for step in steps),
-        "people": array(step.customer_id for step in steps),
+        "people": [array(step.people) for step in steps],
         "entered": [step.entered for step in steps],
         "causes": [str(step.cause) for step in steps],
         "at": at,
     }
     with connection.cursor() as cursor:
         cursor.execute(_PLACE, values)
-        return {number: Moved(entered, left) for number, entered, left in cursor.fetchall()}
+        return {number: Placed(*counts) for number, *counts in cursor.fetchall()}
 
 
 def rebuild(*, segment_id: int, asked: Asked, cause: str, at: datetime) -> Moved:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import compress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,8 +27,11 @@ from campaigns.segments.terms import RuleFault
 from ingestion import changes
 
 TOGETHER = 100
+# From so many on, those that an event concerns stand apart: to find the people costs as much again.
+APART = 25
 # Statements that one connection keeps; the one unused for longest makes room.
 KEPT = 20
+_MEMBERS = "SELECT segment_id, customer_id FROM campaigns_segmentmember WHERE customer_id = ANY($1)"
 _PREDICTIONS = "SELECT key, id, kind FROM models_ml_prediction ORDER BY id"
 _prepared: "WeakKeyDictionary[Any, OrderedDict[str, None]]" = WeakKeyDictionary()
 
@@ -55,7 +59,8 @@ class Board:
         kept = {n: node for n, node in alike.items() if n not in self.daily}
         self.named = _named() if any(_scored(node) for node in alike.values()) else None
         # Apart, since what happens most often is an event, and it concerns no others.
-        of_events = {n: node for n, node in kept.items() if _follows_events(node)}
+        many = len(kept) >= APART
+        of_events = {n: node for n, node in kept.items() if many and _follows_events(node)}
         others = {n: node for n, node in kept.items() if n not in of_events}
         self.statements = [
             statement
@@ -115,15 +120,16 @@ class Board:
         With `only` these rules are asked, and of others that stand beside them nothing is meant.
         """
         found: dict[int, set[int]] = {}
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        with transaction.atomic(savepoint=False), connection.cursor() as cursor:
             for statement in self._at(as_of):
                 if only is not None and not any(n in only for n in statement.numbers):
                     continue
-                for person, *held in _ask(cursor, statement, people, as_of):
-                    for number, holds in zip(statement.numbers, held, strict=True):
-                        if holds:
-                            found.setdefault(number, set()).add(person)
+                if not (rows := _ask(cursor, statement, people, as_of)):
+                    continue
+                ids, *columns = zip(*rows, strict=True)
+                for number, held in zip(statement.numbers, columns, strict=True):
+                    if any(held):
+                        found[number] = set(compress(ids, held))
             for number, node in self.apart.items():
                 if only is not None and number not in only:
                     continue
@@ -194,17 +200,36 @@ def _argument(value: Any, moment: datetime) -> Any:
     return value
 
 
+def members(*, people: Iterable[int]) -> dict[int, set[int]]:
+    """Which of these people are stored as members of each segment; within a transaction."""
+    found: dict[int, set[int]] = {}
+    with connection.cursor() as cursor:
+        _execute(cursor, "standing_members", "bigint[]", _MEMBERS, [asking.array(people)])
+        for number, person in cursor.fetchall():
+            found.setdefault(number, set()).add(person)
+    return found
+
+
 def _ask(
     cursor: Any, statement: _Statement, people: Iterable[int], as_of: datetime
 ) -> list[tuple[Any, ...]]:
+    given = [asking.array(people), as_of]
+    _execute(cursor, statement.name, "bigint[], timestamptz", statement.text, given)
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _execute(cursor: Any, name: str, types: str, text: str, given: Sequence[Any]) -> None:
+    """Run a statement that this connection plans once, as for few people: by look-ups."""
     names = _prepared.setdefault(connection.connection, OrderedDict())
-    if statement.name in names:
-        names.move_to_end(statement.name)
+    if name in names:
+        names.move_to_end(name)
     else:
         if len(names) >= KEPT:
             cursor.execute(f"DEALLOCATE {names.popitem(last=False)[0]}")
-        cursor.execute(f"PREPARE {statement.name} (bigint[], timestamptz) AS {statement.text}")
-        names[statement.name] = None
-    cursor.execute(f"EXECUTE {statement.name} (%s::bigint[], %s)", [asking.array(people), as_of])
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+        cursor.execute(f"PREPARE {name} ({types}) AS {text}")
+        names[name] = None
+    values = ", ".join(["%s"] * len(given))
+    cursor.execute(
+        f"SET LOCAL plan_cache_mode = force_generic_plan; EXECUTE {name} ({values})", given
+    )

@@ -3,7 +3,7 @@
 What a segment costs by itself, however few people it concerns, is paid once for all of them.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from campaigns.models import SegmentMove
 from campaigns.segments import moves, sizes, standing
 from campaigns.segments.asking import array
-from campaigns.segments.moves import Moved, Step
+from campaigns.segments.moves import Step
 from campaigns.segments.rounds import Concern, Done, Level, Round
 from campaigns.segments.rulebook import Rules
 from marketing.core.db import advisory_lock
@@ -70,52 +70,35 @@ def _bring(
         concerns = [concern for concern in concerns if concern.number in there]
         asked = {concern.number for concern in concerns if concern.people}
         held = board.of(people=people, as_of=round_.as_of, only=asked) if asked else {}
-        steps = list(_steps(concerns, held, _stored(asked, people)))
+        stored = standing.members(people=people) if asked else {}
+        steps = list(_steps(concerns, held, stored))
         moved = moves.place(steps=steps, at=round_.now)
         if moved:
-            _count(round_, moved)
+            people_in = {number: each.people for number, each in moved.items()}
+            sizes.keep(people=people_in, now=round_.now)
     done.segments += len(concerns)
     done.entered += sum(each.entered for each in moved.values())
     done.left += sum(each.left for each in moved.values())
 
 
-def _stored(segments: Collection[int], people: Iterable[int]) -> set[tuple[int, int]]:
-    if not segments:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT segment_id, customer_id FROM campaigns_segmentmember"
-            " WHERE customer_id = ANY(%s::bigint[]) AND segment_id = ANY(%s::bigint[])",
-            [array(people), array(segments)],
-        )
-        return set(cursor.fetchall())
-
-
 def _steps(
     concerns: Iterable[Concern],
     held: Mapping[int, set[int]],
-    stored: set[tuple[int, int]],
+    stored: Mapping[int, set[int]],
 ) -> Iterable[Step]:
     """Whoever is in and should not be, and the other way round."""
-    for concern in concerns:
-        meant = held.get(concern.number, set())
-        for person in concern.people:
-            if (person in meant) != ((concern.number, person) in stored):
-                changed = person in concern.changed
-                cause = SegmentMove.Cause.CHANGE if changed else SegmentMove.Cause.TIME
-                yield Step(concern.number, person, person in meant, cause)
-
-
-def _count(round_: Round, moved: Mapping[int, Moved]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE campaigns_segmentupkeep u SET people = u.people + n.more"
-            " FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, more) WHERE u.segment_id = n.id"
-            " RETURNING u.segment_id, u.people",
-            [array(moved), array(each.entered - each.left for each in moved.values())],
-        )
-        people = dict(cursor.fetchall())
-    sizes.keep(people=people, now=round_.now)
+    nobody: set[int] = set()
+    for number, _level, changed, timely, _clock in concerns:
+        meant, known = held.get(number, nobody), stored.get(number, nobody)
+        entered, left = meant - known, known - meant
+        for whose, cause in (
+            (changed, SegmentMove.Cause.CHANGE),
+            (timely, SegmentMove.Cause.TIME),
+        ):
+            if came := entered & whose:
+                yield Step(number, came, True, cause)
+            if went := left & whose:
+                yield Step(number, went, False, cause)
 
 
 def _go_on(round_: Round, concerns: Iterable[Concern]) -> set[int]:
