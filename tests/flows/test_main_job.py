@@ -39,7 +39,7 @@ def test_orders_become_a_mail_with_recommendations(start_worker, start_process, 
         assert not failed, [(stage.title, stage.job.error, stage.job.log) for stage in failed]
         return all(stage.state == "done" for stage in stages)
 
-    wait_for(ended, seconds=400)
+    wait_for(ended, seconds=1200)
 
     # Facts: nothing lost on the way in.
     record = ImportJob.objects.get()

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 from django.db import connection
@@ -78,9 +77,10 @@ def test_senders_together_keep_a_limit_though_they_die_and_start_again_with_noth
 def test_slots_are_one_message_apart_and_the_first_after_a_long_rest_is_only_one():
     Pace.objects.create(key="email:1", free_at=timezone.now() - timedelta(days=1))
     moments: list[float] = []
+    began = time.monotonic()
     use(Allowance("email:1", 10.0), 1.0, moments)
-    assert len(moments) <= 11
-    assert min(b - a for a, b in pairwise(moments)) > 0.02
+    assert len(moments) > 1
+    assert all(taken >= began + 0.1 * n - 0.01 for n, taken in enumerate(moments))
 
 
 def test_a_sender_that_took_slots_too_early_does_not_use_them_late():
