@@ -6,8 +6,9 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.ads import exporting, hashing
 from campaigns.messaging import bodies, contents
-from campaigns.models import MessageBody
+from campaigns.models import AdExport, MessageBody
 from campaigns.reporting import WINDOW
 from marketing.core.personal import Holding, Place, Retained, Subject
 
@@ -139,6 +140,22 @@ HOLDINGS = [
         rows=_MINE,
         exported=True,
     ),
+    Holding(
+        "campaigns_adhit",
+        _("Ads they saw, clicked and followed"),
+        rows=_MINE,
+        # Sums of ads go on counting; who it was, and what was known of them, goes.
+        erase=f"""UPDATE campaigns_adhit SET customer_id = NULL, learnable = false, country = '',
+            recency = 0, orders = 0 WHERE {_MINE}""",
+        hidden=("digest", "cause"),
+    ),
+    Holding(
+        "campaigns_adchoice",
+        _("Ads that were chosen for them"),
+        rows=_MINE,
+        erase=f"UPDATE campaigns_adchoice SET customer_id = NULL WHERE {_MINE}",
+        hidden=("freed",),
+    ),
     Holding("campaigns_personlistmember", _("Lists of people"), rows=_MINE),
     Holding("campaigns_segmentmember", _("Segments they are in"), rows=_MINE, erase=_LEAVE),
     Holding(
@@ -176,6 +193,14 @@ IMPERSONAL = {
     "campaigns_pace": "how fast channels were used",
     "campaigns_run": "sendings and their sums",
 }
+    "campaigns_adplacement": "places where ads are shown",
+    "campaigns_adcampaign": "campaigns of ads",
+    "campaigns_adcampaign_placements": "where campaigns of ads are shown",
+    "campaigns_adcreative": "ads of the team",
+    "campaigns_adhour": "sums of ads, hour by hour",
+    "campaigns_adday": "what ads cost, day by day",
+    "campaigns_adround": "shares of creatives and what was known of them",
+    "campaigns_adexport": "who of the team took a list for ads, and how many stood on it",
 
 RETAINED = [
     Retained(
@@ -186,8 +211,16 @@ RETAINED = [
         "(SELECT sent_at FROM campaigns_message m WHERE m.id = t.message_id)",
         days=730,
         least=30,
-    )
-]
+    ),
+    Retained(
+        "ad_hits", _("Single impressions, clicks and conversions of ads"), "campaigns_adhit",
+        "at < %(before)s", "at", days=400, least=35,
+    ),
+    Retained(
+        "ad_choices", _("Ads that were chosen, one by one"), "campaigns_adchoice",
+        "at < %(before)s", "at", days=90, least=7,
+    ),
+]  # fmt: skip
 
 
 def _mails(subject: Subject) -> Iterator[tuple[str, bytes]]:
@@ -210,6 +243,25 @@ def _caught(subject: Subject) -> int:
 
 
 PLACES = [
+def _exported(subject: Subject) -> int:
+    """Delete lists for ads on which a hash of the person's address or number stands."""
+    marks = set()
+    for layout in hashing.LAYOUTS.values():
+        known = [hashing.Known(email=email) for email in subject.emails]
+        known += [hashing.Known(phone=phone) for phone in subject.phones]
+        marks |= {cell.encode() for one in known for cell in layout.row(one) if cell}
+    gone = 0
+    for export in AdExport.objects.filter(state=AdExport.State.READY):
+        path = Path(settings.MEDIA_ROOT) / export.file
+        if not path.exists():
+            continue
+        with path.open("rb") as lines:
+            if any(mark in line for line in lines for mark in marks):
+                gone += exporting.drop(AdExport.objects.filter(pk=export.pk))
+    return gone
+
+
     Place("mails", _("Mails as they were sent"), export=_mails),
+    Place("ad_lists", _("Lists for ad networks"), erase=_exported),
     Place("caught_mails", _("Mails in the mail catcher"), erase=_caught),
 ]

@@ -6,7 +6,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from campaigns import contextual, holds, runs, trials
-from campaigns.answers import boxes, collecting, feedback
+from campaigns.ads import exporting, sharing, steering, trainings
+from campaigns.answers import boxes, collecting, feedback, texts
 from campaigns.channels import domains
 from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
 from campaigns.messaging import claims, delivery, former, gate, transactional
@@ -134,3 +135,22 @@ def follow_people(customer_ids: list[int] | None = None, **_: Any) -> None:
     moved = customer_ids or merging.moved_lately(now=timezone.now())
     former.follow(customer_ids=moved)
     former_people.follow(customer_ids=moved, now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.steer_ads")
+def steer_ads(**_: Any) -> None:
+    """Decide what ads may cost today and how often they are shown, and delete old lists."""
+    steering.steer_all(now=timezone.now())
+    exporting.tidy(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.share_ads")
+def share_ads(**_: Any) -> None:
+    """Let the shares of creatives follow the answers."""
+    sharing.share_all(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.learn_ads")
+def learn_ads(**_: Any) -> None:
+    """Ask for the models of clicks and conversions where they are due."""
+    trainings.begin_due(now=timezone.now())

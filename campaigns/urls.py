@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from campaigns.api import ads as ads_api
 from campaigns.api import campaigns as campaigns_api
 from campaigns.api import effects as effects_api
 from campaigns.api import inbox as inbox_api
@@ -275,4 +276,20 @@ _journeys_api = [
 ]
 
 pages: list = [*_segments, *_campaigns, *_experiments, *_content, *_journeys, *_channels, *_public]
-api: list = [*_segments_api, *_channels_api, *_campaigns_api, *_journeys_api]
+api: list = [*_segments_api, *_channels_api, *_campaigns_api, *_journeys_api, *_ads_api]
+_ads_api = [
+    path("ads/campaigns/", ads_api.AdList.as_view(), name="ad-list"),
+    path("ads/campaigns/<str:key>/", ads_api.AdDetail.as_view(), name="ad-detail"),
+    path("ads/campaigns/<str:key>/move/", ads_api.AdMove.as_view(), name="ad-move"),
+    path("ads/campaigns/<str:key>/creatives/", ads_api.CreativeList.as_view(), name="ad-creatives"),
+    path(
+        "ads/campaigns/<str:key>/creatives/<str:creative>/",
+        ads_api.CreativeDetail.as_view(),
+        name="ad-creative",
+    ),
+    path("ads/placements/", ads_api.PlacementList.as_view(), name="ad-placements"),
+    path("ads/placements/<str:key>/", ads_api.PlacementDetail.as_view(), name="ad-placement"),
+    path("ads/hits/", ads_api.HitList.as_view(), name="ad-hits"),
+    path("ads/choice/", ads_api.ChoiceDoor.as_view(), name="ad-choice"),
+]
+

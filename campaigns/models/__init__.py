@@ -1,5 +1,16 @@
 """Tables of messages: who, what, and what became of it."""
 
+from campaigns.models.ads import (
+    AdCampaign,
+    AdChoice,
+    AdCreative,
+    AdDay,
+    AdExport,
+    AdHit,
+    AdHour,
+    AdPlacement,
+    AdRound,
+)
 from campaigns.models.answers import Hit, ReturnBox, Returned
 from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.channels import Channel, Domain, InboxItem, PushSubscription
@@ -33,6 +44,15 @@ from campaigns.models.waivers import Waiver
 
 __all__ = [
     "Approval",
+    "AdCampaign",
+    "AdChoice",
+    "AdCreative",
+    "AdDay",
+    "AdExport",
+    "AdHit",
+    "AdHour",
+    "AdPlacement",
+    "AdRound",
     "Campaign",
     "Channel",
     "Choice",

@@ -62,6 +62,7 @@ NOUNS = (
     "campaigns",
     "jobs",
     "privacy",
+    "ads",
 )
 SCOPES = tuple(f"{noun}:{verb}" for noun in NOUNS for verb in ("read", "write"))
 USED_EVERY = timedelta(minutes=1)

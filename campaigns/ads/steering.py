@@ -1,0 +1,113 @@
+"""The controller's rounds over rows: what today may cost, and how often to show until the next."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.db.models import Sum
+
+from campaigns.ads import pacing
+from campaigns.models import AdCampaign, AdDay, AdHour
+from marketing.core import audit
+
+State = AdCampaign.State
+SHAPE_DAYS = 28
+# A creative that was chosen and not shown by then will not be.
+PROMISE = timedelta(hours=1)
+_FREE = """
+WITH late AS (
+    UPDATE campaigns_adchoice SET freed = true
+    WHERE NOT freed AND at < %s RETURNING ad_id, day, price),
+sums AS (SELECT ad_id, day, sum(price) AS price FROM late GROUP BY 1, 2 ORDER BY 1, 2)
+UPDATE campaigns_adday d SET promised = greatest(d.promised - s.price, 0)
+FROM sums s WHERE d.ad_id = s.ad_id AND d.day = s.day"""
+_CAP = """
+INSERT INTO campaigns_adday AS d (ad_id, day, cap, spent, promised) VALUES (%s, %s, %s, 0, 0)
+ON CONFLICT (ad_id, day) DO UPDATE SET cap = excluded.cap RETURNING d.spent"""
+
+
+def steer_all(*, now: datetime) -> int:
+    """Free what was promised and not shown, then decide for every running campaign."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FREE, [now - PROMISE])
+    running = list(AdCampaign.objects.filter(state=State.RUNNING).values_list("pk", flat=True))
+    for pk in running:
+        with transaction.atomic():
+            ad = AdCampaign.objects.select_for_update().get(pk=pk)
+            if ad.state == State.RUNNING:
+                steer(ad=ad, now=now)
+    return len(running)
+
+
+def today_of(ad: AdCampaign, now: datetime) -> date:
+    """The day it is where the campaign's clock is."""
+    return now.astimezone(ZoneInfo(ad.timezone)).date()
+
+
+def shape_of(ad: AdCampaign, *, now: datetime) -> list[float]:
+    """The hourly shape of the traffic in the campaign's placements, whoever advertised there."""
+    local = ZoneInfo(ad.timezone)
+    rows = (
+        AdHour.objects.filter(
+            placement__in=ad.placements.all(),
+            hour__gte=now - timedelta(days=SHAPE_DAYS),
+            hour__lt=now.replace(minute=0, second=0, microsecond=0),
+        )
+        .values_list("hour")
+        .annotate(n=Sum("impressions"))
+    )
+    return pacing.shape([(hour.astimezone(local).hour, float(n)) for hour, n in rows if n])
+
+
+def spent_before(ad: AdCampaign, day: date) -> float:
+    """What the campaign cost until the day before."""
+    found = AdDay.objects.filter(ad=ad, day__lt=day).aggregate(sum=Sum("spent"))["sum"]
+    return float(found or 0)
+
+
+def steer(*, ad: AdCampaign, now: datetime) -> pacing.Pace:
+    """Decide for one campaign, whose row the caller has locked; what is decided is kept on it."""
+    day = today_of(ad, now)
+    if ad.state == State.RUNNING and day > ad.ends_on:
+        ad.state = State.ENDED
+        ad.save(update_fields=["state"])
+        audit.record(actor=None, action="ad.ended", obj=ad)
+    if ad.state != State.RUNNING or day < ad.starts_on:
+        return _keep(ad, pacing.SHUT, day=day, now=now, cap=0.0, spent=0.0, gone=0.0)
+    cap = pacing.due(
+        left=float(ad.budget) - spent_before(ad, day),
+        today=day,
+        last=ad.ends_on,
+        cap=float(ad.daily_cap) if ad.daily_cap is not None else None,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_CAP, [ad.pk, day, round(cap, 6)])
+        spent = float(cursor.fetchone()[0])
+    plan = pacing.curve(day, ad.timezone, shape_of(ad, now=now))
+    gone = pacing.gone_by(plan, now)
+    kept: dict[str, Any] = ad.pace or {}
+    same = kept.get("day") == day.isoformat()
+    # A new day begins with what is known of the traffic and an open door.
+    before = pacing.Pace.of_json(kept) if same else pacing.Pace(1.0, 1.0, 0.0, kept.get("full"))
+    pace = pacing.control(
+        before=before,
+        cap=cap,
+        spent=spent,
+        newly=spent - (kept.get("spent") or 0.0) if same else spent,
+        passed=gone - (kept.get("gone") or 0.0) if same else gone,
+        gone=gone,
+    )
+    return _keep(ad, pace, day=day, now=now, cap=cap, spent=spent, gone=gone)
+
+
+def _keep(
+    ad: AdCampaign, pace: pacing.Pace, *, day: date, now: datetime, cap: float, spent: float,
+    gone: float,
+) -> pacing.Pace:  # fmt: skip
+    ad.pace = {
+        **pace.as_json(), "day": day.isoformat(), "at": now.isoformat(), "cap": round(cap, 6),
+        "spent": round(spent, 6), "gone": round(gone, 6),
+    }  # fmt: skip
+    ad.save(update_fields=["pace"])
+    return pace

@@ -1,0 +1,237 @@
+"""Hits → rows, each once; sums by hour and by day change in the same statement.
+
+A batch costs the same few statements whatever its size: names are looked up by sets, rows go in by
+COPY, and what was new among them is added to the sums as it is stored. A repeat adds nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from campaigns.ads import permission, reading
+from campaigns.ads.reading import Hit
+from campaigns.models import AdChoice, AdCreative, AdHit, AdPlacement
+from ingestion.identity import identify
+from marketing.core.db import copy_rows
+from marketing.core.errors import Invalid
+
+STORED, DUPLICATE, CONFLICT = "stored", "duplicate", "conflict"
+# What is known of a person in steps, the same where a creative is chosen and where a hit is kept.
+RECENCY = """CASE WHEN t.recency_days IS NULL THEN 0 WHEN t.recency_days <= 30 THEN 1
+    WHEN t.recency_days <= 90 THEN 2 WHEN t.recency_days <= 365 THEN 3 ELSE 4 END"""
+ORDERS = """CASE WHEN t.customer_id IS NULL THEN 0 WHEN t.orders = 0 THEN 1
+    WHEN t.orders = 1 THEN 2 WHEN t.orders < 5 THEN 3 ELSE 4 END"""
+_STAGING = """
+CREATE TEMP TABLE IF NOT EXISTS ad_incoming (
+    key uuid, kind smallint, digest bigint, at timestamptz, ad_id bigint, creative_id bigint,
+    placement_id bigint, customer_id bigint, cause uuid, cause_at timestamptz, cost numeric,
+    value numeric, chance double precision, learnable boolean, country text, device smallint
+) ON COMMIT DELETE ROWS
+"""
+_COLUMNS = (
+    "key", "kind", "digest", "at", "ad_id", "creative_id", "placement_id", "customer_id", "cause",
+    "cause_at", "cost", "value", "chance", "learnable", "country", "device",
+)  # fmt: skip
+# In the order of their keys everywhere, so that two writers never wait for each other in a ring.
+_STORE = f"""
+WITH new AS (
+    INSERT INTO campaigns_adhit (key, kind, digest, at, ad_id, creative_id, placement_id,
+        customer_id, cause, cause_at, cost, value, chance, learnable, country, device, recency,
+        orders)
+    SELECT n.key, n.kind, n.digest, n.at, n.ad_id, n.creative_id, n.placement_id, n.customer_id,
+        n.cause, n.cause_at, n.cost, n.value, n.chance, n.learnable,
+        coalesce(nullif(n.country, ''), c.country, ''), n.device, {RECENCY}, {ORDERS}
+    FROM ad_incoming n
+    LEFT JOIN ingestion_customer c ON c.id = n.customer_id
+    LEFT JOIN models_ml_traits t ON t.customer_id = n.customer_id
+    ORDER BY n.key ON CONFLICT (key) DO NOTHING
+    RETURNING key, kind, at, ad_id, creative_id, placement_id, cause, cause_at, cost, value),
+told AS (
+    SELECT ad_id, date_trunc('hour', at) AS hour, creative_id, placement_id,
+        (kind = 1)::int AS impressions, (kind = 2)::int AS clicks, (kind = 3)::int AS conversions,
+        0 AS answered, 0 AS turned, cost, value FROM new
+    UNION ALL
+    SELECT ad_id, date_trunc('hour', coalesce(cause_at, at)), creative_id, placement_id,
+        0, 0, 0, (kind = 2)::int, (kind = 3)::int, 0, 0 FROM new WHERE kind > 1),
+hours AS (
+    INSERT INTO campaigns_adhour AS h (ad_id, hour, creative_id, placement_id, impressions, clicks,
+        conversions, answered, turned, cost, value)
+    SELECT ad_id, hour, creative_id, placement_id, sum(impressions), sum(clicks),
+        sum(conversions), sum(answered), sum(turned), sum(cost), sum(value)
+    FROM told GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (ad_id, hour, creative_id, placement_id) DO UPDATE SET
+        impressions = h.impressions + excluded.impressions, clicks = h.clicks + excluded.clicks,
+        conversions = h.conversions + excluded.conversions,
+        answered = h.answered + excluded.answered, turned = h.turned + excluded.turned,
+        cost = h.cost + excluded.cost, value = h.value + excluded.value),
+freed AS (
+    UPDATE campaigns_adchoice c SET shown = true, freed = true FROM new n
+    WHERE n.kind = 1 AND c.key = n.cause AND NOT c.freed RETURNING c.ad_id, c.day, c.price),
+money AS (
+    SELECT n.ad_id, (n.at AT TIME ZONE a.timezone)::date AS day, n.cost, 0::numeric AS price
+    FROM new n JOIN campaigns_adcampaign a ON a.id = n.ad_id WHERE n.cost > 0
+    UNION ALL SELECT ad_id, day, 0, price FROM freed),
+days AS (
+    INSERT INTO campaigns_adday AS d (ad_id, day, spent, promised)
+    SELECT ad_id, day, sum(cost), -sum(price) FROM money GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (ad_id, day) DO UPDATE SET spent = d.spent + excluded.spent,
+        promised = greatest(d.promised + excluded.promised, 0))
+SELECT key FROM new"""
+
+
+class _Cause(NamedTuple):
+    """What a hit followed from, as far as it is known."""
+
+    ad_id: int
+    creative_id: int
+    placement_id: int
+    at: datetime
+    chance: float | None
+    customer_id: int | None
+    learnable: bool
+
+
+def store(*, batch: Mapping[int, Hit], now: datetime) -> tuple[dict[int, str], dict[int, Invalid]]:
+    """An outcome or a fault for each, by its position. All in one transaction of its own."""
+    with transaction.atomic():
+        placed, faults = _placed(batch)
+        if not placed:
+            return {}, faults
+        people = _people([batch[i] for i in placed])
+        lines = []
+        for (index, cause), person in zip(placed.items(), people, strict=True):
+            lines.append(_line(batch[index], cause, *person))
+        with connection.cursor() as cursor:
+            cursor.execute(_STAGING)
+            cursor.execute("TRUNCATE ad_incoming")
+            copy_rows(cursor, "ad_incoming", _COLUMNS, ["".join(lines).encode()])
+            cursor.execute(_STORE)
+            new = {row[0] for row in cursor.fetchall()}
+    return _outcomes({i: batch[i] for i in placed}, new), faults
+
+
+def _outcomes(batch: Mapping[int, Hit], new: set[UUID]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    known: dict[UUID, int] = {}
+    if len(new) < len(batch):
+        keys = {hit.key for hit in batch.values()}
+        known = dict(AdHit.objects.filter(key__in=keys).values_list("key", "digest"))
+    for index, hit in batch.items():
+        if hit.key in new:
+            new.discard(hit.key)  # the second of its kind in a batch is a repeat
+            found[index] = STORED
+        else:
+            found[index] = DUPLICATE if known.get(hit.key) == hit.digest else CONFLICT
+    return found
+
+
+def _placed(
+    batch: Mapping[int, Hit],
+) -> tuple[dict[int, _Cause], dict[int, Invalid]]:
+    """Of which campaign, creative and placement each is; a fault where that cannot be told."""
+    creatives = {
+        key: (pk, ad)
+        for key, pk, ad in AdCreative.objects.filter(
+            key__in={hit.creative for hit in batch.values()} - {""}
+        ).values_list("key", "pk", "ad_id")
+    }
+    placements = dict(
+        AdPlacement.objects.filter(
+            key__in={hit.placement for hit in batch.values()} - {""}
+        ).values_list("key", "pk")
+    )
+    causes = _causes(batch)
+    placed: dict[int, _Cause] = {}
+    faults: dict[int, Invalid] = {}
+    # Causes first: a click may stand before its impression in one batch.
+    for index, hit in sorted(batch.items(), key=lambda pair: pair[1].kind):
+        creative = creatives.get(hit.creative) if hit.creative else None
+        placement = placements.get(hit.placement) if hit.placement else None
+        cause = causes.get(hit.cause) if hit.cause else None
+        wrong = ""
+        if (hit.creative and creative is None) or (creative is None and cause is None):
+            wrong = "creative" if hit.creative else "cause"
+        elif (hit.placement and placement is None) or (placement is None and cause is None):
+            wrong = "placement" if hit.placement else "cause"
+        if wrong:
+            faults[index] = reading.fault_unknown(wrong)
+            continue
+        same = cause is not None and creative is not None and creative[0] != cause.creative_id
+        chance = cause.chance if cause and hit.kind == AdHit.IMPRESSION and not same else None
+        made = _Cause(
+            creative[1] if creative else cause.ad_id,  # type: ignore[union-attr]
+            creative[0] if creative else cause.creative_id,  # type: ignore[union-attr]
+            placement if placement else cause.placement_id,  # type: ignore[union-attr]
+            cause.at if cause else hit.at,
+            chance,
+            cause.customer_id if cause else None,
+            bool(cause and cause.learnable),
+        )
+        placed[index] = made
+        causes.setdefault(hit.key, made._replace(at=hit.at, learnable=hit.consent))
+    return placed, faults
+
+
+def _causes(batch: Mapping[int, Hit]) -> dict[UUID, _Cause]:
+    """What is stored of what these hits followed from."""
+    found: dict[UUID, _Cause] = {}
+    chosen = {h.cause for h in batch.values() if h.cause and h.kind == AdHit.IMPRESSION}
+    if chosen:
+        rows: Any = AdChoice.objects.filter(key__in=chosen).values_list(
+            "key", "ad_id", "creative_id", "placement_id", "at", "chance", "customer_id"
+        )
+        found |= {key: _Cause(*rest, False) for key, *rest in rows}
+    wanted = {h.cause for h in batch.values() if h.cause and h.kind != AdHit.IMPRESSION}
+    if wanted:
+        rows = AdHit.objects.filter(key__in=wanted).values_list(
+            "key", "ad_id", "creative_id", "placement_id", "at", "customer_id", "learnable"
+        )
+        found |= {
+            key: _Cause(ad, creative, placement, at, None, person, learnable)
+            for key, ad, creative, placement, at, person, learnable in rows
+        }
+    return found
+
+
+def _people(hits: Sequence[Hit]) -> list[tuple[int | None, bool]]:
+    """Whom each hit is about, where they agreed to ads; and whether somebody known did not.
+
+    Nobody is made known by an ad.
+    """
+    # The look-up keeps one place a name, so each different name is asked for once.
+    order = list({hit.person for hit in hits if any(hit.person)})
+    if not order:
+        return [(None, False)] * len(hits)
+    names = [tuple(person[kind] for person in order) for kind in range(3)]
+    found = identify.known_by_one(names=names)
+    ids = {
+        person: one.customer_id
+        for person, one in zip(order, found, strict=True)
+        if one is not None and one.customer_id is not None
+    }
+    permitted = permission.among(set(ids.values()))
+    found_of = {
+        person: (number, False) if number in permitted else (None, True)
+        for person, number in ids.items()
+    }
+    return [found_of.get(hit.person, (None, False)) for hit in hits]
+
+
+def _line(hit: Hit, cause: _Cause, person: int | None, refused: bool) -> str:
+    """A row for COPY. Everything in it is a number, a hash, a moment or two letters."""
+    customer = cause.customer_id if person is None and not refused else person
+    learnable = not refused and (
+        hit.consent or customer is not None or (cause.learnable and hit.kind > AdHit.IMPRESSION)
+    )
+    caused = hit.kind > AdHit.IMPRESSION and hit.cause is not None
+    cells = (
+        hit.key, hit.kind, hit.digest, hit.at.isoformat(), cause.ad_id, cause.creative_id,
+        cause.placement_id, customer if customer is not None else "\\N", hit.cause or "\\N",
+        min(cause.at, hit.at).isoformat() if caused else "\\N", hit.cost, hit.value,
+        cause.chance if cause.chance is not None else "\\N", "t" if learnable else "f",
+        hit.country, hit.device,
+    )  # fmt: skip
+    return "\t".join(map(str, cells)) + "\n"
