@@ -5,13 +5,12 @@ worker (`fill`), in one statement and one transaction, and from then on those ro
 """
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -20,6 +19,7 @@ from campaigns import approval, audience, fairness, late, uses
 from campaigns.manners import timing
 from campaigns.messaging import contents, mime, occasions, parts, providers, rendering
 from campaigns.models import Campaign, Channel, Message, Run, Segment, Template, Trial
+from campaigns.progress import progress as progress
 from marketing.core import audit, bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
@@ -59,36 +59,6 @@ _TWICE = """
     GROUP BY lower(address) HAVING count(*) > 1"""
 
 Actor = User | ApiKey | None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run's rows stand. `total` is the sum of all states, always."""
-
-    queued: int
-    sending: int
-    sent: int
-    failed: int
-    unknown: int
-    skipped: int
-    reasons: dict[str, dict[str, int]]
-
-    @property
-    def total(self) -> int:
-        return self.meant + self.skipped
-
-    @property
-    def meant(self) -> int:
-        """Everybody who gets the mail or should have."""
-        return self.queued + self.sending + self.sent + self.failed + self.unknown
-
-    @property
-    def ended(self) -> int:
-        return self.sent + self.failed + self.unknown
-
-    @property
-    def percent(self) -> int:
-        return int(100 * self.ended / self.meant) if self.meant else 100
 
 
 def _locked(campaign_id: int) -> Campaign:
@@ -499,20 +469,3 @@ def finish(*, run_id: int, now: datetime) -> bool:
 def unfinished() -> QuerySet[Run]:
     """Runs that a worker should look at."""
     return Run.objects.filter(state=Run.State.RUNNING)
-
-
-def progress(*, run_id: int) -> Progress:
-    """Count the run's rows by state and reason, in one query."""
-    counts = dict.fromkeys(Message.State.values, 0)
-    reasons: dict[str, dict[str, int]] = {}
-    rows = (
-        Message.objects.filter(run_id=run_id)
-        .values_list("state", "reason")
-        .annotate(n=Count("id"))
-        .order_by("-n")
-    )
-    for state, reason, n in rows:
-        counts[state] += n
-        if reason:
-            reasons.setdefault(state, {})[reason] = n
-    return Progress(**counts, reasons=reasons)

@@ -107,6 +107,7 @@ EVERY: dict[str, tuple[float, str]] = {
     "marketing.core.tasks.sweep": (10.0, "fast"),
     "ingestion.tasks.look_after_privacy": (1800.0, "bulk"),
     "campaigns.tasks.send_confirmations": (30.0, "fast"),
+    "campaigns.tasks.answer_texts": (5.0, "fast"),
     "campaigns.tasks.check_domains": (1800.0, "bulk"),
     "marketing.tasks.advance_demo": (5.0, "fast"),
     "ingestion.tasks.begin_fetches": (30.0, "fast"),

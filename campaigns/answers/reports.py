@@ -1,4 +1,4 @@
-"""What providers report of messages later, each in its own words, as news that we act on."""
+"""What providers report later, each in its own words: news of messages, and what people answer."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,11 +7,11 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from campaigns.answers import feedback
+from campaigns.answers import feedback, texts
 from campaigns.answers.feedback import News, Told
 from campaigns.answers.returned import Cause, Kind
 from campaigns.messaging.providers import registry
-from campaigns.messaging.providers.base import Report
+from campaigns.messaging.providers.base import Reply, Report
 from campaigns.models import Channel
 from marketing.core.errors import NotFound
 
@@ -33,8 +33,10 @@ def take(
     body: bytes,
     url: str,
     now: datetime,
-) -> Told:
-    """Hear what one request of a provider says. Refused when the provider did not sign it.
+) -> tuple[Told, tuple[str, bytes] | None]:
+    """Hear what one request of a provider says; also the answer that it wants to a text.
+
+    Refused when the provider did not sign it.
 
     Raises NotFound for a channel there is not, and for one whose provider reports nothing.
     """
@@ -42,7 +44,8 @@ def take(
     provider = registry.load(row.provider) if row else None
     if row is None or provider is None or not provider.hooks:
         raise NotFound(_("There is no such channel."), code="channel_unknown")
-    told = import_module(provider.hooks).read(
+    hooks = import_module(provider.hooks)
+    told = hooks.read(
         method=method,
         headers=headers,
         query=query,
@@ -50,7 +53,12 @@ def take(
         url=url,
         given=registry.given_to(row),
     )
-    return feedback.hear(news=[news_of(one, source=row.provider) for one in told], now=now)
+    replies = [one for one in told if isinstance(one, Reply)]
+    news = [news_of(one, source=row.provider) for one in told if isinstance(one, Report)]
+    heard = feedback.hear(news=news, now=now)
+    new, known, strange = texts.hear(channel=row, replies=replies, now=now)
+    wanted: tuple[str, bytes] | None = getattr(hooks, "ANSWER", None) if replies else None
+    return Told(heard.new + new, heard.known + known, heard.strange + strange), wanted
 
 
 def news_of(report: Report, *, source: str) -> News:

@@ -59,6 +59,8 @@ class Returned(models.Model):
         DELAY = "delay", _("Delayed")
         COMPLAINT = "complaint", _("Complaint")
         AUTO_REPLY = "auto_reply", _("Automatic reply")
+        STOP = "stop", _("Asked for no more")
+        START = "start", _("Asked to hear again")
         OTHER = "other", _("Something else")
 
     class Cause(models.TextChoices):
@@ -82,11 +84,18 @@ class Returned(models.Model):
     # The provider's name of a message that we did not know by it yet; empty once it is known.
     ref = models.CharField(max_length=200, blank=True, default="", db_default="")
     at = models.DateTimeField()
+    # Until when a word that came by SMS is to be answered, once; empty when nothing is due.
+    answer_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["at"], name="returned_at"),
+            models.Index(
+                fields=["answer_until"],
+                name="returned_unanswered",
+                condition=models.Q(answer_until__isnull=False),
+            ),
             models.Index(fields=["ref"], name="returned_early", condition=~models.Q(ref="")),
         ]
 

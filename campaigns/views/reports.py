@@ -26,7 +26,7 @@ def channel_reports(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if len(body) > LIMIT:
         return JsonResponse(error_body("too_large", "too large"), status=413)
     try:
-        told = reports.take(
+        told, wanted = reports.take(
             channel=public_id,
             method="POST",
             headers=request.headers,
@@ -37,6 +37,10 @@ def channel_reports(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
             now=timezone.now(),
         )
     except Refused as refusal:
-        answer = error_body(refusal.code, refusal.message, remedy=refusal.remedy)
+        answer = error_body(
+            refusal.code, refusal.message, field=refusal.field, remedy=refusal.remedy
+        )
         return JsonResponse(answer, status=refusal.status)
+    if wanted:
+        return HttpResponse(wanted[1], content_type=wanted[0])
     return JsonResponse(told._asdict())

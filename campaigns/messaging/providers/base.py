@@ -113,11 +113,24 @@ class Report(NamedTuple):
     event_id: str = ""
 
 
+class Reply(NamedTuple):
+    """A text that somebody sent to one of our numbers. `ref` is the provider's own name of it.
+
+    `answered` says that the provider tells the person by itself what became of their word.
+    """
+
+    address: str
+    text: str
+    ref: str
+    at: datetime
+    answered: bool = False
+
+
 class Provider:
     """What a folder declares of itself. Settings arrive checked, secrets opened, all as text.
 
     `hooks` names a module with `read(*, method, headers, query, body, url, given) ->
-    Sequence[Report]`, which raises Refused for a report that the provider did not sign.
+    Sequence[Report | Reply]`, which raises Refused for a report that the provider did not sign.
     """
 
     kind: ClassVar[str]

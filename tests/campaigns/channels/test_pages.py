@@ -67,7 +67,12 @@ def test_a_channel_is_tested_before_it_is_saved_and_used_after(admin, peer):
     assert not Channel.objects.exists()
     saved = admin.post(url, posted(peer, do="save"))
     channel = Channel.objects.get()
-    assert saved.url == reverse("campaigns:channel-edit", args=[channel.pk])
+    shown = registry.given_to(channel)["reply_secret"]  # by which it signs what people write back
+    assert shown in saved.content.decode()
+    assert (
+        shown
+        not in admin.get(reverse("campaigns:channel-edit", args=[channel.pk])).content.decode()
+    )
     assert (channel.kind, channel.is_default, channel.from_address) == ("sms", True, "+15005550006")
     found = providers.find(kind="sms")
     line = providers.open(found, kind="sms")

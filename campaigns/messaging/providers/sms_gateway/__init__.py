@@ -1,6 +1,7 @@
 """SMS through any gateway that takes one HTTP request a message."""
 
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -19,6 +20,7 @@ from campaigns.messaging.providers.base import (
     Unreachable,
     Verdict,
 )
+from campaigns.messaging.providers.sms_gateway.paths import at
 from marketing.core import outbound
 from marketing.core.errors import Invalid, Refused
 
@@ -37,15 +39,6 @@ def _fill(value: Any, values: Mapping[str, str]) -> Any:
         return [_fill(inner, values) for inner in value]
     if isinstance(value, str):
         return _PLACE.sub(lambda place: values.get(place[1], ""), value)
-    return value
-
-
-def _at(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        if isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
@@ -128,8 +121,23 @@ class Provider(base.Provider):
                 ("dropped", gettext_lazy("Try again: the gateway drops repeats of the same id")),
             ),
         ),
+        Field(
+            "reply_from",
+            gettext_lazy("Where a reply names its sender"),
+            default="from",
+            hint=gettext_lazy("Of the texts that the gateway brings to the address for reports."),
+            check=_path,
+        ),
+        Field("reply_text", gettext_lazy("Where its text stands"), default="text", check=_path),
+        Field("reply_id", gettext_lazy("Where its own name stands"), default="id", check=_path),
+        Field("reply_secret", gettext_lazy("Secret for replies"), secret=True, made=True),
     )
     goes_to = ("url", "header")
+    hooks = "campaigns.messaging.providers.sms_gateway.hooks"
+
+    @classmethod
+    def make(cls) -> dict[str, str]:
+        return {"reply_secret": secrets.token_urlsafe(32)}
 
     @classmethod
     def policy(cls, given: Mapping[str, str]) -> Policy:
@@ -233,9 +241,9 @@ class Gateway:
             return calls.later(reply)
         if 200 <= reply.status < 300:
             said = reply.json()
-            ref = _at(said, self._given["ref_path"]) if self._given.get("ref_path") else ""
+            ref = at(said, self._given["ref_path"]) if self._given.get("ref_path") else ""
             if path := self._given.get("success_path"):
-                found, wanted = _at(said, path), self._given.get("success_value", "")
+                found, wanted = at(said, path), self._given.get("success_value", "")
                 if found is None or (wanted and str(found).lower() != wanted.lower()):
                     return Answer(Verdict.FAILED, reply.text)
             return Answer(Verdict.SENT, reply.text[:200], ref=str(ref or "")[:200])

@@ -1,4 +1,7 @@
-"""What Twilio reports of an SMS later, signed with the account's token."""
+"""What Twilio reports of an SMS later, and what people write back; signed with the account's token.
+
+The same address serves both: as the status callback, and as the number's "a message comes in".
+"""
 
 import base64
 import hashlib
@@ -9,12 +12,14 @@ from urllib.parse import parse_qsl
 
 from django.utils.translation import gettext as _
 
-from campaigns.messaging.providers.base import Report
+from campaigns.messaging.providers.base import Reply, Report
 from marketing.core.errors import Forbidden
 
 _WHAT = {"delivered": "delivered", "undelivered": "failed", "failed": "failed"}
 # Unknown or unreachable for good: 30005 no such number, 30006 a landline.
 _LASTING = {"30005", "30006"}
+# It reads an answer to a text as instructions; these say that there is nothing to do.
+ANSWER = ("text/xml", b"<Response/>")
 
 
 def read(
@@ -25,7 +30,7 @@ def read(
     body: bytes,
     url: str,
     given: Mapping[str, str],
-) -> Sequence[Report]:
+) -> Sequence[Report | Reply]:
     """The reports of one request; Forbidden when Twilio did not sign it."""
     form = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
     signed = url + "".join(name + value for name, value in sorted(form))
@@ -34,6 +39,16 @@ def read(
     if not hmac.compare_digest(base64.b64encode(mac).decode(), told):
         raise Forbidden(_("The signature does not fit; nothing was stored."), code="bad_signature")
     said = dict(form)
+    if "Body" in said and "MessageStatus" not in said:
+        reply = Reply(
+            said.get("From", ""),
+            said["Body"],
+            said.get("MessageSid", ""),
+            datetime.now(UTC),
+            # With Twilio's own list of leavers switched on it has told them already.
+            answered=bool(said.get("OptOutType")),
+        )
+        return [reply]
     what = _WHAT.get(said.get("MessageStatus", ""))
     if what is None:
         return []
