@@ -51,13 +51,13 @@ def read_boxes(**_: Any) -> None:
     feedback.reconcile(now=timezone.now())
 
 
-@shared_task(name="campaigns.tasks.start_due_runs")
 @shared_task(name="campaigns.tasks.answer_texts")
 def answer_texts(**_: Any) -> None:
     """Tell people who wrote STOP or START what became of it."""
     texts.answer_due(now=timezone.now())
 
 
+@shared_task(name="campaigns.tasks.start_due_runs")
 def start_due_runs(**_: Any) -> None:
     """Start scheduled campaigns whose time has come."""
     runs.start_due(now=timezone.now())
