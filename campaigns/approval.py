@@ -12,7 +12,8 @@ import orjson
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.models import Approval, Campaign, Segment, SendingRules, Template, Trial
+from campaigns.models import Approval, Campaign, SendingRules
+from campaigns.segments import compile as compiler
 from marketing.core import audit
 from marketing.core.errors import Conflict, Forbidden, Invalid, NotFound
 from marketing.core.models import ApiKey, User
@@ -75,20 +76,21 @@ def require(*, on: bool, user: User, now: datetime) -> None:
 
 def digest(campaign: Campaign) -> str:
     """Of everything that decides who gets what."""
-    variants = list(campaign.variants.values_list("key", "weight", "template_id"))
-    mails = [pk for pk in (campaign.template_id, *(row[2] for row in variants)) if pk is not None]
-    rules = [pk for pk in (campaign.segment_id, campaign.exclude_id) if pk is not None]
-    trial = Trial.objects.filter(campaign=campaign).first() if variants else None
+    rows = list(campaign.variants.all())
+    mails = {row.template_id: row.template for row in rows if row.template}
+    if campaign.template is not None:
+        mails[campaign.template_id] = campaign.template
+    chosen = [segment for segment in (campaign.segment, campaign.exclude) if segment is not None]
+    # A segment inside another decides as much as the one that was looked at.
+    rules = compiler.nested(segment.rule for segment in chosen)
+    rules |= {segment.pk: segment.rule for segment in chosen}
+    trial = getattr(campaign, "trial", None) if rows else None
     told = {
         "campaign": [str(getattr(campaign, name)) for name in _LOOKED_AT],
         "utm": sorted(campaign.utm.items()),
-        "variants": variants,
-        "mails": list(
-            Template.objects.filter(pk__in=mails).order_by("pk").values_list("pk", "version")
-        ),
-        "rules": list(
-            Segment.objects.filter(pk__in=rules).order_by("pk").values_list("pk", "rule")
-        ),
+        "variants": [(row.key, row.weight, row.template_id) for row in rows],
+        "mails": sorted((pk, mail.version) for pk, mail in mails.items()),
+        "rules": sorted(rules.items()),
         "trial": [str(getattr(trial, name)) for name in _OF_TRIAL] if trial else [],
     }
     return hashlib.sha256(orjson.dumps(told)).hexdigest()

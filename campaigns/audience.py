@@ -120,11 +120,11 @@ def draw_of(campaign: Campaign | None, *, holdout: float | None = None) -> Draw:
     )
     if campaign is None:
         return draw
-    variants = tuple(campaign.variants.values_list("key", "weight"))
+    variants = tuple((row.key, row.weight) for row in campaign.variants.all())
     if len(variants) < 2:
         return draw
     draw = replace(draw, variants=variants)
-    trial = Trial.objects.filter(campaign=campaign).first()
+    trial: Trial | None = getattr(campaign, "trial", None)
     if trial is None or trial.mode == Trial.Mode.FIXED:
         return draw
     rounds = 1 if trial.mode == Trial.Mode.WINNER else trial.rounds

@@ -18,8 +18,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.models import Campaign, Segment, Waiver
-from campaigns.segments import clock, fields, membership, nodes
+from campaigns.models import Campaign, Waiver
+from campaigns.segments import clock, fields, marks, membership, nodes, once
 from campaigns.segments import compile as compiler
 from campaigns.segments.needs import expand
 from campaigns.segments.nodes import All, Any, Compare, Node, Not, Score
@@ -31,7 +31,7 @@ from marketing.core.models import ApiKey, User
 from models_ml import queries, watched
 from models_ml.algorithms import fourfifths
 from models_ml.algorithms.fourfifths import UNKNOWN, Judged, Tally
-from models_ml.models import ModelVersion, Prediction
+from models_ml.models import ModelVersion
 from models_ml.watched import Watched
 
 CODE = "chosen_unequally"
@@ -142,7 +142,7 @@ def _meant(campaign: Campaign) -> Node | None:
 
 
 def _named(number: int) -> Node | None:
-    rule = Segment.objects.filter(pk=number).values_list("rule", flat=True).first()
+    rule = compiler.rule_of(number)
     return None if rule is None else compiler.read(rule)
 
 
@@ -163,7 +163,7 @@ def _models(node: Node) -> list[tuple[str, str]]:
             "name", "version"
         )
     )
-    titles = dict(Prediction.objects.filter(key__in=keys).values_list("key", "title"))
+    titles = dict(once.keep("names", marks.Names).titles) if keys else {}
     titles |= {key: str(field.label) for key, field in queries.BY_NAME.items() if key in keys}
     return [
         (

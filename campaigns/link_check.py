@@ -123,7 +123,7 @@ def _open(campaign_id: int) -> Job | None:
 
 def latest(*, campaign: Campaign) -> Looked:
     """What was found last, and whether it still speaks of these mails."""
-    check = LinkCheck.objects.filter(campaign=campaign).first()
+    check: LinkCheck | None = getattr(campaign, "link_check", None)
     stale = check is not None and check.digest != digest(campaign)
     return Looked(check, stale, _open(campaign.pk))
 

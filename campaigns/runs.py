@@ -119,9 +119,11 @@ def sender(campaign: Campaign) -> dict[str, Any]:
 
 def mails(campaign: Campaign, template: Template) -> list[tuple[str, Template]]:
     """The mail of each variant; a variant without one of its own has the campaign's."""
-    found = [
-        (row.key, row.template or template) for row in campaign.variants.select_related("template")
-    ]
+    # A page that asks often has the variants with it already.
+    rows = campaign.variants.all()
+    if "variants" not in getattr(campaign, "_prefetched_objects_cache", {}):
+        rows = rows.select_related("template")
+    found = [(row.key, row.template or template) for row in rows]
     return found if len(found) > 1 else [("a", template)]
 
 

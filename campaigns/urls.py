@@ -103,6 +103,7 @@ _campaigns = [
     path("campaigns/<int:campaign_id>/timing/", wizard.campaign_timing, name="campaign-timing"),
     path("campaigns/<int:campaign_id>/check/", wizard.campaign_check, name="campaign-check"),
     path("campaigns/<int:campaign_id>/links/", reviews.campaign_links, name="campaign-links"),
+    path("campaigns/<int:campaign_id>/tried/", wizard.campaign_tried, name="campaign-tried"),
     path(
         "campaigns/<int:campaign_id>/links/look/",
         reviews.campaign_links_look,

@@ -121,21 +121,33 @@ def preview(*, parts: Mapping[str, Any], customer_id: int | None) -> Preview:
 
 def trial(*, parts: Mapping[str, Any], people: Sequence[Customer]) -> Trial:
     """Render a message for each of these people and keep who would be left out."""
+    return tried(parts=parts, people=people)[0]
+
+
+def tried(*, parts: Mapping[str, Any], people: Sequence[Customer]) -> tuple[Trial, Preview]:
+    """How a message fares with these people, and how the first of them would see it."""
+    first = people[0] if people else None
     try:
-        first, others = contents.in_languages(parts, _compile)
-    except rendering.TemplateRefused:
-        return Trial(0)
-    wants = first.wants.union(*(other.wants for other in others.values()))
+        compiled, others = contents.in_languages(parts, _compile)
+    except rendering.TemplateRefused as refusal:
+        return Trial(0), Preview(first, fault=str(refusal))
+    wants = compiled.wants.union(*(other.wants for other in others.values()))
     values = context.build(customer_ids=[person.pk for person in people], wants=wants)
     links, failures = addresses.of_preview(), []
     links |= occasions.sample(wants=wants, customer_id=None)
+    seen = Preview(first)
     for person in people:
         facts = values[person.pk]
         try:
-            contents.in_language_of(facts, first, others).render({**facts, **links})
+            said = contents.in_language_of(facts, compiled, others).render({**facts, **links})
         except rendering.RenderError as error:
             failures.append(Failure(person.pk, str(person), str(error), error.variable or ""))
-    return Trial(len(people), tuple(failures))
+            if person is first:
+                seen = Preview(first, fault=str(error), missing=error.variable or "")
+        else:
+            if person is first:
+                seen = Preview(first, said.subject, said.html, said.text)
+    return Trial(len(people), tuple(failures)), seen
 
 
 def fault_page(why: str) -> str:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.db import connection
 from django.utils import timezone
 
+from campaigns.segments import once
 from campaigns.segments.needs import EVENT, MESSAGE, ORDER, SCORE, Edge, Needs
 from models_ml import queries
 
@@ -35,7 +36,10 @@ _COLUMNS = {
 
 def moment(*, now: datetime | None = None) -> datetime:
     """The moment that days count back from: now, or that of the numbers where a history is over."""
-    now = now or timezone.now()
+    return once.keep("moment", lambda: _moment(timezone.now())) if now is None else _moment(now)
+
+
+def _moment(now: datetime) -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT max(placed_at) FROM ingestion_order")
         newest = cursor.fetchone()[0]

@@ -7,14 +7,16 @@ for it. `not` is pushed down to the leaves, so that the answer to `not` is exact
 nulls included.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any as Anything
 
 from django.db.models import Q
 
 from campaigns.models import Segment
-from campaigns.segments import acts, comparing, fields, marks, purchases, rules
+from campaigns.segments import acts, comparing, fields, marks, once, purchases, rules
 from campaigns.segments.logic import always
 from campaigns.segments.marks import Names
 from campaigns.segments.nodes import (
@@ -62,15 +64,38 @@ def to_q(
     `as_of` is the moment that days count back from; `within` are ids of segments the rule is part
     of, which it may therefore not name. `names` spares many rules from looking up the same names.
     """
-    compiler = _Compiler(as_of or queries.as_of(), _load_rule, names or Names())
+    names = names or once.keep("names", Names)
+    compiler = _Compiler(as_of or queries.as_of(), rule_of, names)
     return compiler.q(node, True, "", within)
 
 
-def _load_rule(segment_id: int) -> object | None:
-    rule: object | None = (
-        Segment.objects.filter(pk=segment_id).values_list("rule", flat=True).first()
-    )
-    return rule
+def rule_of(segment_id: int) -> object | None:
+    """The rule of a segment as it is stored; None when there is no such segment."""
+    stored = Segment.objects.filter(pk=segment_id).values_list("rule", flat=True)
+    return once.keep(("rule", segment_id), stored.first)
+
+
+def nested(rules_of: Iterable[object]) -> dict[int, Anything]:
+    """The rules of all segments that these rules name, and those that those name, by their ids."""
+    found: dict[int, Anything] = {}
+    wanted = _named(rules_of)
+    while wanted:
+        unread = [pk for pk in wanted if not once.has(("rule", pk))]
+        stored = Segment.objects.filter(pk__in=unread).values_list("pk", "rule")
+        rows = dict(stored) if unread else {}
+        once.put({("rule", pk): rows.get(pk) for pk in unread})
+        rows |= {pk: rule_of(pk) for pk in wanted if pk not in unread}
+        found |= {pk: rule for pk, rule in rows.items() if rule is not None}
+        wanted = _named(rows.values()) - rows.keys() - found.keys()
+    return found
+
+
+def _named(rules_of: Iterable[object]) -> set[int]:
+    named: set[int] = set()
+    for rule in rules_of:
+        with suppress(RuleFault):
+            named |= rules.segments_in(read(rule)) if rule else set()
+    return named
 
 
 @dataclass

@@ -48,8 +48,16 @@ class Names:
     @cached_property
     def predictions(self) -> dict[str, tuple[int, str]]:
         """The number and the kind of each prediction by its key."""
-        rows = Prediction.objects.values_list("key", "pk", "kind")
-        return {key: (number, kind) for key, number, kind in rows}
+        return {key: (number, kind) for key, number, kind, _title in self._predictions}
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """What each prediction is called, by its key."""
+        return {key: title for key, _number, _kind, title in self._predictions}
+
+    @cached_property
+    def _predictions(self) -> list[tuple[str, int, str, str]]:
+        return list(Prediction.objects.values_list("key", "pk", "kind", "title"))
 
     @cached_property
     def clusterings(self) -> dict[str, tuple[int, int]]:

@@ -120,6 +120,6 @@ def _variants(table: variants.Table) -> dict[str, Any]:
 
 def tried(*, campaign: Campaign) -> list[dict[str, Any]]:
     """The variants of a draft, with the share that each gets."""
-    rows = list(campaign.variants.select_related("template"))
+    rows = list(campaign.variants.all())
     total = sum(row.weight for row in rows) or 1
     return [{"row": row, "share": row.weight / total} for row in rows]

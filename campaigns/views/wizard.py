@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,9 +15,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from campaigns import approval, audience, content, drafts, fairness, link_check, runs
+from campaigns.content import seeing
 from campaigns.manners import rules, timing
 from campaigns.messaging import contents, context, tags
-from campaigns.models import Campaign, Segment, Template
+from campaigns.models import Campaign, Segment, Template, Variant
+from campaigns.segments import compile as compiler
+from campaigns.segments import once
 from campaigns.segments.rules import RuleFault
 from campaigns.views.effects import tried
 from campaigns.views.people import signed_in
@@ -26,11 +30,14 @@ from marketing.core.forms import whole_number
 
 _SENDER = ("from_name", "from_email", "reply_to")
 _WHOLE = ("segment", "exclude", "template")
+_LOOKED_UP = (*_WHOLE, "trial", "link_check")
 
 
 def _editable(campaign_id: int) -> Campaign | None:
     """The campaign of a step; None when it has begun and its page shows what became of it."""
-    campaign = get_object_or_404(Campaign.objects.select_related(*_WHOLE), pk=campaign_id)
+    mails = Prefetch("variants", Variant.objects.select_related("template").order_by("key"))
+    whole = Campaign.objects.select_related(*_LOOKED_UP).prefetch_related(mails)
+    campaign = get_object_or_404(whole, pk=campaign_id)
     return campaign if campaign.state in drafts.EDITABLE else None
 
 
@@ -268,38 +275,40 @@ def _moment(text: str) -> datetime:
 @require_GET
 def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Step 5: who gets it, who does not and why, what it costs and says, and who agreed to it."""
-    campaign = _editable(campaign_id)
-    if campaign is None:
-        return redirect("campaigns:campaign-detail", campaign_id)
+    with once.reading():
+        campaign = _editable(campaign_id)
+        if campaign is None:
+            return redirect("campaigns:campaign-detail", campaign_id)
+        return render(request, "campaigns/campaigns/check.html", _checked(request, campaign))
+
+
+def _checked(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    """Everything that is looked at before a campaign goes out."""
     now = timezone.now()
     fault: Refused | None = None
+    chosen = (campaign.segment, campaign.exclude)
+    compiler.nested(segment.rule for segment in chosen if segment is not None)
     try:
         runs.check(campaign)
     except Refused as refusal:
         fault = refusal
     standing = approval.standing(campaign=campaign)
     fair = _fair(campaign)
-    return render(
-        request,
-        "campaigns/campaigns/check.html",
-        {
-            "campaign": campaign,
-            "fault": fault,
-            **_tried(campaign),
-            "variants": tried(campaign=campaign),
-            "sender": runs.sender(campaign),
-            "fair": fair,
-            "links": link_check.latest(campaign=campaign),
-            "carried": _carried(campaign),
-            "approval": standing,
-            "own": standing.latest is not None and standing.latest.asked_by_id == request.user.pk,
-            "later": campaign.scheduled_at is not None and campaign.scheduled_at > now,
-            "missed": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
-            "barred": fault or (fair and fair.barred) or standing.missing,
-            "channel": rules.CHANNELS.get(campaign.template.kind) if campaign.template else "",
-            **_reach(campaign),
-        },
-    )
+    return {
+        "campaign": campaign,
+        "fault": fault,
+        "variants": tried(campaign=campaign),
+        "fair": fair,
+        "links": link_check.latest(campaign=campaign),
+        "carried": _carried(campaign),
+        "approval": standing,
+        "own": standing.latest is not None and standing.latest.asked_by_id == request.user.pk,
+        "later": campaign.scheduled_at is not None and campaign.scheduled_at > now,
+        "missed": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
+        "barred": fault or (fair and fair.barred) or standing.missing,
+        "channel": rules.CHANNELS.get(campaign.template.kind) if campaign.template else "",
+        **_reach(campaign),
+    }
 
 
 def _carried(campaign: Campaign) -> list[tuple[str, str]]:
@@ -308,6 +317,18 @@ def _carried(campaign: Campaign) -> list[tuple[str, str]]:
         return []
     said = runs.utm(campaign, campaign.template)
     return [(key if len(said) > 1 else "", tags.query(one)) for key, one in said.items() if one]
+
+
+@page("view")
+@require_GET
+def campaign_tried(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """The mail as its people get it; asked for beside the check, as a hundred mails are written."""
+    campaign = get_object_or_404(Campaign.objects.select_related(*_WHOLE), pk=campaign_id)
+    return render(
+        request,
+        "campaigns/campaigns/_tried.html",
+        {"campaign": campaign, "sender": runs.sender(campaign), **_tried(campaign)},
+    )
 
 
 def _tried(campaign: Campaign) -> dict[str, Any]:
@@ -319,10 +340,10 @@ def _tried(campaign: Campaign) -> dict[str, Any]:
         reached = audience.some(rule=campaign.segment.rule) if campaign.segment else []
     except Refused:
         reached = []
-    return {
-        "trial": content.trial(parts=parts, people=reached),
-        "preview": content.preview(parts=parts, customer_id=reached[0].pk if reached else None),
-    }
+    if not reached:
+        return {"trial": None, "preview": content.preview(parts=parts, customer_id=None)}
+    trial, preview = seeing.tried(parts=parts, people=reached)
+    return {"trial": trial, "preview": preview}
 
 
 def _fair(campaign: Campaign) -> fairness.Verdict | None:

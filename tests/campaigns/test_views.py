@@ -55,7 +55,10 @@ def test_the_check_names_whoever_the_mail_does_not_work_for(marketer):
     everyone = people(3)
     type(everyone[1]).objects.filter(pk=everyone[1].pk).update(first_name="", last_name="Okri")
     of = campaign(subject="Dear {{ first_name }}")
-    page = marketer.get(reverse("campaigns:campaign-check", args=[of.pk])).content.decode()
+    tried = reverse("campaigns:campaign-tried", args=[of.pk])
+    check = marketer.get(reverse("campaigns:campaign-check", args=[of.pk])).content.decode()
+    assert f'hx-get="{tried}"' in check
+    page = marketer.get(tried).content.decode()
     words = re.sub(r"<[^>]+>|\s+", " ", page)
     assert "For 1 of 3 people tried, a value is missing" in words
     assert "(first_name is missing)" in words

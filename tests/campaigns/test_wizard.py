@@ -108,6 +108,21 @@ def test_a_segment_that_a_campaign_leaves_out_is_in_use():
         definitions.archive(segment=of.exclude, actor=None)
 
 
+def test_a_change_of_a_segment_inside_the_chosen_one_asks_for_approval_again(ada, ben):
+    staff = definitions.save(name="Staff", rule=LEFT_OUT, actor=None)
+    middle = definitions.save(name="Middle", rule={"in_segment": staff.pk}, actor=None)
+    of = campaign(rule={"all": [{"not": {"in_segment": middle.pk}}]})
+    now = factories.now()
+    approval.require(on=True, user=ben, now=now)
+    approval.ask(campaign_id=of.pk, actor=ada, now=now)
+    approval.decide(campaign_id=of.pk, yes=True, actor=ben, now=now)
+    assert approval.standing(campaign=of).given
+    definitions.save(name="Staff", rule={"all": []}, segment=staff, actor=None)
+    assert approval.standing(campaign=of).word == "changed"
+    with pytest.raises(Invalid, match="changed after it was approved"):
+        runs.start(campaign_id=of.pk, user=None, now=now)
+
+
 def test_going_back_through_the_steps_shows_what_was_chosen(marketer):
     of = campaign(holdout=15)
     other = definitions.save(name="Leave out", rule=LEFT_OUT, actor=None)

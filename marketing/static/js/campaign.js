@@ -1,15 +1,16 @@
 /* Mails on screen: a frame as tall as its mail, a phone's width, and a preview that follows the writing. */
 (() => {
-  const frames = document.querySelectorAll("iframe[data-seen]");
   const fit = frame => {
     const page = frame.contentDocument?.documentElement;
     if (page && page.scrollHeight > 40) frame.style.setProperty("--h", Math.min(page.scrollHeight, 6000) + "px");
   };
-  frames.forEach(frame => {
+  const follow = root => root.querySelectorAll("iframe[data-seen]").forEach(frame => {
     frame.addEventListener("load", () => { frame.style.removeProperty("--h"); fit(frame); });
     fit(frame);
   });
-  addEventListener("resize", () => frames.forEach(fit));
+  follow(document);
+  document.addEventListener("htmx:load", event => { if (event.target !== document.body) follow(event.target); });
+  addEventListener("resize", () => document.querySelectorAll("iframe[data-seen]").forEach(fit));
 
   document.addEventListener("click", event => {
     const button = event.target.closest("[data-screen]");
