@@ -5,7 +5,7 @@ one asking to the next stands in the kept text as values that no rule can hold.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any as Anything
 from typing import TypeAlias
@@ -19,7 +19,7 @@ from campaigns.segments import compile as compiler
 from campaigns.segments import nodes
 from campaigns.segments.needs import Needs
 from campaigns.segments.needs import of as needs_of
-from campaigns.segments.nodes import Cluster, Node, Score
+from campaigns.segments.nodes import Cluster, InList, InSegment, Node, Score
 from ingestion.models import Customer
 
 Asked: TypeAlias = tuple[str, tuple[Anything, ...]]
@@ -46,22 +46,32 @@ def everyone(node: Node, *, as_of: datetime) -> Asked:
     return _written(Customer.objects.filter(compiler.to_q(node, as_of=as_of)))
 
 
+def number(node: Node, *, as_of: datetime) -> Asked | None:
+    """The SELECT of how many a rule means; None where what it names may become something else."""
+    if any(isinstance(leaf, InList | InSegment) for leaf in nodes.walk(node)):
+        return None
+    if not may_be_kept(node):
+        return None
+    text, params = _number(node)
+    return text, _at(params, as_of - MOMENT)
+
+
 def some(node: Node, *, people: Iterable[int], as_of: datetime) -> Asked:
     """The same of these people alone."""
     if may_be_kept(node):
         text, params = _kept(node)
-        shift = as_of - MOMENT
+        params = _at(params, as_of - MOMENT)
     else:
         text, params = _of(node, as_of)
-        shift = None
     ids = array(people)
-    return text, tuple(
-        ids
-        if value == PEOPLE
-        else value + shift
-        if shift is not None
-        and isinstance(value, datetime)
-        and value.microsecond == MOMENT.microsecond
+    return text, tuple(ids if value == PEOPLE else value for value in params)
+
+
+def _at(params: Iterable[Anything], shift: timedelta) -> tuple[Anything, ...]:
+    """What was written as of `MOMENT`, so much later."""
+    return tuple(
+        value + shift
+        if isinstance(value, datetime) and value.microsecond == MOMENT.microsecond
         else value
         for value in params
     )
@@ -88,6 +98,12 @@ def _kept(node: Node) -> Asked:
     return _of(node, MOMENT)
 
 
+@lru_cache(maxsize=1024)
+def _number(node: Node) -> Asked:
+    text, params = everyone(node, as_of=MOMENT)
+    return f"SELECT count(*) FROM ({text}) AS meant", params
+
+
 def _of(node: Node, as_of: datetime) -> Asked:
     return _written(chosen().filter(compiler.to_q(node, as_of=as_of)))
 
@@ -108,6 +124,7 @@ def _written(people: Anything) -> Asked:
 def forget() -> None:
     """Write every rule again when it is asked next."""
     _kept.cache_clear()
+    _number.cache_clear()
     needs.cache_clear()
     may_be_kept.cache_clear()
 

@@ -1,13 +1,16 @@
 """Whether we may, as SQL about many people at once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from typing import Any
 
+from django.db import connection
 from django.db.models import (
-    BinaryField,
     BooleanField,
     Case,
     CharField,
     Exists,
+    F,
     Func,
     OuterRef,
     Q,
@@ -15,17 +18,18 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 
 from ingestion.consent.words import (
     ADDRESSES,
+    CHANNELS,
     EVERY,
     LABELS_MOST,
     NO_ADDRESS,
     NO_CONSENT,
     SUPPRESSED,
 )
-from ingestion.models import Consent, Customer, SuppressedDigest, Suppression
+from ingestion.models import Consent, Customer
 
 
 def agreed(*, channel: str = "email", purpose: str = "marketing") -> Exists:
@@ -44,87 +48,95 @@ def agreed(*, channel: str = "email", purpose: str = "marketing") -> Exists:
 
 def barred(*, channel: str = "email") -> Q:
     """Of a customer in SQL: their address is suppressed."""
-    plain, hashed, wider = _barred(channel)
-    return Q(plain) | Q(hashed) | Q(wider)
+    return Q(_Listed(channel))
 
 
 def open_to(*, channel: str = "email") -> Q:
     """Of a customer in SQL: their address is not suppressed. In this form, which is no opposite of
     an either-or, the database joins, and shares the work among its processes.
     """
-    plain, hashed, wider = _barred(channel)
-    return Q(~plain) & Q(~hashed) & ~Q(wider)
+    return Q(_Unlisted(channel))
 
 
-class _Hash(Func):
-    """The SHA-256 of an address in hex."""
-
-    template = "encode(sha256(convert_to(%(expressions)s, 'UTF8')), 'hex')"
-    output_field = CharField()
-
-
-class _Domain(Func):
-    """The domain of an address."""
-
-    template = "split_part(%(expressions)s, '@', 2)"
-    output_field = CharField()
-
-
-def _under(labels: int) -> type[Func]:
-    """ "*." and the last so many labels of the domain of an address, one of which is empty where it
-    has fewer.
-    """
-    domain = "split_part(%(expressions)s, '@', 2)"
-    parts = " || '.' || ".join(f"split_part({domain}, '.', -{n})" for n in range(labels, 0, -1))
-    named = {"template": f"('*.' || {parts})", "output_field": CharField()}
-    return type("_Under", (Func,), named)
-
-
-# Rows of one sort, and as what an address may stand among them.
-_NAMES: tuple[tuple[Q, tuple[type[Func], ...]], ...] = (
-    (Q(kind=Suppression.Kind.HASH), (_Hash,)),
-    (Q(kind=Suppression.Kind.DOMAIN) & ~Q(address__startswith="*"), (_Domain,)),
-    (
-        Q(kind=Suppression.Kind.DOMAIN, address__startswith="*"),
-        tuple(_under(n) for n in range(2, LABELS_MOST + 1)),
-    ),
+# Written once: many rules ask this, and the queries of Django would take longer to write than to
+# run. Whether anybody stands on the list as more than an address is asked once and not for each
+# person; only then are the sets compared with, each of which the database makes a table of.
+_PLAIN = (
+    "EXISTS (SELECT FROM ingestion_suppression s"
+    " WHERE s.channel = {channel} AND s.address = {address})"
+)
+# Hashes are computed only where somebody on the list was erased.
+_VEILED = (
+    "EXISTS (SELECT FROM ingestion_suppresseddigest d WHERE d.channel = {channel}"
+    " AND d.digest = CASE WHEN EXISTS (SELECT FROM ingestion_suppresseddigest"
+    " WHERE channel = {channel}) THEN ingestion_digest({address}) END)"
+)
+_SORT = "ingestion_suppression w WHERE w.kind = '{kind}' AND w.channel IN ({channel}, {every})"
+_PERSON = (
+    "{person} IN (SELECT coalesce(h.merged_into_id, h.id) FROM ingestion_customer h"
+    " WHERE h.id IN (SELECT w.customer_id FROM {people}))"
+)
+_HASHED = (
+    "CASE WHEN EXISTS (SELECT FROM {hashes}) THEN"
+    " encode(sha256(convert_to({address}, 'UTF8')), 'hex') IN (SELECT w.address FROM {hashes}) END"
+)
+_WIDER = (
+    "CASE WHEN EXISTS (SELECT FROM ingestion_suppression w"
+    " WHERE w.kind <> 'address' AND w.channel IN ({channel}, {every})) AND ({ways})"
+    " THEN true ELSE false END"
 )
 
 
-def _wider(channel: str, column: str | None) -> Case:
-    """They, their domain or the hash of their address is on the list: compared only where any is.
-
-    A choice of cases, as the database then asks once whether there is any, and not for each person;
-    and comparisons of one value, for which it makes a table of those on the list.
+def _domains() -> list[str]:
+    """As what the domain of an address may stand on the list: itself, or "*." and its last labels,
+    one of which is empty where it has fewer.
     """
-    rows = Suppression.objects.filter(channel__in=(channel, EVERY))
-    people = rows.filter(kind=Suppression.Kind.PERSON)
-    named = Customer.every.filter(suppressions__in=people)
-    now = named.annotate(now=Coalesce("merged_into_id", "pk")).values("now")
-    cases = [When(Q(Exists(people)) & Q(pk__in=now), then=Value(True))]
-    if column is not None:
-        for sort, names in _NAMES:
-            kept, found = rows.filter(sort), Q()
-            for name in names:
-                found |= Q(Exists(kept.filter(address=name(OuterRef(column)))))
-            cases.append(When(Q(Exists(kept)) & found, then=Value(True)))
-    return Case(*cases, default=Value(False), output_field=BooleanField())
+    domain = "split_part({address}, '@', 2)"
+    found = [domain]
+    for labels in range(2, LABELS_MOST + 1):
+        last = " || '.' || ".join(f"split_part({domain}, '.', -{n})" for n in range(labels, 0, -1))
+        found.append(f"('*.' || {last})")
+    return [f"{name} IN (SELECT w.address FROM {{domains}})" for name in found]
 
 
-def _barred(channel: str) -> tuple[Exists, Exists, Case]:
-    """The address is on the list, or its hash is, or something wider: hashes are computed only
-    where somebody on the list was erased.
-    """
-    column = "email" if channel == "email" else "phone"
-    wider = _wider(channel, ADDRESSES.get(channel))
-    hashed = Func(OuterRef(column), function="ingestion_digest", output_field=BinaryField())
-    veiled = SuppressedDigest.objects.filter(channel=channel)
-    digest = Case(When(Exists(veiled), then=hashed), output_field=BinaryField())
-    return (
-        Exists(Suppression.objects.filter(channel=channel, address=OuterRef(column))),
-        Exists(veiled.filter(digest=digest)),
-        wider,
-    )
+@lru_cache
+def _written(template: str, channel: str) -> str:
+    """The text, with {person} and {address} left to be filled in."""
+    ways = [_PERSON]
+    if channel in ADDRESSES:
+        ways.append(_HASHED)
+    if ADDRESSES.get(channel) == "email":
+        ways += _domains()
+    text = template.replace("{wider}", _WIDER.replace("{ways}", " OR ".join(ways)))
+    for name, kind in (("people", "person"), ("hashes", "sha256"), ("domains", "domain")):
+        text = text.replace(f"{{{name}}}", _SORT.replace("{kind}", kind))
+    return text.replace("{channel}", f"'{channel}'").replace("{every}", f"'{EVERY}'")
+
+
+class _OfPerson(Func):
+    """Something about a person and the address of a channel, as text written by hand."""
+
+    output_field = BooleanField()
+    text = "{wider}"
+
+    def __init__(self, channel: str) -> None:
+        if channel not in CHANNELS:
+            raise ValueError(f"no such channel: {channel}")
+        self.channel = channel
+        super().__init__(F("pk"), F(ADDRESSES.get(channel, "email")))
+
+    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:
+        (person, _none), (address, _no) = map(compiler.compile, self.source_expressions)
+        text = _written(self.text, self.channel)
+        return f"({text.replace('{person}', person).replace('{address}', address)})", []
+
+
+class _Listed(_OfPerson):
+    text = f"{_PLAIN} OR {_VEILED} OR {{wider}}"
+
+
+class _Unlisted(_OfPerson):
+    text = f"NOT {_PLAIN} AND NOT {_VEILED} AND NOT {{wider}}"
 
 
 def mailable(
@@ -150,8 +162,30 @@ def mailable(
             *cases,
         ]
     else:
-        cases = [When(Q(_wider(channel, None)), then=Value(SUPPRESSED)), *cases]
+        cases = [When(Q(_OfPerson(channel)), then=Value(SUPPRESSED)), *cases]
     return chosen.annotate(reason=Case(*cases, default=Value(""), output_field=CharField()))
+
+
+def judged(
+    ids: Collection[int], *, channel: str = "email", purpose: str = "marketing"
+) -> dict[int, tuple[str, str | None]]:
+    """The reason and the address of each of these people who is still there, as `mailable` has it.
+
+    For those who ask again and again: the question is put into SQL once.
+    """
+    sql, params = _mailable_sql(channel, purpose)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*params, list(ids)])
+        return {key: (reason, address) for key, reason, address in cursor.fetchall()}
+
+
+@lru_cache(maxsize=256)
+def _mailable_sql(channel: str, purpose: str) -> tuple[str, tuple[Any, ...]]:
+    column = ADDRESSES.get(channel)
+    wanted = ("id", column) if column else ("id",)
+    people = mailable(Customer.objects.order_by(), channel=channel, purpose=purpose)
+    inner, params = people.values(*wanted, "reason").query.sql_with_params()
+    return f"SELECT id, reason, {column or 'NULL'} FROM ({inner}) AS who WHERE id = ANY(%s)", params
 
 
 def objects_to_profiling(person: str) -> Exists:

@@ -2,12 +2,17 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import ProgrammingError, connection
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import RawSQL
 
+from campaigns.models import PersonList, PersonListMember, Segment
+from campaigns.segments import asking, membership, turns
 from campaigns.segments import compile as compiler
-from campaigns.segments import membership, turns
+from campaigns.segments.rules import RuleFault
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -42,21 +47,40 @@ def slow_reads() -> None:
         )
 
 
-def test_a_count_that_takes_too_long_becomes_an_estimate(monkeypatch) -> None:
+def test_a_count_that_takes_too_long_becomes_an_estimate(monkeypatch, request) -> None:
     for _ in range(64):
         factories.customer(consent=None)
     slow_reads()
-    real = membership.members
-
-    def crawling(node, **rest):
-        return real(node, **rest).extra(where=["pg_temp.crawl()"])
-
-    monkeypatch.setattr(membership, "members", crawling)
+    real, slowly = compiler.to_q, RawSQL("pg_temp.crawl()", [], output_field=BooleanField())
+    monkeypatch.setattr(compiler, "to_q", lambda *given, **rest: real(*given, **rest) & Q(slowly))
+    request.addfinalizer(asking.forget)
+    asking.forget()
     size = membership.count(EVERYONE, patience_ms=500)
     assert (size.people, size.exact) == (64, False)
     size = membership.count(EVERYONE, patience_ms=10)
     assert (size.people, size.exact) == (None, False)
     assert membership.sample(EVERYONE, number=40, patience_ms=200) == []
+
+
+def test_a_rule_counted_again_means_its_own_days_lists_and_segments() -> None:
+    person = factories.customer(consent=None, country="GB")
+    factories.order(person, days_ago=10)
+    node = compiler.read({"bought": {"any": True}, "at_least": 1, "days": 30})
+    days = (0, 19, 21, 0)
+    counts = [membership.count(node, as_of=factories.NOW + timedelta(days=n)).people for n in days]
+    assert counts == [1, 1, 0, 1]
+    made = PersonList.objects.create(name="Fair", read_at=factories.NOW)
+    PersonListMember.objects.create(list=made, customer=person)
+    listed = compiler.read({"in_list": made.pk})
+    assert membership.count(listed).people == 1
+    PersonList.objects.update(read_at=None)
+    with pytest.raises(RuleFault):
+        membership.count(listed)
+    segment = factories.segment(rule={"field": "customer.country", "op": "=", "value": "GB"})
+    inside = compiler.read({"in_segment": segment.pk})
+    assert membership.count(inside).people == 1
+    Segment.objects.update(rule={"field": "customer.country", "op": "=", "value": "FR"})
+    assert membership.count(inside).people == 0
 
 
 def test_a_fault_of_the_database_is_not_taken_for_a_timeout() -> None:
