@@ -11,6 +11,7 @@ from campaigns.answers import boxes, collecting, feedback, texts
 from campaigns.channels import domains
 from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
 from campaigns.messaging import claims, delivery, former, gate, transactional
+from campaigns.reporting import journeys as journey_effects
 from campaigns.reporting import readings
 from campaigns.segments import upkeep
 from ingestion.identity import merging
@@ -73,6 +74,7 @@ def turn_trials(**_: Any) -> None:
 def take_readings(**_: Any) -> None:
     """Add up what campaigns of the last weeks caused until now."""
     readings.take_all(now=timezone.now())
+    journey_effects.take_all(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.walk_journeys")

@@ -62,7 +62,7 @@ class JourneyTrigger(View):
         body = {
             "entered": bool(entered.entered),
             "before": bool(entered.before),
-            "reason": next(iter(entered.refused), None),
+            "reason": "held" if entered.held else next(iter(entered.refused), None),
         }
         return Response(body, status=201 if entered.entered else 200)
 
@@ -99,21 +99,33 @@ class JourneyFigures(View):
         responses=shapes.JourneyFiguresShape,
     )
     def get(self, request: Request, journey_id: int) -> Response:
-        """Who came in, where everybody is, and what became of messages, of one version."""
+        """Who came in, where everybody is, what became of messages: of one version, or of all."""
         journey = found(journey_id)
         wanted = request.query_params.get("version")
         rows = JourneyVersion.objects.filter(journey=journey)
+        if wanted == "all":
+            return Response(_figures(journey.pk, None, list(rows)))
         if wanted is not None:
             good = wanted.isascii() and wanted.isdigit() and len(wanted) < 10
             rows = rows.filter(number=int(wanted) if good else -1)
         version = rows.first()
         if version is None:
             raise NotFound(_("There is no such version."), code="version_unknown")
-        totals = figures.totals(journey_id=journey.pk, version_id=version.pk)
-        nodes = [
-            {"node": node, **dataclasses.asdict(one)} for node, one in figures.of(version).items()
-        ]
-        return Response({"version": version.number, **dataclasses.asdict(totals), "nodes": nodes})
+        return Response(_figures(journey.pk, version, [version]))
+
+
+def _figures(
+    journey_id: int, version: JourneyVersion | None, versions: list[JourneyVersion]
+) -> dict[str, Any]:
+    totals = figures.totals(journey_id=journey_id, version_id=version.pk if version else None)
+    nodes = [
+        {"node": node, **dataclasses.asdict(one)} for node, one in figures.of(*versions).items()
+    ]
+    return {
+        "version": version.number if version else None,
+        **dataclasses.asdict(totals),
+        "nodes": nodes,
+    }
 
 
 def stay_body(row: Enrollment) -> dict[str, Any]:

@@ -83,7 +83,9 @@ class TriggerShape(serializers.Serializer):
     entered = serializers.BooleanField()
     before = serializers.BooleanField(help_text="came in by the same key earlier")
     reason = serializers.ChoiceField(
-        choices=JourneyTally.Reason.choices, allow_null=True, help_text="why they did not come in"
+        choices=[*JourneyTally.Reason.choices, ("held", "held out")],
+        allow_null=True,
+        help_text="why they did not come in",
     )
 
 
@@ -102,8 +104,9 @@ class FiguresShape(serializers.Serializer):
 
 
 class JourneyFiguresShape(serializers.Serializer):
-    version = serializers.IntegerField(help_text="its number")
+    version = serializers.IntegerField(help_text="its number; null for all", allow_null=True)
     entered = serializers.IntegerField()
+    held = serializers.IntegerField(help_text="held out to measure the journey")
     inside = serializers.IntegerField()
     goals = serializers.IntegerField()
     outcomes = serializers.DictField(child=serializers.IntegerField())

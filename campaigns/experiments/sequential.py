@@ -10,6 +10,10 @@ The clock is variance. Everybody of a campaign is drawn on the first day and wha
 after it, so the difference itself runs like a Brownian motion whose time is its own variance: as
 days pass both grow. For a share, somebody who has ordered cannot order for the first time again;
 the difference divided by the share of those who have not is what runs freely.
+
+Where people keep coming in, each day adds people as well as what they do. What runs like a Brownian
+motion then is the sum, the difference times the number of people: it grows with both, and with
+nobody new it is the clock above.
 """
 
 import math
@@ -34,13 +38,20 @@ def margin(*, variance: float, planned: float, alpha: float = ALPHA) -> float:
     return math.sqrt((variance + base) * math.log((variance + base) / (base * alpha * alpha)))
 
 
-def always(*, lift: Lift, planned: float, converted: float = 0.0) -> Lift:
+def always(
+    *, lift: Lift, planned: float, converted: float = 0.0, people: int = 0, grows: int = 0
+) -> Lift:
     """The lift with an interval that holds at every look.
 
-    For shares `converted` is the larger of the two shares; for money leave it zero.
+    For shares `converted` is the larger of the two shares; for money leave it zero. `grows` is for
+    how many people it is made where they keep coming in; there are `people` of them, for whom
+    `planned` was found.
     """
     left = max(1.0 - converted, 1e-9)
-    wide = left * margin(variance=(lift.error / left) ** 2, planned=planned)
+    n = people if grows else 1
+    # The variance of a difference falls as people come, that of the sum rises with them.
+    planned *= n * grows if grows else 1
+    wide = left * margin(variance=(n * lift.error / left) ** 2, planned=planned) / n
     return replace(lift, low=lift.difference - wide, high=lift.difference + wide)
 
 

@@ -16,6 +16,8 @@ from campaigns.segments.terms import gettext_noop
 MOST_NODES = 200
 MOST_BRANCHES = 20
 MOST_EXITS = 10
+MOST_HELD = 50
+PARTS = {"nodes", "start", "goal", "exits", "entry", "caps", "holdout", "notes"}
 AGAIN = ("never", "after", "always")
 
 
@@ -62,7 +64,16 @@ class _Reader:
                 limit=MOST_NODES,
             )
             return None
-        for key in set(data) - {"nodes", "start", "goal", "exits", "entry", "caps", "notes"}:
+        for key in set(data) - {
+            "nodes",
+            "start",
+            "goal",
+            "exits",
+            "entry",
+            "caps",
+            "holdout",
+            "notes",
+        }:
             self.flaw("", str(key)[:80], gettext_noop("A journey has no such part."))
         read_nodes: dict[str, Node] = {}
         for id_, said in nodes.items():
@@ -99,6 +110,7 @@ class _Reader:
             exits=self.exits(data.get("exits")),
             entry=self.entry(data.get("entry")),
             per_day=self.caps(data.get("caps")),
+            holdout=self.holdout(data.get("holdout")),
         )
 
     def ways(self, known: Mapping[str, Node], said: Mapping[str, Any]) -> None:
@@ -308,6 +320,19 @@ class _Reader:
             return limit
         self.flaw("", "caps.per_day", gettext_noop("Say how many people may come in on one day."))
         return None
+
+    def holdout(self, data: object) -> float:
+        if data is None:
+            return 0.0
+        if isinstance(data, int | float) and not isinstance(data, bool) and 0 <= data <= MOST_HELD:
+            return float(data)
+        self.flaw(
+            "",
+            "holdout",
+            gettext_noop("Say a share from 0 to %(limit)s percent."),
+            limit=MOST_HELD,
+        )
+        return 0.0
 
 
 def _plain(text: str) -> bool:

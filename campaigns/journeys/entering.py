@@ -11,9 +11,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from campaigns.journeys.asked import Answers
-from campaigns.journeys.graph import LATE
+from campaigns.journeys.graph import LATE, held_out
 from campaigns.journeys.graphs import Walked
-from campaigns.models import JourneyTally
+from campaigns.models import Enrollment, JourneyTally
 from marketing.core import bus
 from marketing.core.db import advisory_lock
 
@@ -31,12 +31,14 @@ FROM unnest(%(places)s::int[], %(keys)s::text[], %(customers)s::bigint[], %(slot
 """
 _ENTER = """
 INSERT INTO campaigns_enrollment (journey_id, version_id, customer_id, key, slot, node, arrived_at,
-    wake_at, context, steps, entered_at, outcome)
-SELECT %(journey)s, %(version)s, c.id, n.key, n.slot, %(node)s, n.at, n.at, n.context, 0, n.at, ''
+    wake_at, context, steps, entered_at, outcome, ended_at)
+SELECT %(journey)s, %(version)s, c.id, n.key, n.slot, %(node)s, n.at,
+    CASE WHEN NOT n.held THEN n.at END, n.context, 0, n.at,
+    CASE WHEN n.held THEN 'held' ELSE '' END, CASE WHEN n.held THEN n.at END
 FROM unnest(%(keys)s::text[], %(customers)s::bigint[], %(slots)s::text[], %(ats)s::timestamptz[],
-    %(contexts)s::jsonb[]) AS n (key, customer, slot, at, context)
+    %(contexts)s::jsonb[], %(held)s::bool[]) AS n (key, customer, slot, at, context, held)
 JOIN ingestion_customer c ON c.id = n.customer AND c.merged_into_id IS NULL
-ON CONFLICT DO NOTHING
+ON CONFLICT DO NOTHING RETURNING outcome
 """
 _TALLY = """
 INSERT INTO campaigns_journeytally (journey_id, day, reason, people)
@@ -59,10 +61,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """How many came in, how many had come by the same cause before, and why others did not."""
+    """How many came in, how many had come by the same cause before, how many are held out to
+    measure the journey, and why others did not come in.
+    """
 
     entered: int = 0
     before: int = 0
+    held: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -79,10 +84,10 @@ def enter(*, version: Walked, candidates: Sequence[Candidate], now: datetime) ->
 
 
 def _enter_all(version: Walked, candidates: Sequence[Candidate], now: datetime) -> Entered:
-    total, before, refused = 0, 0, Counter[str]()
+    total, before, held, refused = 0, 0, 0, Counter[str]()
     for first in range(0, len(candidates), _AT_ONCE):
         some = _enter(version, candidates[first : first + _AT_ONCE], now)
-        total, before = total + some.entered, before + some.before
+        total, before, held = total + some.entered, before + some.before, held + some.held
         refused.update(some.refused)
     if refused:
         with connection.cursor() as cursor:
@@ -92,7 +97,7 @@ def _enter_all(version: Walked, candidates: Sequence[Candidate], now: datetime) 
             )
     if total:
         bus.announce("journeys.due")
-    return Entered(total, before, dict(refused))
+    return Entered(total, before, held, dict(refused))
 
 
 def _enter(version: Walked, candidates: Sequence[Candidate], now: datetime) -> Entered:
@@ -122,7 +127,8 @@ def _enter(version: Walked, candidates: Sequence[Candidate], now: datetime) -> E
         room = max(0, graph.per_day - entered_today(journey_id=version.journey_id, now=now))
         refused[JourneyTally.Reason.CAPPED] += len(fresh[room:])
         fresh = fresh[:room]
-    return Entered(_insert(version, fresh, now), before, +refused)
+    entered, held = _insert(version, fresh, now)
+    return Entered(entered, before, held, +refused)
 
 
 def _known(
@@ -145,9 +151,11 @@ def _known(
         return {place: (came, inside, again) for place, came, inside, again in cursor.fetchall()}
 
 
-def _insert(version: Walked, fresh: Sequence[Candidate], now: datetime) -> int:
+def _insert(version: Walked, fresh: Sequence[Candidate], now: datetime) -> tuple[int, int]:
+    """How many came in, and how many are held out: of them nothing of the event is kept."""
     if not fresh:
-        return 0
+        return 0, 0
+    held = [held_out(version.graph, key=version.key, unit=one.customer_id) for one in fresh]
     with connection.cursor() as cursor:
         cursor.execute(
             _ENTER,
@@ -159,10 +167,16 @@ def _insert(version: Walked, fresh: Sequence[Candidate], now: datetime) -> int:
                 "customers": [one.customer_id for one in fresh],
                 "slots": [one.slot for one in fresh],
                 "ats": [one.at if now - one.at <= LATE else now for one in fresh],
-                "contexts": [orjson.dumps(dict(one.context)).decode() for one in fresh],
+                "contexts": [
+                    "{}" if kept else orjson.dumps(dict(one.context)).decode()
+                    for one, kept in zip(fresh, held, strict=True)
+                ],
+                "held": held,
             },
         )
-        return int(cursor.rowcount)
+        ends = [row[0] for row in cursor.fetchall()]
+    kept_out = ends.count(Enrollment.Outcome.HELD)
+    return len(ends) - kept_out, kept_out
 
 
 def entered_today(*, journey_id: int, now: datetime) -> int:

@@ -1,6 +1,7 @@
 """The numbers of a version: who waits where, who passed by which way, what became of messages."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -8,7 +9,9 @@ from django.db.models import Count, Q
 
 from campaigns.models import Enrollment, JourneyStep, JourneyVersion, Message
 
-LIVE_ENDS = ("goal", "exit", "closed", "stuck", "merged")
+LIVE_ENDS = ("goal", "exit", "closed", "stuck", "merged", "taken")
+HELD = Enrollment.Outcome.HELD
+TAKEN_OUT = ("closed", "merged", "taken")
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Totals:
     """A whole version, or a whole journey."""
 
     entered: int = 0
+    held: int = 0
     inside: int = 0
     goals: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -45,13 +49,22 @@ class Totals:
         return self.goals / self.entered if self.entered else None
 
 
-def of(version: JourneyVersion) -> dict[str, Figures]:
-    """Figures by node, for every node of the version and for those that anybody was ever at."""
+def of(*versions: JourneyVersion) -> dict[str, Figures]:
+    """Figures by node of these versions together, for every node that they have and for those that
+    anybody was ever at. A step keeps its name from version to version.
+    """
     found: dict[str, Figures] = defaultdict(Figures)
-    for node in version.definition.get("nodes", {}):
-        found[node] = Figures()
+    kinds = {
+        version.pk: {
+            node: said.get("kind") for node, said in version.definition.get("nodes", {}).items()
+        }
+        for version in versions
+    }
+    for nodes in kinds.values():
+        for node in nodes:
+            found[node] = Figures()
     waiting = (
-        Enrollment.objects.filter(version=version, ended_at=None)
+        Enrollment.objects.filter(version__in=versions, ended_at=None)
         .values_list("node")
         .annotate(n=Count("pk"))
         .order_by()
@@ -59,34 +72,33 @@ def of(version: JourneyVersion) -> dict[str, Figures]:
     for node, n in waiting:
         found[node].waiting = n
     passed = (
-        JourneyStep.objects.filter(version=version)
-        .values_list("node", "branch", "what")
+        JourneyStep.objects.filter(version__in=versions)
+        .values_list("version", "node", "branch", "what")
         .annotate(n=Count("n"))
         .order_by()
     )
-    for node, branch, what, n in passed:
+    for version, node, branch, what, n in passed:
         figures = found[node]
         if what in LIVE_ENDS:
             figures.ended[what] = figures.ended.get(what, 0) + n
         if what == "stuck":
             figures.failed += n
-        elif what not in ("closed", "merged") and not (what and _left(version, node, what)):
+        elif what not in TAKEN_OUT and not (what and _left(kinds[version].get(node), what)):
             figures.passed += n
             figures.ways[branch] = figures.ways.get(branch, 0) + n
-    _messages(version, found)
+    _messages(versions, found)
     return dict(found)
 
 
-def _left(version: JourneyVersion, node: str, what: str) -> bool:
+def _left(kind: object, what: str) -> bool:
     """Whether who ended here was taken out while waiting, and did not come to an end of the way."""
-    kind = version.definition["nodes"].get(node, {}).get("kind")
     return what in ("goal", "exit") and kind not in ("goal", "exit")
 
 
-def _messages(version: JourneyVersion, found: dict[str, Figures]) -> None:
+def _messages(versions: Sequence[JourneyVersion], found: dict[str, Figures]) -> None:
     state = Message.State
     rows = (
-        Message.objects.filter(run_id=version.run_id)
+        Message.objects.filter(run__in=[version.run_id for version in versions])
         .values("step")
         .annotate(
             queued=Count("pk", filter=Q(state__in=Message.OPEN)),
@@ -124,9 +136,10 @@ def totals(*, journey_id: int, version_id: int | None = None) -> Totals:
         )
         away = {reason: int(people) for reason, people in cursor.fetchall()}
     return Totals(
-        entered=sum(n for _outcome, n, _goals in rows),
+        entered=sum(n for outcome, n, _goals in rows if outcome != HELD),
+        held=sum(n for outcome, n, _goals in rows if outcome == HELD),
         inside=sum(n for outcome, n, _goals in rows if not outcome),
         goals=sum(goals for _outcome, _n, goals in rows),
-        outcomes={outcome: n for outcome, n, _goals in rows if outcome},
+        outcomes={outcome: n for outcome, n, _goals in rows if outcome not in ("", HELD)},
         turned_away=away,
     )

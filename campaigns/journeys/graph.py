@@ -87,6 +87,8 @@ class Graph:
     exits: tuple[Sign, ...] = ()
     entry: Entry = Entry()
     per_day: int | None = None
+    # So many of a hundred who would come in are kept out, to tell what the journey causes.
+    holdout: float = 0.0
 
     @property
     def trigger(self) -> Node:
@@ -319,6 +321,13 @@ def _told(node: Node, at: Position) -> bool:
         return True
     waited = {f"waited.{name}": value for name, value in at.waited.items()}
     return matching.passes(tests, {**at.event, **waited})
+
+
+def held_out(graph: Graph, *, key: str, unit: int) -> bool:
+    """Whether somebody is kept out of a journey to measure it. Whoever is stays so."""
+    return graph.holdout > 0 and assignment.held_out(
+        key=f"{key}:held", unit=unit, percent=graph.holdout
+    )
 
 
 def by_share(ways: Sequence[Branch], at: Position, shares: Sequence[float]) -> Branch:

@@ -111,7 +111,7 @@ class Difference:
 def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
     """What was changed from one definition to another."""
     old, new = before.get("nodes") or {}, after.get("nodes") or {}
-    parts = ("start", "goal", "exits", "entry", "caps")
+    parts = ("start", "goal", "exits", "entry", "caps", "holdout")
     return Difference(
         added=tuple(sorted(set(new) - set(old))),
         removed=tuple(sorted(set(old) - set(new))),

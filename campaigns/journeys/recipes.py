@@ -1,6 +1,7 @@
 """The nine ready journeys, as drawings.
 
-Every one says when people leave, how often they may come again, and keeps to few messages. Their
+Every one says when people leave, how often they may come again, keeps to few messages, and holds
+some people out. Their
 mails (`letters`) and their segment are made with them, and stand in their places then.
 """
 
@@ -12,6 +13,8 @@ from django.utils.translation import gettext as _
 
 from models_ml.models import Prediction
 
+# Of a hundred who would come in, so many get nothing: only against them can its worth be told.
+HELD = 10
 REACHABLE = {"reach": "email", "purpose": "marketing"}
 
 
@@ -64,7 +67,7 @@ def _key(kind: str, otherwise: str) -> str:
 
 
 def _definition(nodes: dict[str, Any], **parts: Any) -> dict[str, Any]:
-    return {"start": next(iter(nodes)), "nodes": nodes, **parts}
+    return {"start": next(iter(nodes)), "nodes": nodes, "holdout": HELD, **parts}
 
 
 def _mail(label: str, next: str | None = None) -> dict[str, Any]:

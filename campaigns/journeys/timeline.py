@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from campaigns.journeys import matching
-from campaigns.journeys.graph import Graph, Node, Question, Sign
+from campaigns.journeys.graph import Graph, Node, Question, Sign, held_out
 from campaigns.journeys.walking import Line, Walker, walk
 
 TICK = timedelta(minutes=1)
@@ -76,6 +76,7 @@ class Timeline:
         self.entered_at: dict[int, datetime] = {}
         self.turned_away: Counter[str] = Counter()
         self.entered: Counter[Any] = Counter()
+        self.held: Counter[Any] = Counter()
         self.capped_days: set[Any] = set()
         self._slots: dict[int, str] = {}
         self._open: dict[int, list[Walker]] = defaultdict(list)
@@ -182,11 +183,18 @@ class Timeline:
             self.turned_away["again"] += 1
         elif allowed is not None and person not in allowed:
             self.turned_away["rule"] += 1
-        elif graph.per_day is not None and self.entered[self.day_of(fact.at)] >= graph.per_day:
+        elif graph.per_day is not None and self._came(self.day_of(fact.at)) >= graph.per_day:
             self.turned_away["capped"] += 1
             self.capped_days.add(self.day_of(fact.at))
+        elif held_out(graph, key=self.key, unit=person):
+            self.turned_away["held"] += 1
+            self._last[person, slot] = fact.at
+            self.held[self.day_of(fact.at)] += 1
         else:
             self.begin(person, fact.at, slot, fact.properties)
+
+    def _came(self, day: Any) -> int:
+        return self.entered[day] + self.held[day]
 
     def begin(
         self, person: int, at: datetime, slot: str = "", context: Mapping[str, Any] | None = None

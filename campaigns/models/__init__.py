@@ -30,6 +30,7 @@ from campaigns.models.journeys import (
     JourneyCursor,
     JourneyHeard,
     JourneyStep,
+    JourneyReading,
     JourneyTally,
     JourneyVersion,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "JourneyCursor",
     "JourneyHeard",
     "JourneyStep",
+    "JourneyReading",
     "JourneyTally",
     "JourneyVersion",
     "LinkCheck",

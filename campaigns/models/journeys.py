@@ -78,7 +78,8 @@ class JourneyVersion(models.Model):
 
 
 class Enrollment(models.Model):
-    """One stay of a person in a journey: where they are, and when to look again.
+    """One stay of a person in a journey: where they are, and when to look again. Whoever is held
+    out to measure it has a row that ended as it began.
 
     `key` names what brought them in, so that it brings them in once. `slot` is the value by which
     several stays at a time are told apart. `arrived_at` is when they came to the node, `heard_at`
@@ -94,6 +95,8 @@ class Enrollment(models.Model):
         CLOSED = "closed", _("The journey was closed")
         STUCK = "stuck", _("Stopped: too many steps at once")
         MERGED = "merged", _("Was found to be somebody already inside")
+        HELD = "held", _("Held out to measure the journey")
+        TAKEN = "taken", _("Was taken out by hand")
 
     journey = models.ForeignKey(
         Journey, on_delete=models.CASCADE, related_name="enrollments", db_index=False
@@ -179,6 +182,26 @@ class JourneyStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node} {self.branch}".strip()
+
+
+class JourneyReading(models.Model):
+    """The sums of one day of a journey that holds people out, of all versions under the same terms
+    `since` the first of them. `day` counts from when the journey was made.
+    """
+
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="readings")
+    day = models.PositiveIntegerField()
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    arms = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["journey", "day"], name="journey_reading_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.journey_id}: day {self.day}"
 
 
 class JourneyTally(models.Model):

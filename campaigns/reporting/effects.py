@@ -19,6 +19,7 @@ from campaigns.reporting.tallies import HELD, LATER, WINDOW, Arms, Tally
 
 # With fewer orders on a side an interval of money says less than it seems to.
 LEAST_ORDERS = 20
+LEAST_PEOPLE = 50
 # An order of people without a past. A wrong guess widens the daily interval and spoils nothing.
 TYPICAL = 50.0
 # What a verdict may be.
@@ -131,8 +132,13 @@ def of_arms(
     ends_at: datetime,
     cost: Decimal = Decimal(0),
     control: str = HELD,
+    planned: int = 0,
 ) -> Effect | None:
-    """The report of these sums. `shares` are those by which the two sides were drawn."""
+    """The report of these sums. `shares` are those by which the two sides were drawn.
+
+    Where people keep coming in, as into a journey, `planned` is for how many the daily interval is
+    made; it may not depend on what is seen.
+    """
     held = arms.get(control, Tally())
     treated = sum((tally for arm, tally in arms.items() if arm != control), Tally())
     if not held.people or not treated.people:
@@ -148,14 +154,14 @@ def of_arms(
         ends_at=ends_at,
         over=over,
         balance=drawn,
-        orders=_orders(treated, held, over, drawn.alarm),
-        money=_money(treated, held, over, drawn.alarm),
+        orders=_orders(treated, held, over, drawn.alarm, planned),
+        money=_money(treated, held, over, drawn.alarm, planned),
         cost=cost,
         sent=treated.sent,
     )
 
 
-def _orders(treated: Tally, control: Tally, over: bool, alarm: bool) -> Answer:
+def _orders(treated: Tally, control: Tally, over: bool, alarm: bool, grows: int) -> Answer:
     plain = difference(
         treated=treated.people,
         treated_converted=treated.ordered,
@@ -168,7 +174,11 @@ def _orders(treated: Tally, control: Tally, over: bool, alarm: bool) -> Answer:
         treated=treated.people, control=control.people, rate=both.earlier / both.people
     )
     always = sequential.always(
-        lift=plain, planned=planned, converted=max(plain.treated, plain.control)
+        lift=plain,
+        planned=planned,
+        converted=max(plain.treated, plain.control),
+        people=both.people,
+        grows=grows,
     )
     adjusted = cuped.adjust(treated=treated.of_orders, control=control.of_orders)
     rate = both.ordered / both.people
@@ -182,11 +192,19 @@ def _orders(treated: Tally, control: Tally, over: bool, alarm: bool) -> Answer:
         ),
         over=over,
         alarm=alarm,
-        enough=both.ordered > 0,
+        enough=_enough(treated, control, grows),
     )
 
 
-def _money(treated: Tally, control: Tally, over: bool, alarm: bool) -> Answer:
+def _enough(treated: Tally, control: Tally, grows: int) -> bool:
+    """The first who come into a journey are too few for an interval that counts on many."""
+    ordered = treated.ordered + control.ordered
+    if not grows:
+        return ordered > 0
+    return ordered >= LEAST_ORDERS and min(treated.people, control.people) >= LEAST_PEOPLE
+
+
+def _money(treated: Tally, control: Tally, over: bool, alarm: bool, grows: int) -> Answer:
     """Judged with what people spent before taken out, which only narrows it."""
     sides = treated.of_money, control.of_money
     plain = means(treated=sides[0], control=sides[1]) or _unknown(treated, control)
@@ -201,6 +219,8 @@ def _money(treated: Tally, control: Tally, over: bool, alarm: bool) -> Answer:
             variance=both.variance_before,
             typical=TYPICAL,
         ),
+        people=treated.people + control.people,
+        grows=grows,
     )
     left = adjusted.left if adjusted else 1.0
     return _answer(

@@ -19,6 +19,7 @@ from campaigns.journeys import checking, starters, versions
 from campaigns.models import Journey, JourneyVersion, Segment
 from campaigns.segments import terms
 from campaigns.views import journeys_numbers, journeys_offer, palette
+from campaigns.views.builder import whole
 from campaigns.views.journeys_steps import Sayings
 from campaigns.views.people import signed_in
 from campaigns.views.phrases import OPS
@@ -27,6 +28,7 @@ from marketing.core.auth import page
 from marketing.core.errors import Conflict, Refused
 
 PER_PAGE = 25
+MOST_VERSIONS = 200
 MAX_BYTES = 1_000_000
 EMPTY = {"start": "start", "nodes": {"start": {"kind": "event"}}}
 TABS = (
@@ -129,6 +131,7 @@ def journey_edit(request: HttpRequest, pk: int) -> HttpResponse:
         "data": data,
         "menu": journeys_offer.menu(),
         "stats": journeys_numbers.strip(journey, live),
+        "numbers": list(journey.versions.values_list("number", flat=True)[:30]) if live else [],
     }
     return render(request, "campaigns/journeys/edit.html", context)
 
@@ -166,8 +169,21 @@ def journey_look(request: HttpRequest, pk: int) -> HttpResponse:
     """What the map asks for once it is open, and again while the journey is live."""
     journey = get_object_or_404(Journey, pk=pk)
     live = _live(journey)
-    numbers = journeys_numbers.of_nodes(live, journey) if live else None
+    shown = _shown(request, journey, live)
+    numbers = journeys_numbers.of_nodes(shown, journey) if shown else None
     return JsonResponse({**_looked_at(journey), "figures": numbers, "number": journey.draft_number})
+
+
+def _shown(
+    request: HttpRequest, journey: Journey, live: JourneyVersion | None
+) -> list[JourneyVersion]:
+    """The versions whose numbers stand on the map: the newest, one that was chosen, or all."""
+    chosen = request.GET.get("version", "")
+    if chosen == "all":
+        return list(journey.versions.order_by("-number")[:MOST_VERSIONS])
+    number = whole(chosen)
+    found = list(journey.versions.filter(number=number)) if number else []
+    return found or ([live] if live else [])
 
 
 def _live(journey: Journey) -> JourneyVersion | None:

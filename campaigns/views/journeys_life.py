@@ -73,6 +73,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str
         "exits": _("What ends it"),
         "entry": _("Who may come in"),
         "caps": _("How many may come in"),
+        "holdout": _("How many are held out"),
     }
     return [
         *({"sign": "+", "text": new.title(node)} for node in found.added),

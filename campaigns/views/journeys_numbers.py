@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from campaigns.journeys import figures
 from campaigns.models import Enrollment, Journey, JourneyTally, JourneyVersion, Message
+from campaigns.views import journeys_effect
 from campaigns.views import journeys_words as words
 from marketing.core.wording import DASH, ago, comma, pct
 
@@ -30,6 +31,7 @@ def rows(journeys: list[Journey]) -> list[dict[str, Any]]:
     people: dict[int, Any] = {
         row["journey"]: row
         for row in Enrollment.objects.filter(journey__in=ids)
+        .exclude(outcome=Enrollment.Outcome.HELD)
         .values("journey")
         .annotate(
             entered=Count("pk"),
@@ -49,7 +51,11 @@ def rows(journeys: list[Journey]) -> list[dict[str, Any]]:
         )
         .order_by()
     }
-    return [_row(one, people.get(one.pk), sent.get(one.pk)) for one in journeys]
+    caused = journeys_effect.shorts(journeys)
+    return [
+        _row(one, people.get(one.pk), sent.get(one.pk)) | {"caused": caused.get(one.pk)}
+        for one in journeys
+    ]
 
 
 def _row(
@@ -120,6 +126,11 @@ def strip(journey: Journey, live: JourneyVersion | None) -> list[dict[str, Any]]
         share = pct(found.goal_share) if found.goal_share is not None else DASH
         url = f"{people}?state=goal"
         said.append({"label": _("Reached the goal"), "value": share, "url": url})
+    if found.held:
+        url = f"{people}?state=held"
+        said.append({"label": _("Held out"), "value": comma(found.held), "url": url})
+    if caused := journeys_effect.stat(journey, live):
+        said.append(caused)
     if away := sum(found.turned_away.values()):
         reasons = [
             f"{JourneyTally.Reason(reason).label}: {comma(n)}"
@@ -132,10 +143,16 @@ def strip(journey: Journey, live: JourneyVersion | None) -> list[dict[str, Any]]
     return said
 
 
-def of_nodes(live: JourneyVersion, journey: Journey) -> dict[str, Any]:
-    """Each step's numbers: those on the map, how many took each way, and all for its panel."""
+def of_nodes(versions: list[JourneyVersion], journey: Journey) -> dict[str, Any]:
+    """Each step's numbers in these versions, the newest first: those on the map, how many took each
+    way, and all for its panel.
+    """
     people = reverse("campaigns:journey-people", args=[journey.pk])
-    kinds = {key: str(node.get("kind")) for key, node in live.definition["nodes"].items()}
+    kinds = {
+        key: str(node.get("kind"))
+        for version in reversed(versions)
+        for key, node in version.definition["nodes"].items()
+    }
     return {
         node: {
             "count": _count(kinds.get(node, ""), found),
@@ -144,7 +161,7 @@ def of_nodes(live: JourneyVersion, journey: Journey) -> dict[str, Any]:
             "numbers": _numbers(found) if kinds.get(node) == "send" else [],
             "all": _all(kinds.get(node, ""), found, f"{people}?step={node}"),
         }
-        for node, found in figures.of(live).items()
+        for node, found in figures.of(*versions).items()
     }
 
 

@@ -19,6 +19,7 @@ STATES = (
     ("goal", _("Reached the goal")),
     ("left", _("Left before")),
     ("all", _("Everyone who came in")),
+    ("held", _("Held out")),
 )
 
 
@@ -56,6 +57,10 @@ def journey_people(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _of(found: QuerySet[Enrollment], state: str) -> QuerySet[Enrollment]:
+    held = Enrollment.Outcome.HELD
+    if state == "held":
+        return found.filter(outcome=held)
+    found = found.exclude(outcome=held)
     match state:
         case "inside":
             return found.filter(ended_at=None)

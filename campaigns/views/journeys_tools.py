@@ -20,7 +20,7 @@ from campaigns.journeys import definitions, matching, replay, simulator
 from campaigns.journeys.graph import Graph, Node, OfBandit, OfDay, OfRules, OfScore
 from campaigns.journeys.graph import question as question_of
 from campaigns.messaging import occasions
-from campaigns.models import Journey, JourneyTally
+from campaigns.models import Enrollment, Journey, JourneyTally
 from campaigns.segments.nodes import Where
 from campaigns.views import journeys_words as words
 from campaigns.views.builder import whole
@@ -47,6 +47,7 @@ WHAT = {
     "finished": gettext_lazy("came to the end"),
     "stuck": gettext_lazy("stopped: too many steps at once"),
 }
+AWAY = {**dict(JourneyTally.Reason.choices), "held": Enrollment.Outcome.HELD.label}
 DAYS = (7, 14, 30, 60)
 MOST_EVENTS = 50
 
@@ -334,10 +335,7 @@ def _result(done: Job) -> dict[str, Any]:
         "most_in": most_in,
         "most_out": most_out,
         "capped": sum(day["capped"] for day in days),
-        "away": [
-            (JourneyTally.Reason(key).label if key in JourneyTally.Reason.values else key, n)
-            for key, n in found["turned_away"].items()
-        ],
+        "away": [(AWAY.get(key, key), n) for key, n in found["turned_away"].items()],
         "dead": [
             {**one, "title": sayings.title(one["node"]), "way": sayings.way(**one)}
             for one in found["dead"]

@@ -257,6 +257,11 @@ SCRIPT: Words = {
     "panel_test": _("Test with a person"),
     "panel_versions": _("Versions"),
     "perDay": _("At most so many people a day"),
+    "holdout": _("Held out to measure it, in percent"),
+    "holdoutHint": _(
+        "So many of a hundred who would come in get nothing of it. Only against them can anybody "
+        "say what the journey causes. Ten is a good start."
+    ),
     "perDayHint": _(
         "Empty: as many as come. Whoever comes later that day does not come in, and is counted."
     ),

@@ -150,6 +150,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "new journey": reverse("campaigns:journey-new"),
         "journey": reverse("campaigns:journey-edit", args=[_journey(people).pk]),
         "journey's people": reverse("campaigns:journey-people", args=[_journey(people).pk]),
+        "journey's effect": reverse("campaigns:journey-effect", args=[_journey(people).pk]),
         "content": reverse("campaigns:template-list"),
         "new content": reverse("campaigns:template-new"),
         "template": reverse("campaigns:template-edit", args=[template.pk]),

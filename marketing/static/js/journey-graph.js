@@ -78,7 +78,7 @@
       changes(a, b) {
         const ids = new Set([...Object.keys(a?.nodes || {}), ...Object.keys(b.nodes)]); let n = 0;
         ids.forEach(id => { if (JSON.stringify(a?.nodes?.[id]) !== JSON.stringify(b.nodes[id])) n++; });
-        ["goal", "exits", "entry", "caps"].forEach(k => { if (JSON.stringify(a?.[k] ?? null) !== JSON.stringify(b[k] ?? null)) n++; }); return n;
+        ["goal", "exits", "entry", "caps", "holdout"].forEach(k => { if (JSON.stringify(a?.[k] ?? null) !== JSON.stringify(b[k] ?? null)) n++; }); return n;
       },
     };
   };

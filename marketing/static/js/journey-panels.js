@@ -100,6 +100,7 @@
       if (d.nodes[d.start]?.kind === "event") all.push(forms.field("entry.key", w.entryKey, forms.chosenName(entry.key, (data.options.event.find(e => e.name === d.nodes[d.start].event)?.properties || []).map(p => p.name), v => setEntry({ key: v || undefined })), w.entryKeyHint));
       all.push(forms.field("entry.rule", w.onlyWho, forms.rule(entry.rule, v => setEntry({ rule: v }), s.rules.entry)));
       all.push(forms.field("caps.per_day", w.perDay, forms.input("number", d.caps?.per_day, v => { const n = forms.number(v); put("caps", n == null ? undefined : { per_day: n }); }, { min: 1, step: 1 }), w.perDayHint));
+      all.push(forms.field("holdout", w.holdout, forms.input("number", d.holdout, v => put("holdout", forms.number(v) || undefined), { min: 0, max: 50, step: "any" }), w.holdoutHint));
       box.replaceChildren(...all); mark(); lock();
     };
     const faults = () => {

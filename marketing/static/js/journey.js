@@ -25,8 +25,8 @@ document.addEventListener("alpine:init", () => {
     draw() { this.s.map.draw(this.list); },
     /* titles, faults and numbers; the numbers again while the journey is live and somebody looks */
     async look(again) {
-      const s = this.s; try { const answer = await fetch(s.data.urls.look); if (answer.ok) { const found = await answer.json(); s.figures = found.figures; if (!again) { s.titles = found.titles; s.rules = found.rules; s.faults = found.faults; } else this.draw(); } } catch { /* the next look may be luckier */ }
-      if (s.data.isLive) setTimeout(() => (document.hidden ? document.addEventListener("visibilitychange", () => this.look(true), { once: true }) : this.look(true)), 15000);
+      const s = this.s; try { const answer = await fetch(s.data.urls.look + (s.shown ? "?version=" + s.shown : "")); if (answer.ok) { const found = await answer.json(); s.figures = found.figures; if (!again) { s.titles = found.titles; s.rules = found.rules; s.faults = found.faults; } else this.draw(); } } catch { /* the next look may be luckier */ }
+      if (s.data.isLive) s.looking = setTimeout(() => (document.hidden ? document.addEventListener("visibilitychange", () => this.look(true), { once: true }) : this.look(true)), 15000);
     },
 
     /* changing: each change keeps what was before it; quick changes of one setting count as one */
@@ -96,7 +96,7 @@ document.addEventListener("alpine:init", () => {
       on("[data-new]", b => this.add(b.dataset.new, b.dataset.channel)); on("[data-zoom]", b => ({ in: () => s.map.zoom(1.2), out: () => s.map.zoom(1 / 1.2), one: () => s.map.zoom(1 / s.map.view.z), fit: () => s.map.fit() })[b.dataset.zoom]());
       on("[data-step]", b => { const id = s.sel; if (id) ({ add: () => this.after(id), copy: () => this.twin(id), up: () => this.shift(id, -1), down: () => this.shift(id, 1), delete: () => this.remove(id) })[b.dataset.step](); });
       on("[data-conflict]", b => { if (b.dataset.conflict === "mine") this.save(s.conflict); else { s.dirty = false; location.reload(); } });
-      on("#j-publish", () => this.check());
+      on("#j-publish", () => this.check()); $("#j-shown")?.addEventListener("change", e => { s.shown = e.target.value; clearTimeout(s.looking); this.look(true); });
     },
     async check() { const s = this.s, dialog = $("#j-check"); if (!(await this.settled())) return; await htmx.ajax("GET", s.data.urls.check, { target: dialog, swap: "innerHTML" }); dialog.showModal(); $$("[data-go]", dialog).forEach(b => b.addEventListener("click", () => { dialog.close(); b.dataset.go ? this.focus(b.dataset.go, true) : this.panel("settings"); })); },
 
