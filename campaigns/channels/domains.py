@@ -8,16 +8,23 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from campaigns.channels import lookups, spf
-from campaigns.messaging import dkim, providers, signing
+from campaigns.channels import lookups, rotation, spf
+from campaigns.messaging import dkim, providers
 from campaigns.models import Channel, Domain
-from marketing.core import audit, vault
+from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import User
 
 GOOD, MISSING, WRONG, UNKNOWN = "good", "missing", "wrong", "unknown"
 CHECK_EVERY = timedelta(hours=12)
+LABELS: dict[str, Any] = {
+    dkim.RSA: gettext_lazy("DKIM (RSA)"),
+    dkim.ED25519: gettext_lazy("DKIM (Ed25519)"),
+    f"{dkim.RSA}.next": gettext_lazy("New DKIM key (RSA)"),
+    f"{dkim.ED25519}.next": gettext_lazy("New DKIM key (Ed25519)"),
+}
 _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
@@ -47,7 +54,10 @@ def add(*, name: str, user: User | None, now: datetime) -> Domain:
             _("This is not a domain, such as shop.example.com."), code="bad_domain", field="name"
         )
     domain = Domain(name=name, created_at=now)
-    domain.keys = {algorithm: _pair(domain, algorithm, now) for algorithm in dkim.ALGORITHMS}
+    domain.keys = {
+        algorithm: rotation.pair(domain, algorithm, rotation.selector(algorithm, now))
+        for algorithm in dkim.ALGORITHMS
+    }
     try:
         with transaction.atomic():
             domain.save()
@@ -57,16 +67,6 @@ def add(*, name: str, user: User | None, now: datetime) -> Domain:
             _("%(name)s is here already.") % {"name": name}, code="name_taken", field="name"
         ) from None
     return domain
-
-
-def _pair(domain: Domain, algorithm: str, now: datetime) -> dict[str, Any]:
-    private, public = dkim.make(algorithm)
-    return {
-        "selector": f"p{now:%y%m}{'r' if algorithm == dkim.RSA else 'e'}",
-        "public": public,
-        "private": vault.seal(text=private, row=signing.row_of(domain, algorithm)),
-        "published": False,
-    }
 
 
 def remove(*, domain_id: int, user: User | None) -> None:
@@ -102,13 +102,13 @@ def records(domain: Domain) -> list[Record]:
         wanted = spf.mended(wanted, term)
     made = [
         Record(
-            algorithm,
-            _("DKIM (RSA)") if algorithm == dkim.RSA else _("DKIM (Ed25519)"),
+            name,
+            str(LABELS[name]),
             f"{key['selector']}._domainkey.{domain.name}",
             dkim.record(algorithm=algorithm, public=key["public"]),
-            optional=algorithm == dkim.ED25519,
+            optional=name != dkim.RSA,
         )
-        for algorithm, key in domain.keys.items()
+        for name, algorithm, key in _keys(domain)
     ]
     made.append(Record("spf", "SPF", domain.name, wanted))
     made.append(
@@ -151,14 +151,16 @@ def check(*, domain_id: int, now: datetime) -> Domain:
     domain = Domain.objects.filter(pk=domain_id).first()
     if domain is None:
         raise NotFound(_("There is no such domain."), code="domain_unknown")
-    findings = {name: _dkim(domain, name) for name in domain.keys}
+    findings = {name: _dkim(domain, key) for name, _algorithm, key in _keys(domain)}
     findings["spf"] = _spf(domain)
     findings["dmarc"] = _dmarc(domain.name)
     with transaction.atomic():
         domain = Domain.objects.select_for_update().get(pk=domain_id)
-        for name, key in domain.keys.items():
-            if (state := findings[name]["state"]) != UNKNOWN:
+        for name, _algorithm, key in _keys(domain):
+            # Somebody may have made new keys, or dropped them, while the DNS was asked.
+            if (state := findings.get(name, {}).get("state", UNKNOWN)) != UNKNOWN:
                 key["published"] = state == GOOD
+        rotation.forget_old(domain, now.date())
         signs = any(key["published"] for key in domain.keys.values())
         domain.signs_since = (domain.signs_since or now) if signs else None
         domain.findings, domain.checked_at = findings, now
@@ -179,14 +181,24 @@ def _tags(record: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, equals, value in pairs if equals}
 
 
-def _dkim(domain: Domain, algorithm: str) -> dict[str, str]:
-    key = domain.keys[algorithm]
+def _keys(domain: Domain) -> list[tuple[str, str, dict[str, Any]]]:
+    """(name of the finding, algorithm, key) of the keys that sign, and of those made for later."""
+    return [
+        *((algorithm, algorithm, key) for algorithm, key in domain.keys.items()),
+        *((f"{a}.next", a, key["next"]) for a, key in domain.keys.items() if key.get("next")),
+    ]
+
+
+def _dkim(domain: Domain, key: dict[str, Any]) -> dict[str, str]:
+    is_next = key not in domain.keys.values()
     try:
         found = lookups.texts(f"{key['selector']}._domainkey.{domain.name}")
     except lookups.Unanswered as error:
         return _finding(UNKNOWN, message=error)
     for text in found:
         if "".join(_tags(text).get("p", "").split()) == key["public"]:
+            if is_next:
+                return _finding(GOOD, text, _("It is published: mails can be signed with it now."))
             return _finding(GOOD, text, _("Mails are signed with this key."))
     if found:
         return _finding(WRONG, found[0], _("Another key stands there. Replace it by this one."))

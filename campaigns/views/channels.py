@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns.channels import domains, saving, trying
+from campaigns.channels import domains, rotation, saving, trying
 from campaigns.messaging import providers
 from campaigns.messaging.providers import registry
 from campaigns.messaging.providers.base import Answer, Verdict
@@ -19,7 +19,7 @@ from campaigns.models import Channel, Domain
 from campaigns.views import channel_forms
 from campaigns.views.people import signed_in
 from marketing.core.auth import may, page
-from marketing.core.errors import Refused
+from marketing.core.errors import Conflict, Refused
 
 # kind → (icon, colour)
 LOOKS = {
@@ -311,22 +311,46 @@ def domain_detail(request: HttpRequest, domain_id: int) -> HttpResponse:
     return render(
         request,
         "campaigns/channels/domain.html",
-        {"row": _domain_row(domain), "domain": domain, "records": records},
+        {
+            "row": _domain_row(domain),
+            "domain": domain,
+            "records": records,
+            "begun": rotation.is_begun(domain),
+            "ready": rotation.is_ready(domain),
+            "retired": [
+                {"host": host, "until": until, "over": until < timezone.localdate()}
+                for host, until in rotation.retired(domain)
+            ],
+        },
     )
 
 
 @page("keys")
 @require_POST
 def domain_act(request: HttpRequest, domain_id: int) -> HttpResponse:
-    """Ask the DNS again, or forget the domain."""
+    """Ask the DNS again, change the keys that sign, or forget the domain."""
+    user, now, done = signed_in(request), timezone.now(), _("The DNS was asked again.")
     try:
-        if request.POST.get("do") == "remove":
-            domains.remove(domain_id=domain_id, user=signed_in(request))
-            messages.success(request, _("The domain and its keys are removed."))
-            return redirect("campaigns:domain-list")
-        domains.check(domain_id=domain_id, now=timezone.now())
+        match request.POST.get("do"):
+            case "remove":
+                domains.remove(domain_id=domain_id, user=user)
+                messages.success(request, _("The domain and its keys are removed."))
+                return redirect("campaigns:domain-list")
+            case "renew":
+                rotation.begin(domain_id=domain_id, user=user, now=now)
+                done = _("New keys are made. Publish their records; until then the old ones sign.")
+            case "drop":
+                rotation.drop(domain_id=domain_id, user=user)
+                done = _("The new keys are dropped. The old ones go on.")
+            case "switch":
+                domains.check(domain_id=domain_id, now=now)
+                rotation.switch(domain_id=domain_id, user=user, now=now)
+                done = _("Mails are signed with the new keys from now on.")
+        domains.check(domain_id=domain_id, now=now)
     except Refused as refusal:
         messages.error(request, str(refusal))
+        if isinstance(refusal, Conflict):
+            return redirect("campaigns:domain-detail", domain_id)
         return redirect("campaigns:domain-list")
-    messages.success(request, _("The DNS was asked again."))
+    messages.success(request, done)
     return redirect("campaigns:domain-detail", domain_id)
