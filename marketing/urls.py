@@ -14,6 +14,8 @@ from marketing import pages
 
 APPS = [marketing.core.urls, ingestion.urls, models_ml.urls, recommendations.urls, campaigns.urls]
 
+handler400 = "marketing.core.outage.bad_request"
+handler404 = "marketing.core.outage.not_found"
 handler500 = "marketing.core.outage.server_error"
 
 urlpatterns = [

@@ -12,7 +12,7 @@ from ingestion import queries
 from marketing.core import jobs
 from marketing.core.api import View, accepted
 from marketing.core.errors import Conflict, Refused
-from marketing.core.jobs_api import JobSchema
+from marketing.core.jobs_api import JobStarted
 from marketing.core.models import Job, User
 from models_ml import catalog
 from recommendations import evaluate, serve
@@ -177,7 +177,9 @@ class EngineList(View):
 class Refresh(View):
     scope_noun = "recommendations"
 
-    @extend_schema(operation_id="recommendations_refresh", request=None, responses={202: JobSchema})
+    @extend_schema(
+        operation_id="recommendations_refresh", request=None, responses={202: JobStarted}
+    )
     def post(self, request: Request) -> Response:
         """Choose products for everybody again; answers at once with the job's address."""
         if Job.objects.filter(kind=REFRESH, state__in=Job.OPEN).exists():

@@ -34,7 +34,9 @@ class CampaignWrite(serializers.Serializer):
         help_text="once: everybody at the same moment; local: at local_time by each person's own"
         " clock; best: at each person's best hour, local_time while nothing is known",
     )
-    local_time = serializers.TimeField(required=False, format="%H:%M")
+    local_time = serializers.RegexField(
+        r"^([01]\d|2[0-3]):[0-5]\d$", required=False, help_text="such as 09:30"
+    )
     if_passed = serializers.ChoiceField(
         choices=Campaign.Passed.choices,
         required=False,
@@ -52,11 +54,6 @@ class CampaignWrite(serializers.Serializer):
     )
 
 
-class RunShape(serializers.Serializer):
-    id = serializers.IntegerField()
-    state = serializers.CharField()
-    started_at = serializers.DateTimeField()
-    finished_at = serializers.DateTimeField(allow_null=True)
 class ResumeWrite(serializers.Serializer):
     late = serializers.ChoiceField(
         choices=late.CHOICES,
@@ -66,19 +63,24 @@ class ResumeWrite(serializers.Serializer):
     )
 
 
+class RunShape(serializers.Serializer):
+    id = serializers.IntegerField()
+    state = serializers.CharField()
+    started_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
     error = serializers.CharField(allow_null=True)
     total = serializers.IntegerField()
     percent = serializers.IntegerField()
     counts = serializers.DictField(child=serializers.IntegerField())
     reasons = serializers.DictField()
+    too_late = serializers.IntegerField(
+        help_text="of a paused run: how many its pause made too late until now"
+    )
 
 
 class ApprovalShape(serializers.Serializer):
     needed = serializers.BooleanField(help_text="whether the shop asks for a second person")
     state = serializers.ChoiceField(
-    too_late = serializers.IntegerField(
-        help_text="of a paused run: how many its pause made too late until now"
-    )
         choices=["none", "asked", "yes", "no", "changed"],
         help_text="changed: something else was looked at than what stands now",
     )
@@ -105,6 +107,8 @@ class ArchiveWrite(serializers.Serializer):
 
 
 class CampaignShape(CampaignWrite):
+    from_email = serializers.CharField()
+    reply_to = serializers.CharField()
     id = serializers.IntegerField()
     state = serializers.ChoiceField(choices=Campaign.State.choices)
     scheduled_at = serializers.DateTimeField(allow_null=True)

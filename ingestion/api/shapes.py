@@ -74,6 +74,8 @@ class ProductIn(serializers.Serializer):
 
 
 class ProductOut(ProductIn):
+    price = serializers.DecimalField(max_digits=12, decimal_places=2, allow_null=True)
+    stock = serializers.IntegerField(allow_null=True)
     id = serializers.IntegerField()
     created_at = serializers.DateTimeField()
 

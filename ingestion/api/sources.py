@@ -18,7 +18,7 @@ from ingestion.connectors.configuring import Timing
 from ingestion.models import Connector, Pull
 from marketing.core.api import View, accepted
 from marketing.core.errors import Invalid, NotFound
-from marketing.core.jobs_api import JobSchema
+from marketing.core.jobs_api import JobStarted
 from marketing.core.models import ApiKey, User
 
 
@@ -54,10 +54,6 @@ class SourceOut(serializers.Serializer):
     last_7_days = serializers.ListField(child=serializers.IntegerField())
     connector = ConnectorOut(allow_null=True)
     url = serializers.CharField()
-
-
-class PullStarted(serializers.Serializer):
-    job = JobSchema()
 
 
 class SourceChange(serializers.Serializer):
@@ -133,10 +129,14 @@ def pull_body(pull: Pull) -> dict[str, Any]:
     }
 
 
+class SourcesOut(serializers.Serializer):
+    data = SourceOut(many=True)  # type: ignore[assignment]
+
+
 class SourceList(View):
     scope_noun = "sources"
 
-    @extend_schema(operation_id="sources_list", responses=SourceOut(many=True))
+    @extend_schema(operation_id="sources_list", responses=SourcesOut)
     def get(self, request: Request) -> Response:
         """Every source with its health and volume, what needs a person first."""
         lines = sources.overview(now=timezone.now())
@@ -201,7 +201,7 @@ class PullList(View):
         rows = _fetched(source_id).pulls.prefetch_related("imports")
         return self.paginate(rows, pull_body)
 
-    @extend_schema(operation_id="source_pulls_start", request=None, responses={202: PullStarted})
+    @extend_schema(operation_id="source_pulls_start", request=None, responses={202: JobStarted})
     def post(self, request: Request, source_id: int) -> Response:
         """Fetch now. 409 while a fetch from this source is under way."""
         pull = schedule.begin(

@@ -35,9 +35,12 @@ def faults(
     """
     found: dict[int, Invalid] = {}
     suspects: dict[int, list[Name]] = {}
+    doubtful = guard.doubtful(event.external_id for event in good.values())
+    if not doubtful:
+        return found
     for place, event in good.items():
         first = event.external_id
-        if first and not guard.is_placeholder((EXTERNAL, first)):
+        if first and (first not in doubtful or not guard.is_placeholder((EXTERNAL, first))):
             continue
         told = _names(event)
         if not told:

@@ -32,6 +32,13 @@ _ONE_DIGIT = re.compile(r"\+?(\d)\1{5,}")
 _BEGINNINGS = frozenset("nuagftNUAGFT([%{0-_.*?#")
 
 
+def doubtful(values: Iterable[str]) -> set[str]:
+    """Those numbers and browsers that must be looked at closer; nearly all need not."""
+    if settings.IDENTITY_PLACEHOLDERS:
+        return set(values)
+    return {v for v in values if not v or v[0] in _BEGINNINGS or v[0].isspace()}
+
+
 def is_placeholder(name: Name) -> bool:
     """Whether programs send this where they know nobody."""
     kind, value = name

@@ -37,6 +37,12 @@ class JobSchema(serializers.Serializer):
     url = serializers.CharField()
 
 
+class JobStarted(serializers.Serializer):
+    """Work that goes on after the answer."""
+
+    job = JobSchema()
+
+
 class JobList(View):
     scope_noun = "jobs"
 
@@ -71,7 +77,7 @@ class JobDetail(View):
 class JobCancel(View):
     scope_noun = "jobs"
 
-    @extend_schema(operation_id="jobs_cancel", request=None, responses={202: JobSchema})
+    @extend_schema(operation_id="jobs_cancel", request=None, responses={202: JobStarted})
     def post(self, request: Request, public_id: UUID) -> Response:
         """Stop at the next safe point; what was stored stays."""
         job = get_object_or_404(Job, public_id=public_id)
@@ -81,7 +87,7 @@ class JobCancel(View):
 class JobRetry(View):
     scope_noun = "jobs"
 
-    @extend_schema(operation_id="jobs_retry", request=None, responses={202: JobSchema})
+    @extend_schema(operation_id="jobs_retry", request=None, responses={202: JobStarted})
     def post(self, request: Request, public_id: UUID) -> Response:
         """Queue a failed or stopped job again."""
         job = get_object_or_404(Job, public_id=public_id)

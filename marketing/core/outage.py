@@ -1,4 +1,8 @@
-"""The page for a request that failed: a 503 while the database is away, a 500 for a real fault."""
+"""What no view answers: a page for people, and for programs the one error shape.
+
+503 while the database is away, 500 for a real fault, 404 where nothing is, 400 for no request at
+all.
+"""
 
 import sys
 
@@ -11,11 +15,30 @@ from django.views import defaults
 from marketing.core.api import error_body
 
 
+def _is_of_a_program(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404."""
+    if _is_of_a_program(request):
+        return JsonResponse(error_body("not_found", _("There is nothing here.")), status=404)
+    return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: a host that is not ours, or more fields or files than anybody sends."""
+    if _is_of_a_program(request):
+        text = _("This request cannot be read; nothing was changed.")
+        return JsonResponse(error_body("bad_request", text), status=400)
+    return defaults.bad_request(request, exception)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500; it is called while the exception is still being handled."""
     away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     headers = {"Retry-After": "5"} if away else {}
-    if request.path.startswith("/api/"):
+    if _is_of_a_program(request):
         code, text = (
             ("unavailable", _("The database does not answer; nothing was changed."))
             if away

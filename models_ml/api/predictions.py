@@ -14,6 +14,7 @@ from ingestion import queries as facts
 from ingestion.models import Consent, Customer
 from marketing.core.api import View, accepted
 from marketing.core.errors import Invalid
+from marketing.core.jobs_api import JobStarted
 from marketing.core.models import ApiKey, User
 from models_ml.api.versions import ModelShape, model_body
 from models_ml.models import ModelVersion, Prediction, Score
@@ -58,7 +59,6 @@ class PredictionShape(PredictionWrite):
     url = serializers.CharField()
 
 
-JOB = inline_serializer("PredictionJob", {"job": serializers.DictField()})
 SCORE_FIELDS: dict[str, serializers.Field[Any, Any, Any, Any]] = {
     "value": serializers.FloatField(),
     "low": serializers.FloatField(allow_null=True),
@@ -210,7 +210,7 @@ class PredictionDetail(View):
 class PredictionTrain(View):
     scope_noun = "models"
 
-    @extend_schema(operation_id="predictions_train", request=None, responses={202: JOB})
+    @extend_schema(operation_id="predictions_train", request=None, responses={202: JobStarted})
     def post(self, request: Request, key: str) -> Response:
         """Learn, judge, publish if better than its baseline, and score everyone."""
         job = training.start(prediction=definitions.get(key=key), user=_user(request))

@@ -144,3 +144,22 @@ def test_an_address_with_a_zero_byte_is_refused(
 def test_a_page_is_answered_as_if_no_zero_byte_had_been_asked(client: APIClient) -> None:
     client.force_login(factories.user("admin"))
     assert client.get("/people/?q=a%00da").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["jobs/null,null/", "campaigns/1.5/", "no/such/thing/", "jobs"])
+def test_an_address_that_is_none_is_answered_in_the_one_error_shape(client, address: str) -> None:
+    answer = client.get(f"/api/v1/{address}")
+    if answer.status_code == 301:  # a slash is missing, as browsers are told
+        assert answer["Location"] == f"/api/v1/{address}/"
+        return
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
+    assert answer.json()["error"]["code"] == "not_found"
+    assert client.get("/no/such/page/")["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.django_db
+def test_a_host_that_is_not_ours_is_told_in_the_one_error_shape(client, settings) -> None:
+    settings.ALLOWED_HOSTS = ["shop.example"]
+    answer = client.get("/api/v1/jobs/", HTTP_HOST="elsewhere.example")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingestion import events
 from ingestion.events import Incoming
@@ -41,6 +43,12 @@ def test_placeholders_are_known(name: tuple[str, str]) -> None:
 )  # fmt: skip
 def test_names_of_people_are_not_taken_for_placeholders(name: tuple[str, str]) -> None:
     assert not guard.is_placeholder(name)
+
+
+@given(st.text(max_size=12) | st.from_regex(guard._NOBODY) | st.from_regex(guard._ZERO_UUID))
+def test_a_name_that_needs_no_closer_look_is_no_placeholder(value: str) -> None:
+    if value not in guard.doubtful([value]):
+        assert not guard.is_placeholder(("external", value))
 
 
 @pytest.mark.django_db
