@@ -5,6 +5,10 @@ checked addresses, so a name that answers differently a moment later leads nowhe
 checked against the name. Only public addresses are called; OUTBOUND_ALLOW names the exceptions.
 Redirects are followed within one origin alone, so credentials never reach another one. No proxy,
 cookie or netrc of the environment is used.
+
+Whoever calls one place again and again keeps the connection (`Kept`). It stays with the address
+that was checked when it was made, which is checked before every call, and is made anew after a
+minute, so that a name which moves is followed.
 """
 
 import contextlib
@@ -23,12 +27,24 @@ from django.utils.translation import gettext as _
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
+from urllib3.util.response import is_fp_closed
 
 from marketing.core import reach
 from marketing.core.errors import Refused, Unavailable
+from marketing.core.kept import Kept
 from marketing.core.reach import Blocked
 
-__all__ = ["Answer", "Blocked", "Limits", "Stream", "TooMuch", "Unreachable", "fetch", "stream"]
+__all__ = [
+    "Answer",
+    "Blocked",
+    "Kept",
+    "Limits",
+    "Stream",
+    "TooMuch",
+    "Unreachable",
+    "fetch",
+    "stream",
+]
 
 AGENT = "Perennial/1"
 _PIECE = 65_536
@@ -201,6 +217,7 @@ def stream(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     limits: Limits = Limits(),
+    kept: Kept | None = None,
 ) -> Iterator[Stream]:
     """Call an address and read its answer piece by piece, unpacked.
 
@@ -209,7 +226,7 @@ def stream(
     deadline = time.monotonic() + limits.total
     parts = parse(url)
     for _hop in range(limits.redirects + 1):
-        with _call(parts, method, headers or {}, body, limits, deadline) as answer:
+        with _call(parts, method, headers or {}, body, limits, deadline, kept) as answer:
             target = answer.headers.get("location", "")
             if answer.status not in (301, 302, 303, 307, 308) or not target:
                 yield answer
@@ -243,15 +260,22 @@ def _call(
     body: bytes | None,
     limits: Limits,
     deadline: float,
+    kept: Kept | None,
 ) -> Iterator[Stream]:
-    made = _Secure if parts.scheme == "https" else _Plain
-    connection = made((parts.host or "").strip("[]"), _port(parts), timeout=limits.connect)
+    place = _origin(parts)
+    known = kept.take(place) if kept is not None else None
+    if known is None:
+        kind = _Secure if parts.scheme == "https" else _Plain
+        host = (parts.host or "").strip("[]")
+        known = kind(host, _port(parts), timeout=limits.connect), time.monotonic()
+    connection, made = known
     connection.deadline = deadline
     where = shown(parts.url)
     guillotine = _Guillotine(connection, deadline)
-    sent = False
+    sent = whole = False
     try:
-        connection.connect()
+        if connection.sock is None:
+            connection.connect()
         guillotine.sock = connection.sock
         connection.sock.settimeout(limits.read)
         sent = True
@@ -262,7 +286,7 @@ def _call(
             headers={
                 "User-Agent": AGENT,
                 "Accept-Encoding": "gzip",
-                "Connection": "close",
+                "Connection": "close" if kept is None else "keep-alive",
                 **headers,
             },
             preload_content=False,
@@ -274,6 +298,9 @@ def _call(
         is_bare = method == "HEAD" or answer.status in (204, 304)  # headers of a body, but no body
         pieces = iter(()) if is_bare else _pieces(answer, limits, where, guillotine)
         yield Stream(answer.status, found, parts.url, pieces)
+        whole = kept is not None and (is_bare or is_fp_closed(answer))
+        if whole and is_bare:
+            answer.read()
     except (HTTPError, OSError, ValueError) as error:
         if isinstance(error, Refused):
             raise
@@ -282,7 +309,10 @@ def _call(
         raise broken from None
     finally:
         guillotine.lift()
-        connection.close()
+        if kept is not None and whole and connection.sock is not None and not guillotine.fell:
+            kept.put(place, connection, made)
+        else:
+            connection.close()
 
 
 def _unreachable(where: str, late: bool, error: Exception) -> Unreachable:
@@ -349,8 +379,11 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     limits: Limits = Limits(),
+    kept: Kept | None = None,
 ) -> Answer:
     """Call an address and take the whole answer, whatever its status. Raises as `stream`."""
-    with stream(url=url, method=method, headers=headers, body=body, limits=limits) as found:
+    with stream(
+        url=url, method=method, headers=headers, body=body, limits=limits, kept=kept
+    ) as found:
         whole = b"".join(found.pieces)
         return Answer(found.status, found.headers, whole, found.url)

@@ -47,6 +47,7 @@ def call(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     limits: outbound.Limits = LIMITS,
+    kept: outbound.Kept | None = None,
 ) -> Reply:
     """Call an address and read the beginning of its answer.
 
@@ -57,7 +58,7 @@ def call(
     status, found = 0, {}
     try:
         with outbound.stream(
-            url=url, method=method, headers=headers, body=body, limits=limits
+            url=url, method=method, headers=headers, body=body, limits=limits, kept=kept
         ) as answer:
             status, found = answer.status, dict(answer.headers)
             pieces.extend(answer.pieces)

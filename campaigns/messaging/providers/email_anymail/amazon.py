@@ -1,6 +1,7 @@
 """Amazon SES: boto3 signs the request, our own client carries it."""
 
 from collections.abc import Mapping
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -9,6 +10,7 @@ from botocore.config import Config
 from django.utils.module_loading import import_string
 
 from campaigns.messaging.providers import calls
+from marketing.core import outbound
 
 
 class _Raw(BytesIO):
@@ -18,7 +20,7 @@ class _Raw(BytesIO):
         yield self.read()
 
 
-def _carry(request: AWSPreparedRequest, **_given: Any) -> AWSResponse:
+def _carry(request: AWSPreparedRequest, kept: outbound.Kept, **_given: Any) -> AWSResponse:
     body = request.body
     if hasattr(body, "read"):
         body = body.read()
@@ -31,6 +33,7 @@ def _carry(request: AWSPreparedRequest, **_given: Any) -> AWSResponse:
             if name.lower() != "content-length"
         },
         body=body.encode() if isinstance(body, str) else body,
+        kept=kept,
     )
     return AWSResponse(request.url, reply.status, dict(reply.headers), _Raw(reply.body))
 
@@ -50,5 +53,5 @@ def backend(given: Mapping[str, str]) -> Any:
         ignore_unsupported_features=True, client_params=params
     )
     made.open()
-    made.client.meta.events.register("before-send.sesv2", _carry)
+    made.client.meta.events.register("before-send.sesv2", partial(_carry, kept=outbound.Kept()))
     return made

@@ -20,6 +20,7 @@ from requests.structures import CaseInsensitiveDict
 from campaigns.messaging.providers import calls
 from campaigns.messaging.providers.base import Answer, Outgoing, Unreachable, Verdict
 from campaigns.messaging.providers.email_anymail import amazon
+from marketing.core import outbound
 from marketing.core.errors import Refused
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,10 @@ _OWN = frozenset(
 class _Ours(BaseAdapter):
     """Carries the requests that anymail prepares over the client that checks addresses."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept = outbound.Kept()
+
     def send(self, request: PreparedRequest, *_given: Any, **_more: Any) -> Response:
         body = request.body
         reply = calls.call(
@@ -47,6 +52,7 @@ class _Ours(BaseAdapter):
                 if name.lower() not in ("content-length", "connection", "accept-encoding")
             },
             body=body.encode() if isinstance(body, str) else body,  # type: ignore[arg-type]
+            kept=self._kept,
         )
         response = Response()
         response.status_code, response.request = reply.status, request
@@ -59,7 +65,7 @@ class _Ours(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        self._kept.close()
 
 
 def backend(given: Mapping[str, str]) -> Any:

@@ -21,6 +21,7 @@ from campaigns.messaging.providers.base import (
     Verdict,
 )
 from campaigns.messaging.providers.push_vapid import sealing
+from marketing.core import outbound
 from marketing.core.errors import Refused
 
 _GONE = (404, 410)
@@ -84,6 +85,7 @@ class WebPush:
     def __init__(self, given: Mapping[str, str]) -> None:
         self._vapid = sealing.Vapid(private=given["private_key"], contact=given["contact"])
         self._seconds = int(given.get("hours") or 24) * 3_600
+        self._kept = outbound.Kept()
 
     def send(self, outgoing: Outgoing) -> Answer:
         browsers = subscriptions.of_person(int(outgoing.recipient))
@@ -116,6 +118,7 @@ class WebPush:
                     "Topic": outgoing.key[:32],
                 },
                 body=body,
+                kept=self._kept,
             )
         except calls.Lost as error:
             return calls.lost(error)
@@ -132,7 +135,7 @@ class WebPush:
         return Answer(Verdict.FAILED, reply.text)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        self._kept.close()
 
 
 def _together(answers: list[Answer]) -> Answer:

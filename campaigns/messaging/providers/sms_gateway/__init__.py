@@ -189,6 +189,7 @@ def _lines(body: str) -> list[tuple[str, str]]:
 class Gateway:
     def __init__(self, given: Mapping[str, str], *, repeats: bool) -> None:
         self._given, self._repeats = given, repeats
+        self._kept = outbound.Kept()
         self._method = given.get("method") or "POST"
         self._is_form = given.get("format") == "form" or self._method == "GET"
         self._headers = {
@@ -212,7 +213,9 @@ class Gateway:
             k: v for k, v in self._headers.items() if body is not None or k != "Content-Type"
         }
         try:
-            reply = calls.call(url=url, method=self._method, headers=headers, body=body)
+            reply = calls.call(
+                url=url, method=self._method, headers=headers, body=body, kept=self._kept
+            )
         except calls.Lost as error:
             if self._repeats:
                 return Answer(Verdict.RETRY, str(error))
@@ -252,4 +255,4 @@ class Gateway:
         return Answer(Verdict.RETRY if self._repeats else Verdict.UNKNOWN, reply.text)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        self._kept.close()

@@ -72,6 +72,7 @@ class Twilio:
         }
         self._service, self._from = given.get("service", ""), given.get("from_address", "")
         self._report_to = given.get("hook_url", "")
+        self._kept = outbound.Kept()
 
     def send(self, outgoing: Outgoing) -> Answer:
         form = {"To": outgoing.recipient, "Body": orjson.loads(outgoing.body)["text"]}
@@ -83,7 +84,12 @@ class Twilio:
         if self._report_to.startswith("https://") and not settings.DEBUG:
             form["StatusCallback"] = self._report_to
         try:
-            reply = calls.call(url=self._url, headers=self._headers, body=urlencode(form).encode())
+            reply = calls.call(
+                url=self._url,
+                headers=self._headers,
+                body=urlencode(form).encode(),
+                kept=self._kept,
+            )
         except calls.Lost as error:
             return calls.lost(error)
         except Refused as error:
@@ -105,4 +111,4 @@ class Twilio:
         return Answer(V.UNKNOWN, text)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        self._kept.close()

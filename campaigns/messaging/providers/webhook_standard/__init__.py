@@ -81,6 +81,7 @@ def sign(*, secret: str, key: str, at: int, body: bytes) -> str:
 class Webhook:
     def __init__(self, given: Mapping[str, str], *, repeats: bool) -> None:
         self._url, self._secret, self._repeats = given["url"], given["secret"], repeats
+        self._kept = outbound.Kept()
 
     def send(self, outgoing: Outgoing) -> Answer:
         said = orjson.loads(outgoing.body)
@@ -94,7 +95,7 @@ class Webhook:
             "webhook-signature": sign(secret=self._secret, key=key, at=at, body=body),
         }
         try:
-            reply = calls.call(url=url, headers=headers, body=body)
+            reply = calls.call(url=url, headers=headers, body=body, kept=self._kept)
         except calls.Lost as error:
             if self._repeats:
                 return Answer(Verdict.RETRY, str(error))
@@ -112,4 +113,4 @@ class Webhook:
         return Answer(Verdict.FAILED, reply.text)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        self._kept.close()
