@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections import Counter
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -17,6 +18,8 @@ class Postbox:
 
     def __init__(self) -> None:
         self.mails: list[tuple[str, bytes]] = []
+        # When each mail was taken, by the monotonic clock, and on which line.
+        self.taken: list[tuple[float, object]] = []
         self.refuse: dict[str, str] = {}
         self.reply_to_data: str = "250 2.0.0 taken"
         self.hang_up_after_data: set[str] = set()
@@ -64,6 +67,7 @@ class Postbox:
             await asyncio.sleep(self.pause_seconds)
         if self.reply_to_data.startswith("250"):
             content = envelope.original_content or b""
+            self.taken.append((time.monotonic(), session.peer))
             for recipient in envelope.rcpt_tos:
                 self.mails.append((recipient, content))
                 if self.on_mail is not None:
