@@ -1,6 +1,7 @@
 """What messages say: written, kept in versions and languages, looked at and tried out.
 
-blocks makes MJML of blocks, saving checks and compiles, history and versions keep what was said
+kinds, blocks and weaving make MJML of blocks, library and references keep blocks that many mails
+share, saving checks and compiles, history and versions keep what was said
 before, translations the other languages, seeing shows a message as somebody, testing sends one to
 a colleague.
 """

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from campaigns.content.kinds import BY_NAME, KINDS, Kind, Setting, column_settings
+from campaigns.content.kinds import BY_NAME, KINDS, SAVED, Kind, Setting, column_settings
 from campaigns.content.weaving import compile_blocks
 from marketing.core.errors import Invalid
 
 __all__ = [
-    "BY_NAME", "KINDS", "Kind", "Setting", "column_settings", "compile_blocks", "read", "starter",
+    "BY_NAME", "KINDS", "SAVED", "Kind", "Setting", "column_settings", "compile_blocks", "read",
+    "starter",
 ]  # fmt: skip
 MOST = 60
 MOST_COLUMNS = 3
@@ -79,6 +80,8 @@ def _value(place: int, setting: Setting, given: Mapping[str, Any]) -> Any:
     value = given.get(setting.name)
     if setting.kind == "columns":
         return _columns(place, value)
+    if setting.kind == "saved":
+        return _saved(place, value)
     if value is None:
         value = setting.default
     if setting.kind == "number":
@@ -107,6 +110,13 @@ def _value(place: int, setting: Setting, given: Mapping[str, Any]) -> Any:
     if setting.kind in ("line", "address"):
         text = " ".join(text.split())
     return text
+
+
+def _saved(place: int, value: Any) -> int:
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 19 and int(text)):
+        raise _refuse(place, _("Choose one of the saved blocks."))
+    return int(text)
 
 
 def _columns(place: int, raw: object) -> list[dict[str, str]]:

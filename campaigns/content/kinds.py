@@ -162,6 +162,12 @@ KINDS: tuple[Kind, ...] = (
         (Setting("source", gettext_lazy("HTML, left as written"), "source"),),
     ),
     Kind(
+        "saved",
+        gettext_lazy("Saved block"),
+        "bookmark",
+        (Setting("saved", gettext_lazy("Which one"), "saved"),),
+    ),
+    Kind(
         "footer",
         gettext_lazy("Footer"),
         "layout-sidebar",
@@ -184,6 +190,8 @@ KINDS: tuple[Kind, ...] = (
         ),
     ),
 )
+# Stands for blocks of the library, so it is chosen there and not from the kinds.
+SAVED = "saved"
 BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
 
 

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from campaigns.content import blocks as forms
-from campaigns.content import history
+from campaigns.content import history, references
 from campaigns.messaging import addresses, context, layout, mime, rendering
 from campaigns.models import Campaign, Template, TemplateVersion, Variant
 from marketing.core import audit
@@ -62,6 +62,22 @@ def build(*, subject: str, preheader: str, mjml: str, written_in: str = MJML) ->
         except rendering.TemplateRefused as refusal:
             raise _refuse(field, refusal) from None
         _check_names(field, wants)
+    html, text = body(mjml=mjml, written_in=written_in, preheader=preheader, subject=subject)
+    if "unsubscribe_url" not in rendering.variables(html):
+        raise _refuse(
+            "mjml",
+            _("The mail has no unsubscribe link."),
+            _("Add a footer block.")
+            if written_in == BLOCKS
+            else _('Add a link such as <a href="{{ unsubscribe_url }}">Unsubscribe</a>.'),
+        )
+    return html, text
+
+
+def body(
+    *, mjml: str, written_in: str = MJML, preheader: str = "", subject: str = "-"
+) -> tuple[str, str]:
+    """HTML and text of what stands in a mail, or in a part of one."""
     try:
         if written_in == HTML:
             html = _as_written(mjml)
@@ -73,14 +89,6 @@ def build(*, subject: str, preheader: str, mjml: str, written_in: str = MJML) ->
         rendering.Compiled(subject, html, text, addresses.signer())
     except (layout.LayoutRefused, rendering.TemplateRefused) as refusal:
         raise _refuse("mjml", refusal) from None
-    if "unsubscribe_url" not in rendering.variables(html):
-        raise _refuse(
-            "mjml",
-            _("The mail has no unsubscribe link."),
-            _("Add a footer block.")
-            if written_in == BLOCKS
-            else _('Add a link such as <a href="{{ unsubscribe_url }}">Unsubscribe</a>.'),
-        )
     return html, text
 
 
@@ -109,6 +117,7 @@ def mail(
     mjml: str = "",
     blocks: Sequence[Any] | None = None,
     written_in: str = MJML,
+    language: str = "",
 ) -> dict[str, Any]:
     """A mail in one language, checked and compiled, as a template keeps it."""
     kept: list[dict[str, Any]] = []
@@ -117,7 +126,7 @@ def mail(
     if written_in == BLOCKS:
         kept = forms.read(list(blocks or []))
         try:
-            mjml = forms.compile_blocks(kept)
+            mjml = forms.compile_blocks(references.resolved(kept, language=language))
         except layout.LayoutRefused as refusal:
             raise _refuse("blocks", refusal) from None
     try:
@@ -158,6 +167,7 @@ def save(
     if not name.strip():
         raise _refuse("name", _("Give the template a name."))
     with transaction.atomic():
+        references.hold(blocks or ())
         template = _row(template_id, user, now)
         if written_in is None:
             written_in = template.written_in
@@ -197,16 +207,21 @@ def locked(template_id: int) -> Template:
 
 
 def store(
-    template: Template, *, user: User | ApiKey | None, now: datetime, restored: int | None = None
+    template: Template,
+    *,
+    user: User | ApiKey | None,
+    now: datetime,
+    restored: int | None = None,
+    because: str = "",
 ) -> None:
-    """Write a changed template and its new version."""
+    """Write a changed template and its new version; `because` names a saved block that changed."""
     template.version += 1
     template.updated_at = now
     template.save()
     TemplateVersion.objects.create(
         template=template,
         number=template.version,
-        said=history.said_by(template),
+        said=history.said_by(template) | ({"because": because} if because else {}),
         restored=restored,
         saved_by=user if isinstance(user, User) else None,
         saved_at=now,

@@ -14,7 +14,7 @@ from campaigns.models.ads import (
 from campaigns.models.answers import Hit, ReturnBox, Returned
 from campaigns.models.campaigns import Campaign, Run
 from campaigns.models.channels import Channel, Domain, InboxItem, PushSubscription
-from campaigns.models.content import Template, TemplateVersion
+from campaigns.models.content import SavedBlock, SavedBlockVersion, Template, TemplateVersion
 from campaigns.models.experiments import (
     Choice,
     GlobalHoldout,
@@ -81,6 +81,8 @@ __all__ = [
     "Returned",
     "Round",
     "Run",
+    "SavedBlock",
+    "SavedBlockVersion",
     "Segment",
     "SegmentMember",
     "SegmentMove",

@@ -75,3 +75,49 @@ class TemplateVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template_id}: {self.number}"
+
+
+class SavedBlock(models.Model):
+    """Blocks that stand in many mails by reference: a header, a footer, an offer.
+
+    `blocks` is a list of forms as in a mail; `languages` holds it for readers of other languages,
+    by the language's code: {"de": [...]}.
+    """
+
+    name = models.CharField(max_length=120)
+    blocks = models.JSONField(default=list)
+    languages = models.JSONField(default=dict, blank=True)
+    version = models.IntegerField(default=0)
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SavedBlockVersion(models.Model):
+    """What a saved block was at one time, and which former version it brought back."""
+
+    block = models.ForeignKey(SavedBlock, on_delete=models.CASCADE, related_name="versions")
+    number = models.IntegerField()
+    said = models.JSONField(default=dict)
+    restored = models.IntegerField(null=True, blank=True)
+    saved_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["block", "number"], name="saved_block_version_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.block_id}: {self.number}"

@@ -17,15 +17,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns import content
 from campaigns.content import blocks as forms
-from campaigns.content import history, saving, seeing, testing, translations, versions
+from campaigns.content import history, library, saving, seeing, testing, translations, versions
 from campaigns.messaging import context
-from campaigns.models import Segment, Template
+from campaigns.models import SavedBlock, Segment, Template
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number
 
 PER_PAGE = 25
+MOST_SAVED = 200
 # A mail on screen: its own inline styles, pictures only from its own bytes, no script, no request.
 MAIL_POLICY = {
     "default-src": [NONE],
@@ -109,16 +110,13 @@ def template_edit(request: HttpRequest, template_id: int | None = None) -> HttpR
             "template": template,
             "values": values,
             "error": error,
-            "people": content.people(),
-            "segments": Segment.objects.only("id", "name").order_by("name")[:200],
+            **paper(),
             "fields": context.FIELDS,
             "team": testing.team(),
             "language": language,
             "language_name": translations.name_of(language) if language else "",
             "languages": _languages(template, language),
-            "kinds": forms.KINDS,
-            "kinds_data": [_kind_data(kind) for kind in forms.KINDS],
-            "words": _words(),
+            **palette(),
             "sample_size": seeing.SAMPLE,
             "used": history.used(template) if template else [],
         },
@@ -183,6 +181,32 @@ def _kind_data(kind: forms.Kind) -> dict[str, Any]:
     }
 
 
+def palette() -> dict[str, Any]:
+    """What the editor's list of blocks needs: kinds of blocks, saved ones, and its words."""
+    saved = list(library.listed()[:MOST_SAVED])
+    return {
+        "kinds": [kind for kind in forms.KINDS if kind.name != forms.SAVED],
+        "kinds_data": [_kind_data(kind) for kind in forms.KINDS],
+        "saved": saved,
+        "saved_data": [saved_data(row) for row in saved],
+        "words": _words(),
+    }
+
+
+def saved_data(row: SavedBlock) -> dict[str, Any]:
+    """A saved block for the script."""
+    url = reverse("campaigns:block-edit", args=[row.pk])
+    return {"id": row.pk, "name": row.name, "url": url, "blocks": row.blocks}
+
+
+def paper() -> dict[str, Any]:
+    """What the editor's paper needs: people to look at a mail as."""
+    return {
+        "people": content.people(),
+        "segments": Segment.objects.only("id", "name").order_by("name")[:200],
+    }
+
+
 def _words() -> dict[str, str]:
     return {
         "place": _("Block {n} of {all}"),
@@ -194,6 +218,8 @@ def _words() -> dict[str, str]:
         "less": _("Remove the last column"),
         "leave": _("What you wrote is not saved."),
         "nobody": _("nobody is in it"),
+        "saved": _("{name} is saved for other mails"),
+        "lost": _("Not saved: the server did not answer"),
     }
 
 
@@ -234,7 +260,7 @@ def template_preview(request: HttpRequest) -> HttpResponse:
         made = _made(request)
     except Refused as refusal:
         return mail_page(content.fault_page(str(refusal)))
-    return _shown(made, request.POST.get("person", ""))
+    return shown(made, request.POST.get("person", ""))
 
 
 @page("view")
@@ -314,10 +340,10 @@ def template_test(request: HttpRequest) -> HttpResponse:
 def template_mail(request: HttpRequest, template_id: int) -> HttpResponse:
     """A saved template as one person would get it, in their language."""
     template = get_object_or_404(Template, pk=template_id, kind="email")
-    return _shown(vars(template), request.GET.get("person", ""))
+    return shown(vars(template), request.GET.get("person", ""))
 
 
-def _shown(parts: dict[str, Any], person: str) -> HttpResponse:
+def shown(parts: dict[str, Any], person: str) -> HttpResponse:
     seen = content.preview(parts=parts, customer_id=whole_number(person))
     if seen.fault:
         why = _("This mail would not be sent to %(name)s: %(why)s.") % {
@@ -353,6 +379,8 @@ def template_versions(request: HttpRequest, template_id: int) -> HttpResponse:
             "before": before,
             "changes": changes,
             "used": history.used(template),
+            "edit_url": reverse("campaigns:template-edit", args=[template.pk]),
+            "restore_name": "campaigns:template-restore",
         },
     )
 

@@ -4,13 +4,13 @@
   const field = document.getElementById("e-blocks");
   if (!field) return;
   const { $, el, svg } = window.ui, form = field.form;
-  const kinds = Object.fromEntries(data("kinds-data").map(kind => [kind.name, kind])), words = data("words-data");
+  const kinds = Object.fromEntries(data("kinds-data").map(kind => [kind.name, kind])), words = data("words-data"), saves = data("saved-data") || [];
   const outline = $("#e-outline"), said = $("#e-said"), panel = $("#e-block"), fields = $("#e-fields");
   let blocks = data("blocks-data"), chosen = blocks[0]?.id ?? null, past = [], future = [], last = JSON.stringify(blocks), typing = "";
   const index = () => blocks.findIndex(block => block.id === chosen);
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
   const label = block => {
-    const words = (block.text || block.label || block.title || block.alt || "").replace(/\{\{\s*(\w+)[^}]*\}\}/g, "$1").trim();
+    const words = (block.text || block.label || block.title || block.alt || saves.find(one => one.id === block.saved)?.name || "").replace(/\{\{\s*(\w+)[^}]*\}\}/g, "$1").trim();
     return { kind: kinds[block.kind].label, words: words.length > 40 ? words.slice(0, 39) + "…" : words };
   };
 
@@ -53,8 +53,8 @@
   const fresh = () => { let n = blocks.length + 1; while (blocks.some(block => block.id === "b" + n)) n += 1; return "b" + n; };
   const first = settings => Object.fromEntries(settings.map(one => [one.name, one.kind === "columns" ? [first(kinds.columns.columns), first(kinds.columns.columns)] : one.default]));
   const acts = {
-    add(kind) {
-      const block = { id: fresh(), kind, ...first(kinds[kind].settings) }, at = index();
+    add(kind, more = {}) {
+      const block = { id: fresh(), kind, ...first(kinds[kind].settings), ...more }, at = index();
       const foot = blocks.findIndex(one => one.kind === "footer");
       blocks.splice(at < 0 || (foot >= 0 && at >= foot) ? (foot >= 0 ? foot : blocks.length) : at + 1, 0, block);
       chosen = block.id; keep(); draw(true); tell(words.added, block);
@@ -85,7 +85,10 @@
   const control = (one, holder, what) => {
     const box = el("div", "field"), name = el("label", "", one.label), id = "e-f" + (forms += 1);
     let input;
-    if (one.kind === "choice") {
+    if (one.kind === "saved") {
+      input = el("select", "select");
+      saves.forEach(save => { const option = el("option", "", save.name); option.value = save.id; input.append(option); });
+    } else if (one.kind === "choice") {
       input = el("select", "select");
       one.options.forEach(([value, text]) => { const option = el("option", "", text); option.value = value; input.append(option); });
     } else if (one.kind === "text" || one.kind === "source") {
@@ -96,9 +99,10 @@
       if (one.kind === "address") input.placeholder = `https:${"/".repeat(2)}`;
     }
     input.id = id; name.htmlFor = id; input.value = holder[one.name] ?? "";
-    input.addEventListener(one.kind === "choice" ? "change" : "input", () => {
-      holder[one.name] = one.kind === "number" ? Number(input.value) : input.value;
+    input.addEventListener(input.tagName === "SELECT" ? "change" : "input", () => {
+      holder[one.name] = one.kind === "number" || one.kind === "saved" ? Number(input.value) : input.value;
       keep(what + one.name);
+      if (one.kind === "saved") offer(blocks[index()]);
       const at = index(), row = outline.children[at]?.querySelector(".trunc");
       if (row) { const now = label(blocks[at]); row.replaceChildren(el("b", "", now.kind), ...(now.words ? [el("small", "", " " + now.words)] : [])); }
     });
@@ -118,6 +122,34 @@
     row.append(more, less); box.append(row);
     return box;
   };
+  /* a block may be saved for other mails; one that is saved may become part of this mail */
+  const offer = block => {
+    const [keepIt, library, detach] = ["#e-keep", "#e-library", "#e-detach"].map(id => $(id));
+    if (!keepIt) return;
+    const save = saves.find(one => one.id === block.saved);
+    keepIt.hidden = block.kind === "saved"; library.hidden = detach.hidden = !save;
+    if (save) library.href = save.url;
+  };
+  $("#e-detach")?.addEventListener("click", () => {
+    const at = index(), save = saves.find(one => one.id === blocks[at]?.saved);
+    if (!save) return;
+    const taken = [];
+    const parts = save.blocks.map(part => { const made = { ...structuredClone(part), id: fresh() + taken.length }; taken.push(made.id); return made; });
+    blocks.splice(at, 1, ...parts); chosen = parts[0].id; keep(); draw(true); tell(words.added, parts[0]);
+  });
+  $("#e-save-now")?.addEventListener("click", async () => {
+    const at = index(), error = $("#e-block-error"), body = new FormData();
+    if (at < 0) return;
+    body.set("name", $("#e-block-name").value); body.set("blocks", JSON.stringify([blocks[at]]));
+    body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+    let answer;
+    try { answer = await (await fetch(form.dataset.keep, { method: "POST", body, headers: { "X-Requested-With": "fetch" } })).json(); } catch { answer = { error: words.lost }; }
+    error.hidden = !answer.error; error.textContent = answer.error || "";
+    if (answer.error) return;
+    saves.push(answer); blocks[at] = { id: blocks[at].id, kind: "saved", saved: answer.id };
+    $("#e-save-block").close(); $("#e-block-name").value = "";
+    keep(); draw(true); tell(words.saved, blocks[at]);
+  });
   const inspect = () => {
     const at = index(), block = blocks[at];
     panel.hidden = !block;
@@ -125,11 +157,12 @@
     const kind = kinds[block.kind];
     $("#e-kind").textContent = kind.label; $("#e-icon").replaceChildren(svg(kind.icon));
     $("#e-place").textContent = fill(words.place, { n: at + 1, all: blocks.length });
+    offer(block);
     fields.replaceChildren(...kind.settings.map(one => one.kind === "columns" ? columns(block) : control(one, block, block.id)));
   };
 
   document.addEventListener("click", event => {
-    const add = event.target.closest("[data-add]"); if (add) acts.add(add.dataset.add);
+    const add = event.target.closest("[data-add]"); if (add) acts.add(add.dataset.add, add.dataset.saved ? { saved: Number(add.dataset.saved) } : {});
     const act = event.target.closest("#e-sel [data-do]"); if (act) acts[act.dataset.do]();
     const row = event.target.closest("#e-outline li"); if (row) pick(row.dataset.block, true);
   });

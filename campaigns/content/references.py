@@ -1,0 +1,89 @@
+"""Saved blocks that stand in mails by reference: found, held still, and put in their place."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from campaigns.content.kinds import SAVED
+from campaigns.messaging import languages
+from campaigns.models import SavedBlock, Template
+from marketing.core.errors import Invalid
+
+_COUNTS = """
+    SELECT (found ->> 'saved')::bigint, count(DISTINCT mail.id)
+    FROM campaigns_template AS mail, LATERAL (
+        SELECT jsonb_path_query(mail.blocks, '$[*] ? (@.kind == "saved")') AS found
+        UNION ALL
+        SELECT jsonb_path_query(mail.languages, '$.*.blocks[*] ? (@.kind == "saved")')) AS stands
+    WHERE mail.kind = 'email' GROUP BY 1"""
+
+
+def named_in(blocks: Iterable[object]) -> set[int]:
+    """The numbers of the saved blocks that stand among blocks, whether these were read or not."""
+    found = set()
+    for block in blocks:
+        if isinstance(block, Mapping) and block.get("kind") == SAVED:
+            number = str(block.get(SAVED, ""))
+            if number.isascii() and number.isdigit() and len(number) < 19:
+                found.add(int(number))
+    return found
+
+
+def hold(blocks: Iterable[object]) -> None:
+    """Keep the saved blocks among these as they are until the transaction ends.
+
+    Whoever changes a saved block writes the mails with it anew, so it is locked before any mail.
+    """
+    if numbers := named_in(blocks):
+        rows = SavedBlock.objects.select_for_update().filter(pk__in=numbers)
+        list(rows.order_by("pk").values_list("pk"))
+
+
+def resolved(blocks: Sequence[Mapping[str, Any]], *, language: str = "") -> list[Mapping[str, Any]]:
+    """The blocks with what each saved one holds in its place, in a language or its nearest."""
+    rows = SavedBlock.objects.in_bulk(named_in(blocks)) if named_in(blocks) else {}
+    made: list[Mapping[str, Any]] = []
+    for place, block in enumerate(blocks, 1):
+        if block["kind"] != SAVED:
+            made.append(block)
+            continue
+        saved = rows.get(block[SAVED])
+        if saved is None:
+            raise Invalid(
+                _("Block %(n)d: the saved block that stood here is gone.") % {"n": place},
+                code="bad_template",
+                field="blocks",
+                remedy=_("Choose another one, or take it away."),
+            )
+        # They are one block of this mail: whoever points at one of them means all.
+        made.extend({**inner, "id": block["id"]} for inner in said(saved, language))
+    return made
+
+
+def said(saved: SavedBlock, language: str) -> list[dict[str, Any]]:
+    """What a saved block says to readers of a language."""
+    code = languages.chosen(saved.languages, language)
+    found: list[dict[str, Any]] = saved.languages[code] if code else saved.blocks
+    return found
+
+
+def mails_with(block_id: int) -> QuerySet[Template]:
+    """The mails in which a saved block stands, in any language."""
+    stands = f'(@.kind == "saved" && @.saved == {int(block_id)})'
+    return Template.objects.filter(kind="email").extra(
+        where=[
+            "jsonb_path_exists(campaigns_template.blocks, %s::jsonpath)"
+            " OR jsonb_path_exists(campaigns_template.languages, %s::jsonpath)"
+        ],
+        params=[f"$[*] ? {stands}", f"$.*.blocks[*] ? {stands}"],
+    )
+
+
+def counts() -> dict[int, int]:
+    """In how many mails each saved block stands, in one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS)
+        return dict(cursor.fetchall())
