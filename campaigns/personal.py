@@ -168,6 +168,7 @@ IMPERSONAL = {
     "campaigns_journey": "journeys that the team draws",
     "campaigns_journeyversion": "journeys as they were published",
     "campaigns_journeyreading": "sums over people of a journey, day by day",
+    "campaigns_untold": "numbers of messages that are being told of",
     "campaigns_journeytally": "how many did not come into a journey, by day",
     "campaigns_journeyheard": "numbers of events that journeys were told of",
     "campaigns_journeycursor": "how far streams were looked at",

@@ -10,7 +10,7 @@ from campaigns.ads import exporting, sharing, steering, trainings
 from campaigns.answers import boxes, collecting, feedback, texts
 from campaigns.channels import domains
 from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
-from campaigns.messaging import claims, delivery, former, gate, transactional
+from campaigns.messaging import claims, delivery, former, gate, news, transactional
 from campaigns.reporting import journeys as journey_effects
 from campaigns.reporting import readings
 from campaigns.segments import upkeep
@@ -36,6 +36,7 @@ def sweep(**_: Any) -> None:
     if gate.beat(now=timezone.now()):
         for run_id in claims.sweep():
             deliver.delay(run_id=run_id)
+    news.make_good(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.collect_hits")

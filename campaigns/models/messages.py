@@ -1,3 +1,4 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -107,6 +108,17 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address or self.customer_id}: {self.state}"
+
+
+class Untold(models.Model):
+    """Messages that a sender took, until the event stream was told what became of them."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+")
+    messages = ArrayField(models.BigIntegerField())
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {len(self.messages)}"
 
 
 class MessageBody(models.Model):
