@@ -19,7 +19,7 @@ from campaigns.messaging import claims, delivery, pump
 from campaigns.models import Campaign, Message, Run, Segment, Template
 
 ROOT = Path(__file__).resolve().parent.parent
-PROCESSES, LINES = 2, 8
+PROCESSES, LINES = delivery.SENDERS_PER_RUN, delivery.LINES
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from campaigns.segments import upkeep
 from ingestion.identity import merging
 from models_ml.explorer import groups
 
-LINES = 8
 # Short, so that sweeps and other quick work wait behind a long campaign for moments only.
 BUDGET_SECONDS = 8.0
 
@@ -25,7 +24,7 @@ BUDGET_SECONDS = 8.0
 @shared_task(name="campaigns.tasks.deliver")
 def deliver(run_id: int, **_: Any) -> None:
     """Send what is due of one run for a while, then make room for others."""
-    done = delivery.deliver(run_id=run_id, lines=LINES, budget_seconds=BUDGET_SECONDS)
+    done = delivery.deliver(run_id=run_id, lines=delivery.LINES, budget_seconds=BUDGET_SECONDS)
     if done.more:
         deliver.delay(run_id=run_id)
 

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from campaigns.messaging import claims
@@ -16,7 +16,6 @@ from campaigns.messaging.providers.base import Answer, Verdict
 from campaigns.models import Run
 
 RECHECK_SECONDS = 0.5
-GATHER_SECONDS = 0.002
 # Stop this long before the lease ends, so that a send begun in time also ends in time.
 MARGIN_SECONDS = 3.0
 RETRY_FIRST_SECONDS, RETRY_LONGEST_SECONDS = 30.0, 3_600.0
@@ -26,47 +25,6 @@ def retry_wait(attempt: int) -> float:
     """Seconds until the next try: doubling from half a minute to an hour, with jitter."""
     base = min(RETRY_FIRST_SECONDS * 2 ** max(attempt - 1, 0), RETRY_LONGEST_SECONDS)
     return base * random.uniform(0.8, 1.2)
-
-
-class Ledger:
-    """Marks outcomes. The lines of a sender share a write, and each waits until it is durable.
-
-    A commit costs more than the message it marks, so the first to come waits a moment for the
-    other `lines`.
-    """
-
-    def __init__(self) -> None:
-        self.lines = 1
-        self._waiting: list[tuple[Outcome, dict[str, str]]] = []
-        self._guard, self._turn = threading.Condition(), threading.Lock()
-
-    def mark(self, outcome: Outcome) -> str | None:
-        """Returns once the outcome is durable: the run's state, or None if the lease was lost."""
-        answer: dict[str, str] = {}
-        with self._guard:
-            self._waiting.append((outcome, answer))
-            if len(self._waiting) >= self.lines:
-                self._guard.notify()
-        with self._turn:
-            if "done" not in answer:
-                with self._guard:
-                    self._guard.wait_for(self._all_are_here, GATHER_SECONDS)
-                    batch, self._waiting = self._waiting, []
-                states = claims.mark([entry for entry, _answer in batch])
-                for entry, their_answer in batch:
-                    their_answer["done"] = "yes"
-                    if entry.id in states:
-                        their_answer["state"] = states[entry.id]
-        return answer.get("state")
-
-    def leave(self) -> None:
-        """A line has nothing more to send, so nobody waits for it."""
-        with self._guard:
-            self.lines -= 1
-            self._guard.notify()
-
-    def _all_are_here(self) -> bool:
-        return len(self._waiting) >= self.lines
 
 
 @dataclass
@@ -79,7 +37,6 @@ class Batch:
     waiting: dict[str, deque[Ready]]
     held: dict[int, Claimed]
     purpose_of: Purpose = claims.marketing
-    ledger: Ledger = field(default_factory=Ledger)
     stopped: bool = False
     troubles: dict[str, str] = field(default_factory=dict)
     # Seconds until what is given back may be tried again, by message.
@@ -150,17 +107,17 @@ class Batch:
                 ]
             )
 
-    def next_lane(self) -> str | None:
-        """By which lane the next message goes, or None when there is nothing left to do."""
+    def next_lane(self, lanes: Collection[str]) -> str | None:
+        """By which of these lanes the next message goes, or None when nothing is left to do."""
         with self.lock:
             if self.stopped or time.monotonic() > self.until:
                 return None
-            return next((key for key in self.waiting if self._has(key)), None)
+            return next((key for key in lanes if self._has(key)), None)
 
-    def take(self, lane: str = "") -> Ready | None:
+    def take(self, lanes: Collection[str] | None = None) -> Ready | None:
         """The next message that may go out now, or None when there is nothing left to do.
 
-        `lane` asks for one of this lane alone.
+        `lanes` asks for one that goes by any of these.
         """
         if time.monotonic() - self.checked > RECHECK_SECONDS:
             with self.lock:
@@ -172,7 +129,7 @@ class Batch:
         if time.monotonic() > self.deadline:
             self.renew()
         with self.lock:
-            while not self.stopped and (line := self._next_line(lane)) is not None:
+            while not self.stopped and (line := self._next_line(lanes)) is not None:
                 ready = line.popleft()
                 if ready.message.id in self.held:
                     return ready
@@ -181,8 +138,8 @@ class Batch:
     def _has(self, key: str) -> bool:
         return bool(self.waiting.get(key)) and key not in self.troubles
 
-    def _next_line(self, lane: str) -> deque[Ready] | None:
-        keys = [lane] if lane else self.waiting
+    def _next_line(self, lanes: Collection[str] | None) -> deque[Ready] | None:
+        keys = self.waiting if lanes is None else lanes
         return next((self.waiting[key] for key in keys if self._has(key)), None)
 
     def postpone(self, ready: Ready, seconds: float) -> None:
@@ -205,17 +162,24 @@ class Batch:
         for seconds, messages in by_wait.items():
             claims.give_back(messages, wait_seconds=seconds)
 
-    def settle(self, ready: Ready, answer: Answer) -> None:
-        """Write what the provider said, durably, before anything else is sent on this line."""
-        message = ready.message
-        state = self.ledger.mark(outcome_of(message, answer, ready.outgoing.subject))
+    def settle(self, answered: Sequence[tuple[Ready, Answer]]) -> None:
+        """Write what the provider said, durably, before these lines carry anything else."""
+        states = claims.mark(
+            [
+                outcome_of(ready.message, answer, ready.outgoing.subject)
+                for ready, answer in answered
+            ]
+        )
         with self.lock:
-            self.held.pop(message.id, None)
-            self.answers.append((answer.verdict, message, answer))
-            if state is None:
-                self.deadline = 0.0  # somebody else holds this one: ask about the others first
-            elif state != Run.State.RUNNING:
-                self.stopped = True
+            for ready, answer in answered:
+                message = ready.message
+                self.held.pop(message.id, None)
+                self.answers.append((answer.verdict, message, answer))
+                state = states.get(message.id)
+                if state is None:
+                    self.deadline = 0.0  # somebody else holds it: ask about the others first
+                elif state != Run.State.RUNNING:
+                    self.stopped = True
 
 
 def outcome_of(message: Claimed, answer: Answer, subject: str) -> Outcome:

@@ -6,9 +6,10 @@ to one person. Reading needs the same template, which the run keeps unchanged fo
 
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from campaigns.messaging import mime
+from campaigns.messaging import mime, rendering
 
 # The window of deflate; a longer dictionary would be cut to its end anyway.
 _WINDOW = 32_768
@@ -17,14 +18,20 @@ _WINDOW = 32_768
 def shared(template: Mapping[str, Any]) -> bytes:
     """What the mails of a run have in common, from the template in its snapshot."""
     text = mime.body_part("plain", template.get("text", ""))
-    html = mime.body_part("html", template.get("html", ""))
-    return (text + html)[-_WINDOW:]
+    pieces = rendering.long_pieces(template.get("html", ""))
+    return (text + mime.Pieces(()).part(pieces))[-_WINDOW:]
+
+
+@lru_cache(maxsize=32)
+def _primed(common: bytes) -> Any:
+    """A compressor that has read what is common: copying it costs less than reading that again."""
+    return zlib.compressobj(1, zdict=common)
 
 
 def pack(mail: bytes, common: bytes) -> bytes:
     """A mail, compressed."""
-    packer = zlib.compressobj(1, zdict=common)
-    return packer.compress(mail) + packer.flush()
+    packer = _primed(common).copy()
+    return bytes(packer.compress(mail) + packer.flush())
 
 
 def unpack(data: bytes, common: bytes) -> bytes:

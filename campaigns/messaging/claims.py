@@ -21,16 +21,20 @@ from ingestion.models import Customer
 
 LEASE_SECONDS = 15
 GIVE_UP_HOURS = 72
-_MARK_ONE = """
-    PREPARE mark_one (text, text, text, text, float8, bigint, bigint, text) AS
-    UPDATE campaigns_message
-    SET state = $1, reason = $2, error = $3, subject = $4, owner = '', lease_until = NULL,
-        provider_ref = $8, handed_at = CASE WHEN $1 <> 'queued' THEN handed_at END,
-        sent_at = CASE WHEN $1 = 'sent' THEN clock_timestamp() END,
-        next_try_at = CASE WHEN $1 = 'queued'
-            THEN clock_timestamp() + $5 * interval '1 second' END
-    WHERE id = $6 AND fence = $7 AND state = 'sending'
-    RETURNING id, (SELECT r.state FROM campaigns_run r WHERE r.id = run_id)"""
+# Planned once a session: it is asked for every few mails.
+_MARK = """
+    PREPARE mark (bigint[], bigint[], text[], text[], text[], text[], float8[], text[]) AS
+    UPDATE campaigns_message m
+    SET state = v.state, reason = v.reason, error = v.error, subject = v.subject, owner = '',
+        lease_until = NULL, provider_ref = v.ref,
+        handed_at = CASE WHEN v.state <> 'queued' THEN m.handed_at END,
+        sent_at = CASE WHEN v.state = 'sent' THEN clock_timestamp() END,
+        next_try_at = CASE WHEN v.state = 'queued'
+            THEN clock_timestamp() + v.wait * interval '1 second' END
+    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+        AS v(id, fence, state, reason, error, subject, wait, ref)
+    WHERE m.id = v.id AND m.fence = v.fence AND m.state = 'sending'
+    RETURNING m.id, (SELECT r.state FROM campaigns_run r WHERE r.id = m.run_id)"""
 # The sessions that know the statement; a session that ends leaves by itself.
 _ready: WeakSet[Any] = WeakSet()
 _GIVE_BACK = """
@@ -102,14 +106,14 @@ def unwanted(messages: Sequence[Due], purpose_of: Purpose = marketing) -> dict[i
         groups[message.channel, purpose_of(message.step, message.variant)].append(message)
     refused = {}
     for (channel, purpose), asked in groups.items():
-        people: Any = Customer.objects.filter(id__in={message.customer_id for message in asked})
+        people = {message.customer_id for message in asked}
         column = consent.ADDRESSES.get(channel)
+        now_true: dict[int, tuple[str, str | None]]
         if channel in consent.CHANNELS:
-            people = consent.mailable(people, channel=channel, purpose=purpose)
-            rows = people.values_list("id", column or "id", "reason")
+            now_true = consent.judged(people, channel=channel, purpose=purpose)
         else:
-            rows = ((key, key, "") for key in people.values_list("id", flat=True))
-        now_true = {key: (reason, address) for key, address, reason in rows}
+            there = Customer.objects.filter(id__in=people).values_list("id", flat=True)
+            now_true = dict.fromkeys(there, ("", None))
         for message in asked:
             reason, address = now_true.get(message.customer_id, ("gone", None))
             if not reason and message.expired:
@@ -271,51 +275,17 @@ def give_back(messages: Collection[Claimed], *, wait_seconds: float = 0) -> None
 
 def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
     """Write outcomes durably, in one statement. Message id -> its run's state, where still ours."""
-    if len(outcomes) == 1:  # the usual case, once a mail: planned once, and on the bare driver
-        return _mark_one(outcomes[0])
-    with connection.cursor() as cursor:
-        return dict(
-            execute_values(
-                cursor,
-                """
-                UPDATE campaigns_message m
-                SET state = v.state, reason = v.reason, error = v.error, subject = v.subject,
-                    owner = '', lease_until = NULL, provider_ref = v.ref,
-                    handed_at = CASE WHEN v.state <> 'queued' THEN m.handed_at END,
-                    sent_at = CASE WHEN v.state = 'sent' THEN clock_timestamp() END,
-                    next_try_at = CASE WHEN v.state = 'queued'
-                        THEN clock_timestamp() + v.wait * interval '1 second' END
-                FROM (VALUES %s) AS v(id, fence, state, reason, error, subject, wait,
-                    ref)
-                WHERE m.id = v.id AND m.fence = v.fence AND m.state = 'sending'
-                RETURNING m.id, (SELECT r.state FROM campaigns_run r WHERE r.id = m.run_id)""",
-                outcomes,
-                fetch=True,
-            )
-        )
-
-
-def _mark_one(outcome: Outcome) -> dict[int, str]:
+    if not outcomes:
+        return {}
     connection.ensure_connection()
     session: Any = connection.connection
     with connection.wrap_database_errors, session.cursor() as bare:
         if session not in _ready:
             bare.execute("DEALLOCATE ALL")
-            bare.execute(_MARK_ONE)
+            bare.execute(_MARK)
             _ready.add(session)
-        bare.execute(
-            "EXECUTE mark_one (%s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                outcome.state,
-                outcome.reason,
-                outcome.error,
-                outcome.subject,
-                outcome.wait_seconds,
-                outcome.id,
-                outcome.fence,
-                outcome.ref,
-            ],
-        )
+        columns = [list(column) for column in zip(*outcomes, strict=True)]
+        bare.execute("EXECUTE mark (%s, %s, %s, %s, %s, %s, %s::float8[], %s)", columns)
         return dict(bare.fetchall())
 
 

@@ -150,6 +150,7 @@ class Mail:
             from_email=self.content["from_email"],
             reply_to=self.content["reply_to"],
             signer=signing.of(self.content["from_email"]),
+            fixed=set().union(*(said.fixed for said in (self._compiled, *self._others.values()))),
         )
         self.wants = self._compiled.wants.union(*(other.wants for other in self._others.values()))
         self.common = bodies.shared(template)

@@ -18,8 +18,10 @@ from marketing.core.errors import Refused
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH, BATCH_MOST = 200, 800
 SENDERS_PER_RUN = 2
+# The connections of one sender. Mail servers let some dozens come from one address.
+LINES = 16
 # What falls due so soon is waited for: it had to wait for its domain's allowance, mostly.
 WORTH_WAITING_SECONDS = 2.0
 COMPLAINTS_SECONDS = 5.0
@@ -36,11 +38,12 @@ class Delivered(NamedTuple):
 
 
 def deliver(
-    *, run_id: int, lines: int = 1, budget_seconds: float = 20.0, limit: int = BATCH
+    *, run_id: int, lines: int = 1, budget_seconds: float = 20.0, limit: int | None = None
 ) -> Delivered:
     """Send what is due of one run until nothing is left or the time is up.
 
-    At most SENDERS_PER_RUN processes send for a run; one more returns at once.
+    At most SENDERS_PER_RUN processes send for a run; one more returns at once. `limit` is how many
+    are claimed together; None lets that follow how fast they go.
     """
     totals = dict.fromkeys(Verdict, 0)
     until = time.monotonic() + budget_seconds
@@ -59,8 +62,10 @@ def deliver(
         if not runs.fill(run_id=run_id, now=datetime.now(UTC)):
             return Delivered(0, 0, 0, 0, False)
         pump = Pump(run, lines=lines)
+        size = limit or BATCH
         while True:
-            batch = pump.step(limit, until=until)
+            began = time.monotonic()
+            batch = pump.step(size, until=until)
             if batch is None:
                 wait = claims.due_in(run_id=run_id)
                 if wait is None or wait > WORTH_WAITING_SECONDS:
@@ -69,6 +74,8 @@ def deliver(
                     break
                 time.sleep(max(wait, 0.05))
                 continue
+            if limit is None:
+                size = _next_size(size, time.monotonic() - began)
             for verdict, _message, _answer in batch.answers:
                 totals[verdict] += 1
             if _stopped(run, pump, batch):
@@ -94,6 +101,13 @@ def deliver(
         totals[Verdict.UNKNOWN],
         more,
     )
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """About what goes out in a second: a claim costs nearly the same however many it takes."""
+    if seconds < 0.5:
+        return min(2 * size, BATCH_MOST)
+    return max(size // 2, BATCH) if seconds > 2.0 else size
 
 
 def _stopped(run: Run, pump: Pump, batch: Batch) -> bool:

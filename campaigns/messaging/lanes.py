@@ -7,9 +7,11 @@ from typing import Any
 from django.utils import timezone
 
 from campaigns.messaging import pacing, providers
+from campaigns.messaging.contents import Ready
 from campaigns.messaging.pacing import Allowance
 from campaigns.messaging.providers import registry
 from campaigns.messaging.providers.base import POLICY, Connection, Policy
+from campaigns.messaging.talks import Fleet, Talker
 from campaigns.models import Channel
 
 
@@ -94,4 +96,33 @@ class Lines:
     def close(self) -> None:
         for line in self._open.values():
             line.close()
+        self._open.clear()
+
+
+class Fleets:
+    """The lines of lanes on which one thread can talk by all of them at once, kept open."""
+
+    def __init__(self, lines: int) -> None:
+        self._number = lines
+        self._open: dict[str, Fleet[Ready] | None] = {}
+
+    def to(self, lane: Lane) -> Fleet[Ready] | None:
+        """The lines of a lane; None where each message has to be asked for, or waited for."""
+        if lane.key not in self._open:
+            self._open[lane.key] = self._made(lane)
+        return self._open[lane.key]
+
+    def _made(self, lane: Lane) -> Fleet[Ready] | None:
+        if lane.limited or lane.once_at_most:
+            return None
+        first = lane.open()
+        if not isinstance(first, Talker):
+            return None
+        others = [line for _n in range(1, self._number) if isinstance(line := lane.open(), Talker)]
+        return Fleet([first, *others], lambda ready: ready.outgoing)
+
+    def close(self) -> None:
+        for fleet in self._open.values():
+            if fleet is not None:
+                fleet.close()
         self._open.clear()

@@ -8,6 +8,7 @@ parser. A line break in any header value is refused, never repaired: it would be
 import base64
 import binascii
 import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from campaigns.messaging.dkim import Signer
@@ -22,6 +23,8 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 # Encoded words hold 45 bytes: 60 characters of base64 and the frame stay under the 75 allowed.
 _WORD_BYTES = 45
+_QP_LINE = 76
+_PART = b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s"
 
 
 class HeaderRefused(ValueError):
@@ -110,6 +113,11 @@ def date_line(at: datetime) -> str:
     )
 
 
+def _is_wide(content: str) -> bool:
+    """Whether so much of it is not ASCII that base64 is shorter."""
+    return len(content) * 1.2 < len(content.encode("utf-8", "replace"))
+
+
 def body_part(kind: str, content: str) -> bytes:
     """A text part with its headers: quoted-printable, or base64 where that would be longer."""
     data = content.encode("utf-8", "replace").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -121,21 +129,60 @@ def body_part(kind: str, content: str) -> bytes:
         body = base64.encodebytes(data).replace(b"\n", b"\r\n")
     else:
         encoding = b"quoted-printable"
-        # b2a_qp takes its line ends from the first one it sees, which is CRLF here.
-        body = binascii.b2a_qp(data, istext=True)
-        if body.startswith(b"."):
-            body = b"=2E" + body[1:]
-        if b"\n." in body:
-            body = body.replace(b"\n.", b"\n=2E")
-    return b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s" % (
-        kind.encode(),
-        encoding,
-        body,
-    )
+        body = _quoted(data)
+    return _PART % (kind.encode(), encoding, body)
+
+
+def _quoted(data: bytes) -> bytes:
+    """Lines that end in CRLF as quoted-printable."""
+    # b2a_qp takes its line ends from the first one it sees.
+    body = binascii.b2a_qp(data, istext=True)
+    if b"\r\n" not in data:
+        body = body.replace(b"\n", b"\r\n")
+    if body.startswith(b"."):
+        body = b"=2E" + body[1:]
+    if b"\n." in body:
+        body = body.replace(b"\n.", b"\n=2E")
+    return body
+
+
+class Pieces:
+    """HTML parts as quoted-printable, put together from pieces of which the fixed are known.
+
+    Each piece ends its line, softly unless it ends one anyway, so that it can be encoded by itself.
+    """
+
+    def __init__(self, fixed: Iterable[str]) -> None:
+        self._known = {piece: self._encoded(piece) for piece in fixed}
+
+    def part(self, pieces: Sequence[str]) -> bytes:
+        """The part with its headers."""
+        known, encoded = self._known, self._encoded
+        body = [known.get(piece) or encoded(piece) for piece in pieces if piece]
+        if not body:
+            body = [b"\r\n"]
+        elif body[-1].endswith(b"=\r\n"):
+            body[-1] = body[-1][:-3] + b"\r\n"
+        return _PART % (b"html", b"quoted-printable", b"".join(body))
+
+    @staticmethod
+    def _encoded(piece: str) -> bytes:
+        data = piece.encode("utf-8", "replace").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        body = _quoted(data.replace(b"\n", b"\r\n"))
+        if data.endswith(b"\n"):
+            return body
+        if len(body) - body.rfind(b"\n") > _QP_LINE:  # there is no room for the soft end
+            cut = -3 if body[-3:-2] == b"=" else -1
+            last = body[cut:]
+            body = body[:cut] + b"=\r\n" + (b"=2E" if last == b"." else last)
+        return body + b"=\r\n"
 
 
 class Writer:
-    """Writes the mails of one run. `domain` stands behind the @ of every Message-ID."""
+    """Writes the mails of one run. `domain` stands behind the @ of every Message-ID.
+
+    `fixed` holds pieces of HTML that will come again and again.
+    """
 
     def __init__(
         self,
@@ -145,6 +192,7 @@ class Writer:
         reply_to: str = "",
         domain: str = "",
         signer: Signer | None = None,
+        fixed: Iterable[str] = (),
     ) -> None:
         self.sender = address("From", from_email)
         lines = [f"From: {mailbox('From', from_name, from_email)}"]
@@ -152,6 +200,7 @@ class Writer:
             lines.append(f"Reply-To: {address('Reply-To', reply_to)}")
         self._head = "\r\n".join(lines)
         self._signer = signer
+        self._pieces = Pieces(fixed)
         self._domain = domain or self.sender.rpartition("@")[2]
 
     def message_id(self, key: str) -> str:
@@ -196,7 +245,10 @@ class Writer:
         ).encode("ascii")
         middle = f"\r\n--{boundary}\r\n".encode("ascii")
         end = f"\r\n--{boundary}--\r\n".encode("ascii")
-        whole = b"".join(
-            (head, body_part("plain", mail.text), middle, body_part("html", mail.html), end)
-        )
+        whole = b"".join((head, body_part("plain", mail.text), middle, self._html(mail), end))
         return whole if self._signer is None else self._signer.sign(whole, at=at)
+
+    def _html(self, mail: Rendered) -> bytes:
+        if mail.pieces and (mail.html.isascii() or not _is_wide(mail.html)):
+            return self._pieces.part(mail.pieces)
+        return body_part("html", mail.html)

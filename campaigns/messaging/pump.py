@@ -1,11 +1,12 @@
 """The pump: claim, commit, write, send, mark, until nothing is due.
 
 No transaction is open while the network is spoken to. Each message is marked right after the
-provider's answer, in a durable commit, before the same line carries its next one: a killed sender
-therefore leaves at most one message per line whose fate is not written. A mail is then sent again
-with the same Message-ID; a message that may never go twice was noted as handed over before, and
-ends as unknown. Before every single send the sender checks, by its own monotonic clock, that its
-lease still holds; a frozen process that wakes up late sends nothing more.
+provider's answer, in a durable commit, before the same line carries its next one; lines that are
+answered in the same moment share a commit. A killed sender therefore leaves at most one message
+per line whose fate is not written. A mail is then sent again with the same Message-ID; a message
+that may never go twice was noted as handed over before, and ends as unknown. Before every single
+send the sender checks, by its own monotonic clock, that its lease still holds; a frozen process
+that wakes up late sends nothing more.
 """
 
 import logging
@@ -15,35 +16,27 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.translation import gettext as _
 from psycopg2 import Binary
 from psycopg2.extras import execute_values
 
-from campaigns.messaging import (
-    bodies,
-    claims,
-    contents,
-    context,
-    lanes,
-    news,
-    occasions,
-    watching,
-)
+from campaigns.messaging import bodies, claims, contents, context, lanes, occasions, watching
 from campaigns.messaging.batches import Batch
 from campaigns.messaging.claims import Claimed, Outcome
 from campaigns.messaging.contents import Content, Ready, Unwritable
-from campaigns.messaging.lanes import Lane, Lines
-from campaigns.messaging.news import Got
+from campaigns.messaging.lanes import Fleets, Lane, Lines
 from campaigns.messaging.pacing import SLICE_SECONDS, Allowance
 from campaigns.messaging.providers.base import Answer, Unreachable, Verdict
+from campaigns.messaging.talks import Fleet
 from campaigns.models import Run
+from ingestion import consent, events
 
 logger = logging.getLogger(__name__)
 
@@ -64,20 +57,23 @@ class Pump:
         self._contents: dict[str, tuple[Content, Lane] | Unwritable] = {}
         self._lanes: dict[str, Lane] = {}
         self._most = math.inf
+        self._fleets = Fleets(self.lines)
         self._lines = [Lines() for _ in range(self.lines)]
-        self._crew = ThreadPoolExecutor(self.lines, "line")
+        self._crew: ThreadPoolExecutor | None = None
         # Which of the last messages failed, for the share at which sending stops by itself.
         self.complaints_asked = -math.inf
         self.window: deque[bool] = deque(maxlen=watching.WINDOW)
 
     def close(self) -> None:
+        self._fleets.close()
         for line in self._lines:
             line.close()
-        # Each thread has a database connection of its own, kept from batch to batch.
-        together = threading.Barrier(self.lines)
-        for _line in self._lines:
-            self._crew.submit(_hang_up, together)
-        self._crew.shutdown()
+        if self._crew is not None:
+            # Each thread has a database connection of its own, kept from batch to batch.
+            together = threading.Barrier(self.lines)
+            for _line in self._lines:
+                self._crew.submit(_hang_up, together)
+            self._crew.shutdown()
 
     def content(self, step: str, variant: str) -> tuple[Content, Lane]:
         """What messages of this key say, compiled when first asked for, and the lane they take."""
@@ -154,9 +150,7 @@ class Pump:
         if not claimed:
             return None
         ready, ends = self.prepare(claimed)
-        with transaction.atomic():  # one commit for both
-            untold = news.begin(run_id=self.run.pk, messages=[r.message.id for r in ready])
-            self._store_bodies(ready)
+        self._store_bodies(ready)
         if ends:
             claims.mark(ends)
             self.window.extend([outcome.state == "failed" for outcome in ends])
@@ -174,7 +168,7 @@ class Pump:
         # Where most had to wait, fewer are written at once: they would be written again.
         too_many = batch.held and 2 * len(batch.held) > len(ready)
         self._most = max(self.lines, 2 * len(batch.answers)) if too_many else math.inf
-        self._learn(batch, untold)
+        self._learn(batch)
         return batch
 
     def _store_bodies(self, ready: Sequence[Ready]) -> None:
@@ -186,50 +180,88 @@ class Pump:
         store_bodies([(r.message.id, r.outgoing.body, commons[_key(r.message)]) for r in ready])
 
     def _send(self, batch: Batch) -> None:
-        if len(self._lines) == 1:
-            self._drain(batch, self._lines[0])
-            return
-        batch.ledger.lines = len(self._lines)
-        wait([self._crew.submit(self._drain_apart, batch, lines) for lines in self._lines])
-
-    def _drain_apart(self, batch: Batch, lines: Lines) -> None:
+        """What can be talked about in steps goes from this thread, by all lines at once; the rest
+        from threads that wait for one message each."""
+        fleets = {key: self._fleets.to(self._lanes[key]) for key in batch.waiting}
+        slow = [key for key, fleet in fleets.items() if fleet is None]
+        others = []
+        if slow and self.lines > 1:
+            self._crew = self._crew or ThreadPoolExecutor(self.lines, "line")
+            others = [self._crew.submit(self._apart, batch, one, slow) for one in self._lines]
         try:
-            self._drain(batch, lines)
+            for key, fleet in fleets.items():
+                if fleet is not None:
+                    self._send_together(batch, self._lanes[key], fleet)
+            if slow and not others:
+                self._drain(batch, self._lines[0], slow)
         except Exception as error:
-            logger.exception("a sender of run %s stopped", self.run.pk)
-            batch.stopped, batch.troubles["sender"] = True, f"{type(error).__name__}: {error}"
-            connection.close()  # it may be what broke
-        finally:
-            batch.ledger.leave()
+            self._break_off(batch, error)
+        wait(others)
 
-    def _drain(self, batch: Batch, lines: Lines) -> None:
-        while (ready := self._next(batch)) is not None:
+    def _send_together(self, batch: Batch, lane: Lane, fleet: Fleet[Ready]) -> None:
+        only = (lane.key,)
+        fleet.run(
+            lambda: batch.take(only),
+            lambda answered: self._settle(batch, lane, answered),
+        )
+
+    def _settle(
+        self, batch: Batch, lane: Lane, answered: Sequence[tuple[Ready, Answer | Exception]]
+    ) -> None:
+        known = []
+        for ready, answer in answered:
+            if isinstance(answer, Unreachable):
+                batch.unreachable.add(lane.key)
+                batch.waits[ready.message.id] = UNREACHABLE_WAIT_SECONDS
+                batch.block(lane, str(answer), UNREACHABLE_WAIT_SECONDS)
+            elif isinstance(answer, Exception):
+                # Whether it left nobody knows, so it is not guessed.
+                logger.error("a provider did what none may do", exc_info=answer)
+                said = f"{type(answer).__name__}: {answer}"
+                known.append((ready, Answer(Verdict.UNKNOWN, said)))
+            else:
+                known.append((ready, answer))
+        if known:
+            batch.settle(known)
+            with batch.lock:
+                self.window.extend(
+                    answer.verdict in (Verdict.FAILED, Verdict.UNKNOWN) for _ready, answer in known
+                )
+                batch.stopped = batch.stopped or watching.failing(self.window)
+
+    def _apart(self, batch: Batch, lines: Lines, keys: Collection[str]) -> None:
+        try:
+            self._drain(batch, lines, keys)
+        except Exception as error:
+            self._break_off(batch, error)
+            connection.close()  # it may be what broke
+
+    def _break_off(self, batch: Batch, error: Exception) -> None:
+        logger.exception("a sender of run %s stopped", self.run.pk)
+        batch.stopped, batch.troubles["sender"] = True, f"{type(error).__name__}: {error}"
+
+    def _drain(self, batch: Batch, lines: Lines, keys: Collection[str]) -> None:
+        while (ready := self._next(batch, keys)) is not None:
             lane = self._lanes[ready.line]
             if lane.once_at_most and claims.hand_over(ready.message) is None:
                 batch.stopped = True  # the lease is lost, or somebody pressed pause
                 return
+            answer: Answer | Exception
             try:
                 answer = lines.to(lane).send(ready.outgoing)
-            except Unreachable as error:
-                batch.unreachable.add(lane.key)
-                batch.waits[ready.message.id] = UNREACHABLE_WAIT_SECONDS
-                batch.block(lane, str(error), UNREACHABLE_WAIT_SECONDS)
-                continue
             except Exception as error:
-                # Whether it left nobody knows, so it is not guessed.
-                logger.exception("a provider of run %s did what none may do", self.run.pk)
-                answer = Answer(Verdict.UNKNOWN, f"{type(error).__name__}: {error}")
-            batch.settle(ready, answer)
+                answer = error
+            self._settle(batch, lane, [(ready, answer)])
 
-    def _next(self, batch: Batch) -> Ready | None:
+    def _next(self, batch: Batch, keys: Collection[str]) -> Ready | None:
         """The next message, when its channel and its domain may be used; None at the end."""
-        if not any(lane.limited for lane in self._lanes.values()):
-            return batch.take()
-        while (key := batch.next_lane()) is not None:
+        if not any(self._lanes[key].limited for key in keys):
+            return batch.take(keys)
+        while (key := batch.next_lane(keys)) is not None:
             lane = self._lanes[key]
             if lane.allowance is not None and not self._wait(batch, lane, lane.allowance):
                 continue
-            ready = batch.take(key)
+            ready = batch.take((key,))
             if ready is None:
                 continue
             domain = lane.domain(ready.message.address)
@@ -257,18 +289,19 @@ class Pump:
         time.sleep(seconds if taken else min(seconds, SLICE_SECONDS))
         return taken
 
-    def _learn(self, batch: Batch, untold: int | None) -> None:
+    def _learn(self, batch: Batch) -> None:
         """What the answers mean beyond their own rows: events, dead addresses, the error rate."""
         now = datetime.now(UTC)
         sent = [message for verdict, message, _a in batch.answers if verdict is Verdict.SENT]
-        dead = [(m.channel, m.address) for _v, m, answer in batch.answers if answer.bounced]
-        with transaction.atomic():
-            record_sent(run=self.run, messages=sent, now=now)
-            news.suppress(dead, now=now)
-            news.end(untold)
-        self.window.extend(
-            verdict in (Verdict.FAILED, Verdict.UNKNOWN) for verdict, _m, _a in batch.answers
-        )
+        record_sent(run=self.run, messages=sent, now=now)
+        for _verdict, message, answer in batch.answers:
+            if answer.bounced and message.channel in consent.CHANNELS:
+                consent.suppress(
+                    addresses=[message.address],
+                    channel=message.channel,
+                    reason="bounced",
+                    now=now,
+                )
         self._note(batch)
 
     def _note(self, batch: Batch) -> None:
@@ -328,5 +361,18 @@ def store_bodies(written: Sequence[tuple[int, bytes, bytes]]) -> None:
 
 def record_sent(*, run: Run, messages: Sequence[Claimed], now: datetime) -> None:
     """Tell the event stream who got something; the message's own id makes a repeat harmless."""
-    got = [Got(m.customer_id, m.channel, m.step, m.key, now) for m in messages]
-    news.tell(run=run, got=got, now=now)
+    if messages:
+        events.record(
+            batch=[
+                events.Incoming(
+                    type=f"{message.channel}_sent",
+                    at=now,
+                    message_id=f"sent:{message.key}",
+                    customer_id=message.customer_id,
+                    properties=contents.about(run, message.step),
+                )
+                for message in messages
+            ],
+            source="campaigns",
+            now=now,
+        )

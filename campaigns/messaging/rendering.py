@@ -8,7 +8,7 @@ fuel bounds its steps. A value that is missing is an error unless the template n
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
@@ -63,6 +63,9 @@ _UNSAFE_TAG = re.compile(
 )
 _HANDLER = re.compile(r"<[a-z][^>]*\son[a-z]+\s*=", re.IGNORECASE)
 _GAP = re.compile(r"\n\s*\n")
+# Stands around long pieces of a template that are the same in every mail; no text may hold it.
+_SEAM = "\x1e"
+_PIECE_LEAST = 40
 _UNDEFINED = re.compile(r"`([^`]+)` is undefined")
 _WORDS = jinja2.Environment(autoescape=False)  # parses only; it never renders
 
@@ -86,11 +89,14 @@ class RenderError(ValueError):
 
 @dataclass(frozen=True)
 class Rendered:
-    """One person's mail before it becomes bytes."""
+    """One person's mail before it becomes bytes. `pieces` is the HTML once more, in the pieces of
+    which the long ones are the same in every mail.
+    """
 
     subject: str
     html: str
     text: str
+    pieces: Sequence[str] = ()
 
 
 def clean(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,7 +226,7 @@ def _link(
             check_target(first)
             if signer:
                 target = tagger.tag(first) if tagger else first
-                return f'{match[1]}"{{{{ _click }}}}{signer.tail(target)}"'
+                return f'{match[1]}"{{{{ _click }}}}{signer.tail(target)}{_SEAM}"'
         elif isinstance(first, str) and not re.match(r"https?://", first, re.IGNORECASE):
             raise LinkRefused(f"{first[:80]} is not the beginning of a web address")
     except LinkRefused as error:
@@ -263,6 +269,42 @@ def _tag_text(text: str, html: str, tagger: Tagger) -> str:
     return text
 
 
+def long_pieces(html: str) -> list[str]:
+    """The pieces of a template, of a length worth it, that stand in every mail as they are."""
+    found: list[str] = []
+    for text in layout.EXPRESSION.split(_LINK.sub(_without_address, html.replace(_SEAM, ""))):
+        found += [core for part in text.split(_SEAM) if len(core := part.strip()) >= _PIECE_LEAST]
+    return found
+
+
+def _without_address(match: re.Match[str]) -> str:
+    is_left = re.match(r"[\"']?\s*(?:#|mailto:|tel:)", match[2], re.IGNORECASE)
+    return match[0] if is_left else f"{match[1]}{match[2][0]}{_SEAM}{match[2][-1]}"
+
+
+def _seamed(html: str, fixed: set[str]) -> str:
+    """The template with seams around its long pieces, which `fixed` collects.
+
+    A seam that is there already ends a piece.
+    """
+
+    def piece(text: str) -> str:
+        core = text.strip()  # what is around it may be trimmed by an expression
+        if len(core) < _PIECE_LEAST:
+            return text
+        fixed.add(core)
+        return text.replace(core, f"{_SEAM}{core}{_SEAM}", 1)
+
+    parts, at = [], 0
+    for match in [*layout.EXPRESSION.finditer(html), None]:
+        text = html[at : match.start()] if match else html[at:]
+        parts += [piece(part) for part in text.split(_SEAM)]
+        if match:
+            parts.append(match[0])
+            at = match.end()
+    return "".join(parts)
+
+
 @dataclass
 class Compiled:
     """A template parsed once for a whole run. Not shared between threads while rendering."""
@@ -273,6 +315,8 @@ class Compiled:
     signer: Signer | None = None
     tagger: Tagger | None = None
     wants: frozenset[str] = field(init=False)
+    # The long pieces of HTML that do not differ between people; known where mails are written.
+    fixed: set[str] = field(init=False, default_factory=set)
     _environment: Environment = field(init=False)
 
     def __post_init__(self) -> None:
@@ -282,7 +326,7 @@ class Compiled:
             raise TemplateRefused("the subject must be one line")
         html, text = self.html, self.text
         if self.signer is not None:
-            held, kept = layout.hold(html)
+            held, kept = layout.hold(html.replace(_SEAM, ""))
             html = layout.release(
                 _LINK.sub(lambda m: _link(m, kept, self.signer, self.tagger), held), kept
             )
@@ -292,6 +336,7 @@ class Compiled:
             html = (
                 html.replace("</body>", f"{pixel}</body>", 1) if "</body>" in html else html + pixel
             )
+            html = _seamed(html, self.fixed)
         environment = Environment(fuel=FUEL, pycompat=False)
         # "semi_strict" is missing from the package's type hints.
         environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]
@@ -336,10 +381,14 @@ class Compiled:
         if len(subject) > SUBJECT_LIMIT:
             raise RenderError(f"the subject is longer than {SUBJECT_LIMIT}", part="subject")
         html = self._part("body.html", values)
+        pieces: Sequence[str] = ()
+        if self.fixed:
+            pieces = html.split(_SEAM)
+            html = "".join(pieces)
         if len(html) > HTML_LIMIT:
             raise RenderError("the mail is larger than 2 MB")
         text = _GAP.sub("\n\n", self._part("body.txt", values))
-        return Rendered(subject, html, text)
+        return Rendered(subject, html, text, pieces)
 
     def _part(self, name: str, values: Mapping[str, Any]) -> str:
         try:

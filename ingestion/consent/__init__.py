@@ -25,6 +25,7 @@ from ingestion.consent.answers import Answer, grant, is_purpose, record, revoke
 from ingestion.consent.asking import (
     agreed,
     barred,
+    judged,
     mailable,
     may_mail,
     objects_to_profiling,
@@ -56,6 +57,7 @@ __all__ = [
     "grant",
     "is_purpose",
     "is_suppressed",
+    "judged",
     "known_as",
     "lift",
     "mailable",

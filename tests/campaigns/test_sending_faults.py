@@ -24,7 +24,7 @@ import psycopg2
 import pytest
 import redis
 
-from campaigns.tasks import LINES
+from campaigns.messaging.delivery import LINES
 from marketing import embedded, startup
 from tests.platform.conftest import ROOT, Platform
 

@@ -23,6 +23,7 @@ from campaigns.messaging.providers.base import (
     Verdict,
 )
 from campaigns.messaging.providers.email_smtp.session import Server, SmtpConnection
+from campaigns.messaging.talks import Talk, Talker
 from campaigns.models import Channel
 from marketing.core import vault
 from marketing.core.errors import NotFound, Refused
@@ -111,7 +112,10 @@ def open(channel: Channel | None = None, *, kind: str = "email") -> Connection:
             % {"name": channel.name, "why": channel.off_reason}
         )
     try:
-        return Watched(channel.pk, load(channel.provider).connect(given_to(channel)))
+        line = load(channel.provider).connect(given_to(channel))
+        if isinstance(line, Talker):
+            return WatchedTalker(channel.pk, line)
+        return Watched(channel.pk, line)
     except (Refused, KeyError, ValueError) as error:
         return Closed(
             _("The channel %(name)s cannot be used: %(why)s") % {"name": channel.name, "why": error}
@@ -144,11 +148,14 @@ class Watched:
         except Unreachable as error:
             self._note(fine=False, why=str(error))
             raise
+        self._learn(answer)
+        return answer
+
+    def _learn(self, answer: Answer) -> None:
         if answer.verdict is Verdict.SENT:
             self._note(fine=True)
         elif answer.verdict is not Verdict.FAILED:
             self._note(fine=False, why=answer.text)
-        return answer
 
     def _note(self, *, fine: bool, why: str = "") -> None:
         now = time.monotonic()
@@ -159,6 +166,30 @@ class Watched:
 
     def close(self) -> None:
         self._line.close()
+
+
+class WatchedTalker(Watched):
+    """The same for a line that talks in steps."""
+
+    def __init__(self, channel_id: int, line: Talker) -> None:
+        super().__init__(channel_id, line)
+        self._talker = line
+
+    @property
+    def is_ready(self) -> bool:
+        return self._talker.is_ready
+
+    def make_ready(self) -> None:
+        self._talker.make_ready()
+
+    def talk(self, outgoing: Outgoing) -> Talk:
+        try:
+            answer = yield from self._talker.talk(outgoing)
+        except Unreachable as error:
+            self._note(fine=False, why=str(error))
+            raise
+        self._learn(answer)
+        return answer
 
 
 def note(*, channel_id: int, error: str, now: datetime) -> None:

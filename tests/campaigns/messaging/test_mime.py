@@ -134,3 +134,16 @@ def test_mostly_foreign_text_takes_the_shorter_encoding():
 def test_a_lone_dot_never_ends_the_mail_early():
     part = mime.body_part("plain", ".\n..\nx\n.")
     assert b"\n." not in part.partition(b"\r\n\r\n")[2]
+
+
+@settings(max_examples=300)
+@given(st.lists(TEXT | st.text("a .=\t\n", max_size=200), min_size=1, max_size=6), st.data())
+def test_html_put_together_from_pieces_reads_as_the_whole_in_lines_of_76(pieces, data):
+    fixed = data.draw(st.sets(st.sampled_from(pieces)))
+    part = message_from_bytes(mime.Pieces(fixed).part(pieces), policy=policy.default)
+    read = part.get_payload(decode=True).decode().replace("\r\n", "\n")
+    assert read == lines_of("".join(lines_of(piece + "x")[:-2] for piece in pieces))
+    body = mime.Pieces(fixed).part(pieces).partition(b"\r\n\r\n")[2]
+    dots = body.replace(b"\n=2E", b"\n.")
+    assert max(len(line) for line in dots.split(b"\r\n")) <= 76
+    assert not any(line.startswith(b".") for line in body.split(b"\r\n"))

@@ -224,3 +224,16 @@ def test_a_thousand_links_are_all_tracked():
 def test_a_product_whose_address_is_not_one_fails_the_mail_rather_than_being_linked(url):
     with pytest.raises(RenderError):
         linked('<a href="{{ product.url }}">x</a>', product={"url": url})
+
+
+def test_the_pieces_of_a_mail_are_its_html_and_spaces_are_trimmed_as_ever():
+    words = "the same words in every mail, and quite a lot of them"
+    source = (
+        f"<p>{words} 1</p>  {{%- for p in products -%}}  {words} 2 {{{{ p.name }}}} {words} 2\n"
+        f"{{%- endfor %}}\n {words} 3 {{{{- first_name }}}}.<p> {words} 4"
+    )
+    values = {"first_name": "Ada", "products": [{"name": "Cup"}, {"name": "Pot"}]}
+    mail = Compiled("s", source, "", SIGNER).render({**values, **ADDRESSES})
+    assert "".join(mail.pieces) == mail.html
+    assert mail.html.rpartition("<img")[0] == show(source, **values)
+    assert mail.pieces.count(f"{words} 2") == 4
