@@ -22,21 +22,30 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from psycopg2 import Binary
 from psycopg2.extras import execute_values
 
-from campaigns.messaging import bodies, claims, contents, context, lanes, occasions, watching
+from campaigns.messaging import (
+    bodies,
+    claims,
+    contents,
+    context,
+    lanes,
+    news,
+    occasions,
+    watching,
+)
 from campaigns.messaging.batches import Batch
 from campaigns.messaging.claims import Claimed, Outcome
 from campaigns.messaging.contents import Content, Ready, Unwritable
 from campaigns.messaging.lanes import Fleets, Lane, Lines
+from campaigns.messaging.news import Got
 from campaigns.messaging.pacing import SLICE_SECONDS, Allowance
 from campaigns.messaging.providers.base import Answer, Unreachable, Verdict
 from campaigns.messaging.talks import Fleet
 from campaigns.models import Run
-from ingestion import consent, events
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +159,9 @@ class Pump:
         if not claimed:
             return None
         ready, ends = self.prepare(claimed)
-        self._store_bodies(ready)
+        with transaction.atomic():  # one commit for both
+            untold = news.begin(run_id=self.run.pk, messages=[r.message.id for r in ready])
+            self._store_bodies(ready)
         if ends:
             claims.mark(ends)
             self.window.extend([outcome.state == "failed" for outcome in ends])
@@ -168,7 +179,7 @@ class Pump:
         # Where most had to wait, fewer are written at once: they would be written again.
         too_many = batch.held and 2 * len(batch.held) > len(ready)
         self._most = max(self.lines, 2 * len(batch.answers)) if too_many else math.inf
-        self._learn(batch)
+        self._learn(batch, untold)
         return batch
 
     def _store_bodies(self, ready: Sequence[Ready]) -> None:
@@ -289,19 +300,15 @@ class Pump:
         time.sleep(seconds if taken else min(seconds, SLICE_SECONDS))
         return taken
 
-    def _learn(self, batch: Batch) -> None:
+    def _learn(self, batch: Batch, untold: int | None) -> None:
         """What the answers mean beyond their own rows: events, dead addresses, the error rate."""
         now = datetime.now(UTC)
         sent = [message for verdict, message, _a in batch.answers if verdict is Verdict.SENT]
-        record_sent(run=self.run, messages=sent, now=now)
-        for _verdict, message, answer in batch.answers:
-            if answer.bounced and message.channel in consent.CHANNELS:
-                consent.suppress(
-                    addresses=[message.address],
-                    channel=message.channel,
-                    reason="bounced",
-                    now=now,
-                )
+        dead = [(m.channel, m.address) for _v, m, answer in batch.answers if answer.bounced]
+        with transaction.atomic():
+            record_sent(run=self.run, messages=sent, now=now)
+            news.suppress(dead, now=now)
+            news.end(untold)
         self._note(batch)
 
     def _note(self, batch: Batch) -> None:
@@ -361,18 +368,5 @@ def store_bodies(written: Sequence[tuple[int, bytes, bytes]]) -> None:
 
 def record_sent(*, run: Run, messages: Sequence[Claimed], now: datetime) -> None:
     """Tell the event stream who got something; the message's own id makes a repeat harmless."""
-    if messages:
-        events.record(
-            batch=[
-                events.Incoming(
-                    type=f"{message.channel}_sent",
-                    at=now,
-                    message_id=f"sent:{message.key}",
-                    customer_id=message.customer_id,
-                    properties=contents.about(run, message.step),
-                )
-                for message in messages
-            ],
-            source="campaigns",
-            now=now,
-        )
+    got = [Got(m.customer_id, m.channel, m.step, m.key, now) for m in messages]
+    news.tell(run=run, got=got, now=now)
