@@ -37,6 +37,7 @@ REASONS: dict[str, Any] = {
     "duplicate_address": _("Same address as somebody else in this send"),
     "address_changed": _("Changed their address after the send began"),
     "cancelled": _("The send was cancelled first"),
+    "taken_out": _("Taken out of the journey by hand"),
     "render": _("The template has no value for them"),
     "address": _("The address cannot be written in a mail"),
     "refused": _("Refused by their mail server"),

@@ -16,6 +16,7 @@
     simulator          one person through a draft with a movable clock; nothing is written
     replay, replayed, past   the last days of real facts through a draft; nothing is written
     starters, recipes  ready journeys; `letters` are the mails that are made with them (`kits`)
+    leaving            somebody is taken out by hand
     former_people      stays of people who were found to be somebody else
 
 A journey is a row per person (`Enrollment`) that says where they are and when to look again. All

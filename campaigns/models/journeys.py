@@ -118,6 +118,8 @@ class Enrollment(models.Model):
     goal_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True, default="")
+    # Why somebody took them out.
+    note = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [

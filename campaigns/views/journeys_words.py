@@ -157,6 +157,16 @@ CHOICES: Words = {
     "inbox": _("In-app inbox"),
     "never": _("never again"),
 }
+# How a line of somebody's log says that their stay ended there.
+ENDED: Words = {
+    "goal": _("reached the goal"),
+    "exit": _("left"),
+    "finished": _("came to the end"),
+    "closed": _("the journey was closed"),
+    "merged": _("was found to be somebody already inside"),
+    "stuck": _("stopped: too many steps at once"),
+    "taken": _("was taken out by hand"),
+}
 BRANCHES: Words = {
     "yes": _("Yes"),
     "no": _("No"),
