@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +24,7 @@ def export(job: jobs.Running) -> dict[str, Any]:
         if not job.lost:
             AdExport.objects.filter(pk=made.pk).update(state=AdExport.State.FAILED)
         raise
+    job.set_url(reverse("campaigns:ad-exports"))
     return {"people": made.people, "left_out": made.left_out}
 
 

@@ -12,6 +12,8 @@ from campaigns.api import manners as manners_api
 from campaigns.api import push as push_api
 from campaigns.api import segments as segments_api
 from campaigns.views import (
+    ad_exports,
+    ads,
     builder,
     calendar,
     campaigns,
@@ -300,8 +302,20 @@ _journeys_api = [
     ),
 ]
 
-pages: list = [*_segments, *_campaigns, *_experiments, *_content, *_journeys, *_channels, *_public]
-api: list = [*_segments_api, *_channels_api, *_campaigns_api, *_journeys_api, *_ads_api]
+_ads = [
+    path("ads/", ads.ads, name="ads"),
+    path("ads/new/", ads.ad_edit, name="ad-new"),
+    path("ads/lists/", ad_exports.ad_exports, name="ad-exports"),
+    path("ads/lists/start/", ad_exports.ad_export_start, name="ad-export-start"),
+    path("ads/lists/purpose/", ad_exports.ad_purpose, name="ad-purpose"),
+    path("ads/lists/<uuid:public_id>/take/", ad_exports.ad_export_take, name="ad-export-take"),
+    path("ads/learn/", ads.ad_train, name="ad-train"),
+    path("ads/of/<str:key>/", ads.ad, name="ad"),
+    path("ads/of/<str:key>/edit/", ads.ad_edit, name="ad-edit"),
+    path("ads/of/<str:key>/move/", ads.ad_move, name="ad-move"),
+    path("ads/of/<str:key>/creative/", ads.ad_creative, name="ad-creative"),
+    path("ads/of/<str:key>/results.csv", ads.ad_results, name="ad-results"),
+]
 _ads_api = [
     path("ads/campaigns/", ads_api.AdList.as_view(), name="ad-list"),
     path("ads/campaigns/<str:key>/", ads_api.AdDetail.as_view(), name="ad-detail"),
@@ -318,3 +332,14 @@ _ads_api = [
     path("ads/choice/", ads_api.ChoiceDoor.as_view(), name="ad-choice"),
 ]
 
+pages: list = [
+    *_ads,
+    *_segments,
+    *_campaigns,
+    *_experiments,
+    *_content,
+    *_journeys,
+    *_channels,
+    *_public,
+]
+api: list = [*_segments_api, *_channels_api, *_campaigns_api, *_journeys_api, *_ads_api]

@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy
 
 from campaigns import demo as campaigns_demo
 from campaigns import runs
+from campaigns.ads import demo as ads_demo
+from campaigns.ads import trainings
 from campaigns.models import Campaign, Run
 from ingestion import imports
 from ingestion.models import ImportJob
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
 LOGIN = "demo"
+ADS = "demo.ads"
 # Ready predictions that are trained once the demo stands, one at a time: nobody waits for them.
 PREDICTIONS = ("purchase_90d", "clv", "churn")
 
@@ -111,8 +114,27 @@ def advance(*, now: datetime) -> list[str]:
                 )
                 started.append(step.kind)
         if done.issuperset(step.kind for step in STEPS):
-            started += _predict(now)
+            started += _advertise() or _predict(now)
     return started
+
+
+def _advertise() -> list[str]:
+    """Ask once for the demo's ads, which nobody waits for."""
+    if Job.objects.filter(kind=ADS).exists():
+        return []
+    jobs.start(
+        kind=ADS, title=_("Four weeks of ads"), params={"demo": True}, user=_demo_user(), steps=1
+    )
+    return [ADS]
+
+
+def show_ads(job: jobs.Running) -> dict[str, Any]:
+    """Bring in the demo's ads, then ask for the models that learn from them."""
+    job.step(1, _("Bringing in impressions and clicks"))
+    made = ads_demo.fill(user=_demo_user(), now=timezone.now())
+    job.set_url(reverse("campaigns:ad", args=[made.key]))
+    trainings.start(user=_demo_user())
+    return {"ad": made.key}
 
 
 def _predict(now: datetime) -> list[str]:

@@ -58,6 +58,7 @@ def test_each_step_starts_once_when_its_forerunners_are_done(imported):
     end_all("recommendations.refresh")
     assert advance() == ["demo.campaign"]
     end_all("demo.campaign")
+    assert advance() == ["demo.ads"]
     assert advance() == ["prediction.train:purchase_90d"]
     assert {stage.state for stage in demo.stages()} == {"done"}
 
@@ -66,6 +67,7 @@ def test_ready_predictions_are_trained_one_at_a_time_when_the_demo_stands(import
     for kind in (step.kind for step in demo.STEPS[1:]):
         end(jobs.start(kind=kind, title=kind, params={"demo": True}))
     first, second, third = demo.PREDICTIONS
+    assert advance() == ["demo.ads"]
     assert advance() == [f"prediction.train:{first}"]
     assert advance() == []
     training = Job.objects.filter(kind="prediction.train")

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from campaigns.ads import delays as waiting
 from campaigns.ads import features, permission
@@ -84,7 +85,8 @@ def title(name: str) -> str:
 
 @dataclass
 class Rows:
-    """Sums over equal facts. `no` is what the tries that stayed silent are worth by now."""
+    """Sums over equal facts. Of the tries that stayed silent a part is counted as `yes`: those that
+    will answer yet."""
 
     facts: list[Facts]
     day: NDArray[Any]
@@ -130,14 +132,45 @@ def read(*, name: str, now: datetime) -> Rows:
     n = np.array([row[11] for row in rows], dtype=float)
     yes = np.array([row[12] for row in rows], dtype=float)
     ripe = np.array([delays.share(middles[row[10]]) for row in rows])
+    come = (n - yes) * still_to_come(np.array([row[0] for row in rows]), n, yes, ripe)
     return Rows(
         [Facts(*row[:8]) for row in rows],
         np.array([row[8] for row in rows], dtype="datetime64[D]"),
         np.array([row[9] for row in rows], dtype=np.int64),
         n,
-        yes,
-        np.maximum(n * ripe - yes, 0.0),
+        yes + come,
+        n - yes - come,
     )
+
+
+def still_to_come(
+    creative: NDArray[np.int64],
+    n: NDArray[np.float64],
+    yes: NDArray[np.float64],
+    ripe: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The chance that a try which stayed silent until now answers yet.
+
+    By the rate of its creative, in which young tries count as much as they can have answered; a
+    step of Chapelle, "Modeling delayed feedback in display advertising", KDD 2014.
+    """
+    if not len(creative):
+        return np.zeros(0)
+    _names, which = np.unique(creative, return_inverse=True)
+    grown, came = np.bincount(which, n * ripe), np.bincount(which, yes)
+    rate = float(came.sum() / max(grown.sum(), 1.0))
+    own = np.minimum((came + SHRINK * rate) / (grown + SHRINK), 0.999)[which]
+    return own * (1 - ripe) / (1 - own * ripe)
+
+
+def merged(rows: Rows) -> Rows:
+    """One row for equal facts, whatever the day: what is fitted on asks no more."""
+    numbers: dict[Facts, int] = {}
+    which = np.array([numbers.setdefault(one, len(numbers)) for one in rows.facts], dtype=np.int64)
+    width = len(numbers)
+    sums = [np.bincount(which, part, minlength=width) for part in (rows.n, rows.yes, rows.no)]
+    nothing = np.zeros(width, dtype=np.int64)
+    return Rows(list(numbers), nothing, nothing, *sums)
 
 
 def matrix(facts: Sequence[Facts]) -> sparse.csr_matrix:
@@ -161,8 +194,8 @@ def plain_rates(rows: Rows) -> tuple[float, dict[str, float], dict[str, float]]:
     for one, yes, no in zip(rows.facts, rows.yes, rows.no, strict=True):
         for key in (str(one.creative), f"{one.creative}:{one.placement}"):
             pair = sums.setdefault(key, [0.0, 0.0])
-            pair[0] += yes
-            pair[1] += yes + no
+            pair[0] += float(yes)
+            pair[1] += float(yes + no)
     creatives = {
         key: features.shrunk(*pair, towards=rate, by=SHRINK)
         for key, pair in sums.items()
@@ -182,6 +215,7 @@ def _logits(table: Table, facts: Sequence[Facts]) -> NDArray[np.float64]:
 
 def fit(rows: Rows, between: Rows) -> Table:
     """Rates, then what words add to them, then the calibration, on days that came after."""
+    rows, between = merged(rows), merged(between)
     rate, creatives, rates = plain_rates(rows)
     bare = Table(rate, rates, {}, creatives=creatives)
     x, x_between = matrix(rows.facts), matrix(between.facts)
@@ -290,7 +324,9 @@ def train(*, name: str, now: datetime, job_id: int | None = None) -> ModelVersio
     later = rows.where(rows.day >= later_from)
     if min(part.yes.sum() for part in (before, between, later)) < LEAST_YES / 10:
         return None
-    table = fit(before, between)
+    # Threads that share little work mostly wait for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        table = fit(before, between)
     # The plain rates are told all that came before the later days, too.
     known = rows.where(rows.day < later_from)
     rate, creatives, rates = plain_rates(known)

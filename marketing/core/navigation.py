@@ -35,6 +35,7 @@ GROUPS = (
         (
             Link(_("Campaigns"), "send", "campaigns:campaign-list", "c", phone=True),
             Link(_("Journeys"), "route", "campaigns:journey-list", "j"),
+            Link(_("Ads"), "target-arrow", "campaigns:ads", "a"),
             Link(_("Content"), "template", "campaigns:template-list", "t"),
             Link(_("Calendar"), "calendar-event", "campaigns:calendar", "l"),
         ),

@@ -4,8 +4,11 @@ from datetime import timedelta
 
 from django.urls import reverse
 
+from campaigns.ads import demo as ads_demo
+from campaigns.ads import learning
 from campaigns.channels import domains, saving
-from campaigns.models import Campaign, Journey, Message, Segment, Template
+from campaigns.content import library
+from campaigns.models import AdCampaign, AdExport, Campaign, Journey, Message, Segment, Template
 from ingestion import events
 from ingestion.imports import uploads
 from ingestion.models import (
@@ -144,6 +147,11 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "campaign's people": reverse("campaigns:message-list", args=[sent.pk]),
         "mail": reverse("campaigns:message-detail", args=[mail.pk]),
         "experiments": reverse("campaigns:experiment-list"),
+        "ads": reverse("campaigns:ads"),
+        "new ad campaign": reverse("campaigns:ad-new"),
+        "ad campaign": reverse("campaigns:ad", args=[_ad().key]),
+        "change an ad campaign": reverse("campaigns:ad-edit", args=[_ad().key]),
+        "lists for ad networks": reverse("campaigns:ad-exports") + f"?segment={segment.pk}",
         "global hold-out": reverse("campaigns:holdout"),
         "credit": reverse("campaigns:credit") + "?days=365",
         "draft's variants": reverse("campaigns:campaign-variants", args=[draft.pk]),
@@ -173,6 +181,20 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "password": reverse("password_change"),
         "lost": "/nowhere/",
     }
+
+
+def _ad() -> AdCampaign:
+    """The demo's campaign of ads with its log, one model that was learned, and a list."""
+    made = AdCampaign.objects.first()
+    if made is None:
+        made = ads_demo.fill(user=None, now=factories.now())
+        learning.train(name="ads:ctr", now=factories.now())
+        AdExport.objects.create(
+            segment_name="Everybody", format="google", state="ready", people=1_204, meant=1_900,
+            left_out={"no_consent": 690, "suppressed": 6}, created_by_label="Ada",
+            ready_at=factories.now(),
+        )  # fmt: skip
+    return made
 
 
 def _month_of(sent: Campaign) -> str:
