@@ -51,7 +51,6 @@ JOBS: dict[str, JobKind] = {
     "recommenders.train": JobKind("models_ml.tasks.train_recommenders", "train"),
     "recommendations.refresh": JobKind("recommendations.tasks.refresh", "train"),
     "demo.ads": JobKind("marketing.demo.show_ads", "bulk"),
-    "demo.ads": JobKind("marketing.demo.show_ads", "bulk"),
     "demo.campaign": JobKind("marketing.demo.send_campaign", "bulk", 5),
 }
 
@@ -119,10 +118,10 @@ EVERY: dict[str, tuple[float, str]] = {
     "campaigns.tasks.start_due_runs": (30.0, "fast"),
     "campaigns.tasks.turn_trials": (60.0, "fast"),
     "campaigns.tasks.take_readings": (600.0, "bulk"),
-    "campaigns.tasks.walk_journeys": (1.0, "fast"),
     "campaigns.tasks.steer_ads": (15.0, "fast"),
     "campaigns.tasks.share_ads": (300.0, "bulk"),
     "campaigns.tasks.learn_ads": (3600.0, "fast"),
+    "campaigns.tasks.walk_journeys": (1.0, "fast"),
     "campaigns.tasks.look_at_days": (30.0, "fast"),
     "campaigns.tasks.refresh_segments": (1.0, "fast"),
     "campaigns.tasks.check_segments": (600.0, "bulk"),

@@ -47,9 +47,9 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
     imported = ImportJob.objects.latest("id")
     model = ModelVersion.objects.latest("id")
     template = Template.objects.latest("id")
-    return {
     said = [{"kind": "text", "text": "Ten percent off"}]
     block = library.save(name="Offer", blocks=said, user=None, now=factories.NOW)
+    return {
         "home": reverse("home"),
         "person": reverse("customer", args=[people.ada.pk]),
         "person without orders": reverse("customer", args=[people.cleo.pk]),
@@ -162,11 +162,11 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "journey's people": reverse("campaigns:journey-people", args=[_journey(people).pk]),
         "journey's effect": reverse("campaigns:journey-effect", args=[_journey(people).pk]),
         "content": reverse("campaigns:template-list"),
-        "new content": reverse("campaigns:template-new"),
         "saved blocks": reverse("campaigns:block-list"),
         "a saved block": reverse("campaigns:block-edit", args=[block.pk]),
         "versions of a saved block": reverse("campaigns:block-versions", args=[block.pk]),
         "new saved block": reverse("campaigns:block-new"),
+        "new content": reverse("campaigns:template-new"),
         "template": reverse("campaigns:template-edit", args=[template.pk]),
         "template's versions": reverse("campaigns:template-versions", args=[template.pk]),
         "new content in MJML": reverse("campaigns:template-new") + "?as=mjml",
