@@ -8,7 +8,7 @@ of one product are few and noisy, so the choice takes those of products that sel
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,16 +133,14 @@ def run(
         raise Unfit("too_few_products", {"products": judged, "needed": LEAST_PRODUCTS})
     tally = judging.Tally(series, grain)
     for origin in late:
-        known = [o for o in everything if o + grain.horizon <= origin]
-        ours = forecast_at(series, grain, told, known, origin)
-        theirs = _baseline_at(series, grain, told, known, origin)
+        ours = forecast_at(series, grain, told, origin)
+        theirs = _baseline_at(series, grain, told, origin)
         by = dict(zip(CANDIDATES, told[origin].by, strict=True))
         tally.add(origin, ours.bounds, theirs, ours.method == len(CANDIDATES), by)
     exam = tally.exam(seed=seed)
     if len(exam.ours) < LEAST_PRODUCTS:
         raise Unfit("too_few_products", {"products": len(exam.ours), "needed": LEAST_PRODUCTS})
-    known = [o for o in everything if o + grain.horizon <= series.periods]
-    forecast = forecast_at(series, grain, told, known, series.periods)
+    forecast = forecast_at(series, grain, told, series.periods)
     better = metrics.paired_difference(exam.theirs, exam.ours, seed=seed)
     shares = np.bincount(forecast.method, minlength=len(METHODS))
     return Outcome(
@@ -173,6 +171,11 @@ def _ripe(grain: Grain) -> int:
     return LEAST_AGE * (7 // grain.days if grain.days < 7 else 1)
 
 
+def _known(told: Iterable[int], origin: int, periods: int) -> list[int]:
+    """The origins of which so many periods after them had come by another origin."""
+    return sorted(one for one in told if one + periods <= origin)
+
+
 def choose(series: Series, grain: Grain, told: dict[int, Told], known: Sequence[int]) -> Ints:
     """The candidate of each product by the errors of four weeks together at known origins."""
     if not known:
@@ -187,7 +190,7 @@ def choose(series: Series, grain: Grain, told: dict[int, Told], known: Sequence[
         error = np.abs(said - came) / np.maximum(unit * grain.soon, 1e-9)
         lost += np.where(there, np.minimum(error, 10.0), 0.0)
         seen += there
-    alike = methods.groups(series.units, series.start, max(known) + grain.horizon)
+    alike = methods.groups(series.units, series.start, max(known) + grain.soon)
     together = np.stack(
         [lost[:, alike == g].sum(axis=1) / max(seen[alike == g].sum(), 1.0) for g in range(4)],
         axis=1,
@@ -196,11 +199,9 @@ def choose(series: Series, grain: Grain, told: dict[int, Told], known: Sequence[
     return found
 
 
-def forecast_at(
-    series: Series, grain: Grain, told: dict[int, Told], known: Sequence[int], origin: int
-) -> Forecast:
+def forecast_at(series: Series, grain: Grain, told: dict[int, Told], origin: int) -> Forecast:
     """What is said at an origin by what was known then."""
-    chosen = choose(series, grain, told, known)
+    chosen = choose(series, grain, told, _known(told, origin, grain.soon))
     is_young = series.age(origin) < _ripe(grain)
     said = _of(told[origin], chosen, is_young)
     spread = spread_of(series.units, series.start, origin, back=_back(grain))
@@ -210,7 +211,7 @@ def forecast_at(
     for mine, at_age in ((~is_young, False), (is_young, True)):
         if not mine.any():
             continue
-        weekly, together = fit_bands(series, grain, told, known, chosen, young=at_age)
+        weekly, together = fit_bands(series, grain, told, origin, choosing=True, young=at_age)
         low[mine], high[mine] = weekly.of(said[mine], _wide(spread[mine], grain))
         unit = spread[mine] * grain.soon**0.5
         soon_low[mine], soon_high[mine] = together.of(soon[mine], unit)
@@ -219,13 +220,11 @@ def forecast_at(
     return Forecast(method, bounds, told[origin].baseline, soon)
 
 
-def _baseline_at(
-    series: Series, grain: Grain, told: dict[int, Told], known: Sequence[int], origin: int
-) -> Said:
+def _baseline_at(series: Series, grain: Grain, told: dict[int, Told], origin: int) -> Said:
     """The baseline with bands told from its own errors, as ours are."""
     said = told[origin].baseline
     spread = spread_of(series.units, series.start, origin, back=_back(grain))
-    weekly, together = fit_bands(series, grain, told, known, None)
+    weekly, together = fit_bands(series, grain, told, origin, choosing=False)
     soon = said[:, : grain.soon].sum(axis=1)
     return Said(
         said, *weekly.of(said, _wide(spread, grain)), *together.of(soon, spread * grain.soon**0.5)
@@ -236,39 +235,61 @@ def fit_bands(
     series: Series,
     grain: Grain,
     told: dict[int, Told],
-    known: Sequence[int],
-    chosen: Ints | None,
+    origin: int,
     *,
+    choosing: bool,
     young: bool = False,
 ) -> tuple[Bands, Bands]:
-    """Of a period and of four weeks, by the errors at known origins; of the baseline without a
-    choice.
+    """Of a period and of four weeks, by the errors at earlier origins; of the baseline without
+    choosing.
+
+    The four weeks are over before all that is looked ahead is, so later origins tell of them, and
+    each origin's methods are chosen by the others: an error that helped to choose is too small.
+    """
+    soon = _errors(series, grain, told, origin, grain.soon, choosing, young)
+    week = _errors(series, grain, told, origin, grain.horizon, choosing, young)
+    said, spread, came = week
+    wide = _wide(spread, grain)
+    return (
+        Bands.fit(said.ravel(), wide.ravel(), came.ravel()),
+        Bands.fit(soon[0].sum(axis=1), soon[1] * grain.soon**0.5, soon[2].sum(axis=1)),
+    )
+
+
+def _errors(
+    series: Series,
+    grain: Grain,
+    told: dict[int, Told],
+    origin: int,
+    periods: int,
+    choosing: bool,
+    young: bool,
+) -> tuple[Floats, Floats, Floats]:
+    """What was said of so many periods, the spread by then, and what came: a row a product, at
+    every origin they had come after.
     """
     pieces: list[tuple[Floats, ...]] = []
+    known = _known(told, origin, periods)
+    decided = _known(told, origin, grain.soon)
     for both in (False, True):
-        for origin in known:
-            age = series.age(origin)
+        for one in known:
+            age = series.age(one)
             fresh = age < _ripe(grain)
             mine = (age > 0) & ((fresh == young) | both)
-            said = told[origin].baseline
-            if chosen is not None:
-                said = _of(told[origin], chosen, fresh)
-            spread = spread_of(series.units, series.start, origin, back=_back(grain))
-            came = series.units[:, origin : origin + grain.horizon]
-            pieces.append((said[mine], spread[mine], came[mine]))
+            said = told[one].baseline
+            if choosing:
+                others = [other for other in decided if other != one]
+                said = _of(told[one], choose(series, grain, told, others), fresh)
+            spread = spread_of(series.units, series.start, one, back=_back(grain))
+            came = series.units[:, one : one + periods]
+            pieces.append((said[mine, :periods], spread[mine], came[mine]))
         if sum(len(piece[0]) for piece in pieces) >= 20:
             break
         pieces = []
     if not pieces:
         raise Unfit("history_too_short", {"days": series.periods * grain.days, "needed": 0})
     said, spread, came = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    week = Bands.fit(said.ravel(), _wide(spread, grain).ravel(), came.ravel())
-    soon = Bands.fit(
-        said[:, : grain.soon].sum(axis=1),
-        spread * grain.soon**0.5,
-        came[:, : grain.soon].sum(axis=1),
-    )
-    return week, soon
+    return said, spread, came
 
 
 def _back(grain: Grain) -> int:

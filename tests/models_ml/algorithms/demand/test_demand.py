@@ -108,6 +108,29 @@ def test_bounds_hold_four_times_of_five_where_nothing_changes(
     assert (told.bounds.soon_low <= told.soon).all()
 
 
+def test_bounds_are_told_by_all_that_has_come_and_by_no_error_that_chose(monkeypatch) -> None:
+    series = planted(products=30)
+    asked: list[list[int]] = []
+    real = contest.choose
+
+    def choose(series, grain, told, known):
+        asked.append(list(known))
+        return real(series, grain, told, known)
+
+    monkeypatch.setattr(contest, "choose", choose)
+    levels = [one(series.units, series.start, [30, 36, 40]) for one in methods.OWN.values()]
+    told = {
+        origin: contest._tell(
+            series, WEEKS, none(series), origin, [level[:, n] for level in levels], 1
+        )
+        for n, origin in enumerate([30, 36, 40])
+    }
+    contest.fit_bands(series, WEEKS, told, 44, choosing=True)
+    soon, week = asked[:3], asked[3:]
+    assert soon == [[36, 40], [30, 40], [30, 36]]  # four weeks after the 40th are over by the 44th
+    assert week == [[36, 40], [30, 40]]
+
+
 def test_a_shop_whose_last_value_is_the_best_guess_is_not_published() -> None:
     rng = np.random.default_rng(8)
     units = np.round(5_000 + rng.normal(0, 40, (60, 48)).cumsum(axis=1))
