@@ -9,13 +9,14 @@ from django.utils.translation import gettext as _
 from campaigns import runs
 from campaigns.manners import timing
 from campaigns.messaging import mime, tags
-from campaigns.models import Campaign, Segment, Template, Trial
+from campaigns.models import Campaign, Segment, Template, Trial, Variant
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
 EDITABLE = (Campaign.State.DRAFT, Campaign.State.SCHEDULED)
 OVER = (Campaign.State.FINISHED, Campaign.State.CANCELLED)
+MOST_VARIANTS = 5
 Actor = User | ApiKey | None
 FIELDS = (
     "name", "segment_id", "exclude_id", "template_id", "holdout_percent", "from_name", "from_email",
@@ -145,6 +146,39 @@ def copy(*, campaign_id: int, user: User | ApiKey | None, now: datetime) -> Camp
             trial.campaign = made
             trial.save(force_insert=True)
     return made
+
+
+def say(
+    *, campaign_id: int, template_id: int, variant: str = "", user: Actor, now: datetime
+) -> Campaign:
+    """Let a campaign say this; of several variants, the one named."""
+    with transaction.atomic():
+        rows = Variant.objects.filter(campaign=campaign_id)
+        first = variant in ("", "a") or not rows.filter(key=variant).exists()
+        values = {"template_id": template_id} if first else {}
+        campaign = save(campaign_id=campaign_id, values=values, user=user, now=now)
+        # The first may have a mail of its own, which then goes before the campaign's.
+        rows.filter(key="a" if first else variant).update(template_id=template_id)
+    return campaign
+
+
+def another(*, campaign_id: int, template_id: int, user: Actor, now: datetime) -> str:
+    """One more variant with this mail, on as many people as the others; its key."""
+    with transaction.atomic():
+        campaign = save(campaign_id=campaign_id, values={}, user=user, now=now)
+        rows = list(campaign.variants.all())
+        if len(rows) >= MOST_VARIANTS:
+            raise Invalid(
+                _("At most %(n)d variants.") % {"n": MOST_VARIANTS},
+                code="too_many",
+                field="variants",
+            )
+        if not rows:
+            rows = [Variant.objects.create(campaign=campaign, key="a")]
+        key = next(key for key in "abcde" if key not in {row.key for row in rows})
+        Variant.objects.create(campaign=campaign, key=key, template_id=template_id)
+        audit.record(actor=user, action="campaign.variants", obj=campaign, detail={"added": key})
+    return key
 
 
 def plan(

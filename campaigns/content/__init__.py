@@ -6,7 +6,7 @@ before, translations the other languages, seeing shows a message as somebody, te
 a colleague.
 """
 
-from campaigns.content.saving import build, delete, keep, listed, save, starter, written
+from campaigns.content.saving import build, delete, keep, listed, save, starter, twin, written
 from campaigns.content.seeing import (
     CLIPPED_BYTES,
     Failure,
@@ -33,5 +33,6 @@ __all__ = [
     "save",
     "starter",
     "trial",
+    "twin",
     "written",
 ]

@@ -246,15 +246,45 @@ def keep(
     stored = Template.objects.filter(pk=template_id).first() if template_id else None
     if stored is None:
         return save(template_id=None, **values, user=user, now=now)
-    if all(getattr(stored, name) == value for name, value in values.items()):
+    if _same(stored, values):
         return stored
     if not _used_beside(stored, campaign_id):
         return save(template_id=stored.pk, **values, user=user, now=now)
     more: dict[str, Any] = {"written_in": stored.written_in, "languages": stored.languages}
-    if stored.written_in == BLOCKS:
+    if stored.written_in == BLOCKS and "written_in" not in values:
         same = stored.mjml.strip() == values["mjml"].strip()
         more |= {"blocks": stored.blocks} if same else {"written_in": MJML}
-    return save(template_id=None, **values, **more, user=user, now=now)
+    return save(template_id=None, **{**more, **values}, user=user, now=now)
+
+
+def twin(*, template: Template, user: User | ApiKey | None, now: datetime) -> Template:
+    """A copy of a mail, in all its languages, to be made different."""
+    name = _("%(name)s, other version") % {"name": template.name[:100]}
+    return save(
+        name=name,
+        subject=template.subject,
+        preheader=template.preheader,
+        mjml=template.mjml,
+        blocks=template.blocks,
+        written_in=template.written_in,
+        languages=template.languages,
+        user=user,
+        now=now,
+    )
+
+
+def _same(stored: Template, values: Mapping[str, Any]) -> bool:
+    """Whether somebody only went on: what they sent is what is stored."""
+    given = dict(values)
+    if given.get("written_in") == BLOCKS:
+        given.pop("mjml", None)
+        try:
+            given["blocks"] = forms.read(given.get("blocks"))
+        except Invalid:
+            return False
+    else:
+        given.pop("blocks", None)
+    return all(getattr(stored, name) == value for name, value in given.items())
 
 
 def _used_beside(template: Template, campaign_id: int) -> bool:

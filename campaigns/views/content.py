@@ -49,7 +49,7 @@ def template_list(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/content/list.html", {"page": shown})
 
 
-def _begin(written_in: str) -> dict[str, Any]:
+def begin(written_in: str) -> dict[str, Any]:
     """What the editor shows of a new template."""
     values: dict[str, Any] = {**content.starter(), "written_in": written_in, "blocks": []}
     if written_in == Template.Writing.BLOCKS:
@@ -68,7 +68,7 @@ def _stored(template: Template, language: str) -> dict[str, Any]:
     return values
 
 
-def _posted(request: HttpRequest) -> dict[str, Any]:
+def posted(request: HttpRequest) -> dict[str, Any]:
     values: dict[str, Any] = content.written(request.POST)
     written_in = request.POST.get("written_in", Template.Writing.MJML)
     try:
@@ -88,12 +88,12 @@ def template_edit(request: HttpRequest, template_id: int | None = None) -> HttpR
     values = (
         _stored(template, language)
         if template is not None
-        else _begin(request.GET.get("as", Template.Writing.BLOCKS))
+        else begin(request.GET.get("as", Template.Writing.BLOCKS))
     )
     if request.GET.get("as") == Template.Writing.MJML:
         values |= {"written_in": Template.Writing.MJML, "blocks": []}
     if request.method == "POST":
-        values = _posted(request)
+        values = posted(request)
         try:
             saved = _save(template, language, values, request)
         except Refused as refusal:
@@ -242,7 +242,7 @@ def mail_page(html: str) -> HttpResponse:
 
 def _made(request: HttpRequest) -> dict[str, Any]:
     """What stands in the form, compiled; Refused with the field at fault."""
-    values = _posted(request)
+    values = posted(request)
     values.pop("name")
     return saving.mail(
         **{**values, "blocks": ["?"] if values["blocks"] is None else values["blocks"]}

@@ -1,6 +1,7 @@
 """The steps of making a campaign: audience, message, timing, test, check. Each keeps what it has.
 
-The step of the test is the page of variants, in `experiments`.
+The step of the message is in `message_step`, that of the test is the page of variants, in
+`experiments`.
 """
 
 from datetime import datetime
@@ -17,8 +18,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from campaigns import approval, audience, content, drafts, fairness, link_check, runs
 from campaigns.content import seeing
 from campaigns.manners import rules, timing
-from campaigns.messaging import contents, context, tags
-from campaigns.models import Campaign, Segment, Template, Variant
+from campaigns.messaging import tags
+from campaigns.models import Campaign, Segment, Variant
 from campaigns.segments import compile as compiler
 from campaigns.segments import once
 from campaigns.segments.rules import RuleFault
@@ -28,12 +29,11 @@ from marketing.core.auth import page
 from marketing.core.errors import Invalid, Refused
 from marketing.core.forms import whole_number
 
-_SENDER = ("from_name", "from_email", "reply_to")
 _WHOLE = ("segment", "exclude", "template")
 _LOOKED_UP = (*_WHOLE, "trial", "link_check")
 
 
-def _editable(campaign_id: int) -> Campaign | None:
+def editable(campaign_id: int) -> Campaign | None:
     """The campaign of a step; None when it has begun and its page shows what became of it."""
     mails = Prefetch("variants", Variant.objects.select_related("template").order_by("key"))
     whole = Campaign.objects.select_related(*_LOOKED_UP).prefetch_related(mails)
@@ -84,7 +84,7 @@ def _reach(campaign: Campaign) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 def campaign_audience(request: HttpRequest, campaign_id: int | None = None) -> HttpResponse:
     """Step 1: name, people, whom to leave out, hold-out. Without an id it makes the draft."""
-    campaign = _editable(campaign_id) if campaign_id else None
+    campaign = editable(campaign_id) if campaign_id else None
     if campaign_id and campaign is None:
         return redirect("campaigns:campaign-detail", campaign_id)
     values = {
@@ -137,87 +137,9 @@ def campaign_reach(request: HttpRequest) -> HttpResponse:
 
 @page("edit")
 @require_http_methods(["GET", "POST"])
-def campaign_message(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Step 2: the mail, written here or chosen, or a message of another channel."""
-    campaign = _editable(campaign_id)
-    if campaign is None:
-        return redirect("campaigns:campaign-detail", campaign_id)
-    template = campaign.template
-    chosen = request.POST.get("template_id") or request.GET.get("template", "")
-    if (number := whole_number(chosen)) is not None:
-        template = get_object_or_404(Template, pk=number)
-    other = template is not None and template.kind != "email"
-    values: dict[str, Any] = content.starter()
-    if template is not None and not other:
-        values = {name: getattr(template, name) for name in values}
-    sender = {name: getattr(campaign, name) for name in _SENDER}
-    utm: dict[str, Any] = campaign.utm
-    error: Refused | None = None
-    if request.method == "POST":
-        try:
-            sender = {name: request.POST.get(name, "") for name in sender}
-            utm = _utm_written(request) if "utm_source" in request.POST else utm
-            if not other:
-                values = content.written(request.POST)
-                template = content.keep(
-                    template_id=template.pk if template else None,
-                    campaign_id=campaign.pk,
-                    values=values,
-                    user=signed_in(request),
-                    now=timezone.now(),
-                )
-            assert template is not None
-            drafts.save(
-                campaign_id=campaign.pk,
-                values={"template_id": template.pk, "utm": utm, **({} if other else sender)},
-                user=signed_in(request),
-                now=timezone.now(),
-            )
-            link_check.begin(campaign_id=campaign.pk, user=signed_in(request))
-            return redirect("campaigns:campaign-timing", campaign.pk)
-        except Refused as refusal:
-            error = refusal
-    return render(
-        request,
-        "campaigns/campaigns/message.html",
-        {
-            "campaign": campaign,
-            "template": template,
-            "other": template if other else None,
-            "values": values,
-            "sender": sender,
-            "error": error,
-            "templates": Template.objects.order_by("kind", "-updated_at")[:100],
-            "channels": rules.CHANNELS,
-            "people": [] if other else content.people(),
-            "fields": context.FIELDS,
-            **_utm_shown(campaign, template.kind if template else "email", utm),
-        },
-        status=422 if error else 200,
-    )
-
-
-def _utm_written(request: HttpRequest) -> dict[str, Any]:
-    """What the form says that links carry."""
-    said: dict[str, Any] = {name: request.POST.get(f"utm_{name}", "") for name in tags.NAMES}
-    return said if request.POST.get("utm_on") else {**said, tags.OFF: True}
-
-
-def _utm_shown(campaign: Campaign, channel: str, own: dict[str, Any]) -> dict[str, Any]:
-    """The form of what links carry: one's own words, and the usual ones where there are none."""
-    usual = contents.utm_of(own={}, channel=channel, name=campaign.name) or {}
-    rows = [
-        {"name": name, "value": own.get(name, ""), "usual": usual.get(name, "")}
-        for name in tags.NAMES
-    ]
-    return {"utm_rows": rows if usual else [], "utm_on": not own.get(tags.OFF)}
-
-
-@page("edit")
-@require_http_methods(["GET", "POST"])
 def campaign_timing(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Step 3: now or at a moment, by whose clock, and how late is too late."""
-    campaign = _editable(campaign_id)
+    campaign = editable(campaign_id)
     if campaign is None:
         return redirect("campaigns:campaign-detail", campaign_id)
     values: dict[str, Any] = {name: getattr(campaign, name) for name in timing.FIELDS}
@@ -276,7 +198,7 @@ def _moment(text: str) -> datetime:
 def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Step 5: who gets it, who does not and why, what it costs and says, and who agreed to it."""
     with once.reading():
-        campaign = _editable(campaign_id)
+        campaign = editable(campaign_id)
         if campaign is None:
             return redirect("campaigns:campaign-detail", campaign_id)
         return render(request, "campaigns/campaigns/check.html", _checked(request, campaign))

@@ -35,7 +35,7 @@ def test_the_steps_lead_from_a_segment_to_a_running_campaign(marketer):
     made = Campaign.objects.get(name="Spring")
     assert answer["Location"] == reverse("campaigns:campaign-message", args=[made.pk])
     page = marketer.get(answer["Location"]).content.decode()
-    assert "mj-products" in page
+    assert '"kind": "products"' in page
     answer = marketer.post(answer["Location"], {**content.starter(), "from_name": "The shop"})
     assert answer["Location"] == reverse("campaigns:campaign-timing", args=[made.pk])
     answer = marketer.post(answer["Location"], {**TIMING, "when": "now"})

@@ -1,4 +1,4 @@
-/* Mails on screen: a frame as tall as its mail, a phone's width, and a preview that follows the writing. */
+/* Mails on screen: a frame as tall as its mail, and a phone's width. */
 (() => {
   const fit = frame => {
     const page = frame.contentDocument?.documentElement;
@@ -20,15 +20,4 @@
     card.querySelectorAll(".seen").forEach(seen => seen.classList.toggle("phone", button.dataset.screen === "phone"));
     card.querySelectorAll("iframe[data-seen]").forEach(frame => setTimeout(() => fit(frame), 260));
   });
-
-  const preview = document.querySelector("[data-preview]");
-  if (!preview) return;
-  let wait = 0;
-  const show = () => preview.form.requestSubmit(preview);
-  document.addEventListener("input", event => {
-    if (!event.target.matches("[data-write]")) return;
-    clearTimeout(wait);
-    wait = setTimeout(show, 600);
-  });
-  if (!document.querySelector("iframe[data-seen][src]")) show();
 })();
