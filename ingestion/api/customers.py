@@ -108,7 +108,9 @@ class CustomerDetail(View):
         return Response(body_of(self._get(external_id)))
 
     @extend_schema(
-        operation_id="customers_put", request=shapes.CustomerIn, responses=shapes.CustomerOut
+        operation_id="customers_put",
+        request=shapes.CustomerIn,
+        responses={200: shapes.CustomerOut, 201: shapes.CustomerOut},
     )
     def put(self, request: Request, external_id: str) -> Response:
         """Add the person of this number, or change them."""

@@ -62,7 +62,7 @@ def _customer(external_id: str) -> int:
 class CustomerMerge(View):
     scope_noun = "customers"
 
-    @extend_schema(operation_id="customers_merge", request=MergeIn, responses=MergeOut)
+    @extend_schema(operation_id="customers_merge", request=MergeIn, responses={201: MergeOut})
     def post(self, request: Request, external_id: str) -> Response:
         """Make another person one with this one, who stays. It can be undone."""
         other = request.data.get("external_id") if isinstance(request.data, dict) else None

@@ -101,7 +101,9 @@ class ProductDetail(View):
         return Response(body_of(_one(sku)))
 
     @extend_schema(
-        operation_id="products_put", request=shapes.ProductIn, responses=shapes.ProductOut
+        operation_id="products_put",
+        request=shapes.ProductIn,
+        responses={200: shapes.ProductOut, 201: shapes.ProductOut},
     )
     def put(self, request: Request, sku: str) -> Response:
         """Add the product of this code, or change it."""

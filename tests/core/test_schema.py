@@ -64,3 +64,9 @@ def test_the_kept_document_is_the_current_one(tmp_path: Path) -> None:
     """After a wanted change: `manage.py spectacular --file docs/openapi.yaml`."""
     call_command("spectacular", "--file", str(tmp_path / "now.yaml"))
     assert yaml.safe_load(KEPT.read_text()) == yaml.safe_load((tmp_path / "now.yaml").read_text())
+
+
+@pytest.mark.parametrize("address", ["customers/{external_id}/", "products/{sku}/"])
+def test_what_is_put_is_told_to_be_new_or_known(document: dict, address: str) -> None:
+    told = document["paths"][f"/api/v1/{address}"]["put"]["responses"]
+    assert {"200", "201"} <= set(told)
