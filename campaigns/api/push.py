@@ -125,7 +125,7 @@ class PushSubscriptions(OpenView):
         operation_id="push_unsubscribe",
         parameters=[WRITE_KEY],
         request=EndpointWrite,
-        responses=EndedShape,
+        responses={200: EndedShape},
     )
     def delete(self, request: Request) -> Response:
         """Send to this browser no more."""

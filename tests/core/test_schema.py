@@ -70,3 +70,8 @@ def test_the_kept_document_is_the_current_one(tmp_path: Path) -> None:
 def test_what_is_put_is_told_to_be_new_or_known(document: dict, address: str) -> None:
     told = document["paths"][f"/api/v1/{address}"]["put"]["responses"]
     assert {"200", "201"} <= set(told)
+
+
+def test_who_leaves_push_is_told_how_many_browsers_ended(document: dict) -> None:
+    told = document["paths"]["/api/v1/push/subscriptions/"]["delete"]["responses"]
+    assert set(told) == {"200", "default"}
