@@ -9,12 +9,13 @@ import orjson
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from campaigns.content import history
 from campaigns.messaging import addresses, context, occasions, parts, rendering, sms
-from campaigns.models import Channel, Template
+from campaigns.models import Channel, Template, TemplateVersion
 from ingestion.models import Customer
 from marketing.core import audit
 from marketing.core.errors import Invalid, NotFound
-from marketing.core.models import User
+from marketing.core.models import ApiKey, User
 
 KINDS = tuple(parts.PARTS)
 _CALL = """{
@@ -88,10 +89,12 @@ def save(
     kind: str,
     template_id: int | None,
     values: Mapping[str, str],
-    user: User | None,
+    user: User | ApiKey | None,
     now: datetime,
+    restored: int | None = None,
 ) -> Template:
     """Keep a message. A run that has begun keeps the version it began with."""
+    author = user if isinstance(user, User) else None
     name = " ".join(values.get("name", "").split())
     if not name:
         raise Invalid(_("Give the template a name."), code="bad_template", field="name")
@@ -101,17 +104,27 @@ def save(
     _compiled(kind, said)
     with transaction.atomic():
         row = (
-            Template(kind=kind, version=0, created_by=user, created_at=now)
+            Template(kind=kind, version=0, created_by=author, created_at=now)
             if template_id is None
             else Template.objects.select_for_update().filter(pk=template_id, kind=kind).first()
         )
         if row is None:
             raise NotFound(_("There is no such template."), code="template_unknown")
+        if template_id is not None:
+            history.keep_first(row)
         row.name, row.parts = name[:120], said
         row.subject = " ".join(said.get("text", said.get("title", "")).split())[:300]
         row.version += 1
         row.updated_at = now
         row.save()
+        TemplateVersion.objects.create(
+            template=row,
+            number=row.version,
+            said=history.said_by(row),
+            restored=restored,
+            saved_by=author,
+            saved_at=now,
+        )
         audit.record(actor=user, action="template.saved", obj=row, detail={"version": row.version})
     return row
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q
 from django.urls import reverse
 
-from campaigns.models import Campaign, Journey, JourneyVersion, Template, TemplateVersion
+from campaigns.models import Campaign, Channel, Journey, JourneyVersion, Template, TemplateVersion
 
 # What an author wrote; HTML and text are made of it again.
 SAID = ("name", "written_in", "subject", "preheader", "blocks", "mjml", "languages")
@@ -27,6 +27,8 @@ class Place:
 
 def said_by(template: Template) -> dict[str, Any]:
     """What a version keeps of a template."""
+    if template.kind != Channel.Kind.EMAIL:
+        return {"name": template.name, "parts": template.parts}
     said = {name: getattr(template, name) for name in SAID}
     said["languages"] = {
         language: {name: value for name, value in other.items() if name not in _MADE}

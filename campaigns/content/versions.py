@@ -9,13 +9,23 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from campaigns.channels import writing
 from campaigns.content import saving, translations
-from campaigns.models import Template, TemplateVersion
+from campaigns.models import Channel, Template, TemplateVersion
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
 _WORDS = re.compile(r"\s+|[^\s]+")
+# What a message that is no mail is made of.
+PARTS = {
+    "text": gettext_lazy("Text"),
+    "title": gettext_lazy("Title"),
+    "body": gettext_lazy("Body"),
+    "url": gettext_lazy("Address"),
+    "icon": gettext_lazy("Picture"),
+}
 # Lines that are alike at least this much are shown as one line with changed words.
 _ALIKE = 0.5
 
@@ -65,6 +75,9 @@ def _parts(said: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str
     for name, label in labels.items():
         if said.get(name):
             yield f"{within}{label}", said[name]
+    for name, text in (said.get("parts") or {}).items():
+        if text:
+            yield f"{within}{PARTS.get(name, name)}", text
     for language, other in (said.get("languages") or {}).items():
         yield from _parts(other, f"{language} · ")
 
@@ -107,10 +120,21 @@ def restore(
 ) -> Template:
     """Bring back what a version said, as a new version. Invalid when it would not work today."""
     with transaction.atomic():
-        template = saving.locked(template_id)
+        template = Template.objects.select_for_update().filter(pk=template_id).first()
+        if template is None:
+            raise NotFound(_("There is no such template."), code="template_unknown")
         if number == template.version:
             raise Invalid(_("This is what it says now. Nothing was changed."), code="same_version")
         said = find(template, number).said
+        if template.kind != Channel.Kind.EMAIL:
+            return writing.save(
+                kind=template.kind,
+                template_id=template_id,
+                values={**said["parts"], "name": said["name"]},
+                user=user,
+                now=now,
+                restored=number,
+            )
         others = translations.built(said.get("languages") or {})
         return saving.save(
             template_id=template_id,

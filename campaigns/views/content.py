@@ -358,7 +358,8 @@ def shown(parts: dict[str, Any], person: str) -> HttpResponse:
 @require_GET
 def template_versions(request: HttpRequest, template_id: int) -> HttpResponse:
     """What a template said before, what changed, and where it is used."""
-    template = get_object_or_404(Template, pk=template_id, kind="email")
+    template = get_object_or_404(Template, pk=template_id)
+    editor = "template-edit" if template.kind == "email" else "note-edit"
     rows = history.of(template)
     by_number = {row.number: row for row in rows}
     shown = by_number.get(whole_number(request.GET.get("version")) or template.version)
@@ -379,7 +380,7 @@ def template_versions(request: HttpRequest, template_id: int) -> HttpResponse:
             "before": before,
             "changes": changes,
             "used": history.used(template),
-            "edit_url": reverse("campaigns:template-edit", args=[template.pk]),
+            "edit_url": reverse(f"campaigns:{editor}", args=[template.pk]),
             "restore_name": "campaigns:template-restore",
         },
     )
