@@ -94,7 +94,7 @@ def _ticket(
         items=len(batch) + len(rejected),
     )
     if len(set(keys)) < len(keys):
-        seen: set[str] = set()
+        seen: set[bytes] = set()
         for place, key in enumerate(keys):
             if key in seen:
                 ticket.repeated.append(place)
