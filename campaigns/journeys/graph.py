@@ -299,8 +299,8 @@ def choose(node: Node, at: Position, answer: Any) -> Branch:
     ways = {branch.key: branch for branch in node.branches}
     match node.kind:
         case "split_rule":
-            ruled = not node.settings["rule"] or answer is not None
-            return ways["yes" if ruled and _told(node, at) else "no"]
+            holds = not node.settings["rule"] or answer is not None
+            return ways["yes" if holds and _told(node, at) else "no"]
         case "split_many":
             ruled = [branch for branch in node.branches if branch.settings.get("rule")]
             other = next(b for b in node.branches if not b.settings.get("rule"))
