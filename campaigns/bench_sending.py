@@ -19,12 +19,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from campaigns import bench_peers, bench_shop, benchmarks, runs
+from campaigns import bench_peers, bench_shop, bench_whole_peers, benchmarks, runs
 from campaigns.messaging import claims, delivery, pump, talks
 from campaigns.models import Campaign, Message
 
 SENDERS = {"small": 4_000, "full": 20_000}
 PEOPLE = {"small": 100_000, "full": 1_000_000}
+TRYTON_MAILS = 400
 PEER_MAILS = {"small": 1_000, "full": 4_000}
 
 
@@ -35,7 +36,8 @@ def mail_send(size: str = "small") -> list[dict[str, Any]]:
     """
     n = SENDERS[size]
     ours: list[float] = []
-    others: dict[str, list[float]] = {"smtplib": [], "source": [], "peer": []}
+    names = ("smtplib", "source", "peer", "nodemailer", "tryton")
+    others: dict[str, list[float]] = {name: [] for name in names}
     with ExitStack() as stack:
         campaign = stack.enter_context(bench_shop.shop(n * 4 // 3))
         port = stack.enter_context(bench_peers.sink())
@@ -63,15 +65,26 @@ def mail_send(size: str = "small") -> list[dict[str, Any]]:
             rate = bench_peers.post_office(port, PEER_MAILS[size], folder / "html", folder / "text")
             if rate is not None:
                 others["peer"].append(rate)
+            texts = folder / "html", folder / "text"
+            if (rate := bench_whole_peers.nodemailer(port, n, *texts)) is not None:
+                others["nodemailer"].append(rate)
+            if not others["tryton"]:  # it needs a minute to begin
+                rate = bench_whole_peers.tryton(port, TRYTON_MAILS, folder / "html")
+                others["tryton"] += [rate] if rate is not None else []
         stages = _stages(campaign, port)
-    names = {
+    said = {
         "smtplib": ("mail.send", "smtplib, prebuilt mails, same lines"),
         "source": ("mail.send.source", "smtp-source, 16 sessions, one mail again and again"),
         "peer": ("mail.send.peer", "django-post-office, end to end"),
+        "nodemailer": ("mail.send.nodemailer", "nodemailer, 16 connections, nothing kept"),
+        "tryton": (
+            "mail.send.tryton",
+            "Tryton's marketing automation, end to end, its one process",
+        ),
     }
     lines = [
         benchmarks.line(name, "mails/s", n, ours, others[key], what)
-        for key, (name, what) in names.items()
+        for key, (name, what) in said.items()
         if others[key]
     ]
     lines[0]["stages"] = stages
