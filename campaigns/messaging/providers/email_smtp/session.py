@@ -19,7 +19,8 @@ from campaigns.messaging import talks
 from campaigns.messaging.providers.base import Answer, Outgoing, Unreachable, Verdict
 from campaigns.messaging.talks import Talk, Wish
 
-T, U = TypeVar("T"), TypeVar("U")
+T = TypeVar("T")
+U = TypeVar("U")
 
 _DOTS = re.compile(rb"(?m)^\.")
 # Refusals that mean "no such mailbox": RFC 3463 classes 5.1.x, or the bare codes without one.
