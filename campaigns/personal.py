@@ -194,7 +194,6 @@ IMPERSONAL = {
     "campaigns_campaign": "campaigns of the team",
     "campaigns_pace": "how fast channels were used",
     "campaigns_run": "sendings and their sums",
-}
     "campaigns_adplacement": "places where ads are shown",
     "campaigns_adcampaign": "campaigns of ads",
     "campaigns_adcampaign_placements": "where campaigns of ads are shown",
@@ -203,6 +202,7 @@ IMPERSONAL = {
     "campaigns_adday": "what ads cost, day by day",
     "campaigns_adround": "shares of creatives and what was known of them",
     "campaigns_adexport": "who of the team took a list for ads, and how many stood on it",
+}
 
 RETAINED = [
     Retained(
@@ -244,7 +244,6 @@ def _caught(subject: Subject) -> int:
     return gone
 
 
-PLACES = [
 def _exported(subject: Subject) -> int:
     """Delete lists for ads on which a hash of the person's address or number stands."""
     marks = set()
@@ -263,7 +262,8 @@ def _exported(subject: Subject) -> int:
     return gone
 
 
-    Place("mails", _("Mails as they were sent"), export=_mails),
+PLACES = [
     Place("ad_lists", _("Lists for ad networks"), erase=_exported),
+    Place("mails", _("Mails as they were sent"), export=_mails),
     Place("caught_mails", _("Mails in the mail catcher"), erase=_caught),
 ]

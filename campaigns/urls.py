@@ -27,6 +27,7 @@ from campaigns.views import (
     journeys_person,
     journeys_tools,
     kept,
+    library,
     lists,
     manners,
     message_step,
@@ -111,8 +112,8 @@ _campaigns = [
     ),
     path("campaigns/<int:campaign_id>/timing/", wizard.campaign_timing, name="campaign-timing"),
     path("campaigns/<int:campaign_id>/check/", wizard.campaign_check, name="campaign-check"),
-    path("campaigns/<int:campaign_id>/links/", reviews.campaign_links, name="campaign-links"),
     path("campaigns/<int:campaign_id>/tried/", wizard.campaign_tried, name="campaign-tried"),
+    path("campaigns/<int:campaign_id>/links/", reviews.campaign_links, name="campaign-links"),
     path(
         "campaigns/<int:campaign_id>/links/look/",
         reviews.campaign_links_look,
@@ -156,8 +157,6 @@ _experiments = [
 ]
 _content = [
     path("content/", content.template_list, name="template-list"),
-    path("content/new/", content.template_edit, name="template-new"),
-    path("content/new/<str:kind>/", notes.note_new, name="note-new"),
     path("content/blocks/", library.block_list, name="block-list"),
     path("content/blocks/new/", library.block_edit, name="block-new"),
     path("content/blocks/keep/", library.block_keep, name="block-keep"),
@@ -176,6 +175,8 @@ _content = [
         library.block_unlanguage,
         name="block-unlanguage",
     ),
+    path("content/new/", content.template_edit, name="template-new"),
+    path("content/new/<str:kind>/", notes.note_new, name="note-new"),
     path("content/<int:template_id>/note/", notes.note_edit, name="note-edit"),
     path("content/<int:template_id>/use/", notes.note_use, name="note-use"),
     path("content/preview/", content.template_preview, name="template-preview"),

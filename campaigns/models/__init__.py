@@ -44,7 +44,6 @@ from campaigns.models.segments import Segment, SegmentSize
 from campaigns.models.waivers import Waiver
 
 __all__ = [
-    "Approval",
     "AdCampaign",
     "AdChoice",
     "AdCreative",
@@ -54,6 +53,7 @@ __all__ = [
     "AdHour",
     "AdPlacement",
     "AdRound",
+    "Approval",
     "Campaign",
     "Channel",
     "Choice",
