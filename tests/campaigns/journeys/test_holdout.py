@@ -183,7 +183,9 @@ def test_the_page_says_why_there_is_nothing_to_tell(state):
         journey = versions.create(name="J", definition=definition(NODES), user=None, now=NOW)
     else:
         journey = journey_of(measured(0 if state == "none held" else 10))
-    said = factories.signed_in("analyst").get(reverse("campaigns:journey-effect", args=[journey.pk]))
+    said = factories.signed_in("analyst").get(
+        reverse("campaigns:journey-effect", args=[journey.pk])
+    )
     expected = {
         "draft": "Not live yet",
         "none held": "Nobody is held out",
