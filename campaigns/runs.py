@@ -6,7 +6,6 @@ worker (`fill`), in one statement and one transaction, and from then on those ro
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -17,9 +16,14 @@ from django.utils.translation import gettext as _
 
 from campaigns import approval, audience, fairness, late, uses
 from campaigns.manners import timing
-from campaigns.messaging import contents, mime, occasions, parts, providers, rendering
-from campaigns.models import Campaign, Channel, Message, Run, Segment, Template, Trial
+from campaigns.messaging import contents
+from campaigns.models import Campaign, Message, Run, Trial
 from campaigns.progress import progress as progress
+from campaigns.readiness import check as check
+from campaigns.readiness import compiled as compiled
+from campaigns.readiness import mails as mails
+from campaigns.readiness import sender as sender
+from campaigns.readiness import utm as utm
 from marketing.core import audit, bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
@@ -80,108 +84,6 @@ def _move(campaign: Campaign, to: str, now: datetime) -> None:
         )
     campaign.state, campaign.updated_at = to, now
     campaign.save(update_fields=["state", "updated_at", "scheduled_at", "held_because"])
-
-
-def compiled(template: Template) -> rendering.Compiled | parts.Compiled:
-    """The template, ready to render; Invalid with the reason when it cannot be used."""
-    try:
-        made: rendering.Compiled | parts.Compiled
-        if template.kind != Channel.Kind.EMAIL:
-            made = parts.Compiled(template.kind, template.parts)
-        else:
-            made = rendering.Compiled(template.subject, template.html, template.text)
-    except rendering.TemplateRefused as refusal:
-        raise Invalid(
-            _("The template cannot be used: %(why)s.") % {"why": refusal},
-            code="bad_template",
-            field="template",
-            remedy=_("Open the template and correct it; nothing was sent."),
-        ) from None
-    if told := occasions.wanted(made.wants):
-        raise Invalid(
-            _("This message speaks of %(value)s, an event, which only journeys have.")
-            % {"value": told[0]},
-            code="bad_template",
-            field="template",
-            remedy=_("Use it in a journey, or take these values out; nothing was sent."),
-        )
-    return made
-
-
-def sender(campaign: Campaign) -> dict[str, Any]:
-    """Who the campaign's mails come from: its own values, its channel's, or the house's."""
-    usual = providers.find(kind="email")
-    name, address = (usual.from_name, usual.from_address) if usual else ("", "")
-    return {
-        "from_name": campaign.from_name or name or settings.BUSINESS_NAME,
-        "from_email": campaign.from_email or address or settings.DEFAULT_FROM_EMAIL,
-        "reply_to": campaign.reply_to,
-    }
-
-
-def mails(campaign: Campaign, template: Template) -> list[tuple[str, Template]]:
-    """The mail of each variant; a variant without one of its own has the campaign's."""
-    # A page that asks often has the variants with it already.
-    rows = campaign.variants.all()
-    if "variants" not in getattr(campaign, "_prefetched_objects_cache", {}):
-        rows = rows.select_related("template")
-    found = [(row.key, row.template or template) for row in rows]
-    return found if len(found) > 1 else [("a", template)]
-
-
-def utm(campaign: Campaign, template: Template) -> dict[str, dict[str, str] | None]:
-    """What the links of each variant carry; variants are told apart where there are several."""
-    rows = list(campaign.variants.all())
-    names = {row.key: row.name or row.key for row in rows} if len(rows) > 1 else {"a": ""}
-    return {
-        key: contents.utm_of(
-            own=campaign.utm, channel=template.kind, name=campaign.name, variant=name
-        )
-        for key, name in names.items()
-    }
-
-
-def check(campaign: Campaign) -> tuple[Segment, Template]:
-    """Its audience and mail; refuses with the first thing that keeps it from being sent."""
-    if campaign.segment is None:
-        raise Invalid(_("Choose who gets this campaign."), code="no_segment", field="segment")
-    if campaign.template is None:
-        raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
-    for _key, mail in mails(campaign, campaign.template):
-        if mail.kind != campaign.template.kind:
-            raise Invalid(
-                _("Every variant must go by the same channel."), code="mixed", field="template"
-            )
-        compiled(mail)
-    if (
-        campaign.template.kind != Channel.Kind.EMAIL
-        and providers.find(kind=campaign.template.kind) is None
-    ):
-        raise Invalid(
-            _("There is no channel yet that this message could go by."),
-            code="no_channel",
-            field="template",
-            remedy=_("Add one in Settings, Channels."),
-        )
-    if campaign.timing != Campaign.Timing.ONCE and audience.draw_of(campaign).rounds:
-        raise Invalid(
-            _("A test that sends the better mail to the rest cannot wait for people's own hours."),
-            code="timing_and_rounds",
-            field="timing",
-            remedy=_("Send to everybody at the same moment, or give each variant a fixed share."),
-        )
-    audience.members(rule=campaign.segment.rule)
-    if campaign.exclude is not None:
-        audience.members(rule=campaign.exclude.rule)
-    try:
-        mime.Writer(**sender(campaign))
-    except mime.HeaderRefused as refusal:
-        raise Invalid(
-            _("The sender cannot be written in a mail: %(why)s.") % {"why": refusal},
-            code="bad_sender",
-            field="from_email",
-        ) from None
-    return campaign.segment, campaign.template
 
 
 def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
