@@ -92,6 +92,7 @@ def _done(graph: Graph) -> tuple[str, dict[str, Any]]:
     goal = graph.goal
     if goal is None:
         return "", {}
+    asked: Any
     if goal.segment is not None:
         moves = SegmentMove.objects.filter(segment_id=goal.segment, entered=goal.entered)
         asked = moves.exclude(cause__in=[SegmentMove.Cause.ERASED, SegmentMove.Cause.RULE])
