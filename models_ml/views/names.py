@@ -29,6 +29,7 @@ METHODS = {
     "network": gettext_lazy("Neural network"),
     "sequence": gettext_lazy("Transformer over events"),
     "t_linear": gettext_lazy("A model of the mailed and one of the held out (T, logistic)"),
+    "t_bent": gettext_lazy("A model of the mailed and one of the held out (T, logistic, bent)"),
     "x_linear": gettext_lazy("Effects imputed from both, learned in turn (X, linear)"),
     "transformed_linear": gettext_lazy("The outcome transformed (linear)"),
     "t_boosting": gettext_lazy("A model of the mailed and one of the held out (T, boosting)"),

@@ -26,19 +26,23 @@ from models_ml.algorithms.tabular.frame import Schema
 from models_ml.algorithms.tabular.splits import folds_of
 from models_ml.algorithms.uplift import curves, power
 from models_ml.algorithms.uplift.curves import Bools, Floats, Ints, Verdict
-from models_ml.algorithms.uplift.learners import Base, Params, Uplift, balance, check
+from models_ml.algorithms.uplift.learners import Params, Uplift, balance, check
 
 LEARNERS: dict[str, Params] = {
     "t_linear": Params("t", "linear"),
+    "t_bent": Params("t", "linear"),
     "x_linear": Params("x", "linear"),
     "transformed_linear": Params("transformed", "linear"),
     "t_boosting": Params("t", "boosting"),
 }
 RESPONSE = "response"
-FOLDS, TURNS = 3, 4
-# Lines are learned straight and with bends ("neither too early nor too late"), and their mean is
-# taken: bends help where people are moved so, and cost where they are not.
-BENDS: dict[Base, tuple[int, ...]] = {"linear": (0, 2), "boosting": (0,)}
+FOLDS, TURNS = 5, 4
+# Another learner than the first is ahead of it by so many times what the folds leave unsure.
+SURELY = 2.0
+# Lines are learned straight, and with bends ("neither too early nor too late") whose mean with the
+# straight ones is taken: bends help where people are moved so, and cost where they are not.
+STRAIGHT, BENT = (0,), (0, 2)
+BENDS = {"t_linear": STRAIGHT, "t_boosting": STRAIGHT}
 DRAWS = 200
 AT_ONCE = 200_000
 FILE = "trial.json"
@@ -206,7 +210,7 @@ def fit(name: str, trial: Trial, seed: int) -> Fitted:
     if not schema.columns:
         raise Unfit("no_columns", {"people": len(trial)})
     table, params, forms = schema.read(trial.x, None, trial.person), LEARNERS[name], []
-    for bends in BENDS[params.base]:
+    for bends in BENDS.get(name, BENT):
         encoder = Encoder("smooth", bends=bends)
         numbers = encoder.fit(table, trial.y > 0, "chance", seed)
         learner = Uplift(params).fit(numbers, trial.treated, trial.y, chance=trial.chance)
@@ -238,11 +242,11 @@ def _choose(trial: Trial, seed: int, report: Report) -> tuple[str, Tried]:
 
 
 def _preferred(folds: dict[str, Floats]) -> str:
-    """The first learner, unless another is ahead of it by more than the folds differ."""
+    """The first learner, unless another is ahead of it by much more than the folds differ."""
     first = next(iter(folds))
     leads = {name: values - folds[first] for name, values in folds.items()}
     ahead = {
-        name: float(lead.mean() - lead.std(ddof=1) / np.sqrt(len(lead)))
+        name: float(lead.mean() - SURELY * lead.std(ddof=1) / np.sqrt(len(lead)))
         for name, lead in leads.items()
         if name != first and len(lead) > 1
     }
@@ -252,7 +256,7 @@ def _preferred(folds: dict[str, Floats]) -> str:
 
 def _response(train: Trial, later: Trial, seed: int) -> Floats:
     """How likely everybody is to do it, treated or not: what is ranked by without a trial."""
-    schema, encoder = Schema.of(train.x), Encoder("smooth", bends=max(BENDS["linear"]))
+    schema, encoder = Schema.of(train.x), Encoder("smooth", bends=max(BENT))
     numbers = encoder.fit(schema.read(train.x, None, train.person), train.y > 0, "chance", seed)
     model = LogisticRegression(solver="newton-cholesky").fit(numbers, train.y > 0)
     return np.asarray(model.predict_proba(encoder.apply(schema.read(later.x)))[:, 1])

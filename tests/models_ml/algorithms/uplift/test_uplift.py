@@ -4,11 +4,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from models_ml.algorithms.classify import Interval
 from models_ml.algorithms.errors import Unfit
-from models_ml.algorithms.uplift import curves, power
+from models_ml.algorithms.uplift import curves, power, trial
 from models_ml.algorithms.uplift.learners import Base, Method, Params, Uplift, balance
 
 METHODS: tuple[Method, ...] = ("t", "x", "transformed")
@@ -132,3 +133,24 @@ def test_another_share_held_out_is_made_up_for_by_weights() -> None:
     assert curves.judge(effect, treated, y, draws=100).mean.low > 0.1
     weighed = curves.judge(effect, treated, y, weight=balance(treated, chance), draws=100)
     assert weighed.mean.low < 0 < weighed.mean.high
+
+
+def test_another_learner_is_taken_only_where_it_is_surely_ahead() -> None:
+    first = np.array([0.10, 0.12, 0.08, 0.11, 0.09])
+    little = first + np.array([0.02, -0.01, 0.03, -0.01, 0.01])
+    surely = first + np.array([0.02, 0.01, 0.03, 0.02, 0.02])
+    assert trial._preferred({"t_linear": first, "t_bent": little}) == "t_linear"
+    assert trial._preferred({"t_linear": first, "t_bent": surely}) == "t_bent"
+
+
+def test_a_mail_that_moves_those_in_the_middle_is_learned_with_bends() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.uniform(-1, 1, 6000)
+    treated = rng.random(6000) < 0.5
+    y = (rng.random(6000) < 0.1 + 0.4 * treated * (np.abs(x) < 0.35)).astype(float)
+    people, none = np.arange(6000), np.zeros(6000, dtype=np.int64)
+    of = trial.Trial(pd.DataFrame({"x": x}), treated, y, people, none, np.full(6000, 0.5))
+    chosen, tried = trial._choose(of, 1, lambda name: None)
+    assert chosen != "t_linear"
+    said = tried["t_bent"][0].effect(pd.DataFrame({"x": [-0.9, 0.0, 0.9]}))
+    assert said[1] > max(said[0], said[2]) + 0.1
