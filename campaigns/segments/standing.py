@@ -126,10 +126,10 @@ class Board:
                     continue
                 if not (rows := _ask(cursor, statement, people, as_of)):
                     continue
-                ids, *columns = zip(*rows, strict=True)
+                whose, *columns = zip(*rows, strict=True)
                 for number, held in zip(statement.numbers, columns, strict=True):
                     if any(held):
-                        found[number] = set(compress(ids, held))
+                        found[number] = set(compress(whose, held))
             for number, node in self.apart.items():
                 if only is not None and number not in only:
                     continue

@@ -125,7 +125,9 @@ class _OfPerson(Func):
         self.channel = channel
         super().__init__(F("pk"), F(ADDRESSES.get(channel, "email")))
 
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, list[Any]]:
         (person, _none), (address, _no) = map(compiler.compile, self.source_expressions)
         text = _written(self.text, self.channel)
         return f"({text.replace('{person}', person).replace('{address}', address)})", []
