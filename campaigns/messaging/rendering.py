@@ -70,8 +70,18 @@ _UNDEFINED = re.compile(r"`([^`]+)` is undefined")
 _WORDS = jinja2.Environment(autoescape=False)  # parses only; it never renders
 
 
-def _optional(tag: Callable[[str], str]) -> Callable[[str | None], str]:
-    return lambda url: tag(url) if url else ""
+class _Seen(dict[str | None, str]):
+    """What was made of each address before; makes it of one that was not seen yet."""
+
+    def __init__(self, make: Callable[[str | None], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, url: str | None) -> str:
+        made = self._make(url)
+        if len(self) < _KEPT_TAILS:
+            self[url] = made
+        return made
 
 
 class TemplateRefused(ValueError):
@@ -342,7 +352,8 @@ class Compiled:
         environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]
         environment.add_filter("_tail", self._tail())
         if self.tagger is not None:
-            environment.add_filter("_tag", _optional(self.tagger.tag))
+            tag = self.tagger.tag
+            environment.add_filter("_tag", _Seen(lambda url: tag(url) if url else "").__getitem__)
         try:
             environment.add_template("subject.txt", self.subject.strip())
             environment.add_template("body.html", html)
@@ -356,20 +367,10 @@ class Compiled:
         if self.signer is None:
             return check_target
         if self.tagger is None:
-            return self.signer.tail
-        tails: dict[str | None, str] = {}
+            return _Seen(self.signer.tail).__getitem__
         sign, tag = self.signer.tail, self.tagger.tag
-
-        def tail(url: str | None) -> str:
-            # One look-up a link, as without words of statistics.
-            if (known := tails.get(url)) is not None:
-                return known
-            made = sign(tag(url) if url else url)
-            if len(tails) < _KEPT_TAILS:
-                tails[url] = made
-            return made
-
-        return tail
+        # A look-up in a dictionary, without a call of Python for what was seen before.
+        return _Seen(lambda url: sign(tag(url) if url else url)).__getitem__
 
     def render(self, values: Mapping[str, Any]) -> Rendered:
         """The mail for one person; `values` went through `clean`. Raises RenderError."""
