@@ -43,6 +43,8 @@ def fill(*, user: User | None, now: datetime) -> AdCampaign:
         start = first + timedelta(days=day)
         hits = list(world.day(start, A_DAY, until=now))
         storing.store(batch=dict(enumerate(hits)), now=now)
+    # Nothing was paced here: the controller begins with the day as it stands.
+    AdCampaign.objects.filter(pk=ad.pk).update(pace={})
     steering.steer_all(now=now)
     sharing.share(ad_id=ad.pk, now=now)
     return ad

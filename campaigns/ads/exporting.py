@@ -34,7 +34,6 @@ from campaigns import audience, experiments
 from campaigns.ads import hashing, permission
 from campaigns.models import AdExport, GlobalHoldout, Segment
 from ingestion import consent
-from ingestion.models import Customer
 from marketing.core import audit, jobs
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import User
@@ -59,7 +58,7 @@ def _told(channel: str, column: str, wanted: Q) -> Q:
     return wanted & Q(consent.open_to(channel=channel)) & may
 
 
-def people_of(segment: Segment) -> QuerySet[Customer]:
+def people_of(segment: Segment) -> Any:
     """Everybody the segment means with `mail` and `call`, which of their names may be told, and
     `reason`, empty for those who go into the file.
     """
@@ -116,7 +115,8 @@ def _known(segment: Segment) -> Iterator[hashing.Known]:
             "mail", "call", "email", "phone", "first_name", "last_name", "country", "postcode"
         )
     )
-    for mail, call, email, phone, *rest in rows.iterator(chunk_size=AT_ONCE):
+    for row in rows.iterator(chunk_size=AT_ONCE):
+        mail, call, email, phone, *rest = row
         yield hashing.Known(email if mail else "", phone if call else "", *rest)
 
 

@@ -82,7 +82,8 @@ def _sums(rows: Any, *by: str) -> dict[Any, Sums]:
     found = {}
     for row in rows.values(*by).annotate(**_SUMS):
         key = row[by[0]] if len(by) == 1 else tuple(row[name] for name in by)
-        found[key] = Sums(**{name: row[f"sum_{name}"] or 0 for name in _NAMES})
+        values: dict[str, Any] = {name: row[f"sum_{name}"] or 0 for name in _NAMES}
+        found[key] = Sums(**values)
     return found
 
 

@@ -168,9 +168,12 @@ def merged(rows: Rows) -> Rows:
     numbers: dict[Facts, int] = {}
     which = np.array([numbers.setdefault(one, len(numbers)) for one in rows.facts], dtype=np.int64)
     width = len(numbers)
-    sums = [np.bincount(which, part, minlength=width) for part in (rows.n, rows.yes, rows.no)]
+
+    def summed(part: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(which, part, minlength=width).astype(np.float64)
+
     nothing = np.zeros(width, dtype=np.int64)
-    return Rows(list(numbers), nothing, nothing, *sums)
+    return Rows(list(numbers), nothing, nothing, summed(rows.n), summed(rows.yes), summed(rows.no))
 
 
 def matrix(facts: Sequence[Facts]) -> sparse.csr_matrix:

@@ -7,6 +7,7 @@ back on the plan; where even everything is too little, it offers more for each. 
 out.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,8 +18,8 @@ HOUR = timedelta(hours=1)
 BORROWED = 1.0
 HIGHEST_BID = 1.5
 AHEAD = 0.1
-# Of the newest full rate, so much is believed at once.
-BELIEVED = 0.3
+# So much of a day's traffic has to be seen before what it costs is believed by two thirds.
+BELIEVED = 0.02
 # Before so much of the day's traffic, a rate says little; then the plan alone is followed.
 EARLY = 0.01
 
@@ -139,11 +140,12 @@ def control(
         return Pace(0.0, 1.0, planned, before.full)
     full = before.full
     shown = passed * before.chance
-    if shown > 0 and newly >= 0:
+    if full is None and gone >= EARLY and spent > 0:
+        full = spent / gone
+    elif full is not None and shown > 0 and newly >= 0:
         rate = newly / shown / max(before.bid, 1e-9)
-        # What was seen over much of a day is believed more than over a few minutes.
-        trust = min(1.0, BELIEVED + shown)
-        full = rate if full is None else full + trust * (rate - full)
+        # A few seconds say little, a fiftieth of the day much.
+        full += -math.expm1(-shown / BELIEVED) * (rate - full)
     if not full:
         # Nothing is known of the traffic yet: all is shown while the plan is ahead.
         chance = 1.0 if gone < EARLY or spent <= planned else 0.5

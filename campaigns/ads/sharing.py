@@ -141,7 +141,12 @@ def judged(
     shares: Mapping[str, float], now: datetime,
 ) -> dict[str, dict[str, float]]:  # fmt: skip
     """What each way of choosing would have earned an impression, doubly robustly."""
-    params = {"ad": ad.pk, "now": now, "since": now - timedelta(days=DAYS), "most": MOST}
+    params: dict[str, Any] = {
+        "ad": ad.pk,
+        "now": now,
+        "since": now - timedelta(days=DAYS),
+        "most": MOST,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_LOG, params)
         rows = [row for row in cursor.fetchall() if str(row[0]) in names]

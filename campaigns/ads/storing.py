@@ -183,7 +183,10 @@ def _causes(batch: Mapping[int, Hit]) -> dict[UUID, _Cause]:
         rows: Any = AdChoice.objects.filter(key__in=chosen).values_list(
             "key", "ad_id", "creative_id", "placement_id", "at", "chance", "customer_id"
         )
-        found |= {key: _Cause(*rest, False) for key, *rest in rows}
+        found |= {
+            key: _Cause(ad, creative, placement, at, chance, person, False)
+            for key, ad, creative, placement, at, chance, person in rows
+        }
     wanted = {h.cause for h in batch.values() if h.cause and h.kind != AdHit.IMPRESSION}
     if wanted:
         rows = AdHit.objects.filter(key__in=wanted).values_list(
