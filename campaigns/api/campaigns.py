@@ -89,8 +89,8 @@ def _detail(campaign: Campaign) -> dict[str, Any]:
             "percent": progress.percent,
             "counts": {state: getattr(progress, state) for state in Message.State.values},
             "reasons": progress.reasons,
-        }
             "too_late": late.of(run=run, now=timezone.now()).people,
+        }
     return body
 
 

@@ -107,8 +107,8 @@ class ArchiveWrite(serializers.Serializer):
 
 
 class CampaignShape(CampaignWrite):
-    from_email = serializers.CharField()
-    reply_to = serializers.CharField()
+    from_email = serializers.CharField()  # type: ignore[assignment]  # empty is no address
+    reply_to = serializers.CharField()  # type: ignore[assignment]
     id = serializers.IntegerField()
     state = serializers.ChoiceField(choices=Campaign.State.choices)
     scheduled_at = serializers.DateTimeField(allow_null=True)
