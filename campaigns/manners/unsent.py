@@ -44,7 +44,9 @@ REMEDIES: dict[str, Any] = {
     "gone": gettext_lazy("Nothing to do."),
     "budget": gettext_lazy("Raise the budget of the campaign, and copy it for those who are left."),
     "capped": gettext_lazy("Send less often, raise the limit, or mark what cannot wait as urgent."),
-    "too_late": gettext_lazy("Send earlier in the day, pause for less, or let it be useful for longer."),
+    "too_late": gettext_lazy(
+        "Send earlier in the day, pause for less, or let it be useful for longer."
+    ),
 }
 
 

@@ -127,12 +127,17 @@ def test_each_step_of_a_journey_says_its_name_and_may_be_left_out():
     kept = frozen.contents(graph, "Welcome to us")
     assert {key: one.get("utm") for key, one in kept.items()} == {
         "one:a": {
-            **{"source": "kestrel", "medium": "email", "campaign": "welcome-to-us"},
-            **{"content": "day-1", "term": "hello"},
+            "source": "kestrel",
+            "medium": "email",
+            "campaign": "welcome-to-us",
+            "content": "day-1",
+            "term": "hello",
         },
         "two:a": {
-            **{"source": "club", "medium": "email", "campaign": "welcome-to-us"},
-            **{"content": "news"},
+            "source": "club",
+            "medium": "email",
+            "campaign": "welcome-to-us",
+            "content": "news",
         },
         "three:a": None,
     }

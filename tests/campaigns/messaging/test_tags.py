@@ -94,8 +94,11 @@ def test_own_words_come_before_the_usual_ones_and_variants_are_told_apart():
         "campaign": "may",
     }
     assert tags.merged(own={"content": "Top", "term": "x"}, usual=usual, variant="Long one") == {
-        **{"source": "shop", "medium": "email", "campaign": "may"},
-        **{"content": "Top-long-one", "term": "x"},
+        "source": "shop",
+        "medium": "email",
+        "campaign": "may",
+        "content": "Top-long-one",
+        "term": "x",
     }
     assert tags.merged(own={"off": True, "source": "x"}, usual=usual) is None
 
