@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connection
 
 from campaigns import bench_peers, bench_shop, bench_whole_peers, benchmarks, runs
-from campaigns.messaging import claims, delivery, pump, talks
+from campaigns.messaging import claims, delivery, keeping, pump, talks
 from campaigns.models import Campaign, Message
 
 SENDERS = {"small": 4_000, "full": 20_000}
@@ -138,7 +138,7 @@ def _stages(campaign: Campaign, port: int) -> dict[str, float]:
     places = {
         "claim, consent and caps": (claims, "claim"),
         "render and MIME": (pump.Pump, "prepare"),
-        "keep a copy": (pump, "store_bodies"),
+        "keep a copy": (keeping, "store"),
         "hand over": (talks.Fleet, "run"),
         "mark": (claims, "mark"),
         "tell the events": (pump, "record_sent"),

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.ads import exporting, hashing
-from campaigns.messaging import bodies, contents
+from campaigns.messaging import keeping
 from campaigns.models import AdExport, MessageBody
 from campaigns.reporting import WINDOW
 from marketing.core.personal import Holding, Place, Retained, Subject
@@ -168,6 +168,7 @@ IMPERSONAL = {
     "campaigns_journey": "journeys that the team draws",
     "campaigns_journeyversion": "journeys as they were published",
     "campaigns_journeyreading": "sums over people of a journey, day by day",
+    "campaigns_mailpieces": "what mails of the team's campaigns share",
     "campaigns_untold": "numbers of messages that are being told of",
     "campaigns_journeytally": "how many did not come into a journey, by day",
     "campaigns_journeyheard": "numbers of events that journeys were told of",
@@ -228,10 +229,8 @@ RETAINED = [
 def _mails(subject: Subject) -> Iterator[tuple[str, bytes]]:
     """Every mail as it was handed to the server."""
     kept = MessageBody.objects.filter(message__customer_id__in=subject.numbers)
-    for body in kept.select_related("message__run").order_by("pk").iterator(chunk_size=50):
-        message = body.message
-        common = contents.shared(message.run.snapshot, step=message.step, variant=message.variant)
-        yield f"mails/{body.pk}.eml", bodies.unpack(bytes(body.mime), common)
+    for body in kept.order_by("pk").iterator(chunk_size=50):
+        yield f"mails/{body.pk}.eml", keeping.read(body)
 
 
 def _caught(subject: Subject) -> int:

@@ -1,7 +1,7 @@
 """Mails kept as they were sent, in little room: what a run's mails share is not stored again.
 
-The run's own template is the compressor's dictionary, so a kept mail is mostly what is particular
-to one person. Reading needs the same template, which the run keeps unchanged for good.
+What the template says to everybody is the compressor's dictionary, so a kept mail is mostly what is
+particular to one person. Reading needs the same dictionary, which a packed mail names.
 """
 
 import zlib
@@ -34,7 +34,18 @@ def pack(mail: bytes, common: bytes) -> bytes:
     return bytes(packer.compress(mail) + packer.flush())
 
 
+def number_of(common: bytes) -> int:
+    """The checksum by which a packed mail names what it was packed with (RFC 1950, DICTID)."""
+    return zlib.adler32(common)
+
+
+def packed_with(data: bytes) -> int | None:
+    """The number of what this was packed with; None when that was nothing."""
+    has_dictionary = len(data) >= 6 and data[1] & 0x20
+    return int.from_bytes(data[2:6], "big") if has_dictionary else None
+
+
 def unpack(data: bytes, common: bytes) -> bytes:
     """The very bytes that were packed; zlib.error when the data is damaged."""
-    reader = zlib.decompressobj(zdict=common)
+    reader = zlib.decompressobj(zdict=common) if common else zlib.decompressobj()
     return reader.decompress(data) + reader.flush()

@@ -104,12 +104,6 @@ def find(snapshot: Mapping[str, Any], *, step: str, variant: str) -> Mapping[str
     return found
 
 
-def shared(snapshot: Mapping[str, Any], *, step: str, variant: str) -> bytes:
-    """What the kept body of a message is read with."""
-    found = find(snapshot, step=step, variant=variant)
-    return bodies.shared(found["template"] if found else {})
-
-
 def in_languages(
     template: Mapping[str, Any], compile_one: Callable[[Mapping[str, Any]], T]
 ) -> tuple[T, dict[str, T]]:

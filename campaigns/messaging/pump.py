@@ -24,14 +24,12 @@ from datetime import UTC, datetime
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
-from psycopg2 import Binary
-from psycopg2.extras import execute_values
 
 from campaigns.messaging import (
-    bodies,
     claims,
     contents,
     context,
+    keeping,
     lanes,
     news,
     occasions,
@@ -40,6 +38,7 @@ from campaigns.messaging import (
 from campaigns.messaging.batches import Batch
 from campaigns.messaging.claims import Claimed, Outcome
 from campaigns.messaging.contents import Content, Ready, Unwritable
+from campaigns.messaging.keeping import Written
 from campaigns.messaging.lanes import Fleets, Lane, Lines
 from campaigns.messaging.news import Got
 from campaigns.messaging.pacing import SLICE_SECONDS, Allowance
@@ -65,6 +64,7 @@ class Pump:
     def __post_init__(self) -> None:
         self._contents: dict[str, tuple[Content, Lane] | Unwritable] = {}
         self._lanes: dict[str, Lane] = {}
+        self._shared: set[str] = set()
         self._most = math.inf
         self._fleets = Fleets(self.lines)
         self._lines = [Lines() for _ in range(self.lines)]
@@ -161,7 +161,7 @@ class Pump:
         ready, ends = self.prepare(claimed)
         with transaction.atomic():  # one commit for both
             untold = news.begin(run_id=self.run.pk, messages=[r.message.id for r in ready])
-            self._store_bodies(ready)
+            self._store(ready)
         if ends:
             claims.mark(ends)
             self.window.extend([outcome.state == "failed" for outcome in ends])
@@ -182,13 +182,19 @@ class Pump:
         self._learn(batch, untold)
         return batch
 
-    def _store_bodies(self, ready: Sequence[Ready]) -> None:
+    def _store(self, ready: Sequence[Ready]) -> None:
+        """Keep each message as it is about to leave."""
         commons = {
             key: found[0].common
             for key, found in self._contents.items()
             if not isinstance(found, Unwritable)
         }
-        store_bodies([(r.message.id, r.outgoing.body, commons[_key(r.message)]) for r in ready])
+        if fresh := set(commons) - self._shared:
+            keeping.share(run_id=self.run.pk, commons=[commons[key] for key in fresh])
+        keeping.store(
+            [Written(r.message.id, r.outgoing.body, commons[_key(r.message)]) for r in ready]
+        )
+        transaction.on_commit(lambda: self._shared.update(fresh))
 
     def _send(self, batch: Batch) -> None:
         """What can be talked about in steps goes from this thread, by all lines at once; the rest
@@ -346,24 +352,6 @@ def _keep(batch: Batch, ended: threading.Event) -> None:
         except Exception:
             logger.exception("the lease of a batch could not be renewed")
     connection.close()
-
-
-def store_bodies(written: Sequence[tuple[int, bytes, bytes]]) -> None:
-    """Keep each message as it is about to be sent; a second attempt replaces the first.
-
-    Of each: its id, its bytes, and what it shares with others of its content.
-    """
-    if not written:
-        return
-    rows = [(key, Binary(bodies.pack(body, common))) for key, body, common in written]
-    with connection.cursor() as cursor:
-        execute_values(
-            cursor,
-            "INSERT INTO campaigns_messagebody (message_id, mime) VALUES %s "
-            "ON CONFLICT (message_id) DO UPDATE SET mime = excluded.mime",
-            rows,
-            page_size=100,
-        )
 
 
 def record_sent(*, run: Run, messages: Sequence[Claimed], now: datetime) -> None:

@@ -37,7 +37,7 @@ from campaigns.models.journeys import (
 from campaigns.models.lists import PersonList, PersonListMember
 from campaigns.models.manners import SendingRules, Turn
 from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkeep
-from campaigns.models.messages import Message, MessageBody, Untold
+from campaigns.models.messages import MailPieces, Message, MessageBody, Untold
 from campaigns.models.pace import Pace
 from campaigns.models.reviews import Approval, LinkCheck
 from campaigns.models.segments import Segment, SegmentSize
@@ -70,6 +70,7 @@ __all__ = [
     "JourneyTally",
     "JourneyVersion",
     "LinkCheck",
+    "MailPieces",
     "Message",
     "MessageBody",
     "Pace",

@@ -121,6 +121,22 @@ class Untold(models.Model):
         return f"{self.run_id}: {len(self.messages)}"
 
 
+class MailPieces(models.Model):
+    """What messages of a content share, as they were packed with it. `number` is its checksum."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+")
+    number = models.BigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="pieces_of_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.number}"
+
+
 class MessageBody(models.Model):
     """The message exactly as it was handed to its provider, compressed."""
 

@@ -14,7 +14,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
 from campaigns import audience
-from campaigns.messaging import bodies, contents
+from campaigns.messaging import keeping
 from campaigns.models import Campaign, Message
 from campaigns.reporting import responses
 from campaigns.views.content import MAIL_POLICY, mail_page
@@ -84,8 +84,7 @@ def _bytes(message: Message) -> bytes:
     body = getattr(message, "body", None)
     if body is None:
         return b""
-    common = contents.shared(message.run.snapshot, step=message.step, variant=message.variant)
-    return bodies.unpack(bytes(body.mime), common)
+    return keeping.read(body)
 
 
 def _mail(message: Message) -> EmailMessage | None:

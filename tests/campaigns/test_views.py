@@ -7,8 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns import content, runs
-from campaigns.messaging import bodies
-from campaigns.models import Campaign, Message, MessageBody, Template
+from campaigns.messaging import bodies, keeping
+from campaigns.models import Campaign, Message, Template
 from tests import factories
 from tests.campaigns.conftest import MJML, campaign, people, started
 
@@ -199,10 +199,9 @@ def test_each_mail_can_be_read_as_it_was_sent_and_looking_is_not_opening(markete
         b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>rich words</p>"
         b'<img src="http://127.0.0.1:8000/o/abc-_9.gif">\r\n--=_x--\r\n'
     )
-    MessageBody.objects.create(
-        message=message,
-        mime=bodies.pack(raw, bodies.shared(run.snapshot["contents"]["a"]["template"])),
-    )
+    common = bodies.shared(run.snapshot["contents"]["a"]["template"])
+    keeping.share(run_id=run.pk, commons=[common])
+    keeping.store([keeping.Written(message.pk, raw, common)])
     page = marketer.get(reverse("campaigns:message-detail", args=[message.pk])).content.decode()
     assert "&lt;b&gt;Hi&lt;/b&gt;" in page
     assert "plain words" in page

@@ -18,8 +18,8 @@ from django.db import connection
 from redis import Redis
 
 from campaigns import reporting
-from campaigns.messaging import bodies
-from campaigns.models import Message, MessageBody, Run
+from campaigns.messaging import keeping
+from campaigns.models import Message, Run
 from ingestion import consent, erasure, events
 from ingestion.imports import archive
 from ingestion.models import (
@@ -208,7 +208,7 @@ def live_everywhere(bring, settings, tmp_path: Path) -> Customer:  # type: ignor
     )
     message = Message.objects.get(run=run)
     mail = f"To: {FIRST} <{MAIL}>\r\n\r\nDear {FIRST}".encode()
-    MessageBody.objects.create(message=message, mime=bodies.pack(mail, bodies.shared(TEMPLATE)))
+    keeping.store([keeping.Written(message.pk, mail, b"")])
     for name, to in (("1.eml", MAIL), ("2.eml", "other@example.net")):
         (settings.MAIL_DIR / "new").mkdir(parents=True, exist_ok=True)
         (settings.MAIL_DIR / "new" / name).write_text(f"X-Envelope-To: {to}\r\nTo: {to}\r\n\r\nHi")

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.messaging import bodies
-from campaigns.models import Message, MessageBody
+from campaigns.messaging import keeping
+from campaigns.models import Message
 from ingestion import consent, erasure, events
 from ingestion.identity import merging
 from ingestion.models import (
@@ -117,9 +117,7 @@ def lived() -> Customer:
         factories.campaign(), [ada], snapshot={"contents": {"a": {"template": TEMPLATE}}}
     )
     mail = b"To: ada@example.com\r\n\r\nDear Ada"
-    MessageBody.objects.create(
-        message=Message.objects.get(run=run), mime=bodies.pack(mail, bodies.shared(TEMPLATE))
-    )
+    keeping.store([keeping.Written(Message.objects.get(run=run).pk, mail, b"")])
     AuditEntry.objects.create(
         actor_label="Maya",
         action="customer.changed",
