@@ -45,6 +45,7 @@ REASONS: dict[str, Any] = {
     "gave_up": _("Tried for three days without success"),
     "line_broke": _("The line broke after the mail was handed over"),
     "sender_died": _("The sender stopped before the answer was stored"),
+    "deadly": _("Set aside: senders died each time they tried it"),
     "restored": _("Was waiting in a backup that was brought back, and may have been sent"),
     "no_content": _("There is nothing to send to them at this step"),
     "gone": _("Deleted after the send began"),

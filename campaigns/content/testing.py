@@ -12,9 +12,12 @@ from campaigns.content import seeing
 from campaigns.messaging import mime, providers, signing
 from campaigns.messaging.providers.base import Outgoing, Unreachable, Verdict
 from campaigns.messaging.rendering import Rendered
-from marketing.core import audit
+from marketing.core import audit, counting
 from marketing.core.errors import Invalid, Unavailable
 from marketing.core.models import User
+
+# More than anybody writes in an hour, and too few to fill a colleague's mailbox.
+TESTS_AN_HOUR = 60
 
 
 def team() -> list[User]:
@@ -48,6 +51,15 @@ def send(
     if seen.fault:
         raise Invalid(
             _("Nothing was sent: %(why)s.") % {"why": seen.fault}, code="bad_template", field="to"
+        )
+    times = counting.count(key=f"tests:{user.pk}", seconds=3_600)
+    if times is not None and times > TESTS_AN_HOUR:
+        raise Invalid(
+            _("You sent %(n)s tests within an hour, so this one was not sent.")
+            % {"n": TESTS_AN_HOUR},
+            code="too_many_tests",
+            field="to",
+            remedy=_("Look at the preview, or wait a while."),
         )
     _hand_over(seen, colleague, sender or {}, now)
     audit.record(actor=user, action="template.tested", detail={"to": colleague.email})

@@ -3,7 +3,8 @@
 Times are the database's own, so a wrong clock on a sender breaks nothing. A claim raises the
 message's fence; whoever holds an older fence can neither renew nor mark it. A message that may
 never go twice is noted as handed over before its provider is called; if its sender dies after
-that, it ends as unknown, and one without the note goes back to the queue.
+that, it ends as unknown, and one without the note goes back to the queue. One that was held by
+several senders that died is taken alone, so that it harms nobody else's, and at last set aside.
 """
 
 from collections import defaultdict
@@ -21,6 +22,8 @@ from ingestion.models import Customer
 
 LEASE_SECONDS = 15
 GIVE_UP_HOURS = 72
+# After so many dead senders a message is taken alone, and after so many it is not tried again.
+SUSPECT_DEATHS, LAST_DEATH = 3, 6
 # Planned once a session: it is asked for every few mails.
 _MARK = """
     PREPARE mark (bigint[], bigint[], text[], text[], text[], text[], float8[], text[]) AS
@@ -131,9 +134,15 @@ _DUE = """
     SELECT id, customer_id, channel, address, step, variant,
         coalesce(expires_at <= (SELECT clock_timestamp()), false)
     FROM campaigns_message WHERE run_id = %s AND state = 'queued' AND next_try_at {when}
+      AND deaths {deaths}
     ORDER BY next_try_at, id LIMIT %s FOR UPDATE SKIP LOCKED"""
-_FRESH = _DUE.format(when="IS NULL")
-_WAITED = _DUE.format(when="<= (SELECT clock_timestamp())")
+_IS_FRESH, _HAS_WAITED = "IS NULL", "<= (SELECT clock_timestamp())"
+_FRESH, _WAITED = (
+    _DUE.format(when=when, deaths=f"< {SUSPECT_DEATHS}") for when in (_IS_FRESH, _HAS_WAITED)
+)
+_SUSPECTS = tuple(
+    _DUE.format(when=when, deaths=f">= {SUSPECT_DEATHS}") for when in (_IS_FRESH, _HAS_WAITED)
+)
 
 
 def _due(cursor: Any, run_id: int, limit: int) -> list[Due]:
@@ -142,6 +151,10 @@ def _due(cursor: Any, run_id: int, limit: int) -> list[Due]:
     if len(rows) < limit:
         cursor.execute(_WAITED, [run_id, limit - len(rows)])
         rows += cursor.fetchall()
+    for statement in () if rows else _SUSPECTS:
+        cursor.execute(statement, [run_id, 1])
+        if rows := cursor.fetchall():
+            break
     return [Due(*row) for row in rows]
 
 
@@ -289,13 +302,13 @@ def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
         return dict(bare.fetchall())
 
 
-_FREE = """
+_FREE = f"""
     UPDATE campaigns_message m
     SET state = CASE WHEN m.handed_at IS NOT NULL OR r.state = 'cancelled' THEN 'unknown'
-                     ELSE 'queued' END,
+                     WHEN m.deaths + 1 >= {LAST_DEATH} THEN 'failed' ELSE 'queued' END,
         reason = CASE WHEN m.handed_at IS NOT NULL OR r.state = 'cancelled' THEN 'sender_died'
-                      ELSE '' END,
-        owner = '', lease_until = NULL, fence = m.fence + 1
+                      WHEN m.deaths + 1 >= {LAST_DEATH} THEN 'deadly' ELSE '' END,
+        owner = '', lease_until = NULL, fence = m.fence + 1, deaths = m.deaths + 1
     FROM campaigns_run r, (
         SELECT id FROM campaigns_message
         WHERE state = 'sending' AND lease_until < clock_timestamp()

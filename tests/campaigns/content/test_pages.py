@@ -5,11 +5,12 @@ from email.policy import default
 
 import orjson
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
 from campaigns import content
-from campaigns.content import blocks
+from campaigns.content import blocks, testing
 from campaigns.models import Message, Template
 from campaigns.segments import definitions
 from ingestion.models import Customer
@@ -132,6 +133,17 @@ def test_a_test_goes_to_the_team_only_is_marked_and_counts_nowhere(marketer, pos
     assert "people of your team only" in refused
     assert "last_name is missing" in marketer.post(url, BODY).text
     assert len(postbox.mails) == 1
+
+
+def test_a_mailbox_is_not_filled_with_tests(marketer, postbox, monkeypatch):
+    monkeypatch.setattr(testing, "TESTS_AN_HOUR", 2)
+    people(1)
+    User.objects.update(email="mo@shop.example")
+    url, said = reverse("campaigns:template-test"), {**BODY, "subject": "For {{ first_name }}"}
+    cache.delete(f"tests:{User.objects.get().pk}")
+    shown = [marketer.post(url, said).text for _ in range(3)]
+    assert "this one was not sent" in shown[2]
+    assert len(postbox.mails) == 2
 
 
 def test_who_may_only_look_changes_and_sends_nothing(client):

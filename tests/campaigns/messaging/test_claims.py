@@ -99,3 +99,25 @@ def test_a_message_whose_sender_died_in_a_cancelled_run_is_not_known_and_not_gue
     Message.objects.filter(state="sending").update(lease_until=factories.NOW.replace(year=2020))
     claims.sweep()
     assert states(run) == {"unknown": 1, "skipped": 1}
+
+
+@pytest.mark.django_db
+def test_a_message_that_kills_its_senders_is_tried_alone_and_then_set_aside():
+    people(5)
+    run = started()
+    bad = Message.objects.order_by("id")[2].pk
+    taken_with_it: list[int] = []
+    for _round in range(40):
+        taken = claims.claim(run_id=run.pk, owner="s", limit=3)
+        if not taken:
+            break
+        if bad in {message.id for message in taken}:
+            taken_with_it.append(len(taken))
+            long_ago = factories.NOW.replace(year=2020)
+            Message.objects.filter(state="sending").update(lease_until=long_ago)
+            claims.sweep()
+        else:
+            claims.mark([Outcome(m.id, m.fence, "sent", "", "", "s", 0.0) for m in taken])
+    assert taken_with_it == [3, 3, 3, 1, 1, 1]
+    assert states(run) == {"sent": 4, "failed": 1}
+    assert Message.objects.get(pk=bad).reason == "deadly"
