@@ -181,6 +181,8 @@ IMPERSONAL = {
     "campaigns_spend": "what campaigns cost",
     "campaigns_reading": "sums over people, day by day",
     "campaigns_waiver": "why somebody of the team lets a campaign start; groups, not people",
+    "campaigns_savedblock": "parts of mails that the team uses again",
+    "campaigns_savedblockversion": "what these parts said before",
     "campaigns_template": "content of the team",
     "campaigns_templateversion": "what content of the team said before",
     "campaigns_approval": "who of the team looked at a campaign before it went out",

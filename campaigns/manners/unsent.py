@@ -40,6 +40,7 @@ REMEDIES: dict[str, Any] = {
     "line_broke": gettext_lazy("It may have arrived, so it is not sent twice. Ask the provider."),
     "sender_died": gettext_lazy("It may have arrived, so it is not sent twice. Ask the provider."),
     "deadly": gettext_lazy("Look at what is particular about this person's data; tell the admin."),
+    "taken_out": gettext_lazy("Nothing to do: somebody of the team decided it."),
     "restored": gettext_lazy("It may have arrived, so it is not sent twice. Ask the provider."),
     "no_content": gettext_lazy("Give the step or variant a message."),
     "gone": gettext_lazy("Nothing to do."),

@@ -127,7 +127,7 @@ def test_a_campaign_is_written_checked_sent_and_read(
     page.locator("#segment_id").select_option(str(recent.pk))
     page.get_by_label("Hold out, percent").fill("0")
     page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("heading", name="What it says")).to_be_visible()
+    expect(page.get_by_role("heading", name="The mail", exact=True)).to_be_visible()
     for step in ("When they get it", "What is tried", "Check, then send"):
         page.get_by_role("button", name="Save and continue").click()
         expect(page.get_by_role("heading", name=step)).to_be_visible()

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from campaigns import runs, tasks
-from campaigns.messaging import claims
+from campaigns.messaging import claims, delivery
 from campaigns.models import Message
 from marketing.core import bus, strangers
 from marketing.core.models import AuditEntry
@@ -62,7 +62,7 @@ def test_a_killed_workers_campaign_goes_on_with_the_next_worker(postbox, start_w
     wait_for(finished)
     assert states(run) == {"sent": 200}
     assert len(postbox.copies) == 200
-    assert sum(postbox.copies.values()) <= 200 + tasks.LINES  # one for each line that was cut
+    assert sum(postbox.copies.values()) <= 200 + delivery.LINES  # one for each line that was cut
 
 
 def test_a_lost_nudge_only_waits_for_the_sweep(postbox):

@@ -34,7 +34,7 @@ SHOWS_A_NAME = (
 )
 NEEDS_RIGHTS = re.compile(
     r"^(new |columns of|draft's (message|audience|timing|variants)|template$|ready prediction"
-    r"|segment from a start|sms$)"
+    r"|segment from a start|sms$|a saved block|change an ad campaign)"
 )
 # Who may use the secrets of others' services, and no marketer.
 NEEDS_KEYS = re.compile(r"^(channel$|new channel|new mail channel)")
