@@ -1,30 +1,24 @@
 """Ads for integrators: campaigns, creatives, placements, what happened, and what to show now."""
 
+from collections.abc import Callable
 from typing import Any
 
-import orjson
-from django.conf import settings
-from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from campaigns.ads import choosing, defining, reading, storing
 from campaigns.api import ad_shapes as shapes
 from campaigns.models import AdCampaign, AdCreative, AdPlacement
-from ingestion.api import batches
+from ingestion.api import batches, doors
 from ingestion.events import bodies
 from ingestion.intake import fields
-from marketing.core import passing
-from marketing.core.api import View, answer_error
+from marketing.core.api import View
 from marketing.core.auth import ApiKey
-from marketing.core.errors import Invalid, NotFound, Refused, TooLarge
+from marketing.core.errors import Invalid, NotFound, TooLarge
 
 LIMIT = 10_000
 CHOICE_FIELDS = ("placement", "external_id", "email", "anonymous_id", "country", "device")
@@ -174,59 +168,19 @@ class PlacementDetail(View):
         return Response(placement_body(row), status=201 if made else 200)
 
 
-class _Plain(View):
-    """A POST with a key is answered by a plain function; the frame describes it, and serves people
-    who are signed in.
-    """
+def _beside(framed: Any, take: Callable[[Any], dict[str, Any]]) -> Any:
+    return doors.beside(
+        framed, scope="ads:write", take=lambda body: (200, take(bodies.parse(body)))
+    )
 
+
+class HitList(View):
     scope_noun = "ads"
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        framed = super().as_view(**initkwargs)
+        return _beside(super().as_view(**initkwargs), cls.take)
 
-        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            plain = request.method == "POST" and "HTTP_IDEMPOTENCY_KEY" not in request.META
-            if plain and "HTTP_AUTHORIZATION" in request.META:
-                return cls.receive(request)
-            return framed(request, *args, **kwargs)
-
-        answer.__dict__.update(framed.__dict__)  # the API document is read from these
-        return csrf_exempt(answer)
-
-    @classmethod
-    def receive(cls, request: HttpRequest) -> HttpResponse:
-        try:
-            passing.admit(request.META["HTTP_AUTHORIZATION"], scope="ads:write")
-            bodies.require_json(request)
-            body = bodies.parse(bodies.read(request, limit=settings.API_BODY_LIMIT_BYTES))
-            answer = cls.take(body)
-        except (Refused, APIException, OperationalError, InterfaceError) as error:
-            return _refused(error)
-        return HttpResponse(orjson.dumps(answer), content_type="application/json")
-
-    @staticmethod
-    def take(body: Any) -> dict[str, Any]:
-        raise NotImplementedError
-
-
-def _refused(error: Exception) -> HttpResponse:
-    if isinstance(error, InterfaceError):
-        error = OperationalError(str(error))
-    if getattr(error, "status_code", 0) == 401:
-        error.auth_header = 'Bearer realm="api"'  # type: ignore[attr-defined]
-    found = answer_error(error, {})
-    assert found is not None
-    headers = {name: value for name, value in found.headers.items() if name != "Content-Type"}
-    return HttpResponse(
-        orjson.dumps(found.data, default=str),
-        content_type="application/json",
-        status=found.status_code,
-        headers=headers,
-    )
-
-
-class HitList(_Plain):
     @extend_schema(
         operation_id="ads_hits", request=shapes.HitIn(many=True), responses=shapes.HitsOut
     )
@@ -289,7 +243,13 @@ def take_hits(items: list[Any]) -> dict[str, Any]:
     return {"received": len(items), "counts": counts, "results": results}
 
 
-class ChoiceDoor(_Plain):
+class ChoiceDoor(View):
+    scope_noun = "ads"
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        return _beside(super().as_view(**initkwargs), cls.take)
+
     @extend_schema(operation_id="ads_choose", request=shapes.ChoiceIn, responses=shapes.ChoiceOut)
     def post(self, request: Request) -> Response:
         """Which creative to show in this placement to this person now.

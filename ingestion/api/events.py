@@ -1,31 +1,22 @@
 """Events for integrators: read by the REST framework's views, written past it.
 
-Programs send events all day, so a POST with an API key is answered by a plain function: it knows
-the key for seconds, reads the body once, and writes one statement. The framework's view describes
-both to the API document, and serves people who are signed in.
+A body with an API key is one statement: programs send events all day.
 """
 
 from datetime import datetime
 from typing import Any
 
-import orjson
-from django.conf import settings
-from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion import events, intake
-from ingestion.api import batches, shapes
+from ingestion.api import batches, doors, shapes
 from ingestion.events import agreed, bodies, nameless, refusals
 from ingestion.models import Event
-from marketing.core import passing
-from marketing.core.api import View, answer_error
-from marketing.core.errors import Invalid, Refused
+from marketing.core.api import View
+from marketing.core.errors import Invalid
 
 _NUL = b"\\u0000"
 
@@ -51,16 +42,12 @@ class EventList(View):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        framed = super().as_view(**initkwargs)
-
-        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            plain = request.method == "POST" and "HTTP_IDEMPOTENCY_KEY" not in request.META
-            if plain and "HTTP_AUTHORIZATION" in request.META:
-                return receive(request)
-            return framed(request, *args, **kwargs)
-
-        answer.__dict__.update(framed.__dict__)  # the API document is read from these
-        return csrf_exempt(answer)
+        return doors.beside(
+            super().as_view(**initkwargs),
+            scope="events:write",
+            take=_received,
+            limit=bodies.BODY_LIMIT,
+        )
 
     @extend_schema(
         operation_id="events_list",
@@ -93,36 +80,9 @@ class EventList(View):
         return Response(answer, status=status)
 
 
-def receive(request: HttpRequest) -> HttpResponse:
-    """A POST with an API key."""
-    try:
-        passing.admit(request.META["HTTP_AUTHORIZATION"], scope="events:write")
-        bodies.require_json(request)
-        body = bodies.read(request, limit=min(bodies.BODY_LIMIT, settings.API_BODY_LIMIT_BYTES))
-        status, answer = take(
-            bodies.parse(body),
-            now=timezone.now(),
-            small=len(body) <= events.EVENT_LIMIT and _NUL not in body,
-        )
-    except (Refused, APIException, OperationalError, InterfaceError) as error:
-        return _refused(error)
-    return HttpResponse(orjson.dumps(answer), content_type="application/json", status=status)
-
-
-def _refused(error: Exception) -> HttpResponse:
-    if isinstance(error, InterfaceError):
-        error = OperationalError(str(error))
-    if getattr(error, "status_code", 0) == 401:
-        error.auth_header = 'Bearer realm="api"'  # type: ignore[attr-defined]
-    found = answer_error(error, {})
-    assert found is not None
-    headers = {name: value for name, value in found.headers.items() if name != "Content-Type"}
-    return HttpResponse(
-        orjson.dumps(found.data, default=str),
-        content_type="application/json",
-        status=found.status_code,
-        headers=headers,
-    )
+def _received(body: bytes) -> tuple[int, dict[str, Any]]:
+    small = len(body) <= events.EVENT_LIMIT and _NUL not in body
+    return take(bodies.parse(body), now=timezone.now(), small=small)
 
 
 def take(body: Any, *, now: datetime, small: bool = False) -> tuple[int, dict[str, Any]]:

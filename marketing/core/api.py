@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, OperationalError, transaction
-from django.http import Http404
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -89,6 +89,23 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     set_rollback()
     return Response(body, status=status, headers=headers)
+
+
+def refusal(error: Exception) -> HttpResponse:
+    """The same answer outside the framework's views, to what `answer_error` knows."""
+    if isinstance(error, InterfaceError):
+        error = OperationalError(str(error))
+    if getattr(error, "status_code", 0) == 401:
+        error.auth_header = 'Bearer realm="api"'  # type: ignore[attr-defined]
+    found = answer_error(error, {})
+    assert found is not None
+    headers = {name: value for name, value in found.headers.items() if name != "Content-Type"}
+    return HttpResponse(
+        formats.dumps(found.data),
+        content_type="application/json",
+        status=found.status_code,
+        headers=headers,
+    )
 
 
 class Cursor(CursorPagination):
