@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from campaigns.ads.reading import DEVICES, KINDS
 from campaigns.models import AdCampaign
+from ingestion.api.shapes import BatchOut, ItemResult
 
 _KEY = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,59}$"
 _DEVICES = [name for name in DEVICES if name]
@@ -116,22 +117,11 @@ class HitIn(serializers.Serializer):
     value = serializers.DecimalField(max_digits=12, decimal_places=4, required=False)
 
 
-class HitError(serializers.Serializer):
-    code = serializers.CharField()
-    message = serializers.CharField()
-    field = serializers.CharField(allow_null=True)
-    remedy = serializers.CharField(allow_null=True)
-
-
-class HitResult(serializers.Serializer):
-    index = serializers.IntegerField()
+class HitResult(ItemResult):
     status = serializers.ChoiceField(choices=["duplicate", "conflict", "invalid"])
-    error = HitError(required=False)
 
 
-class HitsOut(serializers.Serializer):
-    received = serializers.IntegerField()
-    counts = serializers.DictField(child=serializers.IntegerField())
+class HitsOut(BatchOut):
     results = HitResult(many=True, help_text="of the items that were not stored now")
 
 
