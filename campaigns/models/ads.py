@@ -110,22 +110,9 @@ class AdCreative(models.Model):
         return self.name
 
 
-class AdHit(models.Model):
-    """An impression, a click or a conversion, once. Written by COPY, so no keys are checked.
+class AdTouch(models.Model):
+    """Of which ad, where, and for whom; many a second, so nothing here is checked or indexed."""
 
-    `key` is a hash of the kind and the sender's id, `digest` one of all that was said. A person is
-    kept only who agreed to ads. `country`, `device`, `recency` and `orders` are what was known when
-    it came in: what is learned from it must not know what happened later. `chance` is by which the
-    creative was chosen here; none where somebody else chose. A click or conversion has the moment
-    of its impression or click in `cause_at`.
-    """
-
-    IMPRESSION, CLICK, CONVERSION = 1, 2, 3
-
-    key = models.UUIDField(primary_key=True)
-    kind = models.SmallIntegerField()
-    digest = models.BigIntegerField()
-    at = models.DateTimeField()
     ad = models.ForeignKey(
         AdCampaign, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
@@ -143,6 +130,27 @@ class AdHit(models.Model):
         db_index=False,
         db_constraint=False,
     )
+
+    class Meta:
+        abstract = True
+
+
+class AdHit(AdTouch):
+    """An impression, a click or a conversion, once. Written by COPY, so no keys are checked.
+
+    `key` is a hash of the kind and the sender's id, `digest` one of all that was said. A person is
+    kept only who agreed to ads. `country`, `device`, `recency` and `orders` are what was known when
+    it came in: what is learned from it must not know what happened later. `chance` is by which the
+    creative was chosen here; none where somebody else chose. A click or conversion has the moment
+    of its impression or click in `cause_at`.
+    """
+
+    IMPRESSION, CLICK, CONVERSION = 1, 2, 3
+
+    key = models.UUIDField(primary_key=True)
+    kind = models.SmallIntegerField()
+    digest = models.BigIntegerField()
+    at = models.DateTimeField()
     cause = models.UUIDField(null=True)
     cause_at = models.DateTimeField(null=True)
     cost = models.DecimalField(max_digits=14, decimal_places=6, default=0)
@@ -213,7 +221,7 @@ class AdDay(models.Model):
         return f"{self.ad_id} {self.day}"
 
 
-class AdChoice(models.Model):
+class AdChoice(AdTouch):
     """A creative that was chosen here, by what chance, for what price at the most.
 
     `shown` once its impression came in; `freed` once the price is not kept for it any more.
@@ -221,23 +229,6 @@ class AdChoice(models.Model):
 
     key = models.UUIDField(primary_key=True, default=uuid.uuid4)
     at = models.DateTimeField()
-    ad = models.ForeignKey(
-        AdCampaign, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
-    )
-    creative = models.ForeignKey(
-        AdCreative, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
-    )
-    placement = models.ForeignKey(
-        AdPlacement, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
-    )
-    customer = models.ForeignKey(
-        Customer,
-        null=True,
-        on_delete=models.CASCADE,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
     day = models.DateField()
     chance = models.FloatField()
     price = models.DecimalField(max_digits=14, decimal_places=6, default=0)
