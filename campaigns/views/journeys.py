@@ -93,12 +93,12 @@ def _told(kit: kits.Made) -> str:
     n = len(kit.mails)
     mails = ngettext("%(n)s mail", "%(n)s mails", n) % {"n": n}
     text = _(
-        "Made with it: %(mails)s. Read them and say it in your own words, then publish. Nothing is "
+        "Made with it: %(mails)s. Put what is said into your own words, then publish. Nothing is "
         "sent before."
     )
     if kit.segment is not None:
         text = _(
-            "Made with it: %(mails)s and the segment “%(segment)s”. Read them and say it in your "
+            "Made with it: %(mails)s and the segment “%(segment)s”. Put what is said into your "
             "own words, then publish. Nothing is sent before."
         )
     return text % {"mails": mails, "segment": kit.segment.name if kit.segment else ""}

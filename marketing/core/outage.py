@@ -1,11 +1,13 @@
 """What no view answers: a page for people, and for programs the one error shape.
 
-503 while the database is away, 500 for a real fault, 404 where nothing is, 400 for no request at
-all.
+503 while the database is away, 500 for a real fault, 404 where nothing is, 413 for a form that is
+too large, 400 for no request at all.
 """
 
 import sys
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
@@ -31,6 +33,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_of_a_program(request):
         text = _("This request cannot be read; nothing was changed.")
         return JsonResponse(error_body("bad_request", text), status=400)
+    if isinstance(exception, RequestDataTooBig):
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000
+        page = loader.get_template("413.html").render({"most": most}, request)
+        return HttpResponse(page, status=413)
     return defaults.bad_request(request, exception)
 
 

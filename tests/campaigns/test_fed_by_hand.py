@@ -88,7 +88,15 @@ def test_a_subject_that_would_be_more_than_a_subject_never_becomes_a_header(
 )
 def test_a_mail_that_is_a_trap_is_refused_with_words_and_changes_nothing(marketer, mjml) -> None:
     answer = marketer.post(reverse("campaigns:template-new"), {**BODY, "mjml": mjml})
-    assert answer.status_code in (400, 413, 422)
+    assert answer.status_code in (413, 422)
+    assert not Template.objects.exists()
+
+
+def test_a_form_that_is_too_large_says_how_much_it_holds_and_what_to_do(marketer) -> None:
+    mjml = MJML.replace("Hello", "x" * 5_000_000)
+    answer = marketer.post(reverse("campaigns:template-new"), {**BODY, "mjml": mjml})
+    assert answer.status_code == 413
+    assert "A form holds at most 2 MB of text. Nothing was changed" in answer.text
     assert not Template.objects.exists()
 
 
