@@ -39,6 +39,7 @@ from campaigns.views import (
     reviews,
     segments,
     tree,
+    versions,
     wizard,
 )
 
@@ -164,10 +165,10 @@ _content = [
     path("content/blocks/preview/", library.block_preview, name="block-preview"),
     path("content/blocks/<int:block_id>/", library.block_edit, name="block-edit"),
     path("content/blocks/<int:block_id>/delete/", library.block_delete, name="block-delete"),
-    path("content/blocks/<int:block_id>/versions/", library.block_versions, name="block-versions"),
+    path("content/blocks/<int:block_id>/versions/", versions.block_versions, name="block-versions"),
     path(
         "content/blocks/<int:block_id>/versions/<int:number>/restore/",
-        library.block_restore,
+        versions.block_restore,
         name="block-restore",
     ),
     path(
@@ -188,11 +189,11 @@ _content = [
     path("content/<int:template_id>/mail/", content.template_mail, name="template-mail"),
     path("content/<int:template_id>/delete/", content.template_delete, name="template-delete"),
     path(
-        "content/<int:template_id>/versions/", content.template_versions, name="template-versions"
+        "content/<int:template_id>/versions/", versions.template_versions, name="template-versions"
     ),
     path(
         "content/<int:template_id>/versions/<int:number>/restore/",
-        content.template_restore,
+        versions.template_restore,
         name="template-restore",
     ),
     path(

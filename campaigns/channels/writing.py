@@ -9,11 +9,10 @@ import orjson
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.content import history
+from campaigns.content import history, saving
 from campaigns.messaging import addresses, context, occasions, parts, rendering, sms
-from campaigns.models import Channel, Template, TemplateVersion
+from campaigns.models import Channel, Template
 from ingestion.models import Customer
-from marketing.core import audit
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
@@ -114,18 +113,7 @@ def save(
             history.keep_first(row)
         row.name, row.parts = name[:120], said
         row.subject = " ".join(said.get("text", said.get("title", "")).split())[:300]
-        row.version += 1
-        row.updated_at = now
-        row.save()
-        TemplateVersion.objects.create(
-            template=row,
-            number=row.version,
-            said=history.said_by(row),
-            restored=restored,
-            saved_by=author,
-            saved_at=now,
-        )
-        audit.record(actor=user, action="template.saved", obj=row, detail={"version": row.version})
+        saving.store(row, user=user, now=now, restored=restored)
     return row
 
 

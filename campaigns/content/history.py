@@ -1,13 +1,26 @@
-"""What a template said before, and where it is used."""
+"""What a template or a saved block said before, and where a template is used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from campaigns.models import Campaign, Channel, Journey, JourneyVersion, Template, TemplateVersion
+from campaigns.models import (
+    Campaign,
+    Channel,
+    Journey,
+    JourneyVersion,
+    SavedBlock,
+    SavedBlockVersion,
+    Template,
+    TemplateVersion,
+)
+from marketing.core.errors import Invalid, NotFound
+from marketing.core.models import ApiKey, User
 
 # What an author wrote; HTML and text are made of it again.
 SAID = ("name", "written_in", "subject", "preheader", "blocks", "mjml", "languages")
@@ -46,9 +59,38 @@ def keep_first(template: Template) -> None:
     )
 
 
-def of(template: Template) -> list[TemplateVersion]:
+def keep(
+    row: Template | SavedBlock,
+    said: dict[str, Any],
+    *,
+    restored: int | None,
+    user: User | ApiKey | None,
+    now: datetime,
+) -> None:
+    """Write down what a row says from now on, under its new number."""
+    row.versions.create(
+        number=row.version,
+        said=said,
+        restored=restored,
+        saved_by=user if isinstance(user, User) else None,
+        saved_at=now,
+    )
+
+
+def of(row: Template | SavedBlock) -> Sequence[TemplateVersion | SavedBlockVersion]:
     """Its versions, the newest first."""
-    return list(template.versions.select_related("saved_by").order_by("-number")[:100])
+    return list(row.versions.select_related("saved_by").order_by("-number")[:100])
+
+
+def former(row: Template | SavedBlock, number: int) -> dict[str, Any]:
+    """What a version said that is to be brought back."""
+    if number == row.version:
+        raise Invalid(_("This is what it says now. Nothing was changed."), code="same_version")
+    found = row.versions.filter(number=number).first()
+    if found is None:
+        raise NotFound(_("There is no such version."), code="version_unknown")
+    said: dict[str, Any] = found.said
+    return said
 
 
 def journeys_with(template_id: int) -> Sequence[Journey]:

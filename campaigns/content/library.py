@@ -13,8 +13,8 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from campaigns.content import blocks as forms
-from campaigns.content import references, saving, translations
-from campaigns.models import SavedBlock, SavedBlockVersion, Template
+from campaigns.content import history, references, saving, translations
+from campaigns.models import SavedBlock, Template
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
@@ -30,6 +30,18 @@ def listed() -> QuerySet[SavedBlock]:
 
 def written(raw: object) -> list[dict[str, Any]]:
     """Blocks as a saved one holds them; Invalid with the block at fault."""
+    kept = _read(raw)
+    _compiled(kept)
+    return kept
+
+
+def made(raw: object) -> dict[str, str]:
+    """What blocks become alone, to be looked at; Invalid with the block at fault."""
+    html, text = _compiled(_read(raw))
+    return {"subject": "-", "preheader": "", "html": html, "text": text}
+
+
+def _read(raw: object) -> list[dict[str, Any]]:
     kept = forms.read(raw)
     if not kept:
         raise _refuse(_("Add a block first."))
@@ -37,17 +49,14 @@ def written(raw: object) -> list[dict[str, Any]]:
         raise _refuse(_("At most %(n)d blocks are saved as one.") % {"n": MOST_INSIDE})
     if any(block["kind"] == forms.SAVED for block in kept):
         raise _refuse(_("A saved block cannot hold another one."))
-    made(kept)
     return kept
 
 
-def made(kept: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """What blocks become alone, to be looked at."""
+def _compiled(kept: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     try:
-        html, text = saving.body(mjml=forms.compile_blocks(kept))
+        return saving.body(mjml=forms.compile_blocks(kept))
     except Invalid as refusal:
         raise _refuse(refusal.message, refusal.remedy) from None
-    return {"subject": "-", "preheader": "", "html": html, "text": text}
 
 
 def _refuse(why: str, remedy: str | None = None) -> Invalid:
@@ -71,8 +80,9 @@ def save(
     if not name:
         raise Invalid(_("Give the block a name."), code="bad_block", field="name")
     kept = written(blocks)
+    author = user if isinstance(user, User) else None
     with transaction.atomic():
-        row = _locked(block_id) if block_id else SavedBlock(created_at=now, created_by=_who(user))
+        row = _locked(block_id) if block_id else SavedBlock(created_at=now, created_by=author)
         if language:
             code = translations.checked(language)
             if code not in row.languages and len(row.languages) >= translations.MOST:
@@ -86,10 +96,6 @@ def save(
     return row
 
 
-def _who(user: Actor) -> User | None:
-    return user if isinstance(user, User) else None
-
-
 def _locked(block_id: int) -> SavedBlock:
     row = SavedBlock.objects.select_for_update().filter(pk=block_id).first()
     if row is None:
@@ -101,14 +107,8 @@ def _store(row: SavedBlock, *, user: Actor, now: datetime, restored: int | None 
     row.version += 1
     row.updated_at = now
     row.save()
-    SavedBlockVersion.objects.create(
-        block=row,
-        number=row.version,
-        said={"name": row.name, "blocks": row.blocks, "languages": row.languages},
-        restored=restored,
-        saved_by=_who(user),
-        saved_at=now,
-    )
+    said = {"name": row.name, "blocks": row.blocks, "languages": row.languages}
+    history.keep(row, said, restored=restored, user=user, now=now)
     audit.record(actor=user, action="block.saved", obj=row, detail={"version": row.version})
     for pk in references.mails_with(row.pk).order_by("pk").values_list("pk", flat=True):
         _follow(saving.locked(pk), row, user, now)
@@ -147,21 +147,11 @@ def restore(*, block_id: int, number: int, user: Actor, now: datetime) -> SavedB
     """Bring back what a version said, as a new version, in every mail with it."""
     with transaction.atomic():
         row = _locked(block_id)
-        if number == row.version:
-            raise Invalid(_("This is what it says now. Nothing was changed."), code="same_version")
-        said = find(row, number).said
+        said = history.former(row, number)
         row.name, row.blocks = said["name"], written(said["blocks"])
         row.languages = {code: written(other) for code, other in said["languages"].items()}
         _store(row, user=user, now=now, restored=number)
     return row
-
-
-def find(row: SavedBlock, number: int) -> SavedBlockVersion:
-    """One version of a saved block."""
-    found = row.versions.filter(number=number).first()
-    if found is None:
-        raise NotFound(_("There is no such version."), code="version_unknown")
-    return found
 
 
 def unlanguage(*, block_id: int, language: str, user: Actor, now: datetime) -> SavedBlock:

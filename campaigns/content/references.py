@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from campaigns.content.kinds import SAVED
-from campaigns.messaging import languages
+from campaigns.messaging.languages import chosen
 from campaigns.models import SavedBlock, Template
 from marketing.core.errors import Invalid
 
@@ -32,12 +32,13 @@ def named_in(blocks: Iterable[object]) -> set[int]:
     return found
 
 
-def hold(blocks: Iterable[object]) -> None:
-    """Keep the saved blocks among these as they are until the transaction ends.
+def hold(blocks: Iterable[object], languages: Mapping[str, Any] | None = None) -> None:
+    """Keep the saved blocks of a mail as they are until the transaction ends.
 
     Whoever changes a saved block writes the mails with it anew, so it is locked before any mail.
     """
-    if numbers := named_in(blocks):
+    others = [said.get("blocks") or () for said in (languages or {}).values()]
+    if numbers := named_in(blocks).union(*map(named_in, others)):
         rows = SavedBlock.objects.select_for_update().filter(pk__in=numbers)
         list(rows.order_by("pk").values_list("pk"))
 
@@ -65,7 +66,7 @@ def resolved(blocks: Sequence[Mapping[str, Any]], *, language: str = "") -> list
 
 def said(saved: SavedBlock, language: str) -> list[dict[str, Any]]:
     """What a saved block says to readers of a language."""
-    code = languages.chosen(saved.languages, language)
+    code = chosen(saved.languages, language)
     found: list[dict[str, Any]] = saved.languages[code] if code else saved.blocks
     return found
 

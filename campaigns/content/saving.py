@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from campaigns.content import blocks as forms
 from campaigns.content import history, references
 from campaigns.messaging import addresses, context, layout, mime, rendering
-from campaigns.models import Campaign, Template, TemplateVersion, Variant
+from campaigns.models import Campaign, Template, Variant
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
@@ -167,7 +167,7 @@ def save(
     if not name.strip():
         raise _refuse("name", _("Give the template a name."))
     with transaction.atomic():
-        references.hold(blocks or ())
+        references.hold(blocks or (), languages or {})
         template = _row(template_id, user, now)
         if written_in is None:
             written_in = template.written_in
@@ -218,14 +218,8 @@ def store(
     template.version += 1
     template.updated_at = now
     template.save()
-    TemplateVersion.objects.create(
-        template=template,
-        number=template.version,
-        said=history.said_by(template) | ({"because": because} if because else {}),
-        restored=restored,
-        saved_by=user if isinstance(user, User) else None,
-        saved_at=now,
-    )
+    said = history.said_by(template) | ({"because": because} if because else {})
+    history.keep(template, said, restored=restored, user=user, now=now)
     audit.record(
         actor=user,
         action="template.saved",

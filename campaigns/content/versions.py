@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.channels import writing
-from campaigns.content import saving, translations
-from campaigns.models import Channel, Template, TemplateVersion
-from marketing.core.errors import Invalid, NotFound
+from campaigns.content import history, references, saving, translations
+from campaigns.models import Channel, Template
+from marketing.core.errors import NotFound
 from marketing.core.models import ApiKey, User
 
 _WORDS = re.compile(r"\s+|[^\s]+")
@@ -44,14 +44,6 @@ class Change:
 
     label: str
     lines: tuple[Line, ...]
-
-
-def find(template: Template, number: int) -> TemplateVersion:
-    """One version of a template."""
-    found = template.versions.filter(number=number).first()
-    if found is None:
-        raise NotFound(_("There is no such version."), code="version_unknown")
-    return found
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
@@ -120,12 +112,10 @@ def restore(
 ) -> Template:
     """Bring back what a version said, as a new version. Invalid when it would not work today."""
     with transaction.atomic():
-        template = Template.objects.select_for_update().filter(pk=template_id).first()
+        template = Template.objects.filter(pk=template_id).first()
         if template is None:
             raise NotFound(_("There is no such template."), code="template_unknown")
-        if number == template.version:
-            raise Invalid(_("This is what it says now. Nothing was changed."), code="same_version")
-        said = find(template, number).said
+        said = history.former(template, number)
         if template.kind != Channel.Kind.EMAIL:
             return writing.save(
                 kind=template.kind,
@@ -135,6 +125,7 @@ def restore(
                 now=now,
                 restored=number,
             )
+        references.hold(said.get("blocks") or (), said.get("languages"))
         others = translations.built(said.get("languages") or {})
         return saving.save(
             template_id=template_id,

@@ -55,10 +55,9 @@ class Template(models.Model):
         return self.name
 
 
-class TemplateVersion(models.Model):
-    """What a template said at one time, who saved it, and which former version it brought back."""
+class Kept(models.Model):
+    """What something said at one time, who saved it, and which former version it brought back."""
 
-    template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="versions")
     number = models.IntegerField()
     said = models.JSONField(default=dict)
     restored = models.IntegerField(null=True, blank=True)
@@ -68,13 +67,22 @@ class TemplateVersion(models.Model):
     saved_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        abstract = True
         ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class TemplateVersion(Kept):
+    """What a template said."""
+
+    template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="versions")
+
+    class Meta(Kept.Meta):
         constraints = [
             models.UniqueConstraint(fields=["template", "number"], name="template_version_once")
         ]
-
-    def __str__(self) -> str:
-        return f"{self.template_id}: {self.number}"
 
 
 class SavedBlock(models.Model):
@@ -101,23 +109,12 @@ class SavedBlock(models.Model):
         return self.name
 
 
-class SavedBlockVersion(models.Model):
-    """What a saved block was at one time, and which former version it brought back."""
+class SavedBlockVersion(Kept):
+    """What a saved block was."""
 
     block = models.ForeignKey(SavedBlock, on_delete=models.CASCADE, related_name="versions")
-    number = models.IntegerField()
-    said = models.JSONField(default=dict)
-    restored = models.IntegerField(null=True, blank=True)
-    saved_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    saved_at = models.DateTimeField(default=timezone.now)
 
-    class Meta:
-        ordering = ["-number"]
+    class Meta(Kept.Meta):
         constraints = [
             models.UniqueConstraint(fields=["block", "number"], name="saved_block_version_once")
         ]
-
-    def __str__(self) -> str:
-        return f"{self.block_id}: {self.number}"

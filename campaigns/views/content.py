@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns import content
 from campaigns.content import blocks as forms
-from campaigns.content import history, library, saving, seeing, testing, translations, versions
+from campaigns.content import history, library, saving, seeing, testing, translations
 from campaigns.messaging import context
 from campaigns.models import SavedBlock, Segment, Template
 from campaigns.views.people import signed_in
@@ -352,56 +352,6 @@ def shown(parts: dict[str, Any], person: str) -> HttpResponse:
         }
         return mail_page(content.fault_page(why if seen.customer else seen.fault))
     return mail_page(seen.html)
-
-
-@page("view")
-@require_GET
-def template_versions(request: HttpRequest, template_id: int) -> HttpResponse:
-    """What a template said before, what changed, and where it is used."""
-    template = get_object_or_404(Template, pk=template_id)
-    editor = "template-edit" if template.kind == "email" else "note-edit"
-    rows = history.of(template)
-    by_number = {row.number: row for row in rows}
-    shown = by_number.get(whole_number(request.GET.get("version")) or template.version)
-    if shown is None and rows:
-        shown = rows[0]
-    before = None
-    if shown is not None:
-        against = whole_number(request.GET.get("against"))
-        before = by_number.get(shown.number - 1 if against is None else against)
-    changes = versions.changes(before.said, shown.said) if shown and before else []
-    return render(
-        request,
-        "campaigns/content/versions.html",
-        {
-            "template": template,
-            "rows": rows,
-            "shown": shown,
-            "before": before,
-            "changes": changes,
-            "used": history.used(template),
-            "edit_url": reverse(f"campaigns:{editor}", args=[template.pk]),
-            "restore_name": "campaigns:template-restore",
-        },
-    )
-
-
-@page("edit")
-@require_POST
-def template_restore(request: HttpRequest, template_id: int, number: int) -> HttpResponse:
-    try:
-        made = versions.restore(
-            template_id=template_id, number=number, user=signed_in(request), now=timezone.now()
-        )
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(
-            request,
-            _("Version %(old)d is back, as version %(new)d.")
-            % {"old": number, "new": made.version},
-        )
-    return redirect("campaigns:template-versions", template_id)
 
 
 @page("edit")

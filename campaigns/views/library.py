@@ -1,4 +1,4 @@
-"""Pages of saved blocks: the list, the editor, what they become, and their versions."""
+"""Pages of saved blocks: the list, the editor, and what they become."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns import content
 from campaigns.content import blocks as forms
-from campaigns.content import library, references, translations, versions
+from campaigns.content import library, references, translations
 from campaigns.messaging import context
 from campaigns.models import SavedBlock
 from campaigns.views.content import WRITING_POLICY, mail_page, palette, paper, saved_data, shown
@@ -124,7 +124,7 @@ def block_keep(request: HttpRequest) -> JsonResponse:
 
 
 def _made(request: HttpRequest) -> dict[str, Any]:
-    return library.made(library.written(_blocks(request)))
+    return library.made(_blocks(request))
 
 
 @page("view")
@@ -177,55 +177,3 @@ def block_unlanguage(request: HttpRequest, block_id: int, language: str) -> Http
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("campaigns:block-edit", block_id)
-
-
-@page("view")
-@require_GET
-def block_versions(request: HttpRequest, block_id: int) -> HttpResponse:
-    """What a saved block said before, and what changed."""
-    row = get_object_or_404(SavedBlock, pk=block_id)
-    rows = list(row.versions.select_related("saved_by")[:100])
-    by_number = {one.number: one for one in rows}
-    shown_one = by_number.get(whole_number(request.GET.get("version")) or row.version)
-    before = None
-    if shown_one is not None:
-        against = whole_number(request.GET.get("against"))
-        before = by_number.get(shown_one.number - 1 if against is None else against)
-    changes = (
-        versions.changes(library.readable(before.said), library.readable(shown_one.said))
-        if shown_one and before
-        else []
-    )
-    return render(
-        request,
-        "campaigns/content/versions.html",
-        {
-            "template": row,
-            "rows": rows,
-            "shown": shown_one,
-            "before": before,
-            "changes": changes,
-            "mails": references.mails_with(row.pk).order_by("name")[:50],
-            "block": True,
-            "edit_url": reverse("campaigns:block-edit", args=[row.pk]),
-            "restore_name": "campaigns:block-restore",
-        },
-    )
-
-
-@page("edit")
-@require_POST
-def block_restore(request: HttpRequest, block_id: int, number: int) -> HttpResponse:
-    try:
-        made = library.restore(
-            block_id=block_id, number=number, user=signed_in(request), now=timezone.now()
-        )
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(
-            request,
-            _("Version %(old)d is back, as version %(new)d.")
-            % {"old": number, "new": made.version},
-        )
-    return redirect("campaigns:block-versions", block_id)

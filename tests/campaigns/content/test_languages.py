@@ -6,7 +6,7 @@ from email.policy import default
 import pytest
 
 from campaigns import content
-from campaigns.content import seeing, translations, versions
+from campaigns.content import history, seeing, translations, versions
 from campaigns.messaging import delivery, languages
 from ingestion.models import Customer
 from marketing.core.errors import Invalid, NotFound
@@ -77,7 +77,7 @@ def test_a_language_may_be_taken_away_and_comes_back_with_the_version_that_had_i
     back = versions.restore(template_id=template.pk, number=2, user=None, now=factories.NOW)
     assert back.languages["de"]["html"] == template.languages["de"]["html"]
     assert {change.label for change in versions.changes(
-        versions.find(back, 3).said, versions.find(back, 4).said
+        history.former(back, 3), back.versions.get(number=4).said
     )} == {"de · Subject", "de · Body"}  # fmt: skip
 
 

@@ -1,9 +1,11 @@
 """Blocks that are saved once: every mail with them follows, and what was launched does not."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from campaigns import approval, content
-from campaigns.content import history, library, references, translations
+from campaigns.content import history, library, references, translations, versions
 from campaigns.models import SavedBlock, Template
 from marketing.core.errors import Conflict, Invalid, NotFound
 from tests import factories
@@ -133,6 +135,24 @@ def test_a_former_version_comes_back_everywhere():
         library.restore(block_id=offer.pk, number=3, user=None, now=NOW)
     with pytest.raises(NotFound):
         library.restore(block_id=offer.pk, number=9, user=None, now=NOW)
+
+
+def test_blocks_are_held_before_the_mail_whose_version_comes_back():
+    """Whoever changes a block holds it first and then its mails: the other way round both wait."""
+    offer = block()
+    news = mail(offer)
+    german = [{"kind": "saved", "saved": block("Zehn", "Other").pk}, {"kind": "footer"}]
+    translations.save(
+        template_id=news.pk, language="de", subject="S", written_in="blocks", blocks=german,
+        user=None, now=NOW,
+    )  # fmt: skip
+    mail(template=news)
+    with CaptureQueriesContext(connection) as asked:
+        versions.restore(template_id=news.pk, number=2, user=None, now=NOW)
+    held = [query["sql"] for query in asked if "FOR UPDATE" in query["sql"]]
+    assert "campaigns_savedblock" in held[0]
+    assert all(str(row.pk) in held[0] for row in SavedBlock.objects.all())
+    assert any("campaigns_template" in sql for sql in held[1:])
 
 
 @pytest.mark.parametrize(
