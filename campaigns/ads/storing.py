@@ -94,16 +94,25 @@ class _Cause(NamedTuple):
     learnable: bool
 
 
+class _Placed(NamedTuple):
+    """Of which ad a hit is, and whom and what of it may be kept."""
+
+    ad_id: int
+    creative_id: int
+    placement_id: int
+    cause_at: datetime | None
+    chance: float | None
+    customer_id: int | None
+    learnable: bool
+
+
 def store(*, batch: Mapping[int, Hit], now: datetime) -> tuple[dict[int, str], dict[int, Invalid]]:
     """An outcome or a fault for each, by its position. All in one transaction of its own."""
     with transaction.atomic():
         placed, faults = _placed(batch)
         if not placed:
             return {}, faults
-        people = _people([batch[i] for i in placed])
-        lines = []
-        for (index, cause), person in zip(placed.items(), people, strict=True):
-            lines.append(_line(batch[index], cause, *person))
+        lines = [_line(batch[index], one) for index, one in placed.items()]
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
             cursor.execute("TRUNCATE ad_incoming")
@@ -130,8 +139,8 @@ def _outcomes(batch: Mapping[int, Hit], new: set[UUID]) -> dict[int, str]:
 
 def _placed(
     batch: Mapping[int, Hit],
-) -> tuple[dict[int, _Cause], dict[int, Invalid]]:
-    """Of which campaign, creative and placement each is; a fault where that cannot be told."""
+) -> tuple[dict[int, _Placed], dict[int, Invalid]]:
+    """Of which campaign, creative, placement and person each is; a fault where that is unknown."""
     creatives = {
         key: (pk, ad)
         for key, pk, ad in AdCreative.objects.filter(
@@ -144,7 +153,10 @@ def _placed(
         ).values_list("key", "pk")
     )
     causes = _causes(batch)
-    placed: dict[int, _Cause] = {}
+    named = _people(list(batch.values()))
+    numbers = set(named.values()) | {cause.customer_id for cause in causes.values()}
+    permitted = permission.among(number for number in numbers if number is not None)
+    placed: dict[int, _Placed] = {}
     faults: dict[int, Invalid] = {}
     # Causes first: a click may stand before its impression in one batch.
     for index, hit in sorted(batch.items(), key=lambda pair: pair[1].kind):
@@ -159,19 +171,23 @@ def _placed(
         if wrong:
             faults[index] = reading.fault_unknown(wrong)
             continue
-        same = cause is not None and creative is not None and creative[0] != cause.creative_id
-        chance = cause.chance if cause and hit.kind == AdHit.IMPRESSION and not same else None
-        made = _Cause(
+        follows = cause is not None and hit.kind > AdHit.IMPRESSION
+        other = cause is not None and creative is not None and creative[0] != cause.creative_id
+        person = named.get(hit.person) or (cause.customer_id if cause else None)
+        refused = person is not None and person not in permitted
+        made = _Placed(
             creative[1] if creative else cause.ad_id,  # type: ignore[union-attr]
             creative[0] if creative else cause.creative_id,  # type: ignore[union-attr]
             placement if placement else cause.placement_id,  # type: ignore[union-attr]
-            cause.at if cause else hit.at,
-            chance,
-            cause.customer_id if cause else None,
-            bool(cause and cause.learnable),
+            min(cause.at, hit.at) if cause and follows else None,
+            cause.chance if cause and not follows and not other else None,
+            None if refused else person,
+            not refused
+            and (hit.consent or person is not None or bool(cause and follows and cause.learnable)),
         )
         placed[index] = made
-        causes.setdefault(hit.key, made._replace(at=hit.at, learnable=hit.consent))
+        known = _Cause(*made[:3], hit.at, None, made.customer_id, made.learnable)
+        causes.setdefault(hit.key, known)
     return placed, faults
 
 
@@ -199,42 +215,31 @@ def _causes(batch: Mapping[int, Hit]) -> dict[UUID, _Cause]:
     return found
 
 
-def _people(hits: Sequence[Hit]) -> list[tuple[int | None, bool]]:
-    """Whom each hit is about, where they agreed to ads; and whether somebody known did not.
-
-    Nobody is made known by an ad.
-    """
+def _people(hits: Sequence[Hit]) -> dict[tuple[str, str, str], int]:
+    """Whom each name that is known is of. Nobody is made known by an ad."""
     # The look-up keeps one place a name, so each different name is asked for once.
     order = list({hit.person for hit in hits if any(hit.person)})
     if not order:
-        return [(None, False)] * len(hits)
+        return {}
     names = [tuple(person[kind] for person in order) for kind in range(3)]
     found = identify.known_by_one(names=names)
-    ids = {
+    return {
         person: one.customer_id
         for person, one in zip(order, found, strict=True)
         if one is not None and one.customer_id is not None
     }
-    permitted = permission.among(set(ids.values()))
-    found_of = {
-        person: (number, False) if number in permitted else (None, True)
-        for person, number in ids.items()
-    }
-    return [found_of.get(hit.person, (None, False)) for hit in hits]
 
 
-def _line(hit: Hit, cause: _Cause, person: int | None, refused: bool) -> str:
+def _line(hit: Hit, placed: _Placed) -> str:
     """A row for COPY. Everything in it is a number, a hash, a moment or two letters."""
-    customer = cause.customer_id if person is None and not refused else person
-    learnable = not refused and (
-        hit.consent or customer is not None or (cause.learnable and hit.kind > AdHit.IMPRESSION)
-    )
-    caused = hit.kind > AdHit.IMPRESSION and hit.cause is not None
     cells = (
-        hit.key, hit.kind, hit.digest, hit.at.isoformat(), cause.ad_id, cause.creative_id,
-        cause.placement_id, customer if customer is not None else "\\N", hit.cause or "\\N",
-        min(cause.at, hit.at).isoformat() if caused else "\\N", hit.cost, hit.value,
-        cause.chance if cause.chance is not None else "\\N", "t" if learnable else "f",
-        hit.country, hit.device,
+        hit.key, hit.kind, hit.digest, hit.at.isoformat(), placed.ad_id, placed.creative_id,
+        placed.placement_id, _or_null(placed.customer_id), _or_null(hit.cause),
+        _or_null(placed.cause_at and placed.cause_at.isoformat()), hit.cost, hit.value,
+        _or_null(placed.chance), "t" if placed.learnable else "f", hit.country, hit.device,
     )  # fmt: skip
     return "\t".join(map(str, cells)) + "\n"
+
+
+def _or_null(value: Any) -> Any:
+    return "\\N" if value is None else value

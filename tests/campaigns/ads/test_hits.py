@@ -9,9 +9,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.ads import permission
+from campaigns.ads import choosing, permission
+from campaigns.ads.reading import key_of
 from campaigns.api import ads as ads_api
 from campaigns.models import AdDay, AdHit, AdHour
+from ingestion.models import Consent
 from tests import factories
 from tests.campaigns.ads.conftest import advert, agree, api_key
 
@@ -140,6 +142,39 @@ def test_a_visitor_who_agreed_there_is_learned_from_and_a_known_no_wins_over_it(
     )
     assert AdHit.objects.filter(learnable=True).count() == 2
     assert AdHit.objects.filter(customer__isnull=False).count() == 0
+
+
+def test_what_followed_in_the_same_batch_is_of_the_person_of_its_impression():
+    advert()
+    permission.add_purpose(user=None, now=factories.NOW)
+    yes, no = factories.customer("yes"), factories.customer("no")
+    agree(yes)
+    agree(no, granted=False)
+    send(
+        seen("i1", external_id=yes.external_id),
+        clicked("c1", "i1"),
+        seen("i2", consent=True, external_id=no.external_id),
+        clicked("c2", "i2"),
+    )
+    found = AdHit.objects.filter(kind=AdHit.CLICK).values_list("customer_id", "learnable")
+    assert sorted(found, key=str) == [(yes.pk, True), (None, False)]
+
+
+def test_a_no_said_between_a_choice_and_its_answers_counts():
+    advert()
+    permission.add_purpose(user=None, now=factories.NOW)
+    who = factories.customer("ada")
+    agree(who)
+    known = choosing.viewer(external_id=str(who.external_id), now=factories.NOW)
+    made = choosing.choose(placement="top", who=known, now=factories.NOW)
+    send(seen("i1", external_id=who.external_id))
+    Consent.objects.filter(customer=who).update(granted=False)
+    send(
+        {"kind": "impression", "id": "i2", "decision": str(made.decision), "consent": True},
+        clicked("c1", "i1"),
+    )
+    later = AdHit.objects.filter(key__in=[key_of(1, "i2"), key_of(2, "c1")])
+    assert list(later.values_list("customer_id", "learnable")) == [(None, False)] * 2
 
 
 def test_nobody_is_made_known_by_an_ad():
