@@ -56,6 +56,17 @@ class Where:
     op: str
     value: Value = None
 
+    def __eq__(self, other: object) -> bool:
+        """For Python true is 1, for a property it is not; statements are kept by their rule."""
+        if not isinstance(other, Where):
+            return NotImplemented
+        return (self.property, self.op, self.value, type(self.value) is bool) == (
+            other.property,
+            other.op,
+            other.value,
+            type(other.value) is bool,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Span:

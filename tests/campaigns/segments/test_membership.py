@@ -13,6 +13,7 @@ from campaigns.models import PersonList, PersonListMember, Segment
 from campaigns.segments import asking, membership, turns
 from campaigns.segments import compile as compiler
 from campaigns.segments.rules import RuleFault
+from ingestion import events
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,24 @@ def test_a_rule_counted_again_means_its_own_days_lists_and_segments() -> None:
     assert membership.count(inside).people == 1
     Segment.objects.update(rule={"field": "customer.country", "op": "=", "value": "FR"})
     assert membership.count(inside).people == 0
+
+
+def test_a_property_that_is_true_is_not_one_that_is_one() -> None:
+    wrapped, several = factories.customer(consent=None), factories.customer(consent=None)
+    for person, value in ((wrapped, True), (several, 1)):
+        gift = events.Incoming(
+            "gift", factories.NOW, customer_id=person.pk, properties={"wrapped": value}
+        )
+        events.record(batch=[gift], source="web", now=factories.NOW)
+    for value, person in ((1, several), (True, wrapped)):
+        where = [{"property": "wrapped", "op": "=", "value": value}]
+        node = compiler.read({"did": "gift", "where": where})
+        assert membership.count(node).people == 1
+        assert list(membership.ids(node)) == [person.pk]
+        text, given = asking.some(node, people=[wrapped.pk, several.pk], as_of=factories.NOW)
+        with connection.cursor() as cursor:
+            cursor.execute(text, given)
+            assert cursor.fetchall() == [(person.pk,)]
 
 
 def test_a_fault_of_the_database_is_not_taken_for_a_timeout() -> None:
