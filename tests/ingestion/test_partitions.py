@@ -140,6 +140,16 @@ def test_a_large_ledger_is_looked_through_once_a_day_a_slice_at_a_time(monkeypat
     assert EventKey.objects.count() == 0
 
 
+def test_a_machine_that_is_on_for_an_hour_a_day_comes_by_the_whole_ledger_too() -> None:
+    pages = 20 * claims.WALKED_WHOLE
+    seen: set[int] = set()
+    for day in range(40):
+        for turn in range(6):
+            for first, end in claims._turn(pages, NOW + timedelta(days=day, minutes=10 * turn)):
+                seen.update(range(first, end))
+    assert seen == set(range(pages))
+
+
 @pytest.mark.django_db
 def test_tallies_of_an_hour_become_one_and_say_the_same() -> None:
     for minute in (1, 2, 59):
