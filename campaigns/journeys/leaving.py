@@ -33,7 +33,7 @@ def take_out(*, enrollment_id: int, reason: str, user: Actor, now: datetime) -> 
     with transaction.atomic():
         stay = (
             Enrollment.objects.select_for_update(of=["self"])
-            .select_related("journey", "version")
+            .select_related("journey")
             .filter(pk=enrollment_id)
             .first()
         )
@@ -48,8 +48,11 @@ def take_out(*, enrollment_id: int, reason: str, user: Actor, now: datetime) -> 
         stay.ended_at, stay.outcome, stay.wake_at = now, Enrollment.Outcome.TAKEN, None
         stay.steps, stay.note = stay.steps + 1, reason
         stay.save(update_fields=["ended_at", "outcome", "wake_at", "steps", "note"])
+        # Whoever was moved to another version has messages of the one before, too.
         Message.objects.filter(
-            run=stay.version.run_id, entry=stay.pk, state=Message.State.QUEUED
+            run__journey_version__journey=stay.journey_id,
+            entry=stay.pk,
+            state=Message.State.QUEUED,
         ).update(state=Message.State.SKIPPED, reason=REASON, next_try_at=None)
         # The words stay with the person, and are erased with them.
         audit.record(

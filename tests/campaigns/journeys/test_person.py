@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from campaigns.journeys import leaving
+from campaigns.journeys import leaving, versions
 from campaigns.models import Enrollment, Message
 from marketing.core.errors import Conflict, Invalid
 from tests import factories
@@ -70,6 +70,18 @@ def test_somebody_is_taken_out_with_a_reason_and_gets_nothing_more(waiting):
     look(after(days=2))
     assert Enrollment.objects.get().outcome == "taken"
     assert "Asked us by phone" in shown(waiting)
+
+
+def test_whoever_was_moved_to_a_later_version_gets_nothing_of_the_one_before(waiting):
+    row = stay(waiting)
+    journey = row.journey
+    journey.draft = {**journey.draft, "caps": {"per_day": 9}}
+    journey.save()
+    newer = versions.publish(journey_id=journey.pk, user=None, now=after(minutes=3))
+    moved = {"version_id": row.version_id, "to_version_id": newer.pk}
+    assert versions.move_people(**moved, user=None, now=after(minutes=4)) == 1
+    leaving.take_out(enrollment_id=row.pk, reason="Asked us", user=None, now=after(minutes=5))
+    assert Message.objects.values_list("state", "reason").get() == ("skipped", "taken_out")
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 201])
