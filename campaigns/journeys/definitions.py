@@ -64,16 +64,7 @@ class _Reader:
                 limit=MOST_NODES,
             )
             return None
-        for key in set(data) - {
-            "nodes",
-            "start",
-            "goal",
-            "exits",
-            "entry",
-            "caps",
-            "holdout",
-            "notes",
-        }:
+        for key in set(data) - PARTS:
             self.flaw("", str(key)[:80], gettext_noop("A journey has no such part."))
         read_nodes: dict[str, Node] = {}
         for id_, said in nodes.items():

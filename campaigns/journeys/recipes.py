@@ -1,8 +1,8 @@
 """The nine ready journeys, as drawings.
 
 Every one says when people leave, how often they may come again, keeps to few messages, and holds
-some people out. Their
-mails (`letters`) and their segment are made with them, and stand in their places then.
+some people out. Their mails (`letters`) and their segment are made with them, and stand in their
+places then.
 """
 
 from collections.abc import Iterable
