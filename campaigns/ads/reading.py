@@ -60,7 +60,12 @@ def key_of(kind: int, name: str) -> UUID:
 
 def digest_of(body: Any) -> int:
     """What the sender said, in 64 bits."""
-    packed = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    try:
+        packed = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # nested deeper than can be written
+        raise fields.wrong(
+            "", _("This holds a text or number that cannot be stored."), "not_json"
+        ) from None
     return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "big", signed=True)
 
 
@@ -77,11 +82,7 @@ def hit(body: Any, *, now: datetime) -> Hit:
     consent = body.get("consent", False)
     if consent.__class__ is not bool:
         raise fields.wrong("consent", _("This must be true or false."), "not_yes_or_no")
-    device = _text(body, "device", 10)
-    if device not in DEVICES:
-        raise fields.wrong(
-            "device", _("Say desktop, mobile, tablet, tv or other."), "unknown_device"
-        )
+    device = device_of(body)
     creative, placement = _text(body, "creative", 60), _text(body, "placement", 60)
     cause = _cause(kind, body)
     if cause is None and not (creative and placement):
@@ -101,10 +102,20 @@ def hit(body: Any, *, now: datetime) -> Hit:
         _person(body),
         consent,
         fields.country(body) if body.get("country") else "",
-        DEVICES.index(device),
+        device,
         _money(body, "cost"),
         _money(body, "value"),
     )
+
+
+def device_of(body: fields.Body) -> int:
+    """Its place among the devices; 0 where none is named."""
+    device = _text(body, "device", 10)
+    if device not in DEVICES:
+        raise fields.wrong(
+            "device", _("Say desktop, mobile, tablet, tv or other."), "unknown_device"
+        )
+    return DEVICES.index(device)
 
 
 def _text(body: fields.Body, name: str, limit: int) -> str:

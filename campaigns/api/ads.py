@@ -264,13 +264,7 @@ class ChoiceDoor(View):
         now = timezone.now()
         body = fields.an_object(body, CHOICE_FIELDS)
         placement = fields.text(body, "placement", 60, required=True)
-        device = fields.text(body, "device", 10)
-        if device not in reading.DEVICES:
-            raise Invalid(
-                _("Say desktop, mobile, tablet, tv or other."),
-                code="unknown_device",
-                field="device",
-            )
+        device = reading.device_of(body)
         who = choosing.viewer(
             external_id=fields.text(body, "external_id", 100),
             email=fields.email(body),
@@ -280,19 +274,15 @@ class ChoiceDoor(View):
         found = choosing.choose(
             placement=placement,
             who=who,
-            device=reading.DEVICES.index(device),
+            device=device,
             country=fields.country(body) if body.get("country") else "",
             now=now,
         )
-        creative = None
-        if found.creative is not None and found.offer is not None:
-            found.creative.ad = found.offer.ad
-            creative = creative_body(found.creative)
         return {
             "decision": str(found.decision) if found.decision else None,
             "reason": found.reason,
             "ad": found.offer.ad.key if found.offer else None,
-            "creative": creative,
+            "creative": creative_body(found.creative) if found.creative else None,
             "chance": found.chance if found.decision else None,
             "price": str(found.offer.price) if found.offer else None,
         }

@@ -114,6 +114,16 @@ def test_every_fault_is_told_for_its_item_and_the_rest_is_stored():
     }  # fmt: skip
 
 
+def test_what_is_nested_too_deep_to_be_kept_is_a_fault_of_its_item():
+    advert()
+    deep: list[Any] = []
+    for _level in range(300):
+        deep = [deep]
+    answer = send(seen("i1"), seen("i2", click=deep))
+    assert answer["counts"] == {"stored": 1, "invalid": 1}
+    assert answer["results"][0]["error"]["code"] == "not_json"
+
+
 def test_people_are_kept_only_where_they_agreed_to_ads():
     advert()
     permission.add_purpose(user=None, now=factories.NOW)
