@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaigns.ads import exporting, learning
+from campaigns.ads import exporting, learning, trainings
 from campaigns.models import AdExport
 from marketing.core import jobs
 from marketing.core.errors import NotFound
@@ -31,8 +31,8 @@ def export(job: jobs.Running) -> dict[str, Any]:
 def train(job: jobs.Running) -> dict[str, Any]:
     """Learn who clicks and who converts; each is published only where it beats plain rates."""
     made = {}
-    for step, name in enumerate(learning.MODELS, start=1):
-        job.step(step, learning.title(name), unit="rows")
+    for step, name in enumerate(trainings.MODELS, start=1):
+        job.step(step, trainings.title(name), unit="rows")
         version = learning.train(name=name, job_id=job.id, now=timezone.now())
         made[name] = {"version": version.version, "state": version.state} if version else None
         job.check()

@@ -33,13 +33,10 @@ NONE, PACED, SPENT = "nothing", "paced", "spent"
 FIXED, SHARED, SUITED = "fixed", "shares", "person"
 _PERSON = f"""
 SELECT c.id, c.country, {storing.RECENCY}, {storing.ORDERS},
-    EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = c.id AND k.purpose = %s
-        AND k.current AND k.granted AND (k.expires_at IS NULL OR k.expires_at > %s))
-    AND NOT EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = c.id
-        AND k.purpose = 'profiling' AND k.current AND NOT k.granted)
+    {permission.sql("c.id")}
 FROM ingestion_identity i JOIN ingestion_customer c ON c.id = i.customer_id
 LEFT JOIN models_ml_traits t ON t.customer_id = c.id
-WHERE i.kind = %s AND i.value = %s AND NOT i.refused"""
+WHERE i.kind = %(kind)s AND i.value = %(value)s AND NOT i.refused"""
 _PROMISE = """
 WITH paid AS (
     UPDATE campaigns_adday SET promised = promised + %(price)s
@@ -125,7 +122,9 @@ def look(*, now: datetime) -> Policy:
     }
     rates = {
         ad: (int(n or 0), int(clicks or 0))
-        for ad, n, clicks in AdHour.objects.filter(ad__in=ads)
+        for ad, n, clicks in AdHour.objects.filter(
+            ad__in=[ad for ad in ads if ad.pricing == AdCampaign.Pricing.CLICK]
+        )
         .values_list("ad")
         .annotate(Sum("impressions"), Sum("clicks"))
     }
@@ -211,7 +210,7 @@ def viewer(
     if not kind:
         return Viewer()
     with connection.cursor() as cursor:
-        cursor.execute(_PERSON, [permission.PURPOSE, now, kind, value])
+        cursor.execute(_PERSON, {"kind": kind, "value": value, "now": now})
         row = cursor.fetchone()
     return Viewer(*row[:4]) if row and row[4] else Viewer()
 

@@ -26,14 +26,13 @@ from threadpoolctl import threadpool_limits
 
 from campaigns.ads import delays as waiting
 from campaigns.ads import features, permission
-from campaigns.ads.choosing import CTR, CVR
+from campaigns.ads.choosing import CTR
 from campaigns.ads.features import Facts, Table
 from campaigns.models import AdHit
 from models_ml import registry
 from models_ml.algorithms import classify
 from models_ml.models import ModelVersion
 
-MODELS = (CTR, CVR)
 SEED = 11
 DAYS = 60
 # Of the days with data: the last part judges, the part before it calibrates.
@@ -58,12 +57,7 @@ LEFT JOIN LATERAL (
     SELECT true AS yes FROM campaigns_adhit a
     WHERE a.cause = i.key AND a.kind = %(answer)s AND a.at < %(now)s LIMIT 1) a ON true
 WHERE i.kind = %(tried)s AND i.learnable AND i.at >= %(since)s AND i.at < %(now)s
-    AND (i.customer_id IS NULL OR EXISTS (
-        SELECT FROM ingestion_consent k WHERE k.customer_id = i.customer_id
-          AND k.purpose = %(purpose)s AND k.current AND k.granted
-          AND (k.expires_at IS NULL OR k.expires_at > %(now)s)))
-    AND NOT EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = i.customer_id
-          AND k.purpose = 'profiling' AND k.current AND NOT k.granted)
+    AND (i.customer_id IS NULL OR {agreed})
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"""
 # People stay together in one group, so that the spread between groups knows their likeness.
 _GROUP = "abs(hashtextextended(coalesce(i.customer_id::text, i.key::text), 0)) %% {n}"
@@ -74,13 +68,6 @@ FROM campaigns_adhit a
 WHERE a.kind = %(answer)s AND a.cause_at >= %(since)s AND a.at < %(now)s
   AND a.at >= a.cause_at GROUP BY 1, 2"""
 AGES = (0.5, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 96, 120, 168, 240, 336, 504, 720)
-
-
-def title(name: str) -> str:
-    """What a model answers, in words."""
-    if name == CTR:
-        return _("Who clicks on an ad")
-    return _("Who converts after a click")
 
 
 @dataclass
@@ -119,11 +106,8 @@ def read(*, name: str, now: datetime) -> Rows:
     delays = delays_of(answer=answer, since=since, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
-            _ROWS.format(group=_GROUP.format(n=GROUPS)),
-            {
-                "now": now, "since": since, "tried": tried, "answer": answer,
-                "purpose": permission.PURPOSE, "ages": list(AGES),
-            },
+            _ROWS.format(group=_GROUP.format(n=GROUPS), agreed=permission.sql("i.customer_id")),
+            {"now": now, "since": since, "tried": tried, "answer": answer, "ages": list(AGES)},
         )  # fmt: skip
         rows = cursor.fetchall()
     middles = [AGES[0] / 2]

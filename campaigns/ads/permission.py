@@ -47,6 +47,15 @@ def agreed() -> Exists:
     )
 
 
+def sql(person: str) -> str:
+    """The same and no objection to predictions, of a column, as text with the moment `now`."""
+    return f"""EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = {person}
+        AND k.purpose = '{PURPOSE}' AND k.current AND k.granted
+        AND (k.expires_at IS NULL OR k.expires_at > %(now)s))
+    AND NOT EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = {person}
+        AND k.purpose = 'profiling' AND k.current AND NOT k.granted)"""
+
+
 def among(people: Iterable[int]) -> set[int]:
     """Those of these people whom ads may know and models may learn from."""
     wanted = set(people)

@@ -12,6 +12,14 @@ from models_ml.models import ModelVersion
 
 JOB = "ads.train"
 EVERY = timedelta(days=1)
+MODELS = (CTR, CVR)
+
+
+def title(name: str) -> str:
+    """What a model answers, in words."""
+    if name == CTR:
+        return _("Who clicks on an ad")
+    return _("Who converts after a click")
 
 
 def begin_due(*, now: datetime) -> Job | None:
@@ -36,6 +44,3 @@ def newest(name: str) -> ModelVersion | None:
     versions = ModelVersion.objects.filter(name=name)
     live = versions.filter(state=ModelVersion.State.LIVE).first()
     return live or versions.order_by("-version").first()
-
-
-MODELS = (CTR, CVR)

@@ -13,7 +13,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns.ads import choosing, defining, figures, permission, steering, trainings
+from campaigns.ads import defining, figures, permission, steering, trainings
 from campaigns.models import AdCampaign, AdPlacement
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
@@ -21,7 +21,6 @@ from marketing.core.errors import Refused
 from models_ml import charts
 
 PER_PAGE = 25
-MODELS = (choosing.CTR, choosing.CVR)
 _FORM = (
     "name", "goal", "budget", "daily_cap", "pricing", "price", "starts_on", "ends_on", "mode",
     "floor_percent",
@@ -73,7 +72,7 @@ def ad(request: HttpRequest, key: str) -> HttpResponse:
             "placements": figures.placements(found),
             "round": newest,
             "ways": _ways(newest.values) if newest else [],
-            "models": [_model(name) for name in MODELS],
+            "models": [_model(name) for name in trainings.MODELS],
             "floor": found.floor_percent,
         },
     )
@@ -100,8 +99,7 @@ def _ways(values: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _model(name: str) -> dict[str, Any]:
     version = trainings.newest(name)
-    title = _("Who clicks on an ad") if name == choosing.CTR else _("Who converts after a click")
-    found: dict[str, Any] = {"name": name, "title": title, "version": version}
+    found: dict[str, Any] = {"name": name, "title": trainings.title(name), "version": version}
     if version is not None:
         bins = version.details.get("calibration") or []
         most = max((one["high"] for one in bins), default=0) or 1
