@@ -5,9 +5,10 @@ limit for such a cut on the right (Lynden-Bell, Monthly Notices of the RAS 155, 
 Annals of Statistics 13, 1985) puts that right without waiting for the slowest. Pure.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 
 @dataclass(frozen=True)
@@ -42,38 +43,18 @@ def learn(seen: Iterable[tuple[float, float, float]]) -> Delays:
     # Those at risk at a delay: it came no later, and could have come as late as this.
     delays = [row[0] for row in rows]
     ages = sorted((age, n) for _delay, age, n in rows)
-    came_before = _running([n for _d, _a, n in rows])
-    too_young = _running([n for _a, n in ages])
+    came_before = list(accumulate((n for _d, _a, n in rows), initial=0.0))
+    too_young = list(accumulate((n for _a, n in ages), initial=0.0))
     age_values = [age for age, _n in ages]
     share, by = 1.0, [1.0]
     for delay, n in reversed(steps[1:]):
         came = came_before[bisect_right(delays, delay)]
         # Whoever is younger than this delay cannot have had it; all of them came before it.
-        young = too_young[_below(age_values, delay)]
+        young = too_young[bisect_left(age_values, delay)]
         at_risk = max(came - young, n)
         share *= 1 - n / at_risk
         by.append(share)
     return Delays([delay for delay, _n in steps], by[::-1])
-
-
-def _running(values: Sequence[float]) -> list[float]:
-    found, total = [0.0], 0.0
-    for value in values:
-        total += value
-        found.append(total)
-    return found
-
-
-def _below(values: Sequence[float], limit: float) -> int:
-    """How many of these sorted values are smaller than `limit`."""
-    low, high = 0, len(values)
-    while low < high:
-        middle = (low + high) // 2
-        if values[middle] < limit:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def ripe(tries: Iterable[tuple[float, float]], delays: Delays) -> float:

@@ -52,7 +52,7 @@ REASONS: dict[str, Any] = {
 POSTCODES = ("zip", "postcode", "postal_code")
 
 
-def _told(channel: str, column: str, wanted: Q) -> Q:
+def _told(channel: str, wanted: Q) -> Q:
     """In SQL: this name of somebody may be told."""
     may = Q(consent.agreed(channel=channel, purpose=permission.PURPOSE))
     return wanted & Q(consent.open_to(channel=channel)) & may
@@ -77,8 +77,8 @@ def people_of(segment: Segment) -> Any:
     return (
         audience.members(rule=segment.rule)
         .annotate(
-            mail=Case(When(_told("email", "email", mail), then=Value(True)), default=Value(False)),
-            call=Case(When(_told("sms", "phone", call), then=Value(True)), default=Value(False)),
+            mail=Case(When(_told("email", mail), then=Value(True)), default=Value(False)),
+            call=Case(When(_told("sms", call), then=Value(True)), default=Value(False)),
             held=held,
         )
         .annotate(
@@ -182,7 +182,7 @@ def write(*, export: AdExport, report: Any, now: datetime) -> AdExport:
         half.unlink(missing_ok=True)
     export.meant = wanted + sum(counts.values())
     export.people = people
-    # Between counting and reading somebody may have said no; so few that it is told as no consent.
+    # Among them the few who said no between counting and reading.
     short = max(wanted - people, 0)
     export.left_out = {**counts, **({"unusable": short} if short else {})}
     export.state, export.ready_at = AdExport.State.READY, now

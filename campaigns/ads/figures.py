@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from campaigns.ads import choosing, pacing, steering
 from campaigns.models import AdCampaign, AdCreative, AdDay, AdHour
+from models_ml.algorithms import classify
 
-Z95 = 1.959963984540054
 DAYS = 14
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 480, 220, 52, 12, 10, 26
 
@@ -32,11 +31,8 @@ def rate(yes: int, n: int) -> Rate:
     """So many of so many."""
     if n <= 0:
         return Rate(None, 0.0, 1.0)
-    p = min(yes / n, 1.0)
-    scale = 1 + Z95**2 / n
-    middle = (p + Z95**2 / (2 * n)) / scale
-    half = Z95 * math.sqrt(p * (1 - p) / n + Z95**2 / (4 * n * n)) / scale
-    return Rate(p, max(0.0, middle - half), min(1.0, middle + half))
+    found = classify.wilson(min(yes, n), n)
+    return Rate(found.value, found.low, found.high)
 
 
 @dataclass(frozen=True)

@@ -157,8 +157,3 @@ def control(
         # A share that is never nothing: else it could not be learned what a share costs.
         return Pace(max(wanted, 0.001), 1.0, planned, full)
     return Pace(1.0, min(wanted, HIGHEST_BID), planned, full)
-
-
-def pays(*, cap: float, spent: float, promised: float, price: float) -> bool:
-    """Whether one more may be shown: what it may cost is left beside all that is promised."""
-    return spent + promised + price <= cap

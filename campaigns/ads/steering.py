@@ -1,5 +1,6 @@
 """The controller's rounds over rows: what today may cost, and how often to show until the next."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -89,7 +90,7 @@ def steer(*, ad: AdCampaign, now: datetime) -> pacing.Pace:
     kept: dict[str, Any] = ad.pace or {}
     same = kept.get("day") == day.isoformat()
     # A new day begins with what is known of the traffic and an open door.
-    before = pacing.Pace.of_json(kept) if same else pacing.Pace(1.0, 1.0, 0.0, kept.get("full"))
+    before = pacing.Pace.of_json(kept) if same else replace(pacing.OPEN, full=kept.get("full"))
     pace = pacing.control(
         before=before,
         cap=cap,

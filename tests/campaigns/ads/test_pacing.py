@@ -107,9 +107,7 @@ def simulate(
             now_told = []
             for _impression in range(int(come)):
                 most = price * pace.bid
-                if rng.random() < pace.chance and pacing.pays(
-                    cap=cap, spent=spent, promised=promised, price=most
-                ):
+                if rng.random() < pace.chance and spent + promised + most <= cap:
                     promised += most
                     now_told.append((most, most * rng.random() if rng.random() < 0.1 else most))
             told.append(now_told)
