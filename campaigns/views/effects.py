@@ -9,6 +9,9 @@ from campaigns.models import Campaign, Run
 from campaigns.reporting import costs, effects, readings, variants, wording
 from campaigns.reporting.effects import Answer, Effect
 
+# A cup is given to what leads by so much of a chance; half a chance is nobody's lead.
+LEADS = 0.95
+
 
 def panel(*, run: Run, now: datetime) -> dict[str, Any]:
     """Everything of the panel, from one reading of the sums."""
@@ -107,7 +110,7 @@ def _variants(table: variants.Table) -> dict[str, Any]:
         "rows": [
             {
                 "row": row,
-                "best": row.wins == best and best > 0.5,
+                "best": row.wins == best and best >= LEADS,
                 "at": wording.points(row.lift.difference) if row.lift else "",
                 "low": wording.points(row.lift.low) if row.lift else "",
                 "high": wording.points(row.lift.high) if row.lift else "",

@@ -388,6 +388,30 @@ def test_the_pages_say_what_it_caused(django_assert_max_num_queries):
     assert "Return on it" in shown.text
 
 
+def test_no_variant_wears_the_cup_before_it_leads():
+    people(400)
+    of = campaign(holdout=0)
+    trials.save(
+        campaign_id=of.pk,
+        variants=[{"name": "Plain"}, {"name": "Picture"}],
+        values={"mode": "fixed"},
+        user=None,
+        now=START,
+    )
+    run = runs.start(campaign_id=of.pk, user=None, now=START)
+    runs.fill(run_id=run.pk, now=START)
+    run.messages.filter(state="queued").update(state="sent", sent_at=START)
+    Run.objects.filter(pk=run.pk).update(state="finished")
+    page = reverse("campaigns:campaign-detail", args=[of.pk])
+    browser = factories.signed_in()
+    assert "Picture" in browser.get(page).text
+    assert "#trophy" not in browser.get(page).text
+    clicked = run.messages.filter(variant="b").values_list("pk", flat=True)[:60]
+    Message.objects.filter(pk__in=list(clicked)).update(clicked_at=START)
+    readings.take(run=run, now=END)
+    assert browser.get(page).text.count("#trophy") == 1
+
+
 def test_variants_are_chosen_on_a_page_and_refused_with_a_reason():
     of = campaign()
     browser = factories.signed_in()
