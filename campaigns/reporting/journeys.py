@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from campaigns.journeys import graphs
 from campaigns.journeys.graph import Graph
@@ -145,15 +145,22 @@ def effect(*, versions: Sequence[JourneyVersion], read: Read) -> Effect | None:
     )
 
 
-def latest(*, journey: Journey, number: int, now: datetime) -> Read:
-    """The newest sums: asked now where few people came, else the newest reading."""
-    versions = together(journey, number=number)
+def latest(
+    *, journey: Journey, versions: Sequence[JourneyVersion], number: int, now: datetime
+) -> Read:
+    """The newest sums: asked now where few people came, else the newest reading of these terms."""
     if number == ALL:
-        kept = journey.readings.order_by("-day").first()
+        kept = _readings(journey, versions).last()
         many = Enrollment.objects.filter(journey=journey)[LIVE_PEOPLE:].exists()
         if many and kept is not None:
             return of_row(kept)
     return tally(journey_id=journey.pk, versions=versions, until=now)
+
+
+def _readings(journey: Journey, versions: Sequence[JourneyVersion]) -> QuerySet[JourneyReading]:
+    """The readings under the terms of these versions, the oldest first."""
+    since = min((version.published_at for version in versions), default=None)
+    return journey.readings.filter(since=since).order_by("day")
 
 
 def of_row(row: JourneyReading) -> Read:
@@ -163,11 +170,7 @@ def of_row(row: JourneyReading) -> Read:
 
 def history(*, journey: Journey, versions: Sequence[JourneyVersion]) -> list[Effect]:
     """The report of each day that was read under the same terms."""
-    since = min((version.published_at for version in versions), default=None)
-    if since is None:
-        return []
-    rows = journey.readings.filter(since=since).order_by("day")
-    reports = (effect(versions=versions, read=of_row(row)) for row in rows)
+    reports = (effect(versions=versions, read=of_row(row)) for row in _readings(journey, versions))
     return [report for report in reports if report is not None]
 
 

@@ -94,11 +94,16 @@ def headline(effect: Effect) -> Said:
 
 
 def _both(effect: Effect) -> str:
-    lift, caused = effect.orders.judged, effect.caused
     return _(
         "%(a)s of those it was meant for ordered, %(b)s of those held out: %(points)s points "
         "(%(low)s to %(high)s). In money about %(caused)s in all (%(least)s to %(most)s)."
-    ) % {
+    ) % numbers(effect)
+
+
+def numbers(effect: Effect) -> dict[str, str]:
+    """What a sentence about both sides says of them."""
+    lift, caused = effect.orders.judged, effect.caused
+    return {
         "a": wording.pct(lift.treated, 2),
         "b": wording.pct(lift.control, 2),
         "points": points(lift.difference),

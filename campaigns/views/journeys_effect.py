@@ -19,7 +19,7 @@ from campaigns.reporting.wording import Said
 from campaigns.views.builder import whole
 from campaigns.views.effects import questions
 from marketing.core.auth import page
-from marketing.core.wording import comma, pct
+from marketing.core.wording import comma
 
 SHOWN_VERSIONS = 12
 
@@ -32,7 +32,11 @@ def journey_effect(request: HttpRequest, pk: int) -> HttpResponse:
     number = whole(request.GET.get("version")) or journeys.ALL
     versions = journeys.together(journey, number=number)
     now = timezone.now()
-    read = journeys.latest(journey=journey, number=number, now=now) if versions else None
+    read = (
+        journeys.latest(journey=journey, versions=versions, number=number, now=now)
+        if versions
+        else None
+    )
     found = journeys.effect(versions=versions, read=read) if read else None
     past = journeys.history(journey=journey, versions=versions) if number == journeys.ALL else []
     goal = (versions[0].definition.get("goal") or {}) if versions else {}
@@ -109,17 +113,6 @@ def headline(effect: Effect, goal: bool) -> Said:
 
 
 def _numbers(effect: Effect, goal: bool) -> str:
-    lift, caused = effect.orders.judged, effect.caused
-    said = {
-        "a": pct(lift.treated, 2),
-        "b": pct(lift.control, 2),
-        "points": wording.points(lift.difference),
-        "low": wording.points(lift.low),
-        "high": wording.points(lift.high),
-        "caused": wording.amount(caused.difference, 0),
-        "least": wording.amount(caused.low, 0),
-        "most": wording.amount(caused.high, 0),
-    }
     if goal:
         text = _(
             "%(a)s of those who came in did what it is for, %(b)s of those held out: %(points)s "
@@ -131,15 +124,17 @@ def _numbers(effect: Effect, goal: bool) -> str:
             "%(a)s of those who came in ordered, %(b)s of those held out: %(points)s points "
             "(%(low)s to %(high)s). In money about %(caused)s in all (%(least)s to %(most)s)."
         )
-    return text % said
+    return text % wording.numbers(effect)
 
 
-def short(versions: Sequence[JourneyVersion], reading: JourneyReading | None) -> dict[str, str]:
+def short(newest: JourneyVersion, reading: JourneyReading | None) -> dict[str, str]:
     """A few words for a table: {"text", "tone", "about"}; empty where nobody is held out."""
-    held = journeys.share(versions)
-    if not held:
+    if not journeys.share([newest]):
         return {}
-    found = journeys.effect(versions=versions, read=journeys.of_row(reading)) if reading else None
+    found = None
+    # What was read before the newest version came may have been drawn by another share.
+    if reading is not None and reading.until >= newest.published_at:
+        found = journeys.effect(versions=[newest], read=journeys.of_row(reading))
     if found is None:
         return {"text": _("Too early"), "tone": "", "about": ""}
     tone, _kind = wording.VERDICTS[found.orders.verdict]
@@ -163,14 +158,14 @@ def shorts(shown: Sequence[Journey]) -> Mapping[int, dict[str, str]]:
     newest = journeys.newest(shown)
     rows = JourneyVersion.objects.filter(journey__in=shown).order_by("journey_id", "-number")
     return {
-        version.journey_id: short([version], newest.get(version.journey_id))
+        version.journey_id: short(version, newest.get(version.journey_id))
         for version in rows.distinct("journey_id")
     }
 
 
 def stat(journey: Journey, live: JourneyVersion) -> dict[str, str] | None:
     """What it causes, for the strip above the map."""
-    found = short([live], journey.readings.order_by("-day").first())
+    found = short(live, journey.readings.order_by("-day").first())
     if not found:
         return None
     return {

@@ -11,6 +11,7 @@ from campaigns.journeys.entering import Candidate
 from campaigns.journeys.graph import held_out
 from campaigns.models import Enrollment, JourneyReading, Message
 from campaigns.reporting import effects, journeys
+from campaigns.views import journeys_effect
 from ingestion.models import Customer
 from tests import factories
 from tests.campaigns.conftest import people
@@ -175,6 +176,26 @@ def test_readings_are_kept_by_day_and_shown_on_the_list():
     page = client.get(reverse("campaigns:journey-effect", args=[version.journey_id]))
     assert "Too few to tell" in page.content.decode()
     assert "Came in" in page.content.decode()
+
+
+def test_what_was_read_under_another_share_is_not_judged_by_the_new_one(monkeypatch):
+    version = measured(10)
+    for one in people(60):
+        did(one, "cart", at=after(minutes=1))
+    look(after(minutes=2))
+    journeys.take_all(now=after(hours=1))
+    journey = journey_of(version)
+    journey.draft = {**journey.draft, "holdout": 50}
+    journey.save()
+    newest = versions.publish(journey_id=journey.pk, user=None, now=after(hours=2))
+    kept = journey.readings.get()
+    assert journeys_effect.short(version, kept)["text"] == "Too few to tell"
+    assert journeys_effect.short(newest, kept)["text"] == "Too early"
+    monkeypatch.setattr(journeys, "LIVE_PEOPLE", 5)
+    read = journeys.latest(
+        journey=journey, versions=[newest], number=journeys.ALL, now=after(hours=3)
+    )
+    assert read.arms == {}  # nobody came under the new share yet
 
 
 @pytest.mark.parametrize("state", ["draft", "none held", "nobody came"])
