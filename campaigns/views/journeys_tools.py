@@ -42,10 +42,7 @@ WHAT = {
     "passed": gettext_lazy("went on"),
     "did": gettext_lazy("done"),
     "waits": gettext_lazy("is here"),
-    "goal": gettext_lazy("reached the goal"),
-    "exit": gettext_lazy("left"),
-    "finished": gettext_lazy("came to the end"),
-    "stuck": gettext_lazy("stopped: too many steps at once"),
+    **words.ENDED,
 }
 AWAY = {**dict(JourneyTally.Reason.choices), "held": Enrollment.Outcome.HELD.label}
 DAYS = (7, 14, 30, 60)
