@@ -107,6 +107,23 @@ def test_a_server_that_cannot_be_reached_is_not_an_answer():
         hand(SmtpConnection(Server("127.0.0.1", 1)), "b@x")
 
 
+def test_a_server_that_could_not_be_reached_beforehand_is_not_waited_for_twice():
+    dialled = []
+
+    def dial(host: str, port: int, timeout: float) -> socket.socket:
+        dialled.append(host)
+        raise TimeoutError("nobody there")
+
+    line = SmtpConnection(Server("far.example", 25, timeout=5, dial=dial))
+    line.make_ready()
+    with pytest.raises(Unreachable):
+        hand(line, "ada@example.com")
+    assert len(dialled) == 1
+    with pytest.raises(Unreachable):
+        hand(line, "ada@example.com")
+    assert len(dialled) == 2
+
+
 def test_mail_never_goes_in_clear_when_encryption_is_wanted(box):
     line = SmtpConnection(Server("127.0.0.1", box.port, security="starttls", timeout=5))
     with pytest.raises(Unreachable, match="STARTTLS"):

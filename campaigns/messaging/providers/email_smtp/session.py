@@ -91,7 +91,7 @@ class SmtpConnection:
         """Open the session, so that the next talk need not wait for that."""
         if self._used >= MAILS_PER_LINE:
             self.close()
-        if self._smtp is None:
+        if self._smtp is None and self._unreachable is None:
             try:
                 self._open()
             except Unreachable as error:
