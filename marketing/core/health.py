@@ -85,9 +85,14 @@ CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+# A connection that was never made has no SQLSTATE. The second is what an ordinary role is told.
+_FULL = ("too many", "remaining connection slots")
+
+
 def _why(error: Exception) -> str:
     """What may be said of it to anybody; its text may name hosts and accounts."""
-    if isinstance(error, OperationalError) and "too many" in str(error):
+    said = str(error)
+    if isinstance(error, OperationalError) and any(text in said for text in _FULL):
         return "all connections are in use"
     return type(error).__name__
 

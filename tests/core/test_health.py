@@ -7,7 +7,7 @@ import sys
 from typing import NamedTuple
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
@@ -158,3 +158,14 @@ def test_a_database_without_a_free_connection_is_answered_at_once_and_named(envi
     assert statuses == [503, 503, 503]
     assert seconds < 30  # nobody hangs: each of them asks once and is told
     assert database == {"ok": False, "why": "all connections are in use"}
+
+
+@pytest.mark.django_db
+def test_the_places_kept_for_others_are_no_places_either(monkeypatch):
+    """What an ordinary role is told before the last connections are taken."""
+
+    def refused() -> None:
+        raise OperationalError("FATAL:  remaining connection slots are reserved for roles with …")
+
+    monkeypatch.setitem(health.CHECKS, "database", refused)
+    assert health.examine()["database"] == {"ok": False, "why": "all connections are in use"}
