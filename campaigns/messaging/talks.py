@@ -173,7 +173,7 @@ class Fleet(Generic[T]):
     def _break_off(self) -> None:
         """Leave every talk where it stands: the line is closed, and nobody says what became."""
         for line, _item, talk, _wish in self._talks.values():
-            with suppress(Exception):
+            with suppress(OSError):
                 talk.close()
             self._freed.append(line)
         self._talks, self._done = {}, []
