@@ -22,14 +22,18 @@ from ingestion.models import Customer
 
 LEASE_SECONDS = 15
 GIVE_UP_HOURS = 72
-# After so many dead senders a message is taken alone, and after so many it is not tried again.
+# After so many dead senders in a row a message is taken alone, and after so many it is not tried
+# again; a sender that lives to write an answer clears it.
 SUSPECT_DEATHS, LAST_DEATH = 3, 6
+# A suspect that waited so long for the others goes before them: some runs are never done.
+SUSPECT_WAIT_MINUTES = 10
 # Planned once a session: it is asked for every few mails.
 _MARK = """
     PREPARE mark (bigint[], bigint[], text[], text[], text[], text[], float8[], text[]) AS
     UPDATE campaigns_message m
     SET state = v.state, reason = v.reason, error = v.error, subject = v.subject, owner = '',
         lease_until = NULL, provider_ref = v.ref,
+        deaths = CASE WHEN v.state <> 'queued' THEN m.deaths ELSE 0 END,
         handed_at = CASE WHEN v.state <> 'queued' THEN m.handed_at END,
         sent_at = CASE WHEN v.state = 'sent' THEN clock_timestamp() END,
         next_try_at = CASE WHEN v.state = 'queued'
@@ -40,6 +44,8 @@ _MARK = """
     RETURNING m.id, (SELECT r.state FROM campaigns_run r WHERE r.id = m.run_id)"""
 # The sessions that know the statement; a session that ends leaves by itself.
 _ready: WeakSet[Any] = WeakSet()
+# Without a wait nobody said that it did not leave: one that was handed over then stays as it is
+# until its lease ends, and is not known.
 _GIVE_BACK = """
     UPDATE campaigns_message m
     SET state = CASE WHEN r.state = 'cancelled' THEN 'skipped' ELSE 'queued' END,
@@ -48,7 +54,8 @@ _GIVE_BACK = """
         next_try_at = CASE WHEN r.state = 'cancelled' OR %s = 0 THEN NULL
                            ELSE now() + %s * interval '1 second' END
     FROM campaigns_run r, unnest(%s::bigint[], %s::bigint[]) AS mine(id, fence)
-    WHERE r.id = m.run_id AND m.id = mine.id AND m.fence = mine.fence AND m.state = 'sending'"""
+    WHERE r.id = m.run_id AND m.id = mine.id AND m.fence = mine.fence AND m.state = 'sending'
+        AND (m.handed_at IS NULL OR %s > 0)"""
 
 
 class Claimed(NamedTuple):
@@ -143,19 +150,35 @@ _FRESH, _WAITED = (
 _SUSPECTS = tuple(
     _DUE.format(when=when, deaths=f">= {SUSPECT_DEATHS}") for when in (_IS_FRESH, _HAS_WAITED)
 )
+# Found by the index of first tries, which holds none of the many that were never tried.
+_OVERDUE = f"""
+    SELECT id, customer_id, channel, address, step, variant,
+        coalesce(expires_at <= (SELECT clock_timestamp()), false)
+    FROM campaigns_message WHERE run_id = %s AND state = 'queued' AND deaths >= {SUSPECT_DEATHS}
+      AND first_try_at < now() - interval '{SUSPECT_WAIT_MINUTES} minutes'
+      AND claimed_at < now() - interval '{SUSPECT_WAIT_MINUTES} minutes'
+      AND (next_try_at IS NULL OR next_try_at <= now())
+    ORDER BY first_try_at LIMIT %s FOR UPDATE SKIP LOCKED"""
 
 
 def _due(cursor: Any, run_id: int, limit: int) -> list[Due]:
-    cursor.execute(_FRESH, [run_id, limit])
-    rows = cursor.fetchall()
-    if len(rows) < limit:
-        cursor.execute(_WAITED, [run_id, limit - len(rows)])
-        rows += cursor.fetchall()
-    for statement in () if rows else _SUSPECTS:
+    rows = _suspect(cursor, run_id, [_OVERDUE])
+    if not rows:
+        cursor.execute(_FRESH, [run_id, limit])
+        rows = cursor.fetchall()
+        if len(rows) < limit:
+            cursor.execute(_WAITED, [run_id, limit - len(rows)])
+            rows += cursor.fetchall()
+    return [Due(*row) for row in rows or _suspect(cursor, run_id, _SUSPECTS)]
+
+
+def _suspect(cursor: Any, run_id: int, statements: Sequence[str]) -> list[Any]:
+    """One that may be what kills its senders, by the first of these that finds any."""
+    for statement in statements:
         cursor.execute(statement, [run_id, 1])
         if rows := cursor.fetchall():
-            break
-    return [Due(*row) for row in rows]
+            return list(rows)
+    return []
 
 
 def claim(*, run_id: int, owner: str, limit: int, purpose_of: Purpose = marketing) -> list[Claimed]:
@@ -282,7 +305,11 @@ def give_back(messages: Collection[Claimed], *, wait_seconds: float = 0) -> None
     with connection.cursor() as cursor:
         cursor.execute(
             _GIVE_BACK,
-            [wait_seconds, wait_seconds, [m.id for m in messages], [m.fence for m in messages]],
+            [
+                *(wait_seconds, wait_seconds),
+                *([m.id for m in messages], [m.fence for m in messages]),
+                wait_seconds,
+            ],
         )
 
 
@@ -294,7 +321,6 @@ def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
     session: Any = connection.connection
     with connection.wrap_database_errors, session.cursor() as bare:
         if session not in _ready:
-            bare.execute("DEALLOCATE ALL")
             bare.execute(_MARK)
             _ready.add(session)
         columns = [list(column) for column in zip(*outcomes, strict=True)]

@@ -36,7 +36,7 @@ class Message(models.Model):
     reason = models.CharField(max_length=40, blank=True)
     variant = models.CharField(max_length=10, default="a")
     attempt = models.SmallIntegerField(default=0)
-    # How many senders died while they held it: it may be what kills them.
+    # How many senders in a row died while they held it: it may be what kills them.
     deaths = models.SmallIntegerField(default=0, db_default=0)
     fence = models.BigIntegerField(default=0)
     owner = models.CharField(max_length=120, blank=True)

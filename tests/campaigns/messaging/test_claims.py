@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,3 +122,54 @@ def test_a_message_that_kills_its_senders_is_tried_alone_and_then_set_aside():
     assert taken_with_it == [3, 3, 3, 1, 1, 1]
     assert states(run) == {"sent": 4, "failed": 1}
     assert Message.objects.get(pk=bad).reason == "deadly"
+
+
+def suspected(run) -> Message:
+    """The first message of a run, as several dead senders in a row left it."""
+    suspect = Message.objects.filter(run=run).order_by("id").first()
+    Message.objects.filter(pk=suspect.pk).update(
+        deaths=claims.SUSPECT_DEATHS,
+        first_try_at=factories.NOW,
+        claimed_at=timezone.now(),
+    )
+    return suspect
+
+
+@pytest.mark.django_db
+def test_a_suspect_waits_for_others_but_not_for_ever_where_there_are_always_some():
+    people(4)
+    run = started()
+    suspect = suspected(run)
+    first = claims.claim(run_id=run.pk, owner="s", limit=1)
+    assert suspect.pk not in {message.id for message in first}
+    Message.objects.filter(pk=suspect.pk).update(claimed_at=factories.NOW)
+    taken = claims.claim(run_id=run.pk, owner="s", limit=3)
+    assert [message.id for message in taken] == [suspect.pk]
+    assert len(claims.claim(run_id=run.pk, owner="s", limit=3)) == 2
+
+
+@pytest.mark.django_db
+def test_a_message_whose_answer_a_sender_lived_to_write_is_no_suspect_any_more():
+    people(3)
+    run = started()
+    suspect = suspected(run)
+    claims.claim(run_id=run.pk, owner="s", limit=2)
+    (alone,) = claims.claim(run_id=run.pk, owner="s", limit=2)
+    assert alone.id == suspect.pk
+    claims.mark([Outcome(alone.id, alone.fence, "queued", "", "later", "", 30.0)])
+    suspect.refresh_from_db()
+    assert (suspect.state, suspect.deaths) == ("queued", 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_marking_leaves_alone_what_others_prepared_on_the_same_connection():
+    people(1)
+    run = started()
+    connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("PREPARE somebody_elses AS SELECT 7")
+    (one,) = claims.claim(run_id=run.pk, owner="s", limit=1)
+    claims.mark([Outcome(one.id, one.fence, "sent", "", "", "s", 0.0)])
+    with connection.cursor() as cursor:
+        cursor.execute("EXECUTE somebody_elses")
+        assert cursor.fetchone() == (7,)
