@@ -1,5 +1,6 @@
 """Which providers there are, found by their folders, and a line to the channel that uses one."""
 
+import logging
 import pkgutil
 import time
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DatabaseError, connection
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.urls import reverse
@@ -27,6 +29,8 @@ from campaigns.messaging.talks import Talk, Talker
 from campaigns.models import Channel
 from marketing.core import vault
 from marketing.core.errors import NotFound, Refused
+
+logger = logging.getLogger(__name__)
 
 # An address that answered nothing but failures for so long is turned off until somebody looks.
 GIVE_UP = timedelta(days=5)
@@ -162,7 +166,12 @@ class Watched:
         if self._noted and fine is self._fine and now - self._noted < _NOTED_EVERY:
             return
         self._noted, self._fine = now, fine
-        note(channel_id=self._channel_id, error="" if fine else why or "?", now=timezone.now())
+        said = "" if fine else why or "?"
+        try:
+            note(channel_id=self._channel_id, error=said, now=timezone.now())
+        except DatabaseError:  # the provider has answered, and that is worth more
+            logger.exception("how channel %s fares could not be noted", self._channel_id)
+            connection.close_if_unusable_or_obsolete()
 
     def close(self) -> None:
         self._line.close()

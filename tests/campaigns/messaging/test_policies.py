@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from django.db import connection
 
 from campaigns.messaging import claims, delivery, queueing
 from campaigns.messaging.queueing import NewMessage
@@ -133,6 +134,50 @@ def test_a_text_whose_gateway_hangs_up_after_taking_it_is_not_known_and_never_se
     claims.sweep()
     delivery.deliver(run_id=run.pk)
     assert len(gateway.taken) == 1
+
+
+def test_a_text_whose_answer_could_not_be_written_is_not_known_and_never_sent_again(gateway):
+    everyone = reachable(1, "sms")
+    run = standing(**{"n:a": text("Hi")})
+    queue(run, everyone, "sms", "n")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE campaigns_message ADD CONSTRAINT no_room CHECK (state <> 'sent') NOT VALID"
+        )
+    try:
+        delivery.deliver(run_id=run.pk)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE campaigns_message DROP CONSTRAINT no_room")
+    assert len(gateway.taken) == 1
+    Message.objects.filter(state="sending").update(lease_until=factories.NOW.replace(year=2020))
+    claims.sweep()
+    delivery.deliver(run_id=run.pk)
+    assert states(run) == {"unknown": 1}
+    assert len(gateway.taken) == 1
+
+
+def test_a_text_that_was_taken_counts_as_sent_although_the_database_dropped_its_sender(gateway):
+    everyone = reachable(1, "sms")
+    run = standing(**{"n:a": text("Hi")})
+    queue(run, everyone, "sms", "n")
+    cut: list[int] = []
+
+    def cut_off(_said: dict) -> None:
+        """Ends the connection of whoever noted the text as handed over, and of nobody else."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                " AND query LIKE '%SET handed_at%' AND pid <> pg_backend_pid()"
+            )
+            cut.extend(row[0] for row in cursor.fetchall())
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [cut])
+        connection.close()
+
+    gateway.on_take = cut_off
+    delivery.deliver(run_id=run.pk, lines=2)
+    assert len(cut) == len(gateway.taken) == 1
+    assert states(run) == {"sent": 1}
 
 
 @pytest.mark.faults
