@@ -10,6 +10,8 @@ from campaigns.ads import exporting, hashing
 from campaigns.messaging import keeping
 from campaigns.models import AdExport, MessageBody
 from campaigns.reporting import WINDOW
+from marketing.core.errors import Refused
+from marketing.core.models import Job
 from marketing.core.personal import Holding, Place, Retained, Subject
 
 _MINE = "customer_id = ANY(%(ids)s)"
@@ -252,6 +254,8 @@ def _exported(subject: Subject) -> int:
         known = [hashing.Known(email=email) for email in subject.emails]
         known += [hashing.Known(phone=phone) for phone in subject.phones]
         marks |= {cell.encode() for one in known for cell in layout.row(one) if cell}
+    # What is being written may have read them before they went: it is looked through another time.
+    writing = AdExport.objects.filter(job__state__in=Job.OPEN).exists()
     gone = 0
     for export in AdExport.objects.filter(state=AdExport.State.READY):
         path = Path(settings.MEDIA_ROOT) / export.file
@@ -260,6 +264,8 @@ def _exported(subject: Subject) -> int:
         with path.open("rb") as lines:
             if any(mark in line for line in lines for mark in marks):
                 gone += exporting.drop(AdExport.objects.filter(pk=export.pk))
+    if writing:
+        raise Refused(str(_("The list is being written.")), code="list_being_written")
     return gone
 
 

@@ -24,8 +24,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from campaigns.ads import delays as waiting
-from campaigns.ads import features, permission
+from campaigns.ads import features, permission, sharing
 from campaigns.ads.choosing import CTR
 from campaigns.ads.features import Facts, Table
 from campaigns.models import AdHit
@@ -61,12 +60,6 @@ WHERE i.kind = %(tried)s AND i.learnable AND i.at >= %(since)s AND i.at < %(now)
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"""
 # People stay together in one group, so that the spread between groups knows their likeness.
 _GROUP = "abs(hashtextextended(coalesce(i.customer_id::text, i.key::text), 0)) %% {n}"
-_DELAYS = """
-SELECT round(extract(epoch FROM a.at - a.cause_at) / 3600.0, 1),
-    round(extract(epoch FROM %(now)s - a.cause_at) / 3600.0), count(*)
-FROM campaigns_adhit a
-WHERE a.kind = %(answer)s AND a.cause_at >= %(since)s AND a.at < %(now)s
-  AND a.at >= a.cause_at GROUP BY 1, 2"""
 AGES = (0.5, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 96, 120, 168, 240, 336, 504, 720)
 
 
@@ -89,21 +82,13 @@ class Rows:
         )
 
 
-def delays_of(*, answer: int, since: datetime, now: datetime) -> waiting.Delays:
-    """How long clicks or conversions take, from those of the last weeks."""
-    with connection.cursor() as cursor:
-        cursor.execute(_DELAYS, {"now": now, "answer": answer, "since": since})
-        seen = [(float(delay), float(age), float(n)) for delay, age, n in cursor.fetchall()]
-    return waiting.learn(seen)
-
-
 def read(*, name: str, now: datetime) -> Rows:
     """Everything that may be learned from, of the last 60 days."""
     tried, answer = (
         (AdHit.IMPRESSION, AdHit.CLICK) if name == CTR else (AdHit.CLICK, AdHit.CONVERSION)
     )
     since = now - DAYS * _DAY
-    delays = delays_of(answer=answer, since=since, now=now)
+    delays = sharing.delays_of(kind=answer, since=since, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
             _ROWS.format(group=_GROUP.format(n=GROUPS), agreed=permission.sql("i.customer_id")),

@@ -28,7 +28,8 @@ STARTED, SHARED, SUITED, HELD = "started", "shares", "person", "held"
 _DELAYS = """
 SELECT round(extract(epoch FROM at - cause_at) / 3600.0, 1),
     round(extract(epoch FROM %(now)s - cause_at) / 3600.0), count(*)
-FROM campaigns_adhit WHERE ad_id = %(ad)s AND kind = %(kind)s AND cause_at >= %(since)s
+FROM campaigns_adhit WHERE kind = %(kind)s AND cause_at >= %(since)s
+  AND (%(ad)s::bigint IS NULL OR ad_id = %(ad)s)
   AND at >= cause_at AND at < %(now)s GROUP BY 1, 2"""
 # Of impressions that were chosen here: what was known, by which chance, and what came of it.
 _LOG = """
@@ -51,24 +52,23 @@ def share_all(*, now: datetime) -> int:
     return sum(share(ad_id=pk, now=now) is not None for pk in wanted.values_list("pk", flat=True))
 
 
-def delays_of(ad: AdCampaign, *, now: datetime) -> waiting.Delays:
-    """How long what the campaign is judged by takes to come."""
-    kind = AdHit.CLICK if ad.goal == AdCampaign.Goal.CLICK else AdHit.CONVERSION
+def delays_of(
+    *, kind: int, since: datetime, now: datetime, ad: int | None = None
+) -> waiting.Delays:
+    """How long clicks or conversions take to come: those of one campaign, or of all."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            _DELAYS,
-            {"ad": ad.pk, "kind": kind, "now": now, "since": now - timedelta(days=DAYS)},
-        )
+        cursor.execute(_DELAYS, {"ad": ad, "kind": kind, "now": now, "since": since})
         seen = [(float(delay), float(age), float(n)) for delay, age, n in cursor.fetchall()]
     return waiting.learn(seen)
 
 
-def arms_of(ad: AdCampaign, creatives: Sequence[AdCreative], *, now: datetime) -> dict[str, Arm]:
+def arms_of(
+    ad: AdCampaign, creatives: Sequence[AdCreative], *, delays: waiting.Delays, now: datetime
+) -> dict[str, Arm]:
     """Per creative: how many impressions had their time, and how many answers came of them.
 
     Impressions of one hour are of one age. For conversions an impression's time is that of a click.
     """
-    delays = delays_of(ad, now=now)
     answer = "answered" if ad.goal == AdCampaign.Goal.CLICK else "turned"
     rows = (
         AdHour.objects.filter(ad=ad, hour__gte=now - timedelta(days=DAYS), hour__lte=now)
@@ -91,26 +91,35 @@ def arms_of(ad: AdCampaign, creatives: Sequence[AdCreative], *, now: datetime) -
 
 def share(*, ad_id: int, now: datetime) -> AdRound | None:
     """Hold a round: the shares from now on, and what they would have earned. None without need."""
+    wanted = AdCampaign.objects.filter(pk=ad_id, state=AdCampaign.State.RUNNING).exclude(
+        mode=AdCampaign.Mode.FIXED
+    )
+    ad = wanted.first()
+    creatives = list(ad.creatives.filter(active=True).order_by("pk")) if ad else []
+    if ad is None or not creatives:
+        return None
+    last = ad.rounds.first()
+    before = choosing.shares_of(ad, tuple(creatives), last)
+    names = [str(one.pk) for one in creatives]
+    standing = dict(zip(names, before, strict=True))
+    delays = delays_of(
+        kind=AdHit.CLICK if ad.goal == AdCampaign.Goal.CLICK else AdHit.CONVERSION,
+        since=now - timedelta(days=DAYS),
+        now=now,
+        ad=ad.pk,
+    )
+    arms = arms_of(ad, creatives, delays=delays, now=now)
+    shares = bandits.thompson(arms, floor=ad.floor_percent / 100)
+    seen = {name: [arm.n, arm.converted] for name, arm in arms.items()}
+    values = judged(ad=ad, names=names, standing=standing, shares=shares, delays=delays, now=now)
+    reason = _reason(ad, values)
+    if reason == HELD:
+        shares = standing
+    if last is not None and last.reason == reason and _alike(last.shares, shares):
+        return None
+    # Judging takes its time, in which the controller must not wait; only the end is held by a lock.
     with transaction.atomic():
-        ad = AdCampaign.objects.select_for_update().get(pk=ad_id)
-        if ad.state != AdCampaign.State.RUNNING or ad.mode == AdCampaign.Mode.FIXED:
-            return None
-        creatives = list(ad.creatives.filter(active=True).order_by("pk"))
-        if not creatives:
-            return None
-        last = ad.rounds.first()
-        before = choosing.shares_of(ad, tuple(creatives), last)
-        names = [str(one.pk) for one in creatives]
-        standing = dict(zip(names, before, strict=True))
-        arms = arms_of(ad, creatives, now=now)
-        floor = ad.floor_percent / 100
-        shares = bandits.thompson(arms, floor=floor)
-        seen = {name: [arm.n, arm.converted] for name, arm in arms.items()}
-        values = judged(ad=ad, names=names, standing=standing, shares=shares, now=now)
-        reason = _reason(ad, values)
-        if reason == HELD:
-            shares = standing
-        if last is not None and last.reason == reason and _alike(last.shares, shares):
+        if not wanted.select_for_update().exists():
             return None
         return AdRound.objects.create(
             ad=ad, at=now, shares=shares, seen=seen, values=values, reason=reason
@@ -138,7 +147,7 @@ def _reason(ad: AdCampaign, values: Mapping[str, Any]) -> str:
 
 def judged(
     *, ad: AdCampaign, names: Sequence[str], standing: Mapping[str, float],
-    shares: Mapping[str, float], now: datetime,
+    shares: Mapping[str, float], delays: waiting.Delays, now: datetime,
 ) -> dict[str, dict[str, float]]:  # fmt: skip
     """What each way of choosing would have earned an impression, doubly robustly."""
     params: dict[str, Any] = {
@@ -153,7 +162,6 @@ def judged(
     if len(rows) < LEAST:
         return {}
     conversions = ad.goal == AdCampaign.Goal.CONVERSION
-    delays = delays_of(ad, now=now)
     ripe = np.array([delays.share(float(row[9])) for row in rows])
     # An answer that came early stands for those like it that are still to come.
     answered = np.array([float(row[11] if conversions else row[10]) for row in rows])

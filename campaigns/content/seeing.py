@@ -105,18 +105,7 @@ def preview(*, parts: Mapping[str, Any], customer_id: int | None) -> Preview:
         customer = next(iter(people()), None)
     if customer is None:
         return Preview(None, fault=_("There are no people yet. Import some to see this mail."))
-    try:
-        first, others = contents.in_languages(parts, _compile)
-        wants = first.wants.union(*(other.wants for other in others.values()))
-        values = context.build(customer_ids=[customer.pk], wants=wants)[customer.pk]
-        values |= occasions.sample(wants=wants, customer_id=customer.pk)
-        compiled = contents.in_language_of(values, first, others)
-        said = compiled.render({**values, **addresses.of_preview()})
-    except rendering.RenderError as error:
-        return Preview(customer, fault=str(error), missing=error.variable or "")
-    except rendering.TemplateRefused as error:
-        return Preview(customer, fault=str(error))
-    return Preview(customer, said.subject, said.html, said.text)
+    return tried(parts=parts, people=[customer], event_of=customer.pk)[1]
 
 
 def trial(*, parts: Mapping[str, Any], people: Sequence[Customer]) -> Trial:
@@ -124,8 +113,13 @@ def trial(*, parts: Mapping[str, Any], people: Sequence[Customer]) -> Trial:
     return tried(parts=parts, people=people)[0]
 
 
-def tried(*, parts: Mapping[str, Any], people: Sequence[Customer]) -> tuple[Trial, Preview]:
-    """How a message fares with these people, and how the first of them would see it."""
+def tried(
+    *, parts: Mapping[str, Any], people: Sequence[Customer], event_of: int | None = None
+) -> tuple[Trial, Preview]:
+    """How a message fares with these people, and how the first of them would see it.
+
+    An event that it speaks of is the newest of `event_of`, or of anybody.
+    """
     first = people[0] if people else None
     try:
         compiled, others = contents.in_languages(parts, _compile)
@@ -134,7 +128,7 @@ def tried(*, parts: Mapping[str, Any], people: Sequence[Customer]) -> tuple[Tria
     wants = compiled.wants.union(*(other.wants for other in others.values()))
     values = context.build(customer_ids=[person.pk for person in people], wants=wants)
     links, failures = addresses.of_preview(), []
-    links |= occasions.sample(wants=wants, customer_id=None)
+    links |= occasions.sample(wants=wants, customer_id=event_of)
     seen = Preview(first)
     for person in people:
         facts = values[person.pk]

@@ -159,7 +159,9 @@ def latest(
 
 def _readings(journey: Journey, versions: Sequence[JourneyVersion]) -> QuerySet[JourneyReading]:
     """The readings under the terms of these versions, the oldest first."""
-    since = min((version.published_at for version in versions), default=None)
+    since = min((each.published_at for each in versions if each.published_at), default=None)
+    if since is None:
+        return journey.readings.none()
     return journey.readings.filter(since=since).order_by("day")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from campaigns.ads import defining, figures, permission, steering, trainings
-from campaigns.models import AdCampaign, AdPlacement
+from campaigns.models import AdCampaign, AdCreative, AdPlacement
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
@@ -175,19 +176,21 @@ def _begin(found: AdCampaign | None, now: Any) -> dict[str, Any]:
 def _saved(request: HttpRequest, found: AdCampaign | None, values: dict[str, Any]) -> AdCampaign:
     user, now = signed_in(request), timezone.now()
     chosen = list(values["placements"])
-    if values["new_placement"]:
-        name = values["new_placement"]
-        place, _new = defining.save_placement(
-            key=_free_key(name, AdPlacement), values={"name": name}, actor=user, now=now
+    # Together, so that what is refused leaves no placement behind which the next try doubles.
+    with transaction.atomic():
+        if values["new_placement"]:
+            name = values["new_placement"]
+            place, _new = defining.save_placement(
+                key=_free_key(name, AdPlacement), values={"name": name}, actor=user, now=now
+            )
+            chosen.append(place.key)
+        key = found.key if found else _free_key(values["name"], AdCampaign)
+        made, _made = defining.save(
+            key=key,
+            values={**{name: values[name] for name in _FORM}, "placements": chosen},
+            actor=user,
+            now=now,
         )
-        chosen.append(place.key)
-    key = found.key if found else _free_key(values["name"], AdCampaign)
-    made, _made = defining.save(
-        key=key,
-        values={**{name: values[name] for name in _FORM}, "placements": chosen},
-        actor=user,
-        now=now,
-    )
     return made
 
 
@@ -225,7 +228,7 @@ def ad_creative(request: HttpRequest, key: str) -> HttpResponse:
     if given:
         values = {"active": bool(request.POST.get("active"))}
     else:
-        given = f"{found.key[:40]}-{slugify(name)[:15] or 'creative'}-{found.creatives.count() + 1}"
+        given = _free_key(f"{slugify(found.key)[:30]}-{name}", AdCreative)
         values = {part: request.POST.get(part, "") for part in ("headline", "url", "image_url")}
         values |= {"name": name, "weight": request.POST.get("weight") or "1"}
     try:

@@ -68,14 +68,23 @@ def _stored(template: Template, language: str) -> dict[str, Any]:
     return values
 
 
-def posted(request: HttpRequest) -> dict[str, Any]:
-    values: dict[str, Any] = content.written(request.POST)
-    written_in = request.POST.get("written_in", Template.Writing.MJML)
+def blocks_of(request: HttpRequest) -> Any:
+    """The blocks that a form sent; None, which is refused when it is read, for what is no JSON."""
     try:
-        blocks = orjson.loads(request.POST.get("blocks") or "[]")
+        return orjson.loads(request.POST.get("blocks") or "[]")
     except orjson.JSONDecodeError:
-        blocks = None  # refused by name when it is read
-    return {**values, "written_in": written_in, "blocks": blocks}
+        return None
+
+
+def posted(request: HttpRequest) -> dict[str, Any]:
+    """What the editor sent, to be shown again."""
+    written_in = request.POST.get("written_in", Template.Writing.MJML)
+    return {**content.written(request.POST), "written_in": written_in, "blocks": blocks_of(request)}
+
+
+def to_save(values: dict[str, Any]) -> dict[str, Any]:
+    """The same to be saved: blocks that cannot be read are refused, and not taken for none."""
+    return {**values, "blocks": ["?"] if values["blocks"] is None else values["blocks"]}
 
 
 @page("edit")
@@ -127,7 +136,7 @@ def template_edit(request: HttpRequest, template_id: int | None = None) -> HttpR
 def _save(
     template: Template | None, language: str, values: dict[str, Any], request: HttpRequest
 ) -> Template:
-    said = {**values, "blocks": values["blocks"] if values["blocks"] is not None else ["?"]}
+    said = to_save(values)
     who: dict[str, Any] = {"user": signed_in(request), "now": timezone.now()}
     if template is None or not language:
         return content.save(template_id=template.pk if template else None, **said, **who)
@@ -244,9 +253,7 @@ def _made(request: HttpRequest) -> dict[str, Any]:
     """What stands in the form, compiled; Refused with the field at fault."""
     values = posted(request)
     values.pop("name")
-    return saving.mail(
-        **{**values, "blocks": ["?"] if values["blocks"] is None else values["blocks"]}
-    )
+    return saving.mail(**to_save(values))
 
 
 # The editor posts what is in the form; the answer lands in the preview's frame.

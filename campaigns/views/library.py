@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from csp.decorators import csp
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -18,20 +17,21 @@ from campaigns.content import blocks as forms
 from campaigns.content import library, references, translations
 from campaigns.messaging import context
 from campaigns.models import SavedBlock
-from campaigns.views.content import WRITING_POLICY, mail_page, palette, paper, saved_data, shown
+from campaigns.views.content import (
+    WRITING_POLICY,
+    blocks_of,
+    mail_page,
+    palette,
+    paper,
+    saved_data,
+    shown,
+)
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number
 
 MOST_SHOWN = 300
-
-
-def _blocks(request: HttpRequest) -> Any:
-    try:
-        return orjson.loads(request.POST.get("blocks") or "[]")
-    except orjson.JSONDecodeError:
-        return None  # refused by name when it is read
 
 
 @page("view")
@@ -66,7 +66,7 @@ def block_edit(request: HttpRequest, block_id: int | None = None) -> HttpRespons
         error = refusal
     values = _begin(row, language)
     if request.method == "POST" and error is None:
-        sent = _blocks(request)
+        sent = blocks_of(request)
         values = {"name": request.POST.get("name", ""), "blocks": sent if sent is not None else []}
         try:
             saved = library.save(
@@ -114,7 +114,7 @@ def block_keep(request: HttpRequest) -> JsonResponse:
     try:
         row = library.save(
             name=request.POST.get("name", ""),
-            blocks=_blocks(request),
+            blocks=blocks_of(request),
             user=signed_in(request),
             now=timezone.now(),
         )
@@ -124,7 +124,7 @@ def block_keep(request: HttpRequest) -> JsonResponse:
 
 
 def _made(request: HttpRequest) -> dict[str, Any]:
-    return library.made(_blocks(request))
+    return library.made(blocks_of(request))
 
 
 @page("view")

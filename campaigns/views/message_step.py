@@ -19,7 +19,7 @@ from campaigns.content import testing
 from campaigns.manners import rules
 from campaigns.messaging import contents, context, tags
 from campaigns.models import Campaign, Template
-from campaigns.views.content import WRITTEN, begin, palette, paper, posted
+from campaigns.views.content import WRITTEN, begin, palette, paper, posted, to_save
 from campaigns.views.people import signed_in
 from campaigns.views.wizard import editable
 from marketing.core.auth import page
@@ -115,7 +115,7 @@ def _save(
         template = content.keep(
             template_id=template.pk if template else None,
             campaign_id=campaign.pk,
-            values={**values, "blocks": ["?"] if values["blocks"] is None else values["blocks"]},
+            values=to_save(values),
             user=user,
             now=now,
         )
@@ -135,8 +135,9 @@ def _onward(request: HttpRequest, campaign: Campaign, saved: Template, key: str)
     user, now = signed_in(request), timezone.now()
     here = reverse("campaigns:campaign-message", args=[campaign.pk])
     if request.POST.get("do") == "another":
-        twin = content.twin(template=saved, user=user, now=now)
-        added = drafts.another(campaign_id=campaign.pk, template_id=twin.pk, user=user, now=now)
+        with transaction.atomic():
+            twin = content.twin(template=saved, user=user, now=now)
+            added = drafts.another(campaign_id=campaign.pk, template_id=twin.pk, user=user, now=now)
         messages.success(request, _("Write what is different in version %(key)s.")
                          % {"key": added.upper()})  # fmt: skip
         return redirect(f"{here}?variant={added}")

@@ -245,7 +245,8 @@ def _carried(campaign: Campaign) -> list[tuple[str, str]]:
 @require_GET
 def campaign_tried(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """The mail as its people get it; asked for beside the check, as a hundred mails are written."""
-    campaign = get_object_or_404(Campaign.objects.select_related(*_WHOLE), pk=campaign_id)
+    mails = Campaign.objects.select_related(*_WHOLE).filter(template__kind="email")
+    campaign = get_object_or_404(mails, pk=campaign_id)
     return render(
         request,
         "campaigns/campaigns/_tried.html",
@@ -255,8 +256,6 @@ def campaign_tried(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 def _tried(campaign: Campaign) -> dict[str, Any]:
     """The mail as one of its people sees it, and how it fares with a hundred of them."""
-    if campaign.template is None or campaign.template.kind != "email":
-        return {"preview": None, "trial": None}
     parts = vars(campaign.template)
     try:
         reached = audience.some(rule=campaign.segment.rule) if campaign.segment else []

@@ -8,12 +8,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from campaigns import approval, content, link_check
-from campaigns.messaging import context
+from campaigns.content import seeing
 from campaigns.models import Campaign, GlobalHoldout, LinkCheck, Template, Trial, Variant
 from campaigns.segments import clock, once
 from models_ml import watched
 from tests import factories
-from tests.campaigns.conftest import MJML
+from tests.campaigns.conftest import MJML, people
 from tests.campaigns.test_fairness import TOP, shop
 
 pytestmark = pytest.mark.django_db
@@ -97,13 +97,9 @@ def test_what_is_read_once_is_read_again_by_the_next_page(django_assert_num_quer
 
 
 def test_what_the_first_person_sees_is_what_a_look_as_them_shows():
-    from campaigns.content import seeing
-    from tests.campaigns.conftest import people
-
     found = people(3)
     template = mail("One")
     trial, seen = seeing.tried(parts=vars(template), people=found)
     alone = content.preview(parts=vars(template), customer_id=found[0].pk)
     assert (seen.subject, seen.html, seen.text) == (alone.subject, alone.html, alone.text)
     assert (trial.tried, trial.failures) == (3, ())
-    assert context.unknown({"first_name"}) == []

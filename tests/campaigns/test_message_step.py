@@ -43,6 +43,12 @@ def mail(name: str) -> Template:
     )
 
 
+def mail_of(of: Campaign) -> Template:
+    of.refresh_from_db()
+    assert of.template is not None
+    return of.template
+
+
 def test_a_new_mail_begins_in_blocks_and_may_begin_in_mjml_or_html(marketer):
     of = empty()
     page = marketer.get(step(of)).content.decode()
@@ -136,6 +142,19 @@ def test_what_is_tried_keeps_its_settings_when_a_version_comes(marketer):
         drafts.another(campaign_id=of.pk, template_id=mail("More").pk, user=None, now=NOW)
     assert Variant.objects.filter(campaign=of).count() == 5
     assert "Another version" not in marketer.get(step(of)).content.decode()
+
+
+def test_no_mail_is_left_behind_when_there_are_enough_versions(marketer):
+    of = empty()
+    for _n in range(4):
+        marketer.post(step(of), {**FORM, "do": "another"})
+    assert of.variants.count() == 5
+    before = Template.objects.count()
+    page = marketer.post(
+        step(of), {**FORM, "variant": "a", "template_id": mail_of(of).pk, "do": "another"}
+    )
+    assert (page.status_code, Template.objects.count()) == (422, before)
+    assert "At most 5 variants" in page.content.decode()
 
 
 def test_what_is_wrong_is_said_and_what_was_written_stays(marketer):

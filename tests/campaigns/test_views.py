@@ -65,6 +65,13 @@ def test_the_check_names_whoever_the_mail_does_not_work_for(marketer):
     assert reverse("customer", args=[everyone[1].pk]) in page
 
 
+def test_without_a_mail_nothing_is_tried(marketer):
+    of = campaign()
+    of.template = None
+    of.save()
+    assert marketer.get(reverse("campaigns:campaign-tried", args=[of.pk])).status_code == 404
+
+
 def test_the_count_beside_the_segment_follows_the_choice(marketer):
     people(12)
     people(3, consent=False, prefix="silent")

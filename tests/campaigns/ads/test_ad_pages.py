@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from campaigns.ads import demo, exporting, learning, permission
+from campaigns.ads import defining, demo, exporting, learning, permission
 from campaigns.models import AdCampaign, AdCreative, AdExport, AdPlacement
 from campaigns.segments import definitions
 from ingestion.models import Consent, Customer, Identity
@@ -72,6 +72,30 @@ def test_what_is_wrong_in_the_form_is_told_and_what_was_typed_stays():
                                                           "ends_on": "2026-11-01"})  # fmt: skip
     assert "The last day lies before the first." in backwards.content.decode()
     assert AdCampaign.objects.count() == 0
+
+
+def test_a_form_that_is_refused_makes_no_placement_and_the_next_try_makes_one():
+    client = factories.signed_in("marketer")
+    form = {"name": "X", "budget": "much", "price": "1", "starts_on": "2026-12-01",
+            "ends_on": "2026-12-02", "goal": "click", "pricing": "cpm", "mode": "fixed",
+            "floor_percent": "5", "new_placement": "Home page"}  # fmt: skip
+    assert client.post(reverse("campaigns:ad-new"), form).status_code == 422
+    assert AdPlacement.objects.count() == 0
+    assert client.post(reverse("campaigns:ad-new"), {**form, "budget": "5"}).status_code == 302
+    assert [place.key for place in AdPlacement.objects.all()] == ["home-page"]
+
+
+def test_a_creative_made_by_hand_never_takes_the_key_of_another():
+    ad = advert(start=False)
+    defining.save_creative(
+        ad_key=ad.key, key="summer-snow", values={"name": "Old"}, actor=None, now=factories.NOW
+    )
+    client = factories.signed_in("marketer")
+    for _time in range(2):
+        client.post(reverse("campaigns:ad-creative", args=[ad.key]), {"name": "Snow"})
+    assert set(
+        AdCreative.objects.filter(key__startswith="summer-snow").values_list("key", "name")
+    ) == {("summer-snow", "Old"), ("summer-snow-2", "Snow"), ("summer-snow-3", "Snow")}
 
 
 def test_looking_needs_no_more_than_an_analyst_has_and_changing_more():

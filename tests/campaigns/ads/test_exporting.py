@@ -16,7 +16,7 @@ from campaigns.models import AdExport, Segment
 from campaigns.segments import definitions
 from ingestion import consent
 from marketing.core import jobs
-from marketing.core.errors import Conflict, Invalid, NotFound
+from marketing.core.errors import Conflict, Invalid, NotFound, Refused
 from marketing.core.models import AuditEntry, Job
 from marketing.core.personal import Subject
 from tests import factories
@@ -141,6 +141,22 @@ def test_an_erasure_deletes_the_lists_that_somebody_stands_on(everybody):
     assert (of_ada.state, of_nobody.state) == ("gone", "ready")
     with pytest.raises(NotFound):
         exporting.opened(export=of_ada, user=factories.user())
+
+
+def test_an_erasure_is_not_complete_while_a_list_is_written_that_may_have_read_them(everybody):
+    ada = factories.customer("ada")
+    agree(ada)
+    made = exporting.start(segment_id=everybody.pk, format="meta", user=factories.user(), now=NOW)
+    place = next(one for one in personal.PLACES if one.name == "ad_lists")
+    assert place.erase is not None
+    subject = Subject(numbers=(ada.pk,), emails=(str(ada.email),))
+    with pytest.raises(Refused) as refused:
+        place.erase(subject)
+    assert refused.value.code == "list_being_written"
+    jobs.run(job_id=made.job_id or 0)
+    assert place.erase(subject) == 1
+    made.refresh_from_db()
+    assert made.state == "gone"
 
 
 def test_it_is_written_down_who_took_it_and_files_are_kept_for_a_day(everybody):
