@@ -44,8 +44,8 @@ CATALOG = (
         engine="popular",
         title=_("Popularity"),
         about=_("What most people bought lately: one list for everyone, less what they own."),
-        estimator="models_ml.algorithms.popular.Popular",
-        settings="models_ml.algorithms.popular.Params",
+        estimator="models_ml.algorithms.recommenders.popular.Popular",
+        settings="models_ml.algorithms.recommenders.popular.Params",
         choices=({"days": 7}, {"days": 14}, {"days": 30}, {"days": 90}, {"days": 0}),
         gate="",
     ),
@@ -57,8 +57,8 @@ CATALOG = (
             "Matrix factorisation: people and products become short vectors, and what lies near a "
             "person is likely next."
         ),
-        estimator="models_ml.algorithms.als.ALS",
-        settings="models_ml.algorithms.als.Params",
+        estimator="models_ml.algorithms.recommenders.als.ALS",
+        settings="models_ml.algorithms.recommenders.als.Params",
         choices=({"half_life_days": 20.0}, {"half_life_days": 60.0}, {"half_life_days": 0.0}),
     ),
     Entry(

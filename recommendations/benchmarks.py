@@ -15,8 +15,8 @@ from implicit.cpu.topk import topk
 from threadpoolctl import threadpool_limits
 
 from models_ml import catalog
-from models_ml.algorithms import als
 from models_ml.algorithms.data import Interactions
+from models_ml.algorithms.recommenders import als
 from models_ml.benchmarks.data import pace
 from models_ml.benchmarks.recommenders import RUNS, SHOPS, purchases
 from models_ml.models import ModelVersion

@@ -8,10 +8,10 @@ from scipy.sparse import diags
 from scipy.sparse.linalg import svds
 from transformers import BertConfig, BertForMaskedLM
 
-from models_ml.algorithms.als import confidence
 from models_ml.algorithms.data import IdMap, Interactions
-from models_ml.algorithms.popular import Params as PopularParams
-from models_ml.algorithms.popular import Popular
+from models_ml.algorithms.recommenders.als import confidence
+from models_ml.algorithms.recommenders.popular import Params as PopularParams
+from models_ml.algorithms.recommenders.popular import Popular
 
 
 def build(

@@ -27,7 +27,7 @@ from transformers import BertForMaskedLM
 from models_ml.algorithms import artifacts, bert, trainer
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import Array, IdMap, Interactions, chunks, matrix
-from models_ml.algorithms.popular import rebuild_seen
+from models_ml.algorithms.recommenders.popular import rebuild_seen
 from models_ml.algorithms.sequences import Sequences, first_purchases, ragged, window
 
 BATCH = 512

@@ -14,8 +14,9 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models_ml.algorithms import als, bert4rec, trainer
+from models_ml.algorithms import bert4rec, trainer
 from models_ml.algorithms.data import Interactions
+from models_ml.algorithms.recommenders import als
 from models_ml.benchmarks.data import pace
 
 RUNS = 3

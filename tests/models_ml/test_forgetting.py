@@ -10,8 +10,9 @@ from ingestion.models import Customer, Erasure
 from marketing.core import jobs
 from marketing.core.models import Job
 from models_ml import registry
-from models_ml.algorithms import als, artifacts, bert4rec, forgetting, popular
+from models_ml.algorithms import artifacts, bert4rec, forgetting
 from models_ml.algorithms.data import Interactions
+from models_ml.algorithms.recommenders import als, popular
 from models_ml.models import ModelVersion
 from tests import factories
 from tests.models_ml.algorithms.shops import two_tastes

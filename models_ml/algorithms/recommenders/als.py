@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from models_ml.algorithms import artifacts
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import DAY, Array, IdMap, Interactions, chunks, matrix
-from models_ml.algorithms.popular import rebuild_seen
+from models_ml.algorithms.recommenders.popular import rebuild_seen
 
 SECONDS_PER_DAY = DAY.astype(np.int64)
 BATCH = 4096

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from models_ml.algorithms import als, artifacts, bert4rec, metrics, popular, trainer
+from models_ml.algorithms import artifacts, bert4rec, metrics, trainer
 from models_ml.algorithms.data import Interactions, split_by_time, truth_of
+from models_ml.algorithms.recommenders import als, popular
 from tests.models_ml.algorithms.shops import two_tastes
 
 SMALL = bert4rec.Params(dimension=32, heads=2, layers=1, length=24, batch=32, epochs=8)
