@@ -39,8 +39,9 @@ class Answers:
     def of(self, question: Question, people: Sequence[int]) -> Mapping[int, Any]:
         """The answer by person; who is left out has none."""
         match question:
-            case OfRules(rules):
-                return self.first_rule(rules, people)
+            case OfRules(rules, each):
+                asked = self.each_rule if each else self.first_rule
+                return asked(rules, people)
             case OfScore(prediction):
                 return scores(prediction, people)
             case OfDay("", prediction):
@@ -67,6 +68,16 @@ class Answers:
                 break
             for person in self.holding(rule, left):
                 found[person] = place
+        return found
+
+    def each_rule(
+        self, rules: Sequence[Mapping[str, Any]], people: Sequence[int]
+    ) -> dict[int, tuple[int, ...]]:
+        """The places of all rules that hold, by person."""
+        found: dict[int, tuple[int, ...]] = {}
+        for place, rule in enumerate(rules):
+            for person in self.holding(rule, people):
+                found[person] = (*found.get(person, ()), place)
         return found
 
     def holding(self, rule: Mapping[str, Any], people: Sequence[int]) -> set[int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from campaigns.journeys import shape
-from campaigns.journeys.graph import Branch, Entry, Graph, Node, Sign
+from campaigns.journeys.graph import Branch, Entry, Graph, Node, Sign, asks
 from campaigns.journeys.kinds import KINDS, NOTHING, OWN, TRIGGER, Field
 from campaigns.journeys.reading import Unreadable, read
 from campaigns.journeys.shape import Flaw
@@ -227,7 +227,7 @@ class _Reader:
                     total=f"{total:g}",
                 )
         if kind_key == "split_many":
-            others = sum(not branch.settings.get("rule") for branch in found)
+            others = sum(not asks(branch) for branch in found)
             if others != 1:
                 self.flaw(
                     id_,

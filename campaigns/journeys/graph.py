@@ -5,7 +5,7 @@ what happens: go on, wait, ask, act, or be done. The runner, the simulator and t
 walk by it, so a draft that was tried behaves the same when it is live.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
@@ -105,8 +105,7 @@ class Graph:
     def remembers(self) -> bool:
         """Whether steps ask what happened, or pass it on."""
         return any(
-            node.kind == "start_journey" or (node.kind == "split_rule" and node.settings["where"])
-            for node in self.nodes.values()
+            node.kind == "start_journey" or any(tests_of(node)) for node in self.nodes.values()
         )
 
     def watches(self) -> set[int]:
@@ -121,9 +120,13 @@ class Graph:
 # What may be asked about somebody before they go on.
 @dataclass(frozen=True, slots=True)
 class OfRules:
-    """Which of these rules holds first; the answer is its place, or None."""
+    """Which of these rules holds first; the answer is its place, or None.
+
+    With `each`, the places of all that hold: what happened decides between them.
+    """
 
     rules: tuple[Mapping[str, Any], ...]
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +228,8 @@ def question(node: Node) -> Question | None:
         case "split_rule":
             return OfRules((said["rule"],)) if said["rule"] else None
         case "split_many":
-            return OfRules(
-                tuple(b.settings["rule"] for b in node.branches if b.settings.get("rule"))
-            )
+            rules = tuple(b.settings["rule"] for b in node.branches if b.settings.get("rule"))
+            return OfRules(rules, any(tests_of(node))) if rules else None
         case "split_score":
             return OfScore(said["prediction"])
         case "split_bandit":
@@ -300,11 +302,9 @@ def choose(node: Node, at: Position, answer: Any) -> Branch:
     match node.kind:
         case "split_rule":
             holds = not node.settings["rule"] or answer is not None
-            return ways["yes" if holds and _told(node, at) else "no"]
+            return ways["yes" if holds and _told(node.settings["where"], at) else "no"]
         case "split_many":
-            ruled = [branch for branch in node.branches if branch.settings.get("rule")]
-            other = next(b for b in node.branches if not b.settings.get("rule"))
-            return other if answer is None else ruled[answer]
+            return _first(node, at, answer)
         case "split_score":
             if answer is None:
                 return ways.get("unknown", ways["below"])
@@ -314,9 +314,37 @@ def choose(node: Node, at: Position, answer: Any) -> Branch:
     return by_share(node.branches, at, [branch.settings["percent"] for branch in node.branches])
 
 
-def _told(node: Node, at: Position) -> bool:
-    """Whether what happened passes the tests of a split; "waited.total" is of the last wait."""
-    tests = node.settings["where"]
+def asks(branch: Branch) -> bool:
+    """Whether a way of `split_many` has a condition; the one without is for everybody else."""
+    return bool(branch.settings.get("rule") or branch.settings.get("where"))
+
+
+def tests_of(node: Node) -> Iterator[Where]:
+    """What a split asks of what happened, in all of its ways."""
+    if node.kind == "split_rule":
+        yield from node.settings["where"]
+    elif node.kind == "split_many":
+        for branch in node.branches:
+            yield from branch.settings.get("where", ())
+
+
+def _first(node: Node, at: Position, answer: Any) -> Branch:
+    """The first way whose rule and whose tests hold; without either it is for everybody else."""
+    held = answer if isinstance(answer, tuple) else (answer,)
+    other, place = node.branches[-1], -1
+    for branch in node.branches:
+        if not asks(branch):
+            other = branch
+            continue
+        place += bool(branch.settings.get("rule"))
+        holds = not branch.settings.get("rule") or place in held
+        if holds and _told(branch.settings["where"], at):
+            return branch
+    return other
+
+
+def _told(tests: Sequence[Where], at: Position) -> bool:
+    """Whether what happened passes tests; "waited.total" is of the last wait."""
     if not tests:
         return True
     waited = {f"waited.{name}": value for name, value in at.waited.items()}

@@ -105,7 +105,12 @@ _ALL = (
         (_maybe("rule", "rule"), _maybe("where", "tests", ())),
         branches=("yes", "no"),
     ),
-    Kind("split_many", SPLIT, leads=OWN, branch_fields=(_maybe("rule", "rule"),)),
+    Kind(
+        "split_many",
+        SPLIT,
+        leads=OWN,
+        branch_fields=(_maybe("rule", "rule"), _maybe("where", "tests", ())),
+    ),
     Kind("split_percent", SPLIT, leads=OWN, branch_fields=_PERCENT),
     Kind("split_experiment", SPLIT, leads=OWN, branch_fields=_PERCENT),
     Kind("split_bandit", SPLIT, (_maybe("floor", "percent", 5),), leads=OWN),

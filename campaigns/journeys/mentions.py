@@ -4,14 +4,20 @@ from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from campaigns.journeys.graph import Graph, Node
+from campaigns.journeys.graph import Graph, Node, tests_of
 from campaigns.journeys.shape import Flaw
 from campaigns.messaging import occasions, parts, rendering
 from campaigns.segments.terms import gettext_noop
 from ingestion.models import EventProperty
 
 # Where a step says what it says.
-_FIELDS = {"send": "template", "webhook": "body", "notify": "text", "split_rule": "where"}
+_FIELDS = {
+    "send": "template",
+    "webhook": "body",
+    "notify": "text",
+    "split_rule": "where",
+    "split_many": "branches",
+}
 _NO_EVENT = {
     "event": (
         gettext_noop("This speaks of the event that began the journey, but no event begins it."),
@@ -86,8 +92,8 @@ def _mentions(node: Node, templates: Mapping[int, Any]) -> list[str]:
             return [] if template is None else occasions.wanted(_of_template(template))
         case "webhook" | "notify":
             return occasions.wanted(_of_words(node))
-        case "split_rule":
-            tests = [test.property for test in node.settings["where"]]
+        case "split_rule" | "split_many":
+            tests = [test.property for test in tests_of(node)]
             return [p if p.startswith("waited.") else f"event.{p}" for p in tests]
     return []
 

@@ -147,7 +147,8 @@ def _read(graph: Graph, node: str, question: Question, said: Any) -> Any:
             return 0 if said in (True, "yes") else None
         case OfRules():
             ruled = [b.key for b in graph.nodes[node].branches if b.settings.get("rule")]
-            return ruled.index(said) if said in ruled else None
+            place = ruled.index(said) if said in ruled else None
+            return (place,) if question.each and place is not None else place
         case OfScore():
             number = isinstance(said, int | float) and not isinstance(said, bool)
             return float(said) if number else None

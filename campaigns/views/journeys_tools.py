@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from campaigns.journeys import definitions, matching, replay, simulator
-from campaigns.journeys.graph import Graph, Node, OfBandit, OfDay, OfRules, OfScore
+from campaigns.journeys.graph import Graph, Node, OfBandit, OfDay, OfRules, OfScore, asks
 from campaigns.journeys.graph import question as question_of
 from campaigns.messaging import occasions
 from campaigns.models import Enrollment, Journey, JourneyTally
@@ -192,6 +192,10 @@ def _asks(node: Node) -> dict[str, Any]:
     ways = [(branch.key, branch.label or words.BRANCHES.get(branch.key, branch.key))
             for branch in node.branches]  # fmt: skip
     match question_of(node):
+        case OfRules(each=True):  # tests of the event are answered by the event itself
+            ruled = {branch.key for branch in node.branches
+                     if branch.settings.get("rule") or not asks(branch)}  # fmt: skip
+            return {"type": "choice", "ways": [way for way in ways if way[0] in ruled]}
         case OfRules() | OfBandit():
             return {"type": "choice", "ways": ways}
         case OfScore():

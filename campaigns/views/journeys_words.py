@@ -81,6 +81,7 @@ FIELDS: Words = {
     "event": _("Event"),
     "where": _("Only if the event holds"),
     "split_rule.where": _("What the event held that began it"),
+    "split_many.where": _("What the event held that began it"),
     "segment": _("Segment"),
     "already": _("People who are in it already come too"),
     "attribute": _("A date you keep of them"),
@@ -133,6 +134,10 @@ HINTS: Words = {
     "split_rule.where": _(
         "Say a rule about the person, tests of the event, or both. What they waited for last is "
         "waited.total and so on."
+    ),
+    "split_many": _(
+        "The first way that fits is taken. A way may ask a rule about the person, tests of the "
+        "event, or both. What they waited for last is waited.total and so on."
     ),
     "from_name": _("Empty: as set for the channel."),
     "plain_links": _("Otherwise they say where a visit came from, for your web statistics."),

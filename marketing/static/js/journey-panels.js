@@ -61,7 +61,11 @@
         const li = el("li"), n = i + 1; li.append(forms.input("text", b.label, v => does.change(d => graph.setWay(d, id, b.key, { label: v || undefined }), "way" + id + b.key), { label: `${w.wayName} ${n}`, maxlength: 120, placeholder: data.said.branches[b.key] || b.key }));
         if (kind.branch_fields.some(f => f.key === "percent")) { const p = forms.input("number", b.percent, v => does.change(d => graph.setWay(d, id, b.key, { percent: forms.number(v) ?? undefined }), "pct" + id + b.key), { min: 0, max: 100, step: "any", label: `${w.share} ${n}`, cls: "num" }); li.append(p); }
         if (own && node.branches.length > 2) { const x = el("button", "btn ghost sm icon-only"); x.type = "button"; x.append(svg("x")); x.setAttribute("aria-label", `${w.removeWay}: ${b.label || b.key}`); x.addEventListener("click", () => { does.change(d => graph.dropWay(d, id, b.key)); again(); }); li.append(x); }
-        if (kind.branch_fields.some(f => f.key === "rule")) { const r = b.rule || i < node.branches.length - 1 ? forms.rule(b.rule, v => does.change(d => graph.setWay(d, id, b.key, { rule: v })), s.rules[`${id}/${b.key}`]) : el("p", "hint faint xs", w.otherwise); r.classList.add("wide"); li.append(r); }
+        if (kind.branch_fields.some(f => f.key === "rule")) {
+          const asks = b.rule || b.where || i < node.branches.length - 1, r = asks ? forms.rule(b.rule, v => does.change(d => graph.setWay(d, id, b.key, { rule: v })), s.rules[`${id}/${b.key}`]) : el("p", "hint faint xs", w.otherwise); r.classList.add("wide"); li.append(r);
+          const start = s.d.nodes[s.d.start], held = kind.branch_fields.find(f => f.key === "where");
+          if (asks && held && (b.where || ["event", "api"].includes(start?.kind))) { const t = forms.field(`branches[${i}].where`, held.label, forms.tests(b.where, v => does.change(d => graph.setWay(d, id, b.key, { where: v }), "tst" + id + b.key), start?.event)); t.classList.add("wide"); li.append(t); }
+        }
         li.dataset.path = `branches[${i}]`; list.append(li);
       });
       const optional = kind.optional.filter(k => !node.branches.some(b => b.key === k));
@@ -75,7 +79,7 @@
       const node = d.nodes[id], percent = node.branches.some(b => b.percent !== undefined), n = node.branches.length + 1;
       d = graph.addWay(d, id, { label: `${w.way} ${String.fromCharCode(64 + n)}` }); const all = d.nodes[id].branches;
       if (percent) { const each = Math.floor(100 / n); all.forEach((b, i) => { b.percent = i ? each : 100 - each * (n - 1); }); }
-      if (node.kind === "split_many") { const other = all.findIndex(b => !b.rule); if (other >= 0 && other < n - 1) all.splice(n - 2, 0, all.pop()); } return d;
+      if (node.kind === "split_many") { const other = all.findIndex(b => !b.rule && !b.where); if (other >= 0 && other < n - 1) all.splice(n - 2, 0, all.pop()); } return d;
     };
 
     /* the journey itself: its goal, other ways to end it, who may come in, and how many a day */

@@ -49,6 +49,17 @@ def node(kind, **said):
         ),
         (node("split_percent", branches=[{"key": "a", "percent": 100}]), [("it", "branches")]),
         (node("split_many", branches=[{"key": "a"}, {"key": "b"}]), [("it", "branches")]),
+        (
+            node("split_many", branches=[{"key": "a", "where": "total"}, {"key": "b"}]),
+            [("it", "branches[0].where"), ("it", "branches")],
+        ),
+        (
+            node("split_many", branches=[
+                {"key": "a", "where": [{"property": "total", "op": ">", "value": 1}]},
+                {"key": "b", "where": [{"property": "total", "op": ">", "value": 2}]},
+            ]),
+            [("it", "branches")],
+        ),
         (node("split_rule", rule={}, branches=[{"key": "no"}, {"key": "yes"}]),
          [("it", "rule"), ("it", "branches")]),
         ({**node("exit"), "lost": {"kind": "exit"}}, [("lost", "")]),

@@ -332,3 +332,40 @@ def test_a_mail_of_blocks_from_before_shows_what_is_recommended():
 def test_a_campaign_refuses_a_mail_that_speaks_of_an_event():
     with pytest.raises(Invalid, match="an event, which only journeys have"):
         runs.compiled(mail("Your {{ event.thing }}"))
+
+
+def test_a_way_of_many_that_asks_the_event_is_doubted_where_no_event_begins_it():
+    wants = [{"property": "total", "op": ">", "value": 1}]
+    ways = [{"key": "a", "where": wants}, {"key": "b"}]
+    start = {"kind": "segment_enter", "segment": factories.segment().pk, "next": "it"}
+    found = checking.faults(
+        definition({"start": start, "it": {"kind": "split_many", "branches": ways}})
+    )
+    doubts = [(one.node, one.field) for one in found if "no event begins it" in one.message]
+    assert doubts == [("it", "branches")]
+
+
+def test_a_trial_goes_the_way_that_the_event_decides_and_asks_nothing_about_anybody():
+    wants = [{"property": "total", "op": ">", "value": 100}]
+    ways = [
+        {"key": "much", "where": wants},
+        {"key": "known", "rule": {"field": "customer.country", "op": "=", "value": "GB"},
+         "where": [{"property": "total", "op": ">", "value": 50}]},
+        {"key": "rest"},
+    ]  # fmt: skip
+    drawn = definition(
+        {"cart": {"kind": "event", "event": "cart", "next": "it"},
+         "it": {"kind": "split_many", "branches": ways}}
+    )  # fmt: skip
+
+    def way(total, **answers):
+        walked = simulator.run(
+            drawn, simulator.Person(), simulator.Clock(NOW, NOW + timedelta(hours=1)),
+            simulator.Scripted(began={"total": total}, answers=answers),
+        )  # fmt: skip
+        return walked[-1].branch
+
+    assert way(120) == "much"
+    assert way(60) == "rest"
+    assert way(60, it="known") == "known"
+    assert way(40, it="known") == "rest"

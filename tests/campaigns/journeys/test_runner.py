@@ -8,7 +8,7 @@ import pytest
 from campaigns import audience, holdouts
 from campaigns.journeys import former_people, runner, triggers, versions
 from campaigns.messaging import delivery
-from campaigns.models import Enrollment, JourneyTally, Message, Run
+from campaigns.models import Enrollment, JourneyStep, JourneyTally, Message, Run
 from ingestion import events
 from ingestion.models import Customer
 from marketing.core.errors import Invalid
@@ -196,6 +196,42 @@ def test_everybody_at_a_split_goes_the_way_that_is_true_of_them(mail):
     ]
     ada.refresh_from_db()
     assert ada.attributes == {"seen": "yes"}
+
+
+def test_a_split_of_many_ways_asks_the_event_the_person_or_both():
+    total = {"property": "total", "op": ">=", "value": 100}
+    british = {"field": "customer.country", "op": "=", "value": "GB"}
+    live(
+        {
+            "cart": {**CART, "next": "asked"},
+            "asked": {
+                "kind": "split_many",
+                "branches": [
+                    {"key": "both", "rule": british, "where": [total]},
+                    {"key": "rich", "where": [total]},
+                    {"key": "uk", "rule": british},
+                    {"key": "rest"},
+                ],
+            },
+        },
+        entry={"again": "always", "key": "booking"},
+    )
+    ada, ben = factories.customer("ada", country="GB"), factories.customer("ben", country="DE")
+    for person, booking, worth in (
+        (ada, "A1", 120),
+        (ada, "A2", 20),  # the same person at the same step by another event
+        (ben, "B1", 120),
+        (ben, "B2", 20),
+    ):
+        did(person, "cart", at=after(minutes=1), id=booking, booking=booking, total=worth)
+    look(after(minutes=1))
+    went = JourneyStep.objects.filter(node="asked")
+    assert dict(went.values_list("enrollment__slot", "branch")) == {
+        "A1": "both",
+        "A2": "uk",
+        "B1": "rich",
+        "B2": "rest",
+    }
 
 
 def test_a_pause_of_days_does_not_squeeze_two_mails_into_one_moment(mail):
