@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from campaigns import audience
-from campaigns.messaging import contents, mime, occasions, parts, providers, rendering
+from campaigns.messaging import contents, mime, occasions, parts, providers, rendering, wording
 from campaigns.models import Campaign, Channel, Segment, Template
 from marketing.core.errors import Invalid
 
@@ -21,7 +21,7 @@ def compiled(template: Template) -> rendering.Compiled | parts.Compiled:
             made = rendering.Compiled(template.subject, template.html, template.text)
     except rendering.TemplateRefused as refusal:
         raise Invalid(
-            _("The template cannot be used: %(why)s.") % {"why": refusal},
+            _("The template cannot be used: %(why)s.") % {"why": wording.said(refusal)},
             code="bad_template",
             field="template",
             remedy=_("Open the template and correct it; nothing was sent."),
@@ -106,7 +106,7 @@ def check(campaign: Campaign) -> tuple[Segment, Template]:
         mime.Writer(**sender(campaign))
     except mime.HeaderRefused as refusal:
         raise Invalid(
-            _("The sender cannot be written in a mail: %(why)s.") % {"why": refusal},
+            _("The sender cannot be written in a mail: %(why)s.") % {"why": wording.said(refusal)},
             code="bad_sender",
             field="from_email",
         ) from None

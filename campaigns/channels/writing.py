@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns.content import history, saving
-from campaigns.messaging import addresses, context, occasions, parts, rendering, sms
+from campaigns.messaging import addresses, context, occasions, parts, rendering, sms, wording
 from campaigns.models import Channel, Template
 from ingestion.models import Customer
 from marketing.core.errors import Invalid, NotFound
@@ -64,7 +64,7 @@ def _compiled(kind: str, said: Mapping[str, str]) -> parts.Compiled:
         made = parts.Compiled(kind, said)
     except rendering.TemplateRefused as refusal:
         raise Invalid(
-            str(refusal), code="bad_template", field=_field_of(kind, str(refusal))
+            wording.said(refusal), code="bad_template", field=_field_of(kind, str(refusal))
         ) from None
     if bad := context.unknown(made.wants):
         raise Invalid(
@@ -137,7 +137,7 @@ def preview(*, kind: str, values: Mapping[str, str], customer_id: int | None) ->
     try:
         said = made.render({**known, **addresses.of_preview()})
     except rendering.RenderError as error:
-        return Seen(person, fault=str(error))
+        return Seen(person, fault=wording.said(error))
     read = orjson.loads(said.body)
     if kind == "webhook":
         read["body"] = orjson.dumps(read["body"], option=orjson.OPT_INDENT_2).decode()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.content import blocks as forms
 from campaigns.content import history, references
-from campaigns.messaging import addresses, context, layout, mime, rendering
+from campaigns.messaging import addresses, context, layout, mime, rendering, wording
 from campaigns.models import Campaign, Template, Variant
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
@@ -60,7 +60,7 @@ def build(*, subject: str, preheader: str, mjml: str, written_in: str = MJML) ->
         except mime.HeaderRefused:
             raise _refuse(field, _("This must be one line of text.")) from None
         except rendering.TemplateRefused as refusal:
-            raise _refuse(field, refusal) from None
+            raise _refuse(field, wording.said(refusal)) from None
         _check_names(field, wants)
     html, text = body(mjml=mjml, written_in=written_in, preheader=preheader, subject=subject)
     if "unsubscribe_url" not in rendering.variables(html):
@@ -88,7 +88,7 @@ def body(
         text = layout.text_from(html)
         rendering.Compiled(subject, html, text, addresses.signer())
     except (layout.LayoutRefused, rendering.TemplateRefused) as refusal:
-        raise _refuse("mjml", refusal) from None
+        raise _refuse("mjml", wording.said(refusal)) from None
     return html, text
 
 
@@ -128,7 +128,7 @@ def mail(
         try:
             mjml = forms.compile_blocks(references.resolved(kept, language=language))
         except layout.LayoutRefused as refusal:
-            raise _refuse("blocks", refusal) from None
+            raise _refuse("blocks", wording.said(refusal)) from None
     try:
         html, text = build(subject=subject, preheader=preheader, mjml=mjml, written_in=written_in)
     except Invalid as refusal:

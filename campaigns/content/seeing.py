@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from campaigns.messaging import addresses, contents, context, occasions, rendering
+from campaigns.messaging import addresses, contents, context, occasions, rendering, wording
 from campaigns.models import Segment
 from campaigns.segments import compile as compiler
 from campaigns.segments import membership
@@ -124,7 +124,7 @@ def tried(
     try:
         compiled, others = contents.in_languages(parts, _compile)
     except rendering.TemplateRefused as refusal:
-        return Trial(0), Preview(first, fault=str(refusal))
+        return Trial(0), Preview(first, fault=wording.said(refusal))
     wants = compiled.wants.union(*(other.wants for other in others.values()))
     values = context.build(customer_ids=[person.pk for person in people], wants=wants)
     links, failures = addresses.of_preview(), []
@@ -135,9 +135,11 @@ def tried(
         try:
             said = contents.in_language_of(facts, compiled, others).render({**facts, **links})
         except rendering.RenderError as error:
-            failures.append(Failure(person.pk, str(person), str(error), error.variable or ""))
+            failures.append(
+                Failure(person.pk, str(person), wording.said(error), error.variable or "")
+            )
             if person is first:
-                seen = Preview(first, fault=str(error), missing=error.variable or "")
+                seen = Preview(first, fault=wording.said(error), missing=error.variable or "")
         else:
             if person is first:
                 seen = Preview(first, said.subject, said.html, said.text)

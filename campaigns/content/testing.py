@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from campaigns.content import seeing
-from campaigns.messaging import mime, providers, signing
+from campaigns.messaging import mime, providers, signing, wording
 from campaigns.messaging.providers.base import Outgoing, Unreachable, Verdict
 from campaigns.messaging.rendering import Rendered
 from marketing.core import audit, counting
@@ -105,7 +105,9 @@ def _hand_over(
         recipient = mime.address("To", colleague.email)
     except mime.HeaderRefused as error:
         raise Invalid(
-            _("Nothing was sent: %(why)s.") % {"why": error}, code="bad_address", field="to"
+            _("Nothing was sent: %(why)s.") % {"why": wording.said(error)},
+            code="bad_address",
+            field="to",
         ) from None
     line = providers.open(channel)
     try:

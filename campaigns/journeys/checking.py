@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 from campaigns.journeys import definitions, frozen, mentions
 from campaigns.journeys.graph import Graph, Node, Sign
 from campaigns.journeys.shape import Flaw
-from campaigns.messaging import parts, rendering
+from campaigns.messaging import parts, rendering, wording
 from campaigns.models import Channel, Journey, PersonList, Segment, Template
 from campaigns.segments import compile as compiler
 from campaigns.segments import definitions as segment_words
@@ -252,7 +252,7 @@ def unusable(template: Any) -> str:
         else:
             parts.Compiled(template.kind, template.parts)
     except rendering.TemplateRefused as refusal:
-        return str(refusal)
+        return wording.said(refusal)
     return ""
 
 
@@ -272,5 +272,5 @@ def _words(node: Node) -> Iterator[Flaw]:
             field,
             gettext_noop("This cannot be written: %(why)s."),
             "",
-            {"why": str(refusal)},
+            {"why": wording.said(refusal)},
         )

@@ -11,7 +11,17 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 
-from campaigns.messaging import addresses, bodies, languages, mime, parts, rendering, signing, tags
+from campaigns.messaging import (
+    addresses,
+    bodies,
+    languages,
+    mime,
+    parts,
+    rendering,
+    signing,
+    tags,
+    wording,
+)
 from campaigns.messaging.claims import Claimed
 from campaigns.messaging.providers.base import Outgoing
 from campaigns.models import Run
@@ -165,9 +175,9 @@ class Mail:
             )
             recipient = mime.address("To", message.address)
         except rendering.RenderError as error:
-            raise Unwritable("render", str(error)) from None
+            raise Unwritable("render", wording.said(error)) from None
         except mime.HeaderRefused as error:
-            raise Unwritable("address", str(error)) from None
+            raise Unwritable("address", wording.said(error)) from None
         return Outgoing(message.key, self._writer.sender, recipient, data, mail.subject)
 
 
@@ -195,7 +205,7 @@ class Parts:
             compiled = in_language_of(person, self._compiled, self._others)
             said = compiled.render({**person, **addresses.of_message(message.key)})
         except rendering.RenderError as error:
-            raise Unwritable("render", str(error)) from None
+            raise Unwritable("render", wording.said(error)) from None
         # Where there is no address of ours, the channel finds the person's own by their number.
         known = self.content["channel"] in consent.ADDRESSES
         recipient = message.address if known else str(message.customer_id)
@@ -210,7 +220,7 @@ def compiled(content: Mapping[str, Any]) -> Content:
     try:
         return Mail(content) if content["channel"] == "email" else Parts(content)
     except (rendering.TemplateRefused, mime.HeaderRefused) as refusal:
-        raise Unwritable("render", str(refusal)) from None
+        raise Unwritable("render", wording.said(refusal)) from None
 
 
 def about(run: Run, step: str) -> dict[str, Any]:

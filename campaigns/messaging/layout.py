@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 
 from mjml import mjml2html
 
+from campaigns.messaging.faults import Fault, gettext_noop
+
 EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _HELD = re.compile(r"pnq(\d{4})qnp")
 _RAW = re.compile(r"(<mj-raw\b[^>]*(?<!/)>)(.*?)(</mj-raw>)", re.DOTALL)
@@ -79,7 +81,7 @@ _PRODUCT_TITLE = (
 )
 
 
-class LayoutRefused(ValueError):
+class LayoutRefused(Fault):
     """The layout cannot become a mail; the text says why."""
 
 
@@ -118,10 +120,12 @@ def hold(source: str) -> tuple[str, list[str]]:
         return f"pnq{len(kept) - 1:04d}qnp"
 
     if _HELD.search(source) or _HELD_RAW.search(source):
-        raise LayoutRefused("the text holds a word that is reserved for the template engine")
+        raise LayoutRefused(
+            gettext_noop("the text holds a word that is reserved for the template engine")
+        )
     held = EXPRESSION.sub(keep, source)
     if len(kept) > 9_999:
-        raise LayoutRefused("the template holds more than 9,999 expressions")
+        raise LayoutRefused(gettext_noop("the template holds more than 9,999 expressions"))
     return held, kept
 
 
@@ -160,11 +164,16 @@ def _hold_raw(held: str) -> tuple[str, list[str]]:
 def compile_mjml(source: str, *, preheader: str = "") -> str:
     """HTML (still a template) of an MJML document; raises LayoutRefused with the parser's reason."""
     if len(source) > SOURCE_LIMIT:
-        raise LayoutRefused(f"the template is longer than {SOURCE_LIMIT:,} characters")
+        raise LayoutRefused(
+            gettext_noop("the template is longer than %(limit)s characters"),
+            limit=f"{SOURCE_LIMIT:,}",
+        )
     if re.search(r"<\s*mj-include\b", source):
-        raise LayoutRefused("mj-include is not allowed: paste the part into the template")
+        raise LayoutRefused(
+            gettext_noop("mj-include is not allowed: paste the part into the template")
+        )
     if strangers := {tag for tag in _TAG.findall(source) if tag not in _KNOWN_TAGS}:
-        raise LayoutRefused(f"<{min(strangers)}> is not part of MJML")
+        raise LayoutRefused(gettext_noop("<%(tag)s> is not part of MJML"), tag=min(strangers))
     held, kept = hold(expand_products(source))
     held, raw = _hold_raw(held)
     if preheader and "<mj-preview" not in held:
@@ -183,13 +192,16 @@ def compile_mjml(source: str, *, preheader: str = "") -> str:
     try:
         html = mjml2html(held, fonts={})  # no font is fetched from anywhere
     except ValueError as error:
-        raise LayoutRefused(f"the MJML cannot be read: {error}") from None
+        raise LayoutRefused(gettext_noop("the MJML cannot be read: %(why)s"), why=error) from None
     html = _HELD_RAW.sub(lambda match: raw[int(match[1])], html)
     missing = {number for number in range(len(kept)) if kept[number]} - set(held_numbers(html))
     if missing:
         lost = ", ".join(kept[number] for number in sorted(missing)[:3])
         raise LayoutRefused(
-            f"{lost} stands where MJML drops text: put it inside mj-text, mj-table or mj-raw"
+            gettext_noop(
+                "%(text)s stands where MJML drops text: put it inside mj-text, mj-table or mj-raw"
+            ),
+            text=lost,
         )
     return release(html, kept)
 

@@ -12,31 +12,38 @@ import hmac
 import uuid
 from urllib.parse import quote, urlsplit
 
+from campaigns.messaging.faults import Fault, gettext_noop
+
 PURPOSES = ("open", "click", "leave")
 _ID, _MAC = 16, 12
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 MAX_URL = 2_000
 
 
-class LinkRefused(ValueError):
+class LinkRefused(Fault):
     """A link that may not be put in a mail; the text says why."""
 
 
 def check_target(url: str | None) -> str:
     """Return the address when it is an ordinary web address, else raise LinkRefused."""
     if not url:
-        raise LinkRefused("a link has no address")
+        raise LinkRefused(gettext_noop("a link has no address"))
     if len(url) > MAX_URL:
-        raise LinkRefused(f"a link is longer than {MAX_URL} characters")
+        raise LinkRefused(gettext_noop("a link is longer than %(limit)s characters"), limit=MAX_URL)
     if any(ord(c) <= 32 or ord(c) == 127 for c in url) or "\\" in url:
-        raise LinkRefused("a link holds a space, a control character or a backslash")
+        raise LinkRefused(gettext_noop("a link holds a space, a control character or a backslash"))
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        raise LinkRefused(f"{url[:80]} is not a web address") from None
+        raise LinkRefused(
+            gettext_noop("%(address)s is not a web address"), address=url[:80]
+        ) from None
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
-        raise LinkRefused(f"{url[:80]} is not a web address that begins with http:// or https://")
+        raise LinkRefused(
+            gettext_noop("%(address)s is not a web address that begins with http:// or https://"),
+            address=url[:80],
+        )
     return url
 
 

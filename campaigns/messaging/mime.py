@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from campaigns.messaging.dkim import Signer
+from campaigns.messaging.faults import Fault, gettext_noop
 from campaigns.messaging.rendering import Rendered
 
 _ADDRESS = re.compile(
@@ -27,14 +28,16 @@ _QP_LINE = 76
 _PART = b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n%s"
 
 
-class HeaderRefused(ValueError):
+class HeaderRefused(Fault):
     """A header value that would change the mail's structure; the text names the header."""
 
 
 def check_line(name: str, value: str) -> str:
     """The value, when it is one line of text without control characters."""
     if _CONTROL.search(value):
-        raise HeaderRefused(f"{name} holds a line break or a control character")
+        raise HeaderRefused(
+            gettext_noop("%(name)s holds a line break or a control character"), name=name
+        )
     return value
 
 
@@ -45,9 +48,9 @@ def address(name: str, value: str) -> str:
         try:
             value = f"{local}@{domain.encode('idna').decode('ascii')}"
         except UnicodeError:
-            raise HeaderRefused(f"{name} is not a mail address") from None
+            raise HeaderRefused(gettext_noop("%(name)s is not a mail address"), name=name) from None
     if not _ADDRESS.fullmatch(value):
-        raise HeaderRefused(f"{name} is not a mail address")
+        raise HeaderRefused(gettext_noop("%(name)s is not a mail address"), name=name)
     return value
 
 
@@ -222,9 +225,9 @@ class Writer:
         An empty address leaves the header out, for mails that somebody has just asked for.
         """
         if not key.isalnum() or not key.isascii():
-            raise HeaderRefused("the message id is not plain")
+            raise HeaderRefused(gettext_noop("the message id is not plain"))
         if not unsubscribe_url.isascii() or re.search(r"[\s<>,\x00-\x1f]", unsubscribe_url):
-            raise HeaderRefused("the unsubscribe address is not plain")
+            raise HeaderRefused(gettext_noop("the unsubscribe address is not plain"))
         leave = (
             f"List-Unsubscribe: <{unsubscribe_url}>\r\n"
             "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"

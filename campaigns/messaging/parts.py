@@ -14,6 +14,7 @@ import orjson
 from minijinja import Environment, TemplateError
 
 from campaigns.messaging import rendering, sms
+from campaigns.messaging.faults import Word, gettext_noop
 from campaigns.messaging.links import LinkRefused, Signer, check_target
 from campaigns.messaging.rendering import RenderError, TemplateRefused
 from campaigns.messaging.tags import Tagger
@@ -36,6 +37,13 @@ _LIMITS = {
 }
 _BODY_LIMIT = 60_000
 _DEEP = 12
+_WORDS = {
+    "text": gettext_noop("text"),
+    "title": gettext_noop("title"),
+    "body": gettext_noop("body"),
+    "url": gettext_noop("address"),
+    "icon": gettext_noop("picture"),
+}
 _ONLY = re.compile(r"\{\{([^{}]*)\}\}")
 _UNDEFINED = re.compile(r"`([^`]+)` is undefined")
 
@@ -59,10 +67,12 @@ class Compiled:
 
     def __post_init__(self) -> None:
         if self.kind not in PARTS:
-            raise TemplateRefused("there is no such kind of message")
+            raise TemplateRefused(gettext_noop("there is no such kind of message"))
         given = {name: str(self.parts.get(name) or "").strip() for name in PARTS[self.kind]}
         if not given[NEEDED[self.kind]]:
-            raise TemplateRefused(f"the {NEEDED[self.kind]} is empty")
+            raise TemplateRefused(
+                gettext_noop("the %(what)s is empty"), what=_word(NEEDED[self.kind])
+            )
         self._leaves: dict[str, str] = {}
         self._shape: Any = None
         if self.kind == "webhook":
@@ -73,7 +83,9 @@ class Compiled:
         wants: set[str] = set()
         for source in self._leaves.values():
             if len(source) > SOURCE_LIMIT:
-                raise TemplateRefused(f"a part is longer than {SOURCE_LIMIT} characters")
+                raise TemplateRefused(
+                    gettext_noop("a part is longer than %(limit)s characters"), limit=SOURCE_LIMIT
+                )
             wants |= rendering.variables(source)
         self.wants = frozenset(wants)
         if "url" in self._leaves:
@@ -85,29 +97,38 @@ class Compiled:
             for name, source in self._leaves.items():
                 self._environment.add_template(f"{name}.txt", source)
         except TemplateError as error:
-            raise TemplateRefused(f"line {error.line}: {error.detail or error.message}") from None
+            raise TemplateRefused(
+                gettext_noop("line %(line)s: %(why)s"),
+                line=error.line,
+                why=error.detail or error.message,
+            ) from None
 
     def _read(self, source: str) -> Any:
         """The body as JSON, each of its texts kept as a template under a name of its own."""
         if len(source) > SOURCE_LIMIT:
-            raise TemplateRefused(f"a part is longer than {SOURCE_LIMIT} characters")
+            raise TemplateRefused(
+                gettext_noop("a part is longer than %(limit)s characters"), limit=SOURCE_LIMIT
+            )
         try:
             found = orjson.loads(source)
         except orjson.JSONDecodeError as error:
             raise TemplateRefused(
-                f"the body is not JSON (line {error.lineno}): put values in quotes, as in"
-                ' {"name": "{{ first_name }}"}'
+                gettext_noop(
+                    "the body is not JSON (line %(line)s): put values in quotes, as in %(example)s"
+                ),
+                line=error.lineno,
+                example='{"name": "{{ first_name }}"}',
             ) from None
         if not isinstance(found, dict):
-            raise TemplateRefused("the body must be a JSON object")
+            raise TemplateRefused(gettext_noop("the body must be a JSON object"))
         return self._kept(found, 1)
 
     def _kept(self, value: Any, depth: int) -> Any:
         if depth > _DEEP:
-            raise TemplateRefused("the body is nested too deeply")
+            raise TemplateRefused(gettext_noop("the body is nested too deeply"))
         if isinstance(value, dict):
             if any("{{" in key or "{%" in key for key in value):
-                raise TemplateRefused("names in the body may not hold values")
+                raise TemplateRefused(gettext_noop("names in the body may not hold values"))
             return {key: self._kept(inner, depth + 1) for key, inner in value.items()}
         if isinstance(value, list):
             return [self._kept(inner, depth + 1) for inner in value]
@@ -126,9 +147,12 @@ class Compiled:
             if fixed == source:
                 check_target(source)
             elif not re.match(r"https?://[^/\s]", fixed):
-                raise LinkRefused(f"{fixed[:80]} is not the beginning of a web address")
+                raise LinkRefused(
+                    gettext_noop("%(address)s is not the beginning of a web address"),
+                    address=fixed[:80],
+                )
         except LinkRefused as refusal:
-            raise TemplateRefused(str(refusal)) from None
+            raise TemplateRefused(refusal.template, **refusal.params) from None
 
     def render(self, values: Mapping[str, Any]) -> Said:
         """The message of one person; `values` went through `rendering.clean`."""
@@ -137,12 +161,23 @@ class Compiled:
         said = {name: self._part(name, values).strip() for name in self._leaves}
         for name, limit in _LIMITS[self.kind].items():
             if len(said.get(name, "")) > limit:
-                raise RenderError(f"the {name} is longer than {limit} characters", part=name)
+                raise RenderError(
+                    gettext_noop("the %(what)s is longer than %(limit)s characters"),
+                    what=_word(name),
+                    limit=limit,
+                    part=name,
+                )
         needed = NEEDED[self.kind]
         if not said.get(needed):
-            raise RenderError(f"the {needed} is empty", part=needed)
+            raise RenderError(
+                gettext_noop("the %(what)s is empty"), what=_word(needed), part=needed
+            )
         if self.kind == "sms" and sms.count(said["text"]).parts > sms.LIMIT:
-            raise RenderError(f"the text takes more than {sms.LIMIT} parts", part="text")
+            raise RenderError(
+                gettext_noop("the text takes more than %(limit)s parts"),
+                limit=sms.LIMIT,
+                part="text",
+            )
         for name in ("url", "icon"):
             if said.get(name):
                 said[name] = self._address(name, said[name], values)
@@ -154,10 +189,14 @@ class Compiled:
             try:
                 check_target(url)
             except LinkRefused as error:
-                raise RenderError(str(error), part="url") from None
+                raise RenderError(error.template, part="url", **error.params) from None
         body = orjson.dumps({"url": url, "body": self._filled(self._shape, values)})
         if len(body) > _BODY_LIMIT:
-            raise RenderError(f"the body is larger than {_BODY_LIMIT // 1000} KB", part="body")
+            raise RenderError(
+                gettext_noop("the body is larger than %(limit)s KB"),
+                limit=_BODY_LIMIT // 1000,
+                part="body",
+            )
         return Said("", body)
 
     def _filled(self, shape: Any, values: Mapping[str, Any]) -> Any:
@@ -178,7 +217,7 @@ class Compiled:
                 return f"{values['_click']}{self.signer.tail(tagged)}"
             return check_target(url)
         except LinkRefused as error:
-            raise RenderError(str(error), part=name) from None
+            raise RenderError(error.template, part=name, **error.params) from None
 
     def _part(self, name: str, values: Mapping[str, Any]) -> str:
         part = "body" if name.startswith("body") else name
@@ -187,11 +226,21 @@ class Compiled:
         except TemplateError as error:
             if missing := _UNDEFINED.search(error.detail or error.message):
                 raise RenderError(
-                    f"{missing[1]} is missing", variable=missing[1], part=part
+                    gettext_noop("%(name)s is missing"),
+                    name=missing[1],
+                    variable=missing[1],
+                    part=part,
                 ) from None
             if error.kind == "OutOfFuel":
-                raise RenderError("the template takes too many steps", part=part) from None
-            raise RenderError(error.detail or error.kind, part=part) from None
+                raise RenderError(
+                    gettext_noop("the template takes too many steps"), part=part
+                ) from None
+            raise RenderError("%(why)s", why=error.detail or error.kind, part=part) from None
+
+
+def _word(part: str) -> Word:
+    """What people call a part."""
+    return Word(_WORDS[part])
 
 
 class _Leaf(NamedTuple):

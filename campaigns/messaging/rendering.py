@@ -18,6 +18,7 @@ from jinja2 import nodes
 from minijinja import Environment, TemplateError
 
 from campaigns.messaging import layout
+from campaigns.messaging.faults import Fault, gettext_noop
 from campaigns.messaging.links import LinkRefused, Signer, check_target
 from campaigns.messaging.tags import Tagger
 
@@ -84,15 +85,17 @@ class _Seen(dict[str | None, str]):
         return made
 
 
-class TemplateRefused(ValueError):
+class TemplateRefused(Fault):
     """The template may not be used; the text says what to change."""
 
 
-class RenderError(ValueError):
+class RenderError(Fault):
     """The template does not render for this person; `variable` names the missing value, if any."""
 
-    def __init__(self, message: str, *, variable: str | None = None, part: str = "html") -> None:
-        super().__init__(message)
+    def __init__(
+        self, template: str, *, variable: str | None = None, part: str = "html", **params: object
+    ) -> None:
+        super().__init__(template, **params)
         self.variable = variable
         self.part = part
 
@@ -134,20 +137,28 @@ def variables(source: str) -> frozenset[str]:
     try:
         tree = _WORDS.parse(source)
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateRefused(f"line {error.lineno}: {error.message}") from None
+        raise TemplateRefused(
+            gettext_noop("line %(line)s: %(why)s"), line=error.lineno, why=error.message
+        ) from None
     except RecursionError:
-        raise TemplateRefused("the template is nested too deeply") from None
+        raise TemplateRefused(gettext_noop("the template is nested too deeply")) from None
     found: set[str] = set()
     if _cost(tree, 1, 0, frozenset(), found) > _PRINT_LIMIT:
-        raise TemplateRefused("loops in this template could print too much: shorten them")
+        raise TemplateRefused(
+            gettext_noop("loops in this template could print too much: shorten them")
+        )
     return frozenset(found)
 
 
 def _cost(node: nodes.Node, times: int, depth: int, bound: frozenset[str], found: set[str]) -> int:
     """Characters the node may print at most; collects names and refuses what is not allowed."""
-    line = f"line {node.lineno}"
+    line = node.lineno
     if not isinstance(node, _ALLOWED):
-        raise TemplateRefused(f"{line}: {type(node).__name__.lower()} is not available in mails")
+        raise TemplateRefused(
+            gettext_noop("line %(line)s: %(what)s is not available in mails"),
+            line=line,
+            what=type(node).__name__.lower(),
+        )
     if isinstance(node, nodes.TemplateData):
         return len(node.data) * times
     if isinstance(node, nodes.Output):
@@ -161,11 +172,21 @@ def _cost(node: nodes.Node, times: int, depth: int, bound: frozenset[str], found
         return 0
     if isinstance(node, nodes.For):
         if node.recursive or not isinstance(node.target, nodes.Name):
-            raise TemplateRefused(f"{line}: this kind of loop is not available in mails")
+            raise TemplateRefused(
+                gettext_noop("line %(line)s: this kind of loop is not available in mails"),
+                line=line,
+            )
         if not isinstance(node.iter, nodes.Name | nodes.Getattr):
-            raise TemplateRefused(f"{line}: loops may only go over a list such as products")
+            raise TemplateRefused(
+                gettext_noop("line %(line)s: loops may only go over a list such as products"),
+                line=line,
+            )
         if depth + 1 > MAX_DEPTH:
-            raise TemplateRefused(f"{line}: loops may be nested {MAX_DEPTH} deep at most")
+            raise TemplateRefused(
+                gettext_noop("line %(line)s: loops may be nested %(limit)s deep at most"),
+                line=line,
+                limit=MAX_DEPTH,
+            )
         _take_name(node.iter, bound, found)
         inner = bound | {node.target.name, "loop"}
         total = 0
@@ -175,9 +196,17 @@ def _cost(node: nodes.Node, times: int, depth: int, bound: frozenset[str], found
             total += _cost(child, times * MAX_ITEMS, depth + 1, inner, found)
         return total + sum(_cost(child, times, depth, bound, found) for child in node.else_)
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        raise TemplateRefused(f"{line}: the filter {node.name} is not available in mails")
+        raise TemplateRefused(
+            gettext_noop("line %(line)s: the filter %(name)s is not available in mails"),
+            line=line,
+            name=node.name,
+        )
     if isinstance(node, nodes.Test) and node.name not in TESTS:
-        raise TemplateRefused(f"{line}: the test {node.name} is not available in mails")
+        raise TemplateRefused(
+            gettext_noop("line %(line)s: the test %(name)s is not available in mails"),
+            line=line,
+            name=node.name,
+        )
     return sum(_cost(child, times, depth, bound, found) for child in node.iter_child_nodes())
 
 
@@ -186,16 +215,24 @@ def _take_name(node: nodes.Node, bound: frozenset[str], found: set[str]) -> None
     while isinstance(node, nodes.Getattr | nodes.Getitem):
         if isinstance(node, nodes.Getitem):
             if not isinstance(node.arg, nodes.Const) or not isinstance(node.arg.value, str | int):
-                raise TemplateRefused(f"line {node.lineno}: name the part directly, as in a.b")
+                raise TemplateRefused(
+                    gettext_noop("line %(line)s: name the part directly, as in a.b"),
+                    line=node.lineno,
+                )
             path.append(str(node.arg.value))
         else:
             path.append(node.attr)
         node = node.node
     if not isinstance(node, nodes.Name):
-        raise TemplateRefused(f"line {node.lineno}: only named values have parts")
+        raise TemplateRefused(
+            gettext_noop("line %(line)s: only named values have parts"), line=node.lineno
+        )
     for part in (node.name, *path):
         if part.startswith("_"):
-            raise TemplateRefused(f"line {node.lineno}: names may not begin with an underscore")
+            raise TemplateRefused(
+                gettext_noop("line %(line)s: names may not begin with an underscore"),
+                line=node.lineno,
+            )
     if node.name not in bound:
         found.add(".".join([node.name, *reversed(path)]))
 
@@ -204,14 +241,20 @@ def check_html(html: str) -> None:
     """Refuse what must not stand in a mail: scripts, event handlers, unsafe or bare addresses."""
     held, kept = layout.hold(html)
     if match := _UNSAFE_TAG.search(held):
-        raise TemplateRefused(f"<{match[1].lower()}> is not allowed in mails")
+        raise TemplateRefused(
+            gettext_noop("<%(tag)s> is not allowed in mails"), tag=match[1].lower()
+        )
     if _HANDLER.search(held):
-        raise TemplateRefused("event handlers such as onclick are not allowed in mails")
+        raise TemplateRefused(
+            gettext_noop("event handlers such as onclick are not allowed in mails")
+        )
     for match in _ADDRESS.finditer(layout.EXPRESSION.sub("*", html)):
         address = unescape(match[1])
         scheme = _SCHEME.match("".join(c for c in address if ord(c) > 32))
         if scheme and scheme[1].lower() not in ("http", "https", "mailto", "tel", "cid"):
-            raise TemplateRefused(f"{scheme[1]}: addresses are not allowed in mails")
+            raise TemplateRefused(
+                gettext_noop("%(scheme)s: addresses are not allowed in mails"), scheme=scheme[1]
+            )
     for match in _LINK.finditer(held):
         _link(match, kept, None)
 
@@ -221,10 +264,12 @@ def _link(
 ) -> str:
     """One <a href=…> as it should stand in the compiled template."""
     if match[2][0] not in "\"'":
-        raise TemplateRefused(f"put quotes around the link address {match[2][:60]}")
+        raise TemplateRefused(
+            gettext_noop("put quotes around the link address %(address)s"), address=match[2][:60]
+        )
     pieces = layout.split_held(unescape(match[2][1:-1]).strip())
     if not pieces:
-        raise TemplateRefused("a link has no address")
+        raise TemplateRefused(gettext_noop("a link has no address"))
     first = pieces[0]
     if isinstance(first, str) and re.match(r"#|mailto:|tel:", first, re.IGNORECASE):
         return match[0]
@@ -238,9 +283,12 @@ def _link(
                 target = tagger.tag(first) if tagger else first
                 return f'{match[1]}"{{{{ _click }}}}{signer.tail(target)}{_SEAM}"'
         elif isinstance(first, str) and not re.match(r"https?://", first, re.IGNORECASE):
-            raise LinkRefused(f"{first[:80]} is not the beginning of a web address")
+            raise LinkRefused(
+                gettext_noop("%(address)s is not the beginning of a web address"),
+                address=first[:80],
+            )
     except LinkRefused as error:
-        raise TemplateRefused(str(error)) from None
+        raise TemplateRefused(error.template, **error.params) from None
     if signer is None:
         return match[0]
     return f'{match[1]}"{{{{ _click }}}}{{{{ ({" ~ ".join(parts)})|_tail }}}}"'
@@ -255,7 +303,9 @@ def _parts(pieces: list[str | int], kept: list[str]) -> list[str]:
             continue
         code = kept[piece]
         if not code.startswith("{{"):
-            raise TemplateRefused("a link address may hold values, but no conditions or loops")
+            raise TemplateRefused(
+                gettext_noop("a link address may hold values, but no conditions or loops")
+            )
         inner = code[2:-2].strip("-+ \n\t")
         parts.append(f"({inner})")
     return parts
@@ -333,7 +383,7 @@ class Compiled:
         self.wants = variables(self.subject) | variables(self.html) | variables(self.text)
         check_html(self.html)
         if "\n" in self.subject.strip() or "\r" in self.subject.strip():
-            raise TemplateRefused("the subject must be one line")
+            raise TemplateRefused(gettext_noop("the subject must be one line"))
         html, text = self.html, self.text
         if self.signer is not None:
             held, kept = layout.hold(html.replace(_SEAM, ""))
@@ -359,7 +409,11 @@ class Compiled:
             environment.add_template("body.html", html)
             environment.add_template("body.txt", text)
         except TemplateError as error:
-            raise TemplateRefused(f"line {error.line}: {error.detail or error.message}") from None
+            raise TemplateRefused(
+                gettext_noop("line %(line)s: %(why)s"),
+                line=error.line,
+                why=error.detail or error.message,
+            ) from None
         self._environment = environment
 
     def _tail(self) -> Callable[[str | None], str]:
@@ -376,18 +430,22 @@ class Compiled:
         """The mail for one person; `values` went through `clean`. Raises RenderError."""
         subject = self._part("subject.txt", values).strip()
         if "\n" in subject or "\r" in subject or "\x00" in subject:
-            raise RenderError("the subject holds a line break", part="subject")
+            raise RenderError(gettext_noop("the subject holds a line break"), part="subject")
         if not subject:
-            raise RenderError("the subject is empty", part="subject")
+            raise RenderError(gettext_noop("the subject is empty"), part="subject")
         if len(subject) > SUBJECT_LIMIT:
-            raise RenderError(f"the subject is longer than {SUBJECT_LIMIT}", part="subject")
+            raise RenderError(
+                gettext_noop("the subject is longer than %(limit)s characters"),
+                limit=SUBJECT_LIMIT,
+                part="subject",
+            )
         html = self._part("body.html", values)
         pieces: Sequence[str] = ()
         if self.fixed:
             pieces = html.split(_SEAM)
             html = "".join(pieces)
         if len(html) > HTML_LIMIT:
-            raise RenderError("the mail is larger than 2 MB")
+            raise RenderError(gettext_noop("the mail is larger than 2 MB"))
         text = _GAP.sub("\n\n", self._part("body.txt", values))
         return Rendered(subject, html, text, pieces)
 
@@ -399,10 +457,15 @@ class Compiled:
             missing = _UNDEFINED.search(error.detail or error.message)
             if missing:
                 raise RenderError(
-                    f"{missing[1]} is missing", variable=missing[1], part=part
+                    gettext_noop("%(name)s is missing"),
+                    name=missing[1],
+                    variable=missing[1],
+                    part=part,
                 ) from None
             if error.kind == "OutOfFuel":
-                raise RenderError("the template takes too many steps", part=part) from None
-            raise RenderError(error.detail or error.kind, part=part) from None
+                raise RenderError(
+                    gettext_noop("the template takes too many steps"), part=part
+                ) from None
+            raise RenderError("%(why)s", why=error.detail or error.kind, part=part) from None
         except LinkRefused as error:
-            raise RenderError(str(error), part="html") from None
+            raise RenderError(error.template, part="html", **error.params) from None
