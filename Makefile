@@ -2,13 +2,15 @@
 #   make run      the whole platform on this machine (PORT=8000, DEMO=1)
 #   make test     every test, with servers of its own (ARGS="tests/core -x" narrows it)
 #   make check    format, lint, types, contracts, missing migrations, deployment checks
-#   make bench    the workloads against their limits (ONLY=name, SIZE=full, DATA=folder of public data)
+#   make bench    the workloads against their limits (ONLY=name, SIZE=full, DATA=folder of public data,
+#                 KEEP=folder that keeps the simulated shops, which are made there once)
 
 PORT ?= 8000
 DEMO ?= 1
 ONLY ?=
 SIZE ?=
 DATA ?=
+KEEP ?=
 ARGS ?=
 PY := .venv/bin/python
 
@@ -29,7 +31,7 @@ check: environment-dev
 	@$(PY) -m marketing.deploy.check
 
 bench: environment-dev
-	@ONLY="$(ONLY)" SIZE="$(SIZE)" DATA="$(DATA)" $(PY) manage.py bench
+	@ONLY="$(ONLY)" SIZE="$(SIZE)" DATA="$(DATA)" KEEP="$(KEEP)" $(PY) manage.py bench
 
 environment:
 	@sh marketing/deploy/environment.sh requirements.lock

@@ -23,7 +23,7 @@ from campaigns.experiments import cuped, difference, means, offpolicy, sequentia
 from campaigns.models import Campaign, Run
 from campaigns.reporting import effects, tallies
 from ingestion import events
-from models_ml.benchmarks import features as shop
+from models_ml.benchmarks import shops
 from models_ml.benchmarks.data import Line, find, line, skipped
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -289,7 +289,7 @@ def report(size: str = "small") -> Line:
     ours: list[float] = []
     hand: list[float] = []
     with _undone():
-        shop.plant(people, people * 10, now=NOW)
+        shops.plant(people, people * 10, now=NOW)
         run = _run(holdout=10)
         with connection.cursor() as cursor:
             cursor.execute(

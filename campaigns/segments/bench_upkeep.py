@@ -10,10 +10,9 @@ from django.db import connection
 from campaigns.models import PersonList, Segment, SegmentMember, SegmentUpkeep
 from campaigns.segments import rulebook, upkeep
 from ingestion import changes, events
-from ingestion.events import partitions
 from ingestion.models import Customer
 from models_ml import features
-from models_ml.benchmarks import scores
+from models_ml.benchmarks import shops
 
 SEGMENTS = 500
 CHANGED = 97  # one in so many, from all countries alike
@@ -114,28 +113,19 @@ def _rule(n: int, prediction: str, listed: int) -> dict[str, Any]:
 
 def _plant(now: Any) -> tuple[str, int]:
     """Events, numbers, a prediction and a list for everybody; the prediction's key, the list."""
-    partitions.ensure_months(now - timedelta(days=back) for back in range(0, 130, 10))
-    features.build(as_of=now)
-    prediction = scores.plant()
+    if not shops.kept():
+        shops.events(now=now)
+        features.build(as_of=now)
+    prediction = shops.scored()
     listed = PersonList.objects.create(name="bench", read_at=now)
-    values = {"now": now, "list": listed.pk}
     with connection.cursor() as cursor:
-        for statement in _PLANT:
-            cursor.execute(statement, values)
-        cursor.execute("ANALYZE ingestion_event, models_ml_score, models_ml_traits")
-        cursor.execute("ANALYZE campaigns_personlistmember, campaigns_segment")
+        cursor.execute(
+            "INSERT INTO campaigns_personlistmember (list_id, customer_id)"
+            " SELECT %s, id FROM ingestion_customer WHERE mod(id, 100) = 7",
+            [listed.pk],
+        )
+        cursor.execute("ANALYZE models_ml_traits, campaigns_personlistmember, campaigns_segment")
     return prediction, listed.pk
-
-
-_PLANT = (
-    "INSERT INTO ingestion_event (at, received_at, customer_id, anonymous_id, type, properties,"
-    " source, message_id, flags) SELECT %(now)s - interval '1 day' * mod(id * 7 + n * 31, 120),"
-    " %(now)s, id, '', (ARRAY['page', 'page', 'page', 'cart', 'purchase'])[n],"
-    " jsonb_build_object('price', mod(id * n, 90)), 'bench', id || '-' || n, ''"
-    " FROM ingestion_customer, generate_series(1, 5) AS n",
-    "INSERT INTO campaigns_personlistmember (list_id, customer_id)"
-    " SELECT %(list)s, id FROM ingestion_customer WHERE mod(id, 100) = 7",
-)
 
 
 def _stand_still(now: Any) -> None:

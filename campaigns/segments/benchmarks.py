@@ -8,19 +8,18 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from campaigns.segments import bench_events, bench_upkeep, membership
 from campaigns.segments import compile as compiler
-from ingestion import rollups
 from models_ml.benchmarks import features as bench_features
 from models_ml.benchmarks.data import pace
+from models_ml.benchmarks.shops import NOW, SHOPS, shop
 
 RUNS = 5
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
 COUNTRY = {"field": "customer.country", "op": "=", "value": "GB"}
 SENDABLE = {"not": {"field": "suppressed.email", "op": "=", "value": True}}
 # The same three conditions, asked of the order lines and of the running totals.
@@ -92,29 +91,9 @@ GOAL_MS = 150.0
 
 @contextmanager
 def _shop(size: str) -> Iterator[int]:
-    people, lines = bench_features.SHOPS[size]
-    with transaction.atomic():
-        bench_features.plant(people, lines, now=NOW)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO ingestion_consent (customer_id, channel, purpose, granted, at, source,"
-                " proof, current) SELECT id, 'email', 'marketing', id %% 10 < 8, %s, 'bench', '{}',"
-                " true FROM ingestion_customer WHERE external_id LIKE 'bench-%%'",
-                [NOW],
-            )
-            cursor.execute(
-                "INSERT INTO ingestion_suppression (channel, address, reason, at) SELECT 'email',"
-                " email, 'bounced', %s FROM ingestion_customer"
-                " WHERE id %% 50 = 0 AND external_id LIKE 'bench-%%'",
-                [NOW],
-            )
-            cursor.execute("SELECT array_agg(id) FROM ingestion_customer")
-            rollups.refresh(customer_ids=cursor.fetchone()[0])
-            cursor.execute(
-                "ANALYZE ingestion_consent, ingestion_suppression, ingestion_customerrollup"
-            )
+    people, lines = SHOPS[size]
+    with shop(people, lines, furnished=True):
         yield people
-        transaction.set_rollback(True)
 
 
 def _warm(sql: str) -> tuple[float, int]:

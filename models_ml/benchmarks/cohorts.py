@@ -7,7 +7,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from models_ml.benchmarks.data import pace
-from models_ml.benchmarks.features import NOW, RUNS, plant
+from models_ml.benchmarks.features import RUNS
+from models_ml.benchmarks.shops import NOW, plant
 from models_ml.clusters import definitions, membership, training
 from models_ml.insights import cohorts
 from models_ml.models import Clustering, ClusterMember

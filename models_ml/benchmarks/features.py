@@ -6,21 +6,18 @@ so that a busy machine slows them alike.
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from models_ml import features
 from models_ml.benchmarks.data import pace
+from models_ml.benchmarks.shops import NOW, SHOPS, shop
 from models_ml.features import reading, registry
 from models_ml.features.compiler import Population
 
 RUNS = 3
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
-# people, order lines
-SHOPS = {"small": (50_000, 500_000), "full": (1_000_000, 10_000_000)}
-LINES_PER_ORDER = 4
 # At most 1.3 times as long as by hand.
 KEEP = round(1 / 1.3, 3)
 
@@ -64,60 +61,6 @@ FROM n
 """
 
 
-def plant(people: int, lines: int, *, now: datetime) -> None:
-    """A shop of so many people and order lines over two years, made inside the database.
-
-    The caller holds the transaction and rolls it back.
-    """
-    orders = lines // LINES_PER_ORDER
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(
-            "INSERT INTO ingestion_source (name, kind, mapping, options, enabled, is_demo,"
-            " created_at) VALUES ('bench', 'upload', '{}', '{}', true, false, now()) RETURNING id"
-        )
-        source = cursor.fetchone()[0]
-        cursor.execute(
-            "INSERT INTO ingestion_customer (external_id, email, first_name, last_name, phone,"
-            " country, language, timezone, attributes, is_demo, created_at, updated_at)"
-            " SELECT 'bench-' || n, 'bench-' || n || '@example.com', '', '', '',"
-            " (ARRAY['GB', 'FR', 'DE', 'ES'])[1 + n %% 4], '', '', '{}', false, now(), now()"
-            " FROM generate_series(1, %s) AS n",
-            [people],
-        )
-        cursor.execute(
-            "SELECT min(id), max(id) FROM ingestion_customer WHERE external_id LIKE 'bench-%'"
-        )
-        first, last = cursor.fetchone()
-        cursor.execute(
-            "INSERT INTO ingestion_product (sku, name, category, currency, url, image_url, active,"
-            " is_goods, attributes, created_at) SELECT 'bench-' || n, 'Thing ' || n, '', 'GBP', '',"
-            " '', true, true, '{}', now() FROM generate_series(0, 1999) AS n RETURNING id"
-        )
-        product = min(key for (key,) in cursor.fetchall())
-        # Half of the orders are recent people's, so that the last 90 days are as busy as a shop's.
-        cursor.execute(
-            "INSERT INTO ingestion_order (source_id, external_id, customer_id, placed_at, currency,"
-            " total, status, country, attributes)"
-            " SELECT %s, 'bench-' || n, %s + (n * 7919::bigint) %% %s,"
-            " %s::timestamptz - (power(mod(n * 104729::bigint, 1000003) / 1000003.0, 2) * 730)"
-            "   * interval '1 day', 'GBP', 40, 'placed', 'GB', '{}'"
-            " FROM generate_series(1, %s) AS n",
-            [source, first, last - first + 1, now, orders],
-        )
-        cursor.execute(
-            "INSERT INTO ingestion_orderline (order_id, line_no, customer_id, product_id,"
-            " placed_at, sku, description, quantity, unit_price, total, kind, outlier)"
-            " SELECT o.id, k, o.customer_id, %s + (o.id * 31 + k * 997) %% 2000, o.placed_at,"
-            " 'x', '', 1 + (o.id + k) %% 6, 10, 10 * (1 + (o.id + k) %% 6), 'product', false"
-            " FROM ingestion_order AS o, generate_series(1, %s) AS k WHERE o.source_id = %s",
-            [product, LINES_PER_ORDER, source],
-        )
-        cursor.execute(
-            "ANALYZE ingestion_customer, ingestion_order, ingestion_orderline, ingestion_product"
-        )
-
-
 def features_customers(size: str = "small") -> list[dict[str, Any]]:
     """Order lines to everyone's numbers in Traits, against hand-written SQL into an empty table.
 
@@ -129,8 +72,7 @@ def features_customers(size: str = "small") -> list[dict[str, Any]]:
 
 def _one_shop(people: int, lines: int) -> dict[str, Any]:
     ours, limit = [], []
-    with transaction.atomic():
-        plant(people, lines, now=NOW)
+    with shop(people, lines):
         features.build(as_of=NOW)  # rows exist from here on, as in daily use
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE bench_best (LIKE models_ml_traits INCLUDING ALL)")
@@ -143,7 +85,6 @@ def _one_shop(people: int, lines: int) -> dict[str, Any]:
             began = time.perf_counter()
             features.build(as_of=NOW)
             ours.append(lines / (time.perf_counter() - began))
-        transaction.set_rollback(True)
     what = "hand-written SQL into an empty table with the same key"
     return pace("features.customers", "lines/s", lines, ours, limit, what, keep=KEEP)
 
@@ -156,8 +97,7 @@ def features_frame(size: str = "small") -> list[dict[str, Any]]:
     people, lines = SHOPS[size]
     cuts = [NOW - timedelta(days=60 * n) for n in range(6)]
     ours, limit = [], []
-    with transaction.atomic():
-        plant(people // 3, lines // 3, now=NOW)
+    with shop(people // 3, lines // 3):
         for _round in range(RUNS):
             began = time.perf_counter()
             found = reading.read(features=registry.ORDERS, population=Population(), cuts=cuts)
@@ -166,7 +106,6 @@ def features_frame(size: str = "small") -> list[dict[str, Any]]:
             for cut in cuts:
                 reading.read(features=registry.ORDERS, population=Population(), cuts=[cut])
             limit.append(len(found) / (time.perf_counter() - began))
-        transaction.set_rollback(True)
     return [
         pace("features.backfill", "rows/s", len(found), ours, limit, "a moment at a time", keep=1.0)
     ]

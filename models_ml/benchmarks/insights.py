@@ -17,7 +17,8 @@ from marketing.core import auth
 from marketing.core.models import User
 from models_ml import features
 from models_ml.benchmarks.data import line, pace
-from models_ml.benchmarks.features import NOW, RUNS, plant
+from models_ml.benchmarks.features import RUNS
+from models_ml.benchmarks.shops import NOW, plant
 from models_ml.insights import lifecycle, stage_history
 
 # people, order lines

@@ -6,7 +6,8 @@ before: `features.customers` is about those.
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,14 +18,16 @@ from django.db import connection, transaction
 from models_ml import registry
 from models_ml.algorithms.tabular import contest
 from models_ml.algorithms.tabular.frame import Frame
+from models_ml.benchmarks import shops
 from models_ml.benchmarks.data import line, pace
 from models_ml.benchmarks.features import RUNS
-from models_ml.models import ModelVersion, Prediction
+from models_ml.models import ModelVersion
 from models_ml.predictions import parts, scoring
 from models_ml.predictions.engines import Answers
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PEOPLE = {"small": 100_000, "full": 1_000_000}
+KEY = "bench scores"
 LEARNED_FROM, COLUMNS = 20_000, 18
 # Half of the rate of predict and bare COPY.
 KEEP = 0.5
@@ -37,9 +40,8 @@ def score_customers(size: str = "small") -> dict[str, Any]:
     x = pd.DataFrame({f"f{n}": rng.gamma(1.0, 20.0, people) for n in range(COLUMNS)})
     fitted = _boosting(x.iloc[:LEARNED_FROM], rng)
     ours, limit = [], []
-    with transaction.atomic():
-        person = _people(people)
-        prediction, version = _prediction()
+    with _people(people) as person:
+        prediction, version = shops.prediction(KEY)
         for _round in range(RUNS):
             began = time.perf_counter()
             answers = Answers(person, fitted.predict(x))
@@ -54,7 +56,6 @@ def score_customers(size: str = "small") -> dict[str, Any]:
             fitted.predict(x)
             _bare(ready)
             limit.append(people / (time.perf_counter() - began))
-        transaction.set_rollback(True)
     what = "the same model's predict and COPY of ready rows into an empty table with the same key"
     return pace("score.customers", "people/s", people, ours, limit, what, keep=KEEP)
 
@@ -64,11 +65,10 @@ def score_rollback(size: str = "small") -> list[dict[str, Any]]:
     people = PEOPLE[size]
     rng = np.random.default_rng(20111209)
     back, put_away = [], []
-    with transaction.atomic():
-        person = _people(people)
-        prediction, second = _prediction()
+    with _people(people) as person:
+        prediction, second = shops.prediction(KEY)
         first = ModelVersion.objects.create(
-            name="bench", version=2, state=registry.State.RETIRED, algorithm="boosting"
+            name=KEY, version=2, state=registry.State.RETIRED, algorithm="boosting"
         )
         for _round in range(RUNS):
             for version in (first, second):
@@ -83,7 +83,6 @@ def score_rollback(size: str = "small") -> list[dict[str, Any]]:
             began = time.perf_counter()
             scoring.clear(prediction=prediction)
             put_away.append(time.perf_counter() - began)
-        transaction.set_rollback(True)
     goal = ("10 s, whoever asks", 10.0)
     origin = "the project's goal"
     return [
@@ -104,45 +103,35 @@ def _boosting(x: pd.DataFrame, rng: np.random.Generator) -> Any:
     ).fitted  # fmt: skip
 
 
-def _people(count: int) -> Any:
+@contextmanager
+def _people(count: int) -> Iterator[Any]:
+    """The ids of so many people, of the kept shop where there is one; all is taken back."""
+    if shops.kept() and count == shops.SHOPS["full"][0]:
+        with shops.shop(*shops.SHOPS["full"]):
+            yield _ids()
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute(
+                "INSERT INTO ingestion_customer (external_id, email, first_name, last_name, phone,"
+                " country, language, timezone, attributes, is_demo, created_at, updated_at)"
+                " SELECT 'bench-' || n, NULL, '', '', '', 'GB', '', '', '{}', false, now(), now()"
+                " FROM generate_series(1, %s) AS n",
+                [count],
+            )
+            cursor.execute("ANALYZE ingestion_customer")
+        yield _ids()
+        transaction.set_rollback(True)
+
+
+def _ids() -> Any:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(
-            "INSERT INTO ingestion_customer (external_id, email, first_name, last_name, phone,"
-            " country, language, timezone, attributes, is_demo, created_at, updated_at)"
-            " SELECT 'bench-' || n, NULL, '', '', '', 'GB', '', '', '{}', false, now(), now()"
-            " FROM generate_series(1, %s) AS n",
-            [count],
-        )
-        cursor.execute("ANALYZE ingestion_customer")
         cursor.execute(
             "SELECT array_agg(id ORDER BY id) FROM ingestion_customer"
             " WHERE external_id LIKE 'bench-%'"
         )
         return np.array(cursor.fetchone()[0], dtype=np.int64)
-
-
-def plant() -> str:
-    """A prediction that says something of everybody, and its key."""
-    prediction, version = _prediction()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO models_ml_score (prediction_id, customer_id, value, percentile,"
-            " version_id) SELECT %s, id, mod(id, 100) / 100.0, 1 + mod(id, 100), %s"
-            " FROM ingestion_customer",
-            [prediction.pk, version.pk],
-        )
-    return prediction.key
-
-
-def _prediction() -> tuple[Prediction, ModelVersion]:
-    prediction = Prediction.objects.create(
-        key="bench", title="bench", kind="chance", target={"type": "order"}, horizon_days=90
-    )
-    version = ModelVersion.objects.create(
-        name="bench", version=1, state=registry.State.LIVE, algorithm="boosting"
-    )
-    return prediction, version
 
 
 def _bare(body: memoryview) -> None:

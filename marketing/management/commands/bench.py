@@ -8,6 +8,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from marketing import embedded
+from models_ml.benchmarks import shops
 
 MODULES = (
     "ingestion.benchmarks.workloads",
@@ -50,9 +52,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--only", default=os.environ.get("ONLY", ""))
         parser.add_argument("--size", default=os.environ.get("SIZE", "") or SIZES[0])
+        parser.add_argument("--keep", default=os.environ.get("KEEP", ""), metavar="FOLDER")
         parser.add_argument("--here", metavar="NAME", help="run one on the database given")
 
-    def handle(self, *args: Any, only: str, size: str, here: str | None, **options: Any) -> None:
+    def handle(
+        self, *args: Any, only: str, size: str, keep: str, here: str | None, **options: Any
+    ) -> None:
         workloads = {
             name: function
             for module in MODULES
@@ -70,14 +75,16 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no workload {only}. Choose one of: {', '.join(workloads)}."
             )
-        failed = self._run(chosen, size)
+        failed = self._run(chosen, size, keep)
         if failed:
             raise CommandError(f"These did not run to their end: {', '.join(failed)}.")
 
-    def _run(self, chosen: list[str], size: str) -> list[str]:
-        """Each workload in a process and a database of its own, on durable throwaway servers."""
+    def _run(self, chosen: list[str], size: str, keep: str) -> list[str]:
+        """Each workload in a process and a database of its own, on durable servers that are thrown
+        away, or on those in a folder that keeps simulated shops (`models_ml.benchmarks.shops`).
+        """
         failed = []
-        folder = embedded.reachable_temporary_folder()
+        folder = Path(keep).resolve() if keep else embedded.reachable_temporary_folder()
         try:
             with embedded.Servers(folder) as servers:
                 base = {
@@ -87,6 +94,7 @@ class Command(BaseCommand):
                     "REDIS_URL": servers.redis_url,
                     "STATEMENT_TIMEOUT_MS": "0",
                     "LOG_LEVEL": "WARNING",
+                    shops.KEPT: "1" if keep else "",
                 }
                 self._manage(base, "prepare")
                 for number, name in enumerate(chosen):
@@ -103,7 +111,8 @@ class Command(BaseCommand):
                     self.stdout.flush()
                     _drop(servers.database_url, f"bench_{number}")
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if not keep:
+                shutil.rmtree(folder, ignore_errors=True)
         return failed
 
     def _manage(
@@ -126,6 +135,7 @@ def _named(only: str, name: str) -> bool:
 
 def _copy(url: str, name: str) -> str:
     """A database with the same empty tables; its URL."""
+    _execute(url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     _execute(url, f"CREATE DATABASE {name} TEMPLATE perennial")
     return url.rsplit("/", 1)[0] + f"/{name}"
 

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from campaigns.segments import bench_upkeep, benchmarks
 from ingestion.models import Consent, Customer, OrderLine
 from models_ml.benchmarks import features as bench_features
+from models_ml.benchmarks import shops
 from models_ml.models import Traits
 from tests import factories
 
@@ -23,7 +24,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_upkeep, "SEGMENTS", 7)
     # One in a hundred of so few may be three who belong to nothing.
     monkeypatch.setattr(bench_upkeep, "CHANGED", 10)
-    monkeypatch.setitem(bench_features.SHOPS, "small", (300, 3000))
+    monkeypatch.setitem(shops.SHOPS, "small", (300, 3000))
 
 
 # event.visible starts a web server and a worker of its own on a database that must be empty.
@@ -50,11 +51,11 @@ def test_a_workload_is_measured_and_leaves_the_database_as_it_was(
 @pytest.mark.django_db
 def test_the_hand_written_features_are_the_same_numbers() -> None:
     with transaction.atomic():
-        bench_features.plant(200, 4000, now=bench_features.NOW)
-        bench_features.features.build(as_of=bench_features.NOW)
+        shops.plant(200, 4000, now=shops.NOW)
+        bench_features.features.build(as_of=shops.NOW)
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE bench_best (LIKE models_ml_traits INCLUDING ALL)")
-            cursor.execute(bench_features.BEST, {"now": bench_features.NOW})
+            cursor.execute(bench_features.BEST, {"now": shops.NOW})
             names = ", ".join(c.name for c in bench_features.features.COLUMNS)
             cursor.execute(
                 f"SELECT count(*) FROM (SELECT customer_id, {names} FROM bench_best EXCEPT"
