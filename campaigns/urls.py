@@ -185,6 +185,7 @@ _content = [
     path("content/sample/", content.template_sample, name="template-sample"),
     path("content/people/", content.template_people, name="template-people"),
     path("content/test/", content.template_test, name="template-test"),
+    path("content/test/<str:kind>/", notes.note_test, name="note-test"),
     path("content/<int:template_id>/", content.template_edit, name="template-edit"),
     path("content/<int:template_id>/mail/", content.template_mail, name="template-mail"),
     path("content/<int:template_id>/delete/", content.template_delete, name="template-delete"),

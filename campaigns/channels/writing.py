@@ -129,7 +129,7 @@ def preview(*, kind: str, values: Mapping[str, str], customer_id: int | None) ->
     try:
         made = _compiled(kind, values)
     except Invalid as refusal:
-        return Seen(person, fault=str(refusal))
+        return Seen(person, fault=str(refusal).rstrip(".。"))
     if person is None:
         return Seen(None, fault=_("There are no people yet. Import some to see this message."))
     known = context.build(customer_ids=[person.pk], wants=made.wants)[person.pk]

@@ -38,20 +38,20 @@ def send(
 
     `parts` are subject, html and text. No message row is made: it is in no report.
     """
-    colleague = user if to_user_id in (None, user.pk) else _colleague(to_user_id)
-    if not colleague.email:
-        raise Invalid(
-            _("%(name)s has no mail address, so nothing was sent.")
-            % {"name": colleague.display_name},
-            code="no_address",
-            field="to",
-            remedy=_("Add one to the profile."),
-        )
+    colleague = colleague_of(user=user, to_user_id=to_user_id)
     seen = seeing.preview(parts=parts, customer_id=customer_id)
     if seen.fault:
         raise Invalid(
             _("Nothing was sent: %(why)s.") % {"why": seen.fault}, code="bad_template", field="to"
         )
+    count_one(user=user)
+    _hand_over(seen, colleague, sender or {}, now)
+    audit.record(actor=user, action="template.tested", detail={"to": colleague.email})
+    return colleague.email
+
+
+def count_one(*, user: User) -> None:
+    """One more test of theirs; Invalid when they sent too many within the hour."""
     times = counting.count(key=f"tests:{user.pk}", seconds=3_600)
     if times is not None and times > TESTS_AN_HOUR:
         raise Invalid(
@@ -61,9 +61,41 @@ def send(
             field="to",
             remedy=_("Look at the preview, or wait a while."),
         )
-    _hand_over(seen, colleague, sender or {}, now)
-    audit.record(actor=user, action="template.tested", detail={"to": colleague.email})
-    return colleague.email
+
+
+def colleague_of(*, user: User, to_user_id: int | None) -> User:
+    """Whom a test goes to: oneself, or somebody of the team with a mail address."""
+    colleague = user if to_user_id in (None, user.pk) else _colleague(to_user_id)
+    if not colleague.email:
+        raise Invalid(
+            _("%(name)s has no mail address, so nothing was sent.")
+            % {"name": colleague.display_name},
+            code="no_address",
+            field="to",
+            remedy=_("Add one to the profile."),
+        )
+    return colleague
+
+
+def take_turn(*, user: User, number: int = 1) -> None:
+    """Count mails that are no campaign; Invalid when this would be too many within an hour.
+
+    Copies to seed mailboxes count like tests. What is refused does not count.
+    """
+    key = f"tests:{user.pk}"
+    times = counting.count(key=key, seconds=3_600, times=number)
+    if times is None or times <= TESTS_AN_HOUR:
+        return
+    counting.count(key=key, seconds=3_600, times=-number)
+    raise Invalid(
+        _("You sent %(n)s tests within an hour, so this one was not sent.") % {"n": TESTS_AN_HOUR}
+        if number == 1
+        else _("That would be more than %(n)s tests within an hour, so nothing was sent.")
+        % {"n": TESTS_AN_HOUR},
+        code="too_many_tests",
+        field="to",
+        remedy=_("Look at the preview, or wait a while."),
+    )
 
 
 def _colleague(user_id: int | None) -> User:

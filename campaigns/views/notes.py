@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from campaigns import drafts
-from campaigns.channels import writing
+from campaigns.channels import testing, writing
+from campaigns.content import testing as mail_testing
 from campaigns.messaging import context, parts
 from campaigns.models import Campaign, Channel, Template
 from campaigns.views.people import signed_in
@@ -118,6 +119,7 @@ def _edit(request: HttpRequest, kind: str, template: Template | None) -> HttpRes
             "note_fields": _fields(kind, values, error),
             "people": writing.people(),
             "fields": context.FIELDS,
+            "team": mail_testing.team(),
             "seen": writing.preview(kind=kind, values=values, customer_id=person),
             "drafts": Campaign.objects.filter(template=template, state="draft")[:3]
             if template
@@ -125,6 +127,27 @@ def _edit(request: HttpRequest, kind: str, template: Template | None) -> HttpRes
         },
         status=422 if error else 200,
     )
+
+
+@page("edit")
+@require_POST
+def note_test(request: HttpRequest, kind: str) -> HttpResponse:
+    """Send what is in the form to somebody of the team, or to the system that it calls."""
+    if kind not in writing.KINDS:
+        raise Http404
+    found: dict[str, Any] = {}
+    try:
+        found["sent"] = testing.send(
+            kind=kind,
+            values=writing.written(kind, request.POST),
+            customer_id=whole_number(request.POST.get("person")),
+            to_user_id=whole_number(request.POST.get("to")),
+            user=signed_in(request),
+            now=timezone.now(),
+        )
+    except Refused as refusal:
+        found["refusal"] = refusal
+    return render(request, "campaigns/content/_test.html", found)
 
 
 @page("edit")
