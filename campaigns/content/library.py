@@ -4,16 +4,18 @@ What was launched keeps what it said. A mail that would no longer work keeps the
 saved, so that nobody finds out when it is sent.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from campaigns.content import blocks as forms
-from campaigns.content import history, references, saving, translations
+from campaigns.content import history, inclusions, references, saving, translations
 from campaigns.models import SavedBlock, Template
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
@@ -21,6 +23,7 @@ from marketing.core.models import ApiKey, User
 
 Actor = User | ApiKey | None
 MOST_INSIDE = 12
+_KEY = re.compile(r"[\w-]{1,60}")
 
 
 def listed() -> QuerySet[SavedBlock]:
@@ -53,8 +56,11 @@ def _read(raw: object) -> list[dict[str, Any]]:
 
 
 def _compiled(kept: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    source = forms.compile_blocks(kept)
+    if inclusions.stand_in(source):
+        raise _refuse(_("A saved block cannot hold another one."))
     try:
-        return saving.body(mjml=forms.compile_blocks(kept))
+        return saving.body(mjml=source)
     except Invalid as refusal:
         raise _refuse(refusal.message, refusal.remedy) from None
 
@@ -69,12 +75,16 @@ def save(
     name: str,
     blocks: object,
     language: str = "",
+    key: str = "",
+    version: int | None = None,
     user: Actor,
     now: datetime,
 ) -> SavedBlock:
     """Keep blocks under a name, or change what they say, in one more language too.
 
-    Every mail with them follows in the same moment, as a new version of its own.
+    Every mail with them follows in the same moment, as a new version of its own. `key` is how MJML
+    and HTML name a new one, made of the name where it is left out; it stays for good. `version` is
+    the one that was changed: Conflict when there is a newer one.
     """
     name = " ".join(name.split())[:120]
     if not name:
@@ -82,7 +92,11 @@ def save(
     kept = written(blocks)
     author = user if isinstance(user, User) else None
     with transaction.atomic():
-        row = _locked(block_id) if block_id else SavedBlock(created_at=now, created_by=author)
+        if block_id:
+            row = _locked(block_id)
+            _refuse_older(row, version)
+        else:
+            row = SavedBlock(key=_free_key(key, name), created_at=now, created_by=author)
         if language:
             code = translations.checked(language)
             if code not in row.languages and len(row.languages) >= translations.MOST:
@@ -94,6 +108,34 @@ def save(
             row.name, row.blocks = name, kept
         _store(row, user=user, now=now)
     return row
+
+
+def _refuse_older(row: SavedBlock, version: int | None) -> None:
+    if version is not None and version != row.version:
+        raise Conflict(
+            _("Somebody saved version %(n)d meanwhile. Nothing was changed.") % {"n": row.version},
+            code="block_changed",
+            remedy=_("Read it again and change that."),
+        )
+
+
+def _free_key(wanted: str, name: str) -> str:
+    """A key that no other block has. One that was asked for and is taken is refused."""
+    if wanted and not _KEY.fullmatch(wanted):
+        raise Invalid(
+            _("A key is made of up to 60 letters, digits, _ and -."), code="bad_key", field="key"
+        )
+    with connection.cursor() as cursor:  # two who begin the same key wait for each other
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('campaigns.saved_block.key'))")
+    base = wanted or slugify(name, allow_unicode=True)[:50].strip("-_") or "block"
+    taken = set(SavedBlock.objects.filter(key__startswith=base).values_list("key", flat=True))
+    if wanted and wanted in taken:
+        raise Invalid(_("Another saved block has this key."), code="key_taken", field="key")
+    key, number = base, 1
+    while key in taken:
+        number += 1
+        key = f"{base}-{number}"
+    return key
 
 
 def _locked(block_id: int) -> SavedBlock:
@@ -114,23 +156,26 @@ def _store(row: SavedBlock, *, user: Actor, now: datetime, restored: int | None 
         _follow(saving.locked(pk), row, user, now)
 
 
+def _stands(block: SavedBlock, said: Mapping[str, Any]) -> bool:
+    """Whether a mail, in one language, holds a block by its number or by its key."""
+    by_number = block.pk in references.named_in(said.get("blocks") or ())
+    return by_number or block.key in inclusions.keys([said.get("mjml") or ""])
+
+
 def _follow(mail: Template, block: SavedBlock, user: Actor, now: datetime) -> None:
     """Write a mail anew with what the block says now."""
     try:
-        if block.pk in references.named_in(mail.blocks):
+        if _stands(block, vars(mail)):
             remade = saving.mail(
                 subject=mail.subject,
                 preheader=mail.preheader,
                 blocks=mail.blocks,
-                written_in=saving.BLOCKS,
+                mjml=mail.mjml,
+                written_in=mail.written_in,
             )
             for field, value in remade.items():
                 setattr(mail, field, value)
-        others = {
-            code: said
-            for code, said in mail.languages.items()
-            if block.pk in references.named_in(said.get("blocks") or ())
-        }
+        others = {code: said for code, said in mail.languages.items() if _stands(block, said)}
         mail.languages = {**mail.languages, **translations.built(others)}
     except Invalid as refusal:
         raise Invalid(

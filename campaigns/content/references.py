@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from campaigns.content.kinds import SAVED
@@ -12,13 +12,41 @@ from campaigns.messaging.languages import chosen
 from campaigns.models import SavedBlock, Template
 from marketing.core.errors import Invalid
 
+# Mails of blocks name a saved block by its number, those written in MJML or HTML by its key.
+_INCLUDED = r"""\{%[-+]?\s*include\s+["']"""
 _COUNTS = """
-    SELECT (found ->> 'saved')::bigint, count(DISTINCT mail.id)
-    FROM campaigns_template AS mail, LATERAL (
-        SELECT jsonb_path_query(mail.blocks, '$[*] ? (@.kind == "saved")') AS found
+    SELECT stands.block, count(DISTINCT stands.mail)
+    FROM (
+        SELECT (found ->> 'saved')::bigint AS block, mail.id AS mail
+        FROM campaigns_template AS mail, LATERAL (
+            SELECT jsonb_path_query(mail.blocks, '$[*] ? (@.kind == "saved")') AS found
+            UNION ALL
+            SELECT jsonb_path_query(mail.languages, '$.*.blocks[*] ? (@.kind == "saved")')
+        ) AS saved
+        WHERE mail.kind = 'email'
         UNION ALL
-        SELECT jsonb_path_query(mail.languages, '$.*.blocks[*] ? (@.kind == "saved")')) AS stands
-    WHERE mail.kind = 'email' GROUP BY 1"""
+        SELECT block.id, mail.id
+        FROM campaigns_template AS mail
+        CROSS JOIN LATERAL (
+            SELECT mail.mjml AS source
+            UNION ALL SELECT other.value ->> 'mjml' FROM jsonb_each(mail.languages) AS other
+        ) AS written
+        CROSS JOIN LATERAL regexp_matches(
+            written.source, %s || '([^"'']+)["'']', 'g') AS named
+        JOIN campaigns_savedblock AS block ON block.key = named[1]
+        WHERE mail.kind = 'email' AND written.source LIKE '%%include%%'
+    ) AS stands
+    GROUP BY 1"""
+_STANDS = """
+    jsonb_path_exists(campaigns_template.blocks, %s::jsonpath)
+    OR jsonb_path_exists(campaigns_template.languages, %s::jsonpath)
+    OR EXISTS (
+        SELECT FROM campaigns_savedblock AS block, LATERAL (
+            SELECT campaigns_template.mjml AS source
+            UNION ALL
+            SELECT other.value ->> 'mjml' FROM jsonb_each(campaigns_template.languages) AS other
+        ) AS written
+        WHERE block.id = %s AND written.source ~ (%s || block.key || '["'']'))"""
 
 
 def named_in(blocks: Iterable[object]) -> set[int]:
@@ -32,14 +60,22 @@ def named_in(blocks: Iterable[object]) -> set[int]:
     return found
 
 
-def hold(blocks: Iterable[object], languages: Mapping[str, Any] | None = None) -> None:
+def hold(
+    blocks: Iterable[object],
+    languages: Mapping[str, Any] | None = None,
+    *,
+    keys: Iterable[str] = (),
+) -> None:
     """Keep the saved blocks of a mail as they are until the transaction ends.
+
+    `keys` are those that its source includes.
 
     Whoever changes a saved block writes the mails with it anew, so it is locked before any mail.
     """
     others = [said.get("blocks") or () for said in (languages or {}).values()]
-    if numbers := named_in(blocks).union(*map(named_in, others)):
-        rows = SavedBlock.objects.select_for_update().filter(pk__in=numbers)
+    numbers, keys = named_in(blocks).union(*map(named_in, others)), set(keys)
+    if numbers or keys:
+        rows = SavedBlock.objects.select_for_update().filter(Q(pk__in=numbers) | Q(key__in=keys))
         list(rows.order_by("pk").values_list("pk"))
 
 
@@ -75,16 +111,13 @@ def mails_with(block_id: int) -> QuerySet[Template]:
     """The mails in which a saved block stands, in any language."""
     stands = f'(@.kind == "saved" && @.saved == {int(block_id)})'
     return Template.objects.filter(kind="email").extra(
-        where=[
-            "jsonb_path_exists(campaigns_template.blocks, %s::jsonpath)"
-            " OR jsonb_path_exists(campaigns_template.languages, %s::jsonpath)"
-        ],
-        params=[f"$[*] ? {stands}", f"$.*.blocks[*] ? {stands}"],
+        where=[_STANDS],
+        params=[f"$[*] ? {stands}", f"$.*.blocks[*] ? {stands}", int(block_id), _INCLUDED],
     )
 
 
 def counts() -> dict[int, int]:
     """In how many mails each saved block stands, in one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNTS)
+        cursor.execute(_COUNTS, [_INCLUDED])
         return dict(cursor.fetchall())

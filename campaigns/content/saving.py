@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from campaigns.content import blocks as forms
-from campaigns.content import history, references
+from campaigns.content import history, inclusions, references
 from campaigns.messaging import addresses, context, layout, mime, rendering, wording
 from campaigns.models import Campaign, Template, Variant
 from marketing.core import audit
@@ -45,7 +45,9 @@ def written(form: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def build(*, subject: str, preheader: str, mjml: str, written_in: str = MJML) -> tuple[str, str]:
+def build(
+    *, subject: str, preheader: str, mjml: str, written_in: str = MJML, language: str = ""
+) -> tuple[str, str]:
     """HTML and text of a template; Invalid with the field at fault."""
     subject, preheader = subject.strip(), preheader.strip()
     mjml = mjml.replace("\r\n", "\n")
@@ -62,7 +64,9 @@ def build(*, subject: str, preheader: str, mjml: str, written_in: str = MJML) ->
         except rendering.TemplateRefused as refusal:
             raise _refuse(field, wording.said(refusal)) from None
         _check_names(field, wants)
-    html, text = body(mjml=mjml, written_in=written_in, preheader=preheader, subject=subject)
+    html, text = body(
+        mjml=mjml, written_in=written_in, preheader=preheader, subject=subject, language=language
+    )
     if "unsubscribe_url" not in rendering.variables(html):
         raise _refuse(
             "mjml",
@@ -75,15 +79,24 @@ def build(*, subject: str, preheader: str, mjml: str, written_in: str = MJML) ->
 
 
 def body(
-    *, mjml: str, written_in: str = MJML, preheader: str = "", subject: str = "-"
+    *,
+    mjml: str,
+    written_in: str = MJML,
+    preheader: str = "",
+    subject: str = "-",
+    language: str = "",
 ) -> tuple[str, str]:
     """HTML and text of what stands in a mail, or in a part of one."""
+    if written_in == BLOCKS and inclusions.stand_in(mjml):
+        raise _refuse("mjml", _("A mail of blocks takes saved blocks from the list, and no tag."))
     try:
+        parts = inclusions.Inclusions(mjml, language=language, mjml=written_in != HTML)
         if written_in == HTML:
-            html = _as_written(mjml)
+            html = _as_written(parts.source)
         else:
-            _check_names("mjml", rendering.variables(layout.expand_products(mjml)))
-            html = layout.compile_mjml(mjml, preheader=preheader)
+            _check_names("mjml", rendering.variables(layout.expand_products(parts.source)))
+            html = layout.compile_mjml(parts.source, preheader=preheader)
+        html = parts.put(html)
         rendering.check_html(html)
         text = layout.text_from(html)
         rendering.Compiled(subject, html, text, addresses.signer())
@@ -130,7 +143,13 @@ def mail(
         except layout.LayoutRefused as refusal:
             raise _refuse("blocks", wording.said(refusal)) from None
     try:
-        html, text = build(subject=subject, preheader=preheader, mjml=mjml, written_in=written_in)
+        html, text = build(
+            subject=subject,
+            preheader=preheader,
+            mjml=mjml,
+            written_in=written_in,
+            language=language,
+        )
     except Invalid as refusal:
         if written_in == BLOCKS and refusal.field == "mjml":
             raise _refuse("blocks", refusal.message, refusal.remedy) from None
@@ -167,7 +186,11 @@ def save(
     if not name.strip():
         raise _refuse("name", _("Give the template a name."))
     with transaction.atomic():
-        references.hold(blocks or (), languages or {})
+        references.hold(
+            blocks or (),
+            languages or {},
+            keys=inclusions.keys(inclusions.sources_of({"mjml": mjml, "languages": languages})),
+        )
         template = _row(template_id, user, now)
         if written_in is None:
             written_in = template.written_in

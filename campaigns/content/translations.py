@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
-from campaigns.content import references, saving
+from campaigns.content import inclusions, references, saving
 from campaigns.models import Template
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import ApiKey, User
@@ -85,7 +85,7 @@ def save(
     """Write a template's message in one more language, or change it there. A new version."""
     code = checked(language)
     with transaction.atomic():
-        references.hold(blocks or ())
+        references.hold(blocks or (), keys=inclusions.keys([mjml]))
         template = saving.locked(template_id)
         if code not in template.languages and len(template.languages) >= MOST:
             raise Invalid(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.channels import writing
-from campaigns.content import history, references, saving, translations
+from campaigns.content import history, inclusions, references, saving, translations
 from campaigns.models import Channel, Template
 from marketing.core.errors import NotFound
 from marketing.core.models import ApiKey, User
@@ -125,7 +125,11 @@ def restore(
                 now=now,
                 restored=number,
             )
-        references.hold(said.get("blocks") or (), said.get("languages"))
+        references.hold(
+            said.get("blocks") or (),
+            said.get("languages"),
+            keys=inclusions.keys(inclusions.sources_of(said)),
+        )
         others = translations.built(said.get("languages") or {})
         return saving.save(
             template_id=template_id,

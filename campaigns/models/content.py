@@ -88,11 +88,13 @@ class TemplateVersion(Kept):
 class SavedBlock(models.Model):
     """Blocks that stand in many mails by reference: a header, a footer, an offer.
 
-    `blocks` is a list of forms as in a mail; `languages` holds it for readers of other languages,
-    by the language's code: {"de": [...]}.
+    `key` names it in mails that are written in MJML or HTML, and never changes. `blocks` is a list
+    of forms as in a mail; `languages` holds it for readers of other languages, by the language's
+    code: {"de": [...]}.
     """
 
     name = models.CharField(max_length=120)
+    key = models.CharField(max_length=60, unique=True)
     blocks = models.JSONField(default=list)
     languages = models.JSONField(default=dict, blank=True)
     version = models.IntegerField(default=0)
