@@ -68,7 +68,9 @@ def journey_test(request: HttpRequest, pk: int) -> HttpResponse:
         happened = [*happened, (until, event)][-MOST_EVENTS:]
         until += timedelta(minutes=1)
     move = whole(said.get("move"))
-    if move is not None:
+    if said.get("move") == "next":
+        until = max(_moment(said.get("next")) or until, until)
+    elif move is not None:
         until = until + timedelta(seconds=move) if move else begins
         happened = happened if move else []
     who, person = said.get("who", "").strip()[:100], None
@@ -292,7 +294,7 @@ def _look_back(request: HttpRequest, journey: Journey) -> None:
         raise Refused(_("It is looking back already."))
     jobs.start(
         kind="journey.replay",
-        title=f"Time machine: {journey.name}",
+        title=_("Time machine: %(name)s") % {"name": journey.name},
         params={"journey": journey.pk, "days": days, "definition": definition},
         user=signed_in(request),
         result_url=reverse("campaigns:journey-edit", args=[journey.pk]) + "?panel=replay",

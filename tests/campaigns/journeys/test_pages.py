@@ -228,6 +228,18 @@ def test_in_the_test_an_answer_turns_the_way_and_the_clock_moves_on() -> None:
     assert "Ada" in real
 
 
+def test_the_clock_goes_to_their_next_step_by_itself() -> None:
+    journey, _people = walked()
+    client = factories.signed_in("analyst")
+    begins = NOW.isoformat()
+    html = client.post(page("test", journey), {"begins": begins}).content.decode()
+    nearest = html.split('name="next" value="')[1].split('"')[0]
+    assert nearest == (NOW + timedelta(hours=2)).isoformat()
+    said = {"begins": begins, "until": begins, "next": nearest, "move": "next"}
+    assert _trace(client, journey, said)[-2:] == [["mail", ""], ["heard", ""]]
+    assert _trace(client, journey, said | {"next": "soon"}) == [["start", ""], ["wait", ""]]
+
+
 def _trace(client: Client, journey: Journey, said: dict[str, str]) -> list[list[str]]:
     html = client.post(page("test", journey), said).content.decode()
     found = html.split('data-trace="')[1].split('"')[0].replace("&quot;", '"')
