@@ -4,11 +4,16 @@ What is compared is whom the rule means with everybody it would mean if any scor
 people the model could choose from. A group chosen less than four fifths as often as another (see
 `models_ml.algorithms.fourfifths`) keeps the campaign from starting, until somebody who may answers
 for it with a reason.
+
+Of very many people a random sample is looked at. The verdict says so, and its intervals are those
+of the sample. An audience of few among very many is drawn from more closely, or looked at whole.
 """
 
 import hashlib
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any as Anything
 
@@ -25,7 +30,7 @@ from campaigns.segments.needs import expand
 from campaigns.segments.nodes import All, Any, Compare, Node, Not, Score
 from campaigns.segments.rules import RuleFault
 from campaigns.segments.turns import OutOfTime, patiently
-from marketing.core import audit
+from marketing.core import audit, wording
 from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
 from marketing.core.models import ApiKey, User
 from models_ml import queries, watched
@@ -37,6 +42,15 @@ from models_ml.watched import Watched
 CODE = "chosen_unequally"
 LEAST_REASON, LONGEST_REASON = 10, 2000
 PATIENCE_MS, PAGE_MS = 25_000, 5_000
+# At least so many people are looked at; of twice as many, one in two or more.
+SAMPLE = 100_000
+# One in a power of two, so that the sample is the same one while people come and go.
+_ONE_IN = """
+SELECT 1 << greatest(length(ltrim(times::bit(32)::text, '0')) - 1, 0) FROM (
+    SELECT greatest(reltuples, 0)::bigint / %s AS times
+    FROM pg_class WHERE oid = 'ingestion_customer'::regclass) AS about
+"""
+_DRAWN = "(hashint8extended({id}, 20111209) & 1048575) < (SELECT 1048576 / one_in FROM drawn)"
 NOBODY: Node = Any(())
 _COLUMNS = ("id", "country", "language", "attributes")
 
@@ -68,7 +82,8 @@ class Verdict:
     """What a look at an audience found.
 
     `models` are the versions whose scores choose; none: no model has a say. `watched` is false when
-    no attribute is, `counted` when counting took too long. `waiver` answers for every flag.
+    no attribute is, `counted` when counting took too long. One of `one_in` people was looked at,
+    and all numbers are of that sample. `waiver` answers for every flag.
     """
 
     digest: str
@@ -78,7 +93,12 @@ class Verdict:
     people: int = 0
     chosen: int = 0
     findings: list[Finding] = field(default_factory=list)
+    one_in: int = 1
     waiver: Waiver | None = None
+
+    @property
+    def sampled(self) -> bool:
+        return self.one_in > 1
 
     @property
     def flags(self) -> list[tuple[str, str]]:
@@ -120,14 +140,21 @@ def _look(node: Node, campaign: Campaign | None, milliseconds: int) -> Verdict:
     names = [label for _key, label in models]
     if not models or not attributes:
         return Verdict(digest, names, watched=bool(attributes))
+    began = time.monotonic()
     try:
         with patiently(milliseconds):
-            people, chosen, findings = _compare(node, attributes)
+            told = _compare(node, attributes)
     except OutOfTime:
         return Verdict(digest, names, watched=True)
-    found = Verdict(digest, names, True, True, people, chosen, findings)
+    one_in, people, chosen, findings = told
+    closer = 1 << max((people * one_in // SAMPLE).bit_length() - 1, 0)
+    left = milliseconds - round(1000 * (time.monotonic() - began))
+    if closer < one_in and left > 0:
+        with suppress(OutOfTime), patiently(left):
+            one_in, people, chosen, findings = _compare(node, attributes, closer)
+    found = Verdict(digest, names, True, True, people, chosen, findings, one_in)
     waiver = _waiver(campaign, found) if campaign is not None and found.flags else None
-    return Verdict(digest, names, True, True, people, chosen, findings, waiver)
+    return replace(found, waiver=waiver)
 
 
 def _meant(campaign: Campaign) -> Node | None:
@@ -203,8 +230,12 @@ def choosable(node: Node, want: bool = True) -> Node:
     return node
 
 
-def _compare(node: Node, attributes: list[Watched]) -> tuple[int, int, list[Finding]]:
-    """Everybody who could be chosen and is, by the groups of every attribute, in one query."""
+def _compare(
+    node: Node, attributes: list[Watched], one_in: int | None = None
+) -> tuple[int, int, int, list[Finding]]:
+    """Of one in so many people everybody who could be chosen and is, by the groups of every
+    attribute, in one query. What is to be told of so many people decides how many are looked at.
+    """
     as_of = clock.moment()
     people = membership.members(choosable(node), as_of=as_of).order_by()
     inner, given = people.values_list(*_COLUMNS).query.sql_with_params()
@@ -213,17 +244,27 @@ def _compare(node: Node, attributes: list[Watched]) -> tuple[int, int, list[Find
     groups = "".join(f", coalesce({sql}, '{UNKNOWN}') AS g{n}" for n, (sql, _p) in enumerate(parts))
     keys = [f"g{n}" for n in range(len(attributes))]
     sets = ", ".join(f"({key})" for key in keys)
+    drawn, share = ("SELECT %s::int", one_in) if one_in else (_ONE_IN, SAMPLE)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(f'grouping({key}), {key}' for key in keys)}, count(*),"
+            f"WITH drawn (one_in) AS ({drawn})"
+            f" SELECT {', '.join(f'grouping({key}), {key}' for key in keys)}, count(*),"
             f" count(*) FILTER (WHERE is_chosen) FROM (SELECT m.id IS NOT NULL AS is_chosen{groups}"
-            f" FROM ({inner}) AS p ({', '.join(_COLUMNS)})"
-            f" LEFT JOIN ({chosen}) AS m (id) ON m.id = p.id) AS w"
-            f" GROUP BY GROUPING SETS ((), {sets})",
-            [*(value for _sql, told in parts for value in told), *given, *wanted],
+            f" FROM ({inner}) AS p ({', '.join(_COLUMNS)}) LEFT JOIN (SELECT id FROM ({chosen})"
+            f" AS c (id) WHERE {_DRAWN.format(id='id')}) AS m ON m.id = p.id"
+            f" WHERE {_DRAWN.format(id='p.id')}) AS w GROUP BY GROUPING SETS ((), {sets})"
+            " UNION ALL SELECT "
+            f"{'NULL::int, NULL::text, ' * len(keys)} one_in, NULL FROM drawn",
+            [
+                share,
+                *(value for _sql, told in parts for value in told),
+                *given,
+                *wanted,
+            ],
         )
         rows = cursor.fetchall()
-    return _findings(rows, attributes)
+    number = next(people for *_groups, people, chosen in rows if chosen is None)
+    return number, *_findings([row for row in rows if row[-1] is not None], attributes)
 
 
 def _findings(
@@ -272,9 +313,15 @@ def refuse_unequal(*, campaign: Campaign) -> str:
             remedy=_("Nothing was sent. Try again in a moment, or make the rule simpler."),
         )
     if found.barred:
+        message = _(
+            "The model chooses some groups less than four fifths as often as others: %(groups)s."
+        ) % {"groups": found.told()}
+        if found.sampled:
+            message += " " + _("This was seen in a random sample of %(people)s people.") % {
+                "people": wording.comma(found.people)
+            }
         raise Invalid(
-            _("The model chooses some groups less than four fifths as often as others: %(groups)s.")
-            % {"groups": found.told()},
+            message,
             code=CODE,
             field="segment",
             remedy=_(

@@ -92,6 +92,76 @@ def states(found: fairness.Verdict) -> dict[str, dict[str, tuple[int, int, str]]
     }
 
 
+def drawn(number: int) -> dict[str, tuple[int, int]]:
+    """Of those with a score, by gender: how many are in the sample, and how many of them best."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT lower(btrim(c.attributes ->> 'gender')), count(*),"
+            " count(*) FILTER (WHERE s.percentile > 80)"
+            " FROM ingestion_customer AS c JOIN models_ml_score AS s ON s.customer_id = c.id"
+            " WHERE (hashint8extended(c.id, 20111209) & 1048575) < %s GROUP BY 1",
+            [1048576 // number],
+        )
+        return {gender: (people, chosen) for gender, people, chosen in cursor.fetchall()}
+
+
+def test_of_very_many_people_a_sample_is_looked_at_that_says_it_is_one(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop()
+    watch("gender")
+    whole = fairness.of_rule(rule=TOP)
+    assert (whole.one_in, whole.sampled) == (1, False)
+    monkeypatch.setattr(fairness, "SAMPLE", 60)
+    campaign = letter()
+    found = fairness.look(campaign=campaign)
+    expected = drawn(4)
+    assert (found.one_in, found.sampled, found.counted) == (4, True, True)
+    assert found.people == sum(people for people, _chosen in expected.values())
+    assert found.chosen == sum(chosen for _people, chosen in expected.values())
+    groups = {group.name: group for group in found.findings[0].groups}
+    assert {name: (g.people, g.chosen) for name, g in groups.items()} == expected
+    for group in whole.findings[0].groups:
+        part = groups[group.name]
+        assert part.low <= part.rate <= part.high
+        assert part.high - part.low > group.high - group.low
+    assert fairness.look(campaign=campaign) == found  # the same people each time
+    client.force_login(factories.user("marketer"))
+    seen = client.get(reverse("campaigns:campaign-check", args=[campaign.pk])).content.decode()
+    assert "So many people are looked at in a random sample, one in 4" in seen
+    first = groups["female"]
+    assert f"({100 * first.low:.1f}% to {100 * first.high:.1f}%)" in seen
+
+
+def test_an_audience_of_few_among_very_many_is_looked_at_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop()
+    watch("gender")
+    monkeypatch.setattr(fairness, "SAMPLE", 60)
+    few = {"attribute": "steps", "as": "number", "op": "<", "value": 30}
+    found = fairness.of_rule(rule={"all": [few, TOP]})
+    assert (found.one_in, found.people, found.chosen) == (1, 30, 30)
+
+
+def test_what_a_sample_flags_keeps_the_campaign_from_starting_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prediction = shop()
+    watch("gender")
+    women = Score.objects.filter(prediction=prediction, customer__attributes__gender=" Female ")
+    monkeypatch.setattr(fairness, "SAMPLE", 60)
+    women.update(percentile=10)
+    men = Score.objects.filter(prediction=prediction, customer__attributes__gender="male")
+    men.update(percentile=90)
+    campaign = letter()
+    with pytest.raises(Invalid) as refused:
+        runs.start(campaign_id=campaign.pk, user=factories.user("admin"), now=NOW)
+    people = sum(people for people, _chosen in drawn(4).values())
+    assert f"This was seen in a random sample of {people} people." in refused.value.message
+    assert refused.value.items[0]["people"] == drawn(4)["female"][0]
+
+
 def test_groups_are_counted_among_those_the_model_could_choose() -> None:
     shop()
     watch("gender")
