@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ingestion import consent
-from ingestion.models import OrderLine
+from ingestion.models import Order, OrderLine
 from models_ml.models import ModelVersion, Traits
 
 # A shop that sells has an order within a month. Without one its history has ended, whether a file
@@ -58,7 +58,10 @@ def data_now(*, now: datetime | None = None) -> datetime:
     looked at as on its last day. A shop that still sells gets the clock.
     """
     now = now or timezone.now()
-    newest: datetime | None = OrderLine.objects.aggregate(newest=Max("placed_at"))["newest"]
+    newest: datetime | None = Order.objects.aggregate(newest=Max("placed_at"))["newest"]
+    if newest is not None and not is_over(newest=newest, now=now):
+        return now  # without a look at every line
+    newest = OrderLine.objects.aggregate(newest=Max("placed_at"))["newest"]
     if newest is None or not is_over(newest=newest, now=now):
         return now
     return newest + timedelta(seconds=1)
