@@ -3,8 +3,9 @@
 What stands on it decides in `ingestion.consent`; here it is kept, with where it came from and why.
 """
 
+import codecs
+import contextlib
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,10 +37,17 @@ REASONS: dict[str, Any] = {
 # What somebody may say when they add to the list.
 GIVEN = ("manual", "unsubscribed", "complained", "bounced", "imported")
 CHANNELS = (*consent.CHANNELS, consent.EVERY)
-_HEADS = {
-    "email", "e-mail", "mail", "address", "email address", "phone", "mobile", "number", "domain",
-    "hash", "sha256", "value", "e-mail-adresse", "邮箱", "手机",
-}  # fmt: skip
+# The names of columns, those that say most first; "-" and "_" are read as spaces.
+_MAIL_HEADS = (
+    "email", "e mail", "email address", "e mail address", "emailaddress", "customer email", "mail",
+    "e mail adresse", "mailadresse", "adresse e mail", "courriel", "correo", "correo electrónico",
+    "邮箱", "电子邮箱", "邮箱地址", "电子邮件", "邮件地址",
+)  # fmt: skip
+_PHONE_HEADS = (
+    "phone", "phone number", "mobile", "mobile number", "mobile phone", "telephone", "number",
+    "telefon", "téléphone", "teléfono", "手机", "手机号", "手机号码", "电话", "电话号码",
+)  # fmt: skip
+_OTHER_HEADS = ("address", "value", "hash", "sha256", "domain", "域名")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(\*\.)?({_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -81,12 +89,22 @@ def entry_of(word: str, *, channel: str = "email") -> Entry | None:
     return Entry(Kind.DOMAIN, domain) if few and _DOMAIN.fullmatch(domain) else None
 
 
+def text_of(raw: bytes) -> str:
+    """The text of a file as spreadsheets save it. No sign between addresses is lost in any case."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", "replace")
+    for encoding in ("utf-8-sig", "gb18030"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return raw.decode(encoding)
+    return raw.decode("cp1252", "replace")
+
+
 def read(text: str, *, channel: str = "email") -> Reading:
     """Entries of pasted text or of a file: words, or a table, by its column of addresses if it has
     names. A line without any entry is strange; in other lines what is none is a remark.
     """
     found, seen = Reading(), set[Entry]()
-    for words in _lines(text.lstrip("\ufeff").replace("\0", ""), channel):
+    for words in _lines(text.replace("\ufeff", "").replace("\0", ""), channel):
         entries = [e for word in words if (e := entry_of(word, channel=channel)) is not None]
         if not entries:
             found.strange.append(" ".join(words)[:100])
@@ -98,36 +116,42 @@ def read(text: str, *, channel: str = "email") -> Reading:
 
 
 def _lines(text: str, channel: str) -> Iterator[list[str]]:
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    """The words of each line: of the column of addresses where the first line names one."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return
+    delimiter = max(",;\t", key=lines[0].count)
     between = re.compile(r"[;,]" if channel == "sms" else r"[;,\s]+")  # numbers may have gaps
-    column: int | None = None
-    begun = False
-    for row in _readable(csv.reader(io.StringIO(text), delimiter=delimiter)):
-        cells = [cell.strip() for cell in row]
-        if not any(cells):
-            continue
-        if not begun:
-            begun = True
-            named = [n for n, cell in enumerate(cells) if cell.lower() in _HEADS]
-            if named:
-                column = named[0]
-                continue
-        if column is not None:
-            cells = cells[column : column + 1]
-        if words := [word for cell in cells for word in between.split(cell) if word]:
+    column = _column(_cells(lines[0], delimiter), channel)
+    for line in lines if column is None else lines[1:]:
+        cells = _cells(line, delimiter)
+        named = cells if column is None else [cell for cell in cells[column : column + 1] if cell]
+        if words := [word for cell in named or cells for word in between.split(cell) if word]:
+            if not named:
+                # Broken before the column its address is still meant; else it is told as it is.
+                meant = [word for word in words if "@" in word and len(cells) <= (column or 0)]
+                words = meant or [" ".join(words)]
             yield words
 
 
-def _readable(rows: Any) -> Iterator[list[str]]:
-    while True:
-        try:
-            row = next(rows, None)
-        except csv.Error:
-            continue
-        if row is None:
-            return
-        yield row
+def _column(names: list[str], channel: str) -> int | None:
+    """Which column holds what the channel sends to."""
+    plain = [re.sub(r"[\s_-]+", " ", name.lower()).strip() for name in names]
+    first, second = _MAIL_HEADS, _PHONE_HEADS
+    if channel == "sms":
+        first, second = second, first
+    found = [plain.index(head) for head in (*first, *_OTHER_HEADS, *second) if head in plain]
+    return found[0] if found else None
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Each line by itself, so that a quote without its fellow swallows none that follow."""
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(delimiter)]
+    try:
+        return [cell.strip() for row in csv.reader([line], delimiter=delimiter) for cell in row]
+    except csv.Error:
+        return [line.strip()]
 
 
 _ADD = """

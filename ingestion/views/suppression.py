@@ -78,7 +78,7 @@ def suppression_add(request: HttpRequest) -> HttpResponse:
                 request, _("The file is larger than 10 MB. Nothing was added; split it up.")
             )
             return back(request, "privacy-suppression")
-        text += "\n" + upload.read().decode("utf-8-sig", "replace")
+        text += "\n" + suppressions.text_of(upload.read())
         source = _("File %(name)s") % {"name": str(upload.name)[:90]}
     channel = request.POST.get("channel", "email")
     found = suppressions.read(text, channel=channel)

@@ -185,6 +185,37 @@ def test_lists_are_read_as_they_come(text: str) -> None:
     assert found.strange == []
 
 
+def test_the_column_that_the_channel_sends_to_is_the_one_that_counts() -> None:
+    text = (
+        "\nName;Phone-Number;E-Mail Address;Site\nAda;+491511234567;ada@shop.example;mail.example"
+    )
+    assert suppressions.read(text).entries == [Entry(Kind.ADDRESS, "ada@shop.example")]
+    assert suppressions.read(text, channel="sms").entries == [Entry(Kind.ADDRESS, "+491511234567")]
+
+
+def test_a_quote_without_its_fellow_swallows_no_line_that_follows() -> None:
+    lines = [f"p{n}@shop.example,Person {n}" for n in range(9_000)]
+    lines[9] = '"p9@shop.example,Person'
+    found = suppressions.read("\n".join(["email,name", *lines]))
+    assert (len(found.entries), found.strange) == (9_000, [])
+    found = suppressions.read('name,email\n"Ada,ada@shop.example\nBen,ben@shop.example\n')
+    assert [entry.name for entry in found.entries] == ["ada@shop.example", "ben@shop.example"]
+
+
+def test_every_line_that_names_no_address_is_told() -> None:
+    text = "name,email\nAda,ada@shop.example\nBen Smith,\nCleo,none\nDan\n"
+    assert suppressions.read(text).strange == ["Ben Smith", "none", "Dan"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_a_file_is_read_as_spreadsheets_save_it(encoding: str) -> None:
+    raw = "姓名,邮箱,网站\n王芳,fang@shop.example,mail.example\n".encode(encoding)
+    found = suppressions.read("\n" + suppressions.text_of(raw))
+    assert found.entries == [Entry(Kind.ADDRESS, "fang@shop.example")]
+    western = suppressions.text_of("Name;Mail\nZoé;zoe@shop.example\n".encode("cp1252"))
+    assert suppressions.read(western).entries == [Entry(Kind.ADDRESS, "zoe@shop.example")]
+
+
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_reader_or_names_anything_twice(text: str) -> None:
     for channel in ("email", "sms"):
