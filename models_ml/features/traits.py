@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import orjson
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
@@ -42,6 +43,14 @@ class Column:
 
 
 COLUMNS = tuple(Column(f.name, f.decimals or 0, f.nullable) for f in _FEATURES)
+# Kept for pages: people and money by their three scores, people by stage.
+_TOTALS = """
+(SELECT jsonb_agg(jsonb_build_array(r_score, f_score, m_score, people, revenue)) FROM (
+    SELECT r_score, f_score, m_score, count(*) AS people, sum(revenue)::float8 AS revenue
+    FROM {rows} WHERE r_score IS NOT NULL GROUP BY 1, 2, 3) AS cells),
+(SELECT jsonb_object_agg(stage, people) FROM (
+    SELECT stage, count(*) AS people FROM {rows} GROUP BY stage) AS stages)
+"""
 _MOMENT = "m AS (SELECT %(last)s::timestamptz AS cut)"
 _JOINS = "LEFT JOIN f_orders USING (customer_id) LEFT JOIN f_goods USING (customer_id)"
 
@@ -91,9 +100,9 @@ def build(*, as_of: datetime) -> int:
                 SELECT {", ".join(targets)} FROM measured AS n WHERE NOT EXISTS (
                     SELECT FROM models_ml_traits AS t WHERE t.customer_id = n.customer_id)
             )
-            SELECT r, f, m, counted.people, counted.buyers FROM bands,
-                (SELECT count(*) AS people, count(*) FILTER (WHERE orders > 0) AS buyers
-                 FROM numbers) AS counted
+            SELECT r, f, m, counted.people, counted.buyers, {_TOTALS.format(rows="measured")}
+            FROM bands, (SELECT count(*) AS people, count(*) FILTER (WHERE orders > 0) AS buyers
+                         FROM numbers) AS counted
             """,
             params,
         )
@@ -126,7 +135,7 @@ def measure() -> int:
                        " FROM models_ml_traits")  # fmt: skip
         as_of, people, buyers = cursor.fetchone()
         if as_of is None:
-            _apply(rows, None, (*found, 0, 0))
+            _apply(rows, None, (*found, 0, 0, None, None))
             return 0
         kept = ", ".join(f"{name} = n.{name}" for name in MEASURED)
         cursor.execute(
@@ -143,7 +152,8 @@ def measure() -> int:
         count: int = cursor.rowcount
         if count:
             changes.note(kind=changes.TRAITS, people=None)
-        _apply(rows, as_of, (*found, people, buyers))
+        cursor.execute(f"SELECT {_TOTALS.format(rows='models_ml_traits')}")
+        _apply(rows, as_of, (*found, people, buyers, *cursor.fetchone()))
     return count
 
 
@@ -171,7 +181,9 @@ def _apply(
     """Note on both yardsticks what they came to."""
     said = {"as_of": as_of and as_of.isoformat(), "people": found[3], "buyers": found[4]}
     limits = {axis.key: found[n] for n, axis in enumerate(bands.AXES)}
-    for row, more in zip(rows, ({"limits": limits}, {}), strict=True):
+    cells, stages = (orjson.loads(text) if text else [] for text in found[5:])
+    own = ({"limits": limits, "cells": cells}, {"stages": dict(stages)})
+    for row, more in zip(rows, own, strict=True):
         Yardstick.objects.filter(pk=row.pk).update(applied=said | more)
 
 

@@ -122,8 +122,12 @@ def save(*, bounds: Bounds, actor: User | ApiKey | None, now: datetime) -> Yards
 
 def sizes() -> dict[str, int]:
     """How many people are in each stage now; whoever has no numbers yet never ordered."""
-    rows = Traits.objects.values_list("stage").annotate(people=Count("pk")).order_by()
-    found: dict[str, int] = dict(rows)
+    kept = yardsticks.totals(kind=KIND)
+    if kept is not None and "stages" in kept:
+        found = dict(kept["stages"])
+    else:
+        rows = Traits.objects.values_list("stage").annotate(people=Count("pk")).order_by()
+        found = dict(rows)
     ordered = sum(people for stage, people in found.items() if stage != NEVER)
     found[NEVER] = max(Customer.objects.count() - ordered, 0)
     return found

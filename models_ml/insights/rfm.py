@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ingestion.models import Customer
-from models_ml.insights import bands
+from models_ml.insights import bands, yardsticks
 from models_ml.insights.bands import Bands
 from models_ml.models import Traits
 
@@ -116,7 +116,10 @@ class Cell:
 
 
 def cells() -> dict[Scores, Cell]:
-    """Everybody who ever ordered, by their three scores."""
+    """Everybody who ever ordered, by their three scores, as counted when numbers were made."""
+    kept = yardsticks.totals(kind=bands.KIND)
+    if kept is not None and "cells" in kept:
+        return {(r, f, m): Cell(people, money) for r, f, m, people, money in kept["cells"]}
     rows = (
         Traits.objects.filter(r_score__isnull=False)
         .values_list("r_score", "f_score", "m_score")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from marketing.core import audit, jobs
 from marketing.core.errors import Conflict
 from marketing.core.models import ApiKey, Job, User
-from models_ml.models import Yardstick
+from models_ml.models import Traits, Yardstick
 
 KIND = "insights.measure"
 
@@ -86,6 +86,15 @@ def measure(*, user: User | None = None) -> Job:
 def pending() -> Job | None:
     """The job that is measuring everybody, or waits to."""
     return Job.objects.filter(kind=KIND, state__in=Job.OPEN).order_by("-id").first()
+
+
+def totals(*, kind: str) -> Mapping[str, Any] | None:
+    """What everybody's numbers came to when they were last measured, if these still stand."""
+    row = Yardstick.objects.filter(kind=kind).exclude(applied={}).first()
+    made = Traits.objects.order_by("customer_id").values_list("as_of", flat=True).first()
+    if row is None or made is None or row.applied.get("as_of") is None:
+        return None
+    return row.applied if datetime.fromisoformat(row.applied["as_of"]) == made else None
 
 
 def applied() -> bool:

@@ -11,7 +11,7 @@ from ingestion.models import Change, Customer
 from marketing.core.errors import Invalid
 from marketing.core.models import AuditEntry, Job
 from models_ml import features
-from models_ml.insights import bands, rfm, yardsticks
+from models_ml.insights import bands, lifecycle, rfm, yardsticks
 from models_ml.insights.bands import Bands
 from models_ml.models import Traits, Yardstick
 from tests import factories
@@ -177,3 +177,26 @@ def test_versions_of_bands_are_kept_with_who_and_when_and_the_same_again_is_none
     entry = AuditEntry.objects.filter(action="yardstick.changed").earliest("id")
     assert entry.detail == {"before": bands.START, "after": rows[1].body}
     assert Job.objects.filter(kind=yardsticks.KIND).count() == 1
+
+
+def test_the_totals_of_grid_and_stages_are_counted_with_the_numbers_and_read_by_pages() -> None:
+    people = buyers(1, 2, 3, 4, 5)
+    factories.customer("cleo")
+    features.build(as_of=NOW)
+    expected = {(5, 1, 1): (1, 4.5), (4, 2, 2): (1, 9.0), (3, 3, 3): (1, 13.5)}
+    expected |= {(2, 4, 4): (1, 18.0), (1, 5, 5): (1, 22.5)}
+    assert {place: (cell.people, cell.revenue) for place, cell in rfm.cells().items()} == expected
+    stages = {"new": 4, "loyal": 1, "never_ordered": 1}
+    assert {stage: n for stage, n in lifecycle.sizes().items() if n} == stages
+    Traits.objects.filter(customer=people[0]).delete()
+    assert (5, 1, 1) in rfm.cells()  # as of the moment of the numbers
+    bands.save(bands=OWN, actor=factories.user(), now=NOW)
+    assert set(rfm.cells()) == set(expected)  # until everybody is measured by the new ones
+    features.measure()
+    assert {place: cell.people for place, cell in rfm.cells().items()} == {
+        (5, 2, 2): 1, (4, 3, 3): 1, (3, 4, 4): 1, (2, 5, 5): 1,
+    }  # fmt: skip
+    assert sum(cell.revenue for cell in rfm.cells().values()) == 63.0
+    Traits.objects.update(as_of=NOW + timedelta(days=1))  # other numbers than those counted
+    Traits.objects.filter(customer=people[1]).delete()
+    assert (5, 2, 2) not in rfm.cells()
