@@ -3,6 +3,7 @@
 from django.urls import path
 
 from campaigns.api import ads as ads_api
+from campaigns.api import blocks as blocks_api
 from campaigns.api import campaigns as campaigns_api
 from campaigns.api import effects as effects_api
 from campaigns.api import inbox as inbox_api
@@ -245,6 +246,18 @@ _channels_api = [
     path("inbox/read/", inbox_api.InboxRead.as_view(), name="inbox-read"),
     path("push/subscriptions/", push_api.PushSubscriptions.as_view(), name="push-subscriptions"),
 ]
+_blocks_api = [
+    path("blocks/", blocks_api.BlockList.as_view(), name="block-list"),
+    path("blocks/<int:block_id>/", blocks_api.BlockDetail.as_view(), name="block-detail"),
+    path(
+        "blocks/<int:block_id>/versions/", blocks_api.BlockVersions.as_view(), name="block-versions"
+    ),
+    path(
+        "blocks/<int:block_id>/versions/<int:version>/restore/",
+        blocks_api.BlockRestore.as_view(),
+        name="block-restore",
+    ),
+]
 _campaigns_api = [
     path("sending-rules/", manners_api.Rules.as_view(), name="sending-rules"),
     path("unsent/", manners_api.Unsent.as_view(), name="unsent"),
@@ -349,4 +362,11 @@ pages: list = [
     *_channels,
     *_public,
 ]
-api: list = [*_segments_api, *_channels_api, *_campaigns_api, *_journeys_api, *_ads_api]
+api: list = [
+    *_segments_api,
+    *_channels_api,
+    *_blocks_api,
+    *_campaigns_api,
+    *_journeys_api,
+    *_ads_api,
+]

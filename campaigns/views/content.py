@@ -253,7 +253,7 @@ def _made(request: HttpRequest) -> dict[str, Any]:
     """What stands in the form, compiled; Refused with the field at fault."""
     values = posted(request)
     values.pop("name")
-    return saving.mail(**to_save(values))
+    return saving.mail(**to_save(values), language=request.POST.get("language", ""))
 
 
 # The editor posts what is in the form; the answer lands in the preview's frame.

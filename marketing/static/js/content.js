@@ -59,6 +59,14 @@
   form.addEventListener("submit", event => { if (event.submitter !== show) leaving = true; });
   addEventListener("beforeunload", event => { if (written && !leaving) { event.preventDefault(); event.returnValue = words.leave; } });
 
+  /* a tag lands where the source is being written */
+  document.addEventListener("click", event => {
+    const button = event.target.closest("[data-insert]"), source = $("#mjml");
+    if (!button || !source) return;
+    source.focus();
+    source.setRangeText(button.dataset.insert, source.selectionStart, source.selectionEnd, "end");
+    source.dispatchEvent(new Event("input", { bubbles: true }));
+  });
   document.addEventListener("click", event => {
     const button = event.target.closest("[data-mode]");
     if (!button) return;

@@ -151,3 +151,33 @@ def test_the_pages_ask_few_questions(marketer, django_assert_max_num_queries):
     ):
         with django_assert_max_num_queries(20):
             assert marketer.get(reverse(f"campaigns:{name}", args=args)).status_code == 200
+
+
+@pytest.mark.parametrize("written_in", ["mjml", "html"])
+def test_who_writes_source_is_offered_tags_and_sees_what_stands_for_them(marketer, written_in):
+    row = offer()
+    people(1)
+    page = marketer.get(reverse("campaigns:template-new") + f"?as={written_in}").content.decode()
+    assert 'data-insert="{% include &quot;offer&quot; %}"' in page
+    assert '{% include "offer" %}' in marketer.get(
+        reverse("campaigns:block-edit", args=[row.pk])
+    ).content.decode()
+    source = '{% include "offer" %}<a href="{{ unsubscribe_url }}">Leave</a>'
+    if written_in == "mjml":
+        source = f"<mjml><mj-body><mj-raw>{source}</mj-raw></mj-body></mjml>"
+    said = {"name": "News", "subject": "Hi", "written_in": written_in, "mjml": source}
+    seen = marketer.post(reverse("campaigns:template-preview"), said).content.decode()
+    assert "Ten percent off" in seen
+    library.save(
+        block_id=row.pk, name="Offer", language="de", user=None, now=NOW,
+        blocks=[{"kind": "text", "text": "Zehn Prozent"}],
+    )  # fmt: skip
+    seen = marketer.post(reverse("campaigns:template-preview"), {**said, "language": "de"})
+    assert "Zehn Prozent" in seen.content.decode()
+    wrong = {**said, "mjml": source.replace("offer", "gone")}
+    answer = marketer.post(reverse("campaigns:template-new"), wrong)
+    assert answer.status_code == 422
+    assert "There is no saved block called “gone”" in answer.content.decode()
+    marketer.post(reverse("campaigns:template-new"), said)
+    page = marketer.get(reverse("campaigns:block-edit", args=[row.pk])).content.decode()
+    assert "News" in page
