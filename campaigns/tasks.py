@@ -13,6 +13,7 @@ from campaigns.journeys import dates, former_people, hearing, runner, triggers, 
 from campaigns.messaging import claims, delivery, former, gate, news, transactional
 from campaigns.reporting import journeys as journey_effects
 from campaigns.reporting import readings
+from campaigns.seeds import looking, sending
 from campaigns.segments import upkeep
 from ingestion.identity import merging
 from models_ml.explorer import groups
@@ -56,6 +57,18 @@ def read_boxes(**_: Any) -> None:
 def answer_texts(**_: Any) -> None:
     """Tell people who wrote STOP or START what became of it."""
     texts.answer_due(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.send_seeds")
+def send_seeds(**_: Any) -> None:
+    """Send the copies that wait for it to seed mailboxes."""
+    sending.send_waiting(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.look_for_seeds")
+def look_for_seeds(**_: Any) -> None:
+    """Look into seed mailboxes for copies that left."""
+    looking.look(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.start_due_runs")

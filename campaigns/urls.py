@@ -38,6 +38,7 @@ from campaigns.views import (
     reports,
     returned,
     reviews,
+    seeds,
     segments,
     tree,
     versions,
@@ -233,6 +234,13 @@ _channels = [
     path("settings/domains/", channels.domain_list, name="domain-list"),
     path("settings/domains/<int:domain_id>/", channels.domain_detail, name="domain-detail"),
     path("settings/domains/<int:domain_id>/act/", channels.domain_act, name="domain-act"),
+    path("settings/seeds/", seeds.seed_list, name="seed-list"),
+    path("settings/seeds/<int:mailbox_id>/", seeds.seed_list, name="seed-edit"),
+    path("settings/seeds/<int:mailbox_id>/remove/", seeds.seed_remove, name="seed-remove"),
+    path("content/seeds/", seeds.template_seeds, name="template-seeds"),
+    path("content/seeds/<int:test_id>/", seeds.seed_test, name="seed-test"),
+    path("content/seeds/<int:test_id>/results/", seeds.seed_results, name="seed-results"),
+    path("campaigns/<int:campaign_id>/seeds/", seeds.campaign_seeds, name="campaign-seeds"),
 ]
 _public = [
     path("u/<str:token>", public.unsubscribe, name="unsubscribe"),

@@ -50,6 +50,7 @@ JOBS: dict[str, JobKind] = {
     "clusters.assign": JobKind("models_ml.jobs.clusters.assign", "train"),
     "recommenders.train": JobKind("models_ml.tasks.train_recommenders", "train"),
     "recommendations.refresh": JobKind("recommendations.tasks.refresh", "train"),
+    "recommendations.links": JobKind("recommendations.tasks.make_links", "bulk"),
     "demo.ads": JobKind("marketing.demo.show_ads", "bulk"),
     "demo.campaign": JobKind("marketing.demo.send_campaign", "bulk", 5),
 }
@@ -82,6 +83,7 @@ FOLLOWS: dict[str, list[str]] = {
     "recommendations.refreshed": [],
     "run.started": ["campaigns.tasks.deliver"],
     "messages.queued": ["campaigns.tasks.deliver"],
+    "seeds.waiting": ["campaigns.tasks.send_seeds"],
     "consent.asked": ["campaigns.tasks.send_confirmations"],
 }
 
@@ -114,6 +116,8 @@ EVERY: dict[str, tuple[float, str]] = {
     "ingestion.tasks.begin_fetches": (30.0, "fast"),
     "campaigns.tasks.collect_hits": (2.0, "fast"),
     "campaigns.tasks.read_boxes": (60.0, "bulk"),
+    "campaigns.tasks.send_seeds": (15.0, "fast"),
+    "campaigns.tasks.look_for_seeds": (5.0, "bulk"),
     "campaigns.tasks.sweep": (15.0, "fast"),
     "campaigns.tasks.start_due_runs": (30.0, "fast"),
     "campaigns.tasks.turn_trials": (60.0, "fast"),
@@ -139,6 +143,9 @@ EVERY: dict[str, tuple[float, str]] = {
 
 # the module that tells models which mails went out, and who was held out of them
 MAILINGS = "campaigns.mailings"
+
+# the module that tells recommendations which groups of people there are, and who is in them
+GROUPS = "campaigns.groups"
 
 # dotted functions that say which segments, models and campaigns read which fields of the facts
 FIELD_USERS: tuple[str, ...] = ("models_ml.uses.everything", "campaigns.uses.everything")

@@ -159,6 +159,10 @@ class Mail:
         self.wants = self._compiled.wants.union(*(other.wants for other in self._others.values()))
         self.common = bodies.shared(template)
 
+    def message_id(self, key: str) -> str:
+        """The Message-ID of the mail with this key."""
+        return self._writer.message_id(key)
+
     def write(self, message: Claimed, person: Mapping[str, Any], at: datetime) -> Outgoing:
         """The mail for one person. Unwritable when their values or their address do not fit."""
         links = addresses.of_message(message.key) if self._to_person else {"unsubscribe_url": ""}

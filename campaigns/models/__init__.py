@@ -9,6 +9,7 @@ from campaigns.models.ads import (
     AdHit,
     AdHour,
     AdPlacement,
+    AdPurse,
     AdRound,
 )
 from campaigns.models.answers import Hit, ReturnBox, Returned
@@ -40,6 +41,7 @@ from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkee
 from campaigns.models.messages import MailPieces, Message, MessageBody, Untold
 from campaigns.models.pace import Pace
 from campaigns.models.reviews import Approval, LinkCheck
+from campaigns.models.seeds import SeedCopy, SeedMailbox, SeedTest
 from campaigns.models.segments import Segment, SegmentSize
 from campaigns.models.waivers import Waiver
 
@@ -52,6 +54,7 @@ __all__ = [
     "AdHit",
     "AdHour",
     "AdPlacement",
+    "AdPurse",
     "AdRound",
     "Approval",
     "Campaign",
@@ -84,6 +87,9 @@ __all__ = [
     "Run",
     "SavedBlock",
     "SavedBlockVersion",
+    "SeedCopy",
+    "SeedMailbox",
+    "SeedTest",
     "Segment",
     "SegmentMember",
     "SegmentMove",

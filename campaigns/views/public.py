@@ -8,7 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from campaigns.answers import door
-from campaigns.messaging import tracking
+from campaigns.messaging import addresses, tracking
+from campaigns.seeds import sending
 from ingestion.privacy import preferences
 
 
@@ -26,6 +27,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if message is not None:
         own = preferences.token_of(customer_id=message.customer_id)
         context |= {"done": request.method == "POST", "own": own}
+    elif (key := addresses.signer().read(token, "leave")) is not None:
+        context["seed"] = sending.is_copy(key=key.hex)
     return render(request, "public/unsubscribe.html", context)
 
 

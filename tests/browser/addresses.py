@@ -8,7 +8,18 @@ from campaigns.ads import demo as ads_demo
 from campaigns.ads import learning
 from campaigns.channels import domains, saving
 from campaigns.content import library
-from campaigns.models import AdCampaign, AdExport, Campaign, Journey, Message, Segment, Template
+from campaigns.models import (
+    AdCampaign,
+    AdExport,
+    Campaign,
+    Journey,
+    Message,
+    SeedCopy,
+    SeedMailbox,
+    SeedTest,
+    Segment,
+    Template,
+)
 from ingestion import events
 from ingestion.imports import uploads
 from ingestion.models import (
@@ -429,6 +440,35 @@ FOREIGN = {
 }
 
 
+def _seeds() -> dict[str, str]:
+    """Seed mailboxes, and a test with a copy of every kind."""
+    box = SeedMailbox.objects.create(
+        label="Gmail", address="seed@example.com", host="imap.example.com", spam="[Gmail]/Spam",
+        error="imap.example.com does not answer",
+    )  # fmt: skip
+    said = {"from_name": "Shop", "from_email": "hello@shop.example", "channel": "email"}
+    test = SeedTest.objects.create(title="Spring letter", content=said, at=factories.NOW)
+    came = {"sent_at": factories.NOW, "looks": 2, "looked_at": factories.NOW + timedelta(minutes=1)}
+    SeedCopy.objects.bulk_create(
+        SeedCopy(
+            test=test, label=f"Box {n}", address=f"s{n}@example.com", key=f"{n:032}",
+            state=state, place=place, **{**(came if state != "refused" else {}), **more},
+        )
+        for n, (state, place, more) in enumerate([
+            ("found", "inbox", {"arrived_at": factories.NOW + timedelta(seconds=4), "spf": "pass",
+                                "dkim": "fail", "dmarc": "none", "authentication": "mx; spf=pass"}),
+            ("found", "other", {"folder": "Offers", "arrived_at": factories.NOW}),
+            ("found", "spam", {"folder": "Junk", "arrived_at": factories.NOW}),
+            ("missing", "", {}), ("unseen", "", {}), ("refused", "", {"error": "550 no"}),
+        ])
+    )  # fmt: skip
+    return {
+        "seed mailboxes": reverse("campaigns:seed-list"),
+        "seed mailbox": reverse("campaigns:seed-edit", args=[box.pk]),
+        "seed test": reverse("campaigns:seed-test", args=[test.pk]),
+    }
+
+
 def _channels() -> dict[str, str]:
     """Settings of channels and domains, and the forms of messages that are not mails."""
     channel, _fresh = saving.save(
@@ -449,6 +489,7 @@ def _channels() -> dict[str, str]:
         "channel": reverse("campaigns:channel-edit", args=[channel.pk]),
         "domains": reverse("campaigns:domain-list"),
         "domain": reverse("campaigns:domain-detail", args=[domain.pk]),
+        **_seeds(),
         "sms": reverse("campaigns:note-edit", args=[note.pk]),
         "new webhook message": reverse("campaigns:note-new", args=["webhook"]),
     }

@@ -1,19 +1,26 @@
 """A mail server of the world: Exim takes and returns mail, Dovecot shows mailboxes over IMAP.
 
 Both run from a folder of their own on free ports and serve two domains: people.test, where some
-mailboxes exist, and sender.test, where the sender reads what comes back.
+mailboxes exist, and sender.test, where the sender reads what comes back. Dovecot speaks in clear on
+one port and TLS on another, with a certificate that signs itself.
 """
 
+import datetime
 import imaplib
+import ipaddress
 import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 EXIM, DOVECOT = "/usr/sbin/exim4", "/usr/sbin/dovecot"
 PASSWORD = "let-me-in"
@@ -42,6 +49,9 @@ acl_rcpt:
   deny message = relay not permitted
 acl_data:
   accept
+    add_header = :at_start:Authentication-Results: mx.people.test;\\
+      spf=pass smtp.mailfrom=$sender_address; dkim=none;\\
+      dmarc=fail (p=NONE) header.from=sender.test
 begin routers
 known:
   driver = accept
@@ -57,7 +67,7 @@ begin transports
 mailbox:
   driver = appendfile
   maildir_format
-  directory = {home}/mail/${{local_part_data}}/Maildir
+  directory = {home}/mail/${{local_part_data}}
   user = nobody
   group = nogroup
 begin retry
@@ -69,7 +79,9 @@ state_dir = {home}/state
 log_path = {home}/log/dovecot
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = yes
+ssl_cert = <{home}/imap.pem
+ssl_key = <{home}/imap.pem
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 first_valid_uid = 1
@@ -90,7 +102,7 @@ service imap-login {{
     port = {imap}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {imaps}
   }}
 }}
 """
@@ -112,17 +124,54 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class World:
-    """The two servers. `mailboxes` exist; any other name of the domains does not."""
+def _certificate(path: Path) -> None:
+    """A certificate of localhost that signs itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
 
-    def __init__(self, home: Path, mailboxes: Sequence[str]) -> None:
+
+class World:
+    """The two servers. `mailboxes` exist; any other name of the domains does not.
+
+    `folders` says of some mailboxes into which folder beside the inbox their mail is sorted.
+    """
+
+    def __init__(
+        self, home: Path, mailboxes: Sequence[str], folders: Mapping[str, str] | None = None
+    ) -> None:
         self.home, self.smtp, self.imap = home, _free_port(), _free_port()
+        self.imaps = _free_port()
         for name in ("spool", "log", "run", "state"):
             (home / name).mkdir()
         for name in mailboxes:
             for part in ("cur", "new", "tmp"):
                 (home / "mail" / name / "Maildir" / part).mkdir(parents=True)
-        (home / "users").write_text("".join(f"{name}: {name}\n" for name in mailboxes))
+        self.certificate = home / "imap.pem"
+        _certificate(self.certificate)
+        sorted_to = {name: f"/.{folder}" for name, folder in (folders or {}).items()}
+        (home / "users").write_text(
+            "".join(f"{name}: {name}/Maildir{sorted_to.get(name, '')}\n" for name in mailboxes)
+        )
         # Servers look into it under other names than ours.
         for folder in (home, *home.parents):
             if folder.stat().st_uid == os.getuid() and folder != Path("/"):
@@ -130,7 +179,8 @@ class World:
         for path in [home / "mail", *(home / "mail").rglob("*")]:
             shutil.chown(path, "nobody", "nogroup")
         values = {
-            "home": home, "smtp": self.smtp, "imap": self.imap, "exim": EXIM, "password": PASSWORD
+            "home": home, "smtp": self.smtp, "imap": self.imap, "imaps": self.imaps, "exim": EXIM,
+            "password": PASSWORD,
         }  # fmt: skip
         (home / "exim.conf").write_text(_EXIM_CONF.format(**values))
         (home / "dovecot.conf").write_text(_DOVECOT_CONF.format(**values))
@@ -138,7 +188,7 @@ class World:
             subprocess.Popen([EXIM, "-C", str(home / "exim.conf"), "-bdf", "-q2s"]),
             subprocess.Popen([DOVECOT, "-F", "-c", str(home / "dovecot.conf")]),
         ]
-        for port in (self.smtp, self.imap):
+        for port in (self.smtp, self.imap, self.imaps):
             self._await(port)
 
     def _await(self, port: int) -> None:
