@@ -3,8 +3,8 @@
 What may be shown, how often and for how much is kept for seconds by each process. A campaign is
 drawn by what it offers, held back by its pace, and its creative drawn by the shares of its newest
 round; that share is written down as the chance by which the creative was chosen, so that it can be
-judged later what others would have earned. The money an impression may cost is promised in the same
-statement, and only where the day's cap holds it.
+judged later what others would have earned. The money an impression may cost is taken from a purse
+of the day in the same statement, and there is only so much in purses as the day's cap holds.
 """
 
 import random
@@ -16,11 +16,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Prefetch, Sum
 from django.utils.translation import gettext as _
 
-from campaigns.ads import features, permission, steering, storing
+from campaigns.ads import features, permission, purses, steering, storing
 from campaigns.ads.features import Facts, Table
 from campaigns.models import AdCampaign, AdCreative, AdHour, AdPlacement, AdRound
 from ingestion.identity.names import ANONYMOUS, EMAIL, EXTERNAL
@@ -38,10 +38,13 @@ FROM ingestion_identity i JOIN ingestion_customer c ON c.id = i.customer_id
 LEFT JOIN models_ml_traits t ON t.customer_id = c.id
 WHERE i.kind = %(kind)s AND i.value = %(value)s AND NOT i.refused"""
 _PROMISE = """
-WITH paid AS (
-    UPDATE campaigns_adday SET promised = promised + %(price)s
-    WHERE ad_id = %(ad)s AND day = %(day)s AND cap IS NOT NULL
-      AND spent + promised + %(price)s <= cap RETURNING 1)
+WITH purse AS (
+    SELECT slot FROM campaigns_adpurse
+    WHERE ad_id = %(ad)s AND day = %(day)s AND money >= %(price)s
+    ORDER BY slot <> %(slot)s LIMIT 1 FOR UPDATE SKIP LOCKED),
+paid AS (
+    UPDATE campaigns_adpurse p SET money = money - %(price)s FROM purse
+    WHERE p.ad_id = %(ad)s AND p.day = %(day)s AND p.slot = purse.slot RETURNING 1)
 INSERT INTO campaigns_adchoice (key, at, ad_id, creative_id, placement_id, customer_id, day, chance,
     price, reason, shown, freed)
 SELECT %(key)s, %(now)s, %(ad)s, %(creative)s, %(placement)s, %(customer)s, %(day)s, %(chance)s,
@@ -59,7 +62,9 @@ class Viewer(NamedTuple):
 
 @dataclass(frozen=True)
 class Offer:
-    """A running campaign in a placement. `price` is the most an impression may cost it."""
+    """A running campaign in a placement. `price` is what an impression may cost it at most, or is
+    expected to at most where a `click` is paid for.
+    """
 
     ad: AdCampaign
     creatives: tuple[AdCreative, ...]
@@ -67,6 +72,7 @@ class Offer:
     price: Decimal
     chance: float
     table: Table | None
+    click: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,8 @@ def _offer(
     name = CVR if ad.goal == AdCampaign.Goal.CONVERSION else CTR
     table = live_table(name) if person else None
     price = max(price.quantize(Decimal("0.000001")), Decimal("0.000001"))
-    return Offer(ad, creatives, tuple(shares), price, chance, table)
+    click = each if ad.pricing == AdCampaign.Pricing.CLICK else None
+    return Offer(ad, creatives, tuple(shares), price, chance, table, click)
 
 
 def highest_rate(*, clicks: int, n: int) -> float:
@@ -276,13 +283,22 @@ def _promised(
     key: uuid.UUID, offer: Offer, creative: AdCreative, place: int, who: Viewer, chance: float,
     reason: str, now: datetime,
 ) -> bool:  # fmt: skip
+    slot, day = random.randrange(purses.PURSES), steering.today_of(offer.ad, now)
+    values = {
+        "key": key, "now": now, "ad": offer.ad.pk, "creative": creative.pk, "placement": place,
+        "customer": who.customer_id, "price": offer.price, "day": day, "slot": slot,
+        "chance": chance, "reason": reason,
+    }  # fmt: skip
+    if _paid(values):
+        return True
+    with transaction.atomic():
+        filled = purses.fill(
+            ad_id=offer.ad.pk, day=day, slot=slot, price=offer.price, click=offer.click
+        )
+        return filled and _paid(values)
+
+
+def _paid(values: dict[str, Any]) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(
-            _PROMISE,
-            {
-                "key": key, "now": now, "ad": offer.ad.pk, "creative": creative.pk,
-                "placement": place, "customer": who.customer_id, "price": offer.price,
-                "day": steering.today_of(offer.ad, now), "chance": chance, "reason": reason,
-            },
-        )  # fmt: skip
+        cursor.execute(_PROMISE, values)
         return cursor.rowcount == 1

@@ -48,7 +48,7 @@ def save(
     """Make a campaign, or change what is named; and whether it was made."""
     key = _key(key)
     with transaction.atomic():
-        ad = AdCampaign.objects.select_for_update().filter(key=key).first()
+        ad = AdCampaign.objects.select_for_update(no_key=True).filter(key=key).first()
         made = ad is None
         if ad is None:
             if lacking := next((name for name in REQUIRED if not values.get(name)), None):
@@ -83,7 +83,7 @@ def move(*, key: str, to: str, actor: Actor, now: datetime) -> AdCampaign:
         raise Invalid(_("Say start, pause or end."), code="bad_move", field="to")
     before, after = _MOVES[to]
     with transaction.atomic():
-        ad = AdCampaign.objects.select_for_update().filter(key=key).first()
+        ad = AdCampaign.objects.select_for_update(no_key=True).filter(key=key).first()
         if ad is None:
             raise NotFound(_("There is no campaign with this key."), code="ad_unknown")
         if ad.state == after:
@@ -122,7 +122,7 @@ def save_creative(
     """Add a creative to a campaign, or change it; and whether it was added."""
     key = _key(key)
     with transaction.atomic():
-        ad = AdCampaign.objects.select_for_update().filter(key=ad_key).first()
+        ad = AdCampaign.objects.select_for_update(no_key=True).filter(key=ad_key).first()
         if ad is None:
             raise NotFound(_("There is no campaign with this key."), code="ad_unknown", field="ad")
         row = AdCreative.objects.filter(key=key).first()

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 HOUR = timedelta(hours=1)
@@ -20,6 +21,8 @@ HIGHEST_BID = 1.5
 AHEAD = 0.1
 # So much of a day's traffic has to be seen before what it costs is believed by two thirds.
 BELIEVED = 0.02
+# More clicks than there is money for come once in a hundred times: the normal deviate of that.
+UNLUCKY = -2.3263
 # Before so much of the day's traffic, a rate says little; then the plan alone is followed.
 EARLY = 0.01
 
@@ -96,6 +99,25 @@ def due(*, left: float, today: date, last: date, cap: float | None) -> float:
         return 0.0
     each = left / days
     return each if cap is None else min(each, cap)
+
+
+def most_expected(clicks: int) -> float:
+    """How many clicks may be expected at most, so that more than `clicks` come once in a hundred
+    times: a quantile of the chi-square distribution, by Wilson and Hilferty (1931).
+    """
+    spread = 2 / (9 * 2 * (clicks + 1))
+    return (clicks + 1) * max(1 - spread + UNLUCKY * math.sqrt(spread), 0.0) ** 3
+
+
+def promisable(*, left: Decimal, click: Decimal | None) -> Decimal:
+    """How much of the money that is left may be promised to impressions.
+
+    All of it where they are paid for; where a click is, what they are expected to cost has to leave
+    room for luck.
+    """
+    if click is None or left <= 0:
+        return max(left, Decimal(0))
+    return click * Decimal(str(most_expected(int(left / click))))
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def share(*, ad_id: int, now: datetime) -> AdRound | None:
         return None
     # Judging takes its time, in which the controller must not wait; only the end is held by a lock.
     with transaction.atomic():
-        if not wanted.select_for_update().exists():
+        if not wanted.select_for_update(no_key=True).exists():
             return None
         return AdRound.objects.create(
             ad=ad, at=now, shares=shares, seen=seen, values=values, reason=reason

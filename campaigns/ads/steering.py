@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.db.models import Sum
 
-from campaigns.ads import pacing
+from campaigns.ads import pacing, purses
 from campaigns.models import AdCampaign, AdDay, AdHour
 from marketing.core import audit
 
 State = AdCampaign.State
 SHAPE_DAYS = 28
-# A creative that was chosen and not shown by then will not be.
+# A creative that was chosen and not shown, or not clicked where that is paid for, will not be.
 PROMISE = timedelta(hours=1)
 _FREE = """
 WITH late AS (
@@ -25,17 +25,19 @@ UPDATE campaigns_adday d SET promised = greatest(d.promised - s.price, 0)
 FROM sums s WHERE d.ad_id = s.ad_id AND d.day = s.day"""
 _CAP = """
 INSERT INTO campaigns_adday AS d (ad_id, day, cap, spent, promised) VALUES (%s, %s, %s, 0, 0)
-ON CONFLICT (ad_id, day) DO UPDATE SET cap = excluded.cap RETURNING d.spent"""
+ON CONFLICT (ad_id, day) DO UPDATE SET cap = excluded.cap
+RETURNING d.spent, d.spent + d.promised > d.cap"""
 
 
 def steer_all(*, now: datetime) -> int:
-    """Free what was promised and not shown, then decide for every running campaign."""
+    """Free what was promised and came to nothing, then decide for every running campaign."""
     with connection.cursor() as cursor:
         cursor.execute(_FREE, [now - PROMISE])
+    purses.close(before=now.date() - timedelta(days=1))
     running = list(AdCampaign.objects.filter(state=State.RUNNING).values_list("pk", flat=True))
     for pk in running:
         with transaction.atomic():
-            ad = AdCampaign.objects.select_for_update().get(pk=pk)
+            ad = AdCampaign.objects.select_for_update(no_key=True).get(pk=pk)
             if ad.state == State.RUNNING:
                 steer(ad=ad, now=now)
     return len(running)
@@ -84,7 +86,10 @@ def steer(*, ad: AdCampaign, now: datetime) -> pacing.Pace:
     )
     with connection.cursor() as cursor:
         cursor.execute(_CAP, [ad.pk, day, round(cap, 6)])
-        spent = float(cursor.fetchone()[0])
+        row = cursor.fetchone()
+    spent = float(row[0])
+    if row[1]:
+        purses.gather(ad_id=ad.pk, day=day)
     plan = pacing.curve(day, ad.timezone, shape_of(ad, now=now))
     gone = pacing.gone_by(plan, now)
     kept: dict[str, Any] = ad.pace or {}

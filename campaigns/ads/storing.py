@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from campaigns.ads import permission, reading
+from campaigns.ads import permission, purses, reading
 from campaigns.ads.reading import Hit
 from campaigns.models import AdChoice, AdCreative, AdHit, AdPlacement
 from ingestion.identity import identify
@@ -67,9 +67,19 @@ hours AS (
         conversions = h.conversions + excluded.conversions,
         answered = h.answered + excluded.answered, turned = h.turned + excluded.turned,
         cost = h.cost + excluded.cost, value = h.value + excluded.value),
+seen AS (
+    SELECT key, cause FROM new WHERE kind = 1
+    UNION ALL SELECT h.key, h.cause FROM new n JOIN campaigns_adhit h ON h.key = n.cause
+    WHERE n.kind = 2 AND h.kind = 1),
+reached AS (
+    SELECT n.cause AS key, a.pricing <> 'cpc' AS done
+    FROM new n JOIN campaigns_adcampaign a ON a.id = n.ad_id WHERE n.kind = 1
+    UNION ALL SELECT i.cause, true FROM new n JOIN seen i ON i.key = n.cause WHERE n.kind = 2),
 freed AS (
-    UPDATE campaigns_adchoice c SET shown = true, freed = true FROM new n
-    WHERE n.kind = 1 AND c.key = n.cause AND NOT c.freed RETURNING c.ad_id, c.day, c.price),
+    UPDATE campaigns_adchoice c SET shown = true, freed = r.done
+    FROM (SELECT key, bool_or(done) AS done FROM reached WHERE key IS NOT NULL GROUP BY 1) r
+    WHERE c.key = r.key AND NOT c.freed
+    RETURNING c.ad_id, c.day, CASE WHEN r.done THEN c.price ELSE 0 END AS price),
 money AS (
     SELECT n.ad_id, (n.at AT TIME ZONE a.timezone)::date AS day, n.cost, 0::numeric AS price
     FROM new n JOIN campaigns_adcampaign a ON a.id = n.ad_id WHERE n.cost > 0
@@ -78,8 +88,10 @@ days AS (
     INSERT INTO campaigns_adday AS d (ad_id, day, spent, promised)
     SELECT ad_id, day, sum(cost), -sum(price) FROM money GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (ad_id, day) DO UPDATE SET spent = d.spent + excluded.spent,
-        promised = greatest(d.promised + excluded.promised, 0))
-SELECT key FROM new"""
+        promised = greatest(d.promised + excluded.promised, 0)
+    RETURNING ad_id, day, spent + promised > cap AS over)
+SELECT key, NULL::bigint, NULL::date FROM new
+UNION ALL SELECT NULL, ad_id, day FROM days WHERE over"""
 
 
 class _Cause(NamedTuple):
@@ -118,7 +130,11 @@ def store(*, batch: Mapping[int, Hit], now: datetime) -> tuple[dict[int, str], d
             cursor.execute("TRUNCATE ad_incoming")
             copy_rows(cursor, "ad_incoming", _COLUMNS, ["".join(lines).encode()])
             cursor.execute(_STORE)
-            new = {row[0] for row in cursor.fetchall()}
+            found = cursor.fetchall()
+        for _key, ad, day in (row for row in found if row[0] is None):
+            # Somebody paid more than was promised: no more is taken from purses.
+            purses.gather(ad_id=ad, day=day)
+        new = {row[0] for row in found if row[0] is not None}
     return _outcomes({i: batch[i] for i in placed}, new), faults
 
 

@@ -206,7 +206,10 @@ class AdHour(models.Model):
 
 
 class AdDay(models.Model):
-    """What a day of a campaign, by its own clock, may cost, has cost, and is promised already."""
+    """What a day of a campaign, by its own clock, may cost, has cost, and is promised already.
+
+    What lies in purses counts as promised.
+    """
 
     pk = models.CompositePrimaryKey("ad", "day")
     ad = models.ForeignKey(
@@ -221,10 +224,26 @@ class AdDay(models.Model):
         return f"{self.ad_id} {self.day}"
 
 
+class AdPurse(models.Model):
+    """A part of a day's money that choices take their price from."""
+
+    pk = models.CompositePrimaryKey("ad", "day", "slot")
+    ad = models.ForeignKey(
+        AdCampaign, on_delete=models.CASCADE, related_name="purses", db_index=False
+    )
+    day = models.DateField()
+    slot = models.SmallIntegerField()
+    money = models.DecimalField(max_digits=18, decimal_places=6, default=0)
+
+    def __str__(self) -> str:
+        return f"{self.ad_id} {self.day} {self.slot}"
+
+
 class AdChoice(AdTouch):
     """A creative that was chosen here, by what chance, for what price at the most.
 
-    `shown` once its impression came in; `freed` once the price is not kept for it any more.
+    `shown` once its impression came in; `freed` once the price is not kept for it any more: from
+    the impression on, or from the click where that is paid for, and after an hour in any case.
     """
 
     key = models.UUIDField(primary_key=True, default=uuid.uuid4)

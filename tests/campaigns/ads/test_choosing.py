@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.ads import choosing, defining, permission, steering
+from campaigns.ads import choosing, defining, permission, purses, steering
 from campaigns.ads.choosing import Viewer
 from campaigns.api import ads as ads_api
 from campaigns.models import AdCampaign, AdChoice, AdCreative, AdDay, AdHit, AdRound
@@ -30,6 +30,10 @@ def shown(n: int, seed: int = 3, place: str = "top") -> Counter[str]:
     draw = random.Random(seed).random
     found = [ask(place, draw=draw) for _time in range(n)]
     return Counter(one.creative.name if one.creative else one.reason for one in found)
+
+
+def promised() -> Decimal:
+    return purses.promised(ad_id=AdCampaign.objects.get().pk, day=factories.NOW.date())
 
 
 def test_creatives_are_shown_by_their_weights_and_the_chance_is_written_down():
@@ -92,8 +96,7 @@ def test_an_impression_turns_a_promise_into_money_and_keeps_the_chance():
     assert ads_api.take_hits([hit])["counts"] == {"stored": 1}
     stored = AdHit.objects.get()
     assert (stored.chance, stored.creative_id) == (0.5, made.creative.pk if made.creative else 0)
-    promised = AdDay.objects.get(day=factories.NOW.date()).promised
-    assert promised == 0
+    assert promised() == 0
     assert AdChoice.objects.get().shown
 
 
@@ -101,9 +104,9 @@ def test_what_was_chosen_and_never_shown_is_free_again_after_an_hour():
     advert()
     ask()
     steering.steer_all(now=factories.NOW + timedelta(minutes=30))
-    assert AdDay.objects.get(day=factories.NOW.date()).promised == Decimal("0.001")
+    assert promised() == Decimal("0.001")
     steering.steer_all(now=factories.NOW + timedelta(minutes=61))
-    assert AdDay.objects.get(day=factories.NOW.date()).promised == 0
+    assert promised() == 0
 
 
 def test_a_person_is_known_only_where_they_agreed():
@@ -134,7 +137,7 @@ def test_shares_of_the_newest_round_are_followed_and_a_new_creative_gets_its_try
 
 
 def test_a_choice_costs_two_statements_for_a_person():
-    advert()
+    advert(now=factories.now())
     permission.add_purpose(user=None, now=factories.NOW)
     who = factories.customer("ada")
     agree(who)

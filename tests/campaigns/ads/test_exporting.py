@@ -38,7 +38,9 @@ def everybody() -> Segment:
 
 def write(segment: Segment, format: str = "google") -> AdExport:
     made = exporting.start(segment_id=segment.pk, format=format, user=factories.user(), now=NOW)
-    return exporting.write(export=made, report=lambda *_: None, now=NOW)
+    exporting.write(export=made, report=lambda *_: None, now=NOW)
+    Job.objects.filter(pk=made.job_id).update(state=Job.State.DONE)
+    return made
 
 
 def rows(export: AdExport) -> list[list[str]]:

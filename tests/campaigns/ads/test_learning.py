@@ -113,7 +113,10 @@ def test_answers_still_to_come_do_not_make_the_newest_creative_look_bad():
     # A conversion takes twenty hours on average; four days see nearly all, if one waits for them.
     assert naive < 0.52
     assert ripe == pytest.approx(world.turns, abs=0.06)
-    arms = sharing.arms_of(ad, list(ad.creatives.all()), now=NOW)
+    delays = sharing.delays_of(
+        kind=AdHit.CONVERSION, since=NOW - timedelta(days=30), now=NOW, ad=ad.pk
+    )
+    arms = sharing.arms_of(ad, list(ad.creatives.all()), delays=delays, now=NOW)
     shown = AdHit.objects.filter(kind=1).count()
     assert sum(arm.n for arm in arms.values()) < 0.95 * shown
 
