@@ -158,6 +158,13 @@ HOLDINGS = [
         erase=f"UPDATE campaigns_adchoice SET customer_id = NULL WHERE {_MINE}",
         hidden=("freed",),
     ),
+    Holding(
+        "campaigns_seedtest",
+        _("Mails written as they would get them, sent to the team's own mailboxes"),
+        rows=_MINE,
+        exported=False,
+        erase=f"UPDATE campaigns_seedtest SET customer_id = NULL WHERE {_MINE}",
+    ),
     Holding("campaigns_personlistmember", _("Lists of people"), rows=_MINE),
     Holding("campaigns_segmentmember", _("Segments they are in"), rows=_MINE, erase=_LEAVE),
     Holding(
@@ -192,6 +199,8 @@ IMPERSONAL = {
     "campaigns_channel": "providers of the team and their settings",
     "campaigns_domain": "domains of the team and their keys",
     "campaigns_returnbox": "mailboxes of the team that returned mail arrives in",
+    "campaigns_seedmailbox": "mailboxes of the team that get copies of its mails",
+    "campaigns_seedcopy": "where these copies landed",
     "campaigns_segment": "rules of the team",
     "campaigns_segmentsize": "sizes of segments",
     "campaigns_segmentupkeep": "how far segments were brought",

@@ -41,6 +41,7 @@ from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkee
 from campaigns.models.messages import MailPieces, Message, MessageBody, Untold
 from campaigns.models.pace import Pace
 from campaigns.models.reviews import Approval, LinkCheck
+from campaigns.models.seeds import SeedCopy, SeedMailbox, SeedTest
 from campaigns.models.segments import Segment, SegmentSize
 from campaigns.models.waivers import Waiver
 
@@ -86,6 +87,9 @@ __all__ = [
     "Run",
     "SavedBlock",
     "SavedBlockVersion",
+    "SeedCopy",
+    "SeedMailbox",
+    "SeedTest",
     "Segment",
     "SegmentMember",
     "SegmentMove",
