@@ -35,7 +35,7 @@ urlpatterns = [
         "api/v1/",
         include(([url for module in APPS for url in module.api], "api"), namespace="api"),
     ),
-    path("", include((ingestion.urls.doors, "doors"))),
+    path("", include(([*ingestion.urls.doors, *recommendations.urls.doors], "doors"))),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     *[path("", include((module.pages, module.app_name))) for module in APPS],

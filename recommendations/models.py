@@ -10,12 +10,38 @@ from models_ml.models import ModelVersion
 
 
 class Placement(models.Model):
-    """A place where picks are shown, and the shop's rules for it."""
+    """A place where picks are shown: which, by which engine, under which rules of the shop.
+
+    An `engine` of "" means the best judged. With a `rival_percent` that share of the visitors gets
+    the `rival` instead; with a `holdout_percent` that share gets what everybody gets, or nothing.
+    """
+
+    class Kind(models.TextChoices):
+        HOME = "home", _("Home page")
+        SIMILAR = "similar", _("Product page: similar products")
+        TOGETHER = "together", _("Product page: bought together")
+        BASKET = "basket", _("Basket")
+        MESSAGE = "message", _("Mails, texts and pushes")
+        AFTER = "after", _("After a purchase")
+        REPLENISH = "replenish", _("Time to buy again")
+
+    class Holdout(models.TextChoices):
+        POPULAR = "popular", _("what is popular")
+        NOTHING = "nothing", _("nothing")
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.MESSAGE)
+    enabled = models.BooleanField(default=True)
     size = models.IntegerField(default=10)
+    engine = models.CharField(max_length=20, blank=True, default="")
+    rival = models.CharField(max_length=20, blank=True, default="")
+    rival_percent = models.SmallIntegerField(default=0)
+    holdout_percent = models.SmallIntegerField(default=0)
+    holdout_shows = models.CharField(max_length=8, choices=Holdout.choices, default=Holdout.POPULAR)
     rules = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return self.name
@@ -87,3 +113,99 @@ class Recommendation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id} #{self.rank}: {self.product_id}"
+
+
+class LinkSet(models.Model):
+    """All links between products as of one moment, and what is popular; the newest complete counts.
+
+    `popular`: the products most people bought lately, best first, in all and by category.
+    """
+
+    complete = models.BooleanField(default=False)
+    made_at = models.DateTimeField()
+    popular = models.JSONField(default=dict)
+    metrics = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["complete"], condition=Q(complete=True), name="link_set_one_complete"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.made_at:%Y-%m-%d %H:%M}"
+
+
+class ProductLink(models.Model):
+    """Another product that goes with a product, how often that was seen, and how closely they go.
+
+    `count` is a number of visits, people, orders or further orders, as `kind` says. Derived and
+    replaced as a whole, so the database checks no keys, as it does not for picks.
+    """
+
+    class Kind(models.TextChoices):
+        SEEN = "seen", _("Looked at in the same visits")
+        BOUGHT = "bought", _("Bought by the same people")
+        TOGETHER = "together", _("Bought in the same orders")
+        NEXT = "next", _("Bought in the next order")
+
+    set = models.ForeignKey(
+        LinkSet, on_delete=models.CASCADE, related_name="links", db_index=False, db_constraint=False
+    )
+    product = models.ForeignKey(
+        Product, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    rank = models.SmallIntegerField()
+    other = models.ForeignKey(
+        Product, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    score = models.FloatField()
+    count = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["product", "kind", "set", "rank"], name="link_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_id} {self.kind} {self.other_id}: {self.count}"
+
+
+class Visitor(models.Model):
+    """Somebody to whom a placement was shown: by which engine first, how often, what they clicked.
+
+    `unit` names a person (c:12) or a device that is nobody's yet (a:its number). `arm` is what they
+    got when they first came, which they keep however the shares are changed later.
+    """
+
+    placement = models.ForeignKey(Placement, on_delete=models.CASCADE, related_name="visitors")
+    unit = models.CharField(max_length=102)
+    customer = models.ForeignKey(
+        Customer, null=True, on_delete=models.CASCADE, related_name="+", db_constraint=False
+    )
+    arm = models.CharField(max_length=20)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    shown = models.IntegerField(default=0)
+    clicked = models.IntegerField(default=0)
+    first_click_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["placement", "unit"], name="placement_visitor_once")
+        ]
+        indexes = [models.Index(fields=["placement", "first_at"], name="visitor_first")]
+
+    def __str__(self) -> str:
+        return f"{self.placement_id} {self.unit}: {self.arm}"
+
+
+class VisitorMark(models.Model):
+    """The last event that was counted among the visitors; one row."""
+
+    event_id = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.event_id)

@@ -1,4 +1,4 @@
-"""What this app keeps of people: their picks."""
+"""What this app keeps of people: their picks, and where they were shown some."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -9,9 +9,18 @@ HOLDINGS = [
         "recommendations_recommendation",
         _("Recommended products"),
         rows="customer_id = ANY(%(ids)s)",
-    )
+    ),
+    Holding(
+        "recommendations_visitor",
+        _("Places where picks were shown to them"),
+        rows="customer_id = ANY(%(ids)s) OR unit = ANY(SELECT 'a:' || d FROM unnest"
+        "(%(devices)s::text[]) AS d)",
+    ),
 ]
 IMPERSONAL = {
     "recommendations_placement": "places where picks are shown",
     "recommendations_recommendationset": "sets of everybody's picks",
+    "recommendations_linkset": "sets of links between products",
+    "recommendations_visitormark": "how far events were counted",
+    "recommendations_productlink": "which products go together",
 }

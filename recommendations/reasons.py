@@ -1,14 +1,18 @@
 """Why a product was picked: a code stored with the pick, said in words when shown."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 NONE, BECAUSE, POPULAR, TASTE = 0, 1, 2, 3
 CODES = {BECAUSE: "because", POPULAR: "popular", TASTE: "taste"}
+# Every code that an answer may hold.
+ALL = ("because", "taste", "popular", "category", "seen", "bought", "together", "next", "again")
 
 
-def sentence(reason: dict[str, Any]) -> str:
+def sentence(reason: Mapping[str, Any]) -> str:
     """The reason in the reader's language; "" when none was stored."""
     code = reason.get("code")
     if code == "because":
@@ -17,4 +21,49 @@ def sentence(reason: dict[str, Any]) -> str:
         return _("Popular with many people lately")
     if code == "taste":
         return _("People with a similar basket buy this")
+    if code == "category":
+        return _("Popular in %(category)s") % {"category": reason.get("name", "")}
+    if code == "again":
+        return _("You buy this about every %(n)d days") % {"n": reason.get("count", 0)}
+    return _of_link(str(code), str(reason.get("name", "")), int(reason.get("count") or 0))
+
+
+def _of_link(code: str, product: str, n: int) -> str:
+    words = {"product": product, "n": n}
+    if code == "seen":
+        return (
+            ngettext(
+                "Looked at with %(product)s in %(n)d visit",
+                "Looked at with %(product)s in %(n)d visits",
+                n,
+            )
+            % words
+        )
+    if code == "bought":
+        return (
+            ngettext(
+                "%(n)d person bought this and %(product)s",
+                "%(n)d people bought this and %(product)s",
+                n,
+            )
+            % words
+        )
+    if code == "together":
+        return (
+            ngettext(
+                "Bought together with %(product)s in %(n)d order",
+                "Bought together with %(product)s in %(n)d orders",
+                n,
+            )
+            % words
+        )
+    if code == "next":
+        return (
+            ngettext(
+                "Bought next after %(product)s %(n)d time",
+                "Bought next after %(product)s %(n)d times",
+                n,
+            )
+            % words
+        )
     return ""

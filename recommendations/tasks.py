@@ -11,7 +11,7 @@ from ingestion.identity import merging
 from marketing.core import jobs
 from marketing.core.models import Job
 from models_ml import catalog
-from recommendations import build, evaluate
+from recommendations import build, evaluate, links
 
 
 def refresh(job: jobs.Running) -> dict[str, Any]:
@@ -38,6 +38,18 @@ def refresh(job: jobs.Running) -> dict[str, Any]:
         "picks": sum(row.metrics["picks"] for row in sets),
         "products": serving.metrics["products"],
     }
+
+
+def make_links(job: jobs.Running) -> dict[str, Any]:
+    """Count anew which products go together, and what is popular."""
+    job.set_url(reverse("recommendations:home"))
+
+    def say(what: str, done: int, total: int) -> None:
+        job.step(1, _("Counting which products go together"), total=total, unit="kinds")
+        job.progress(done, total)
+
+    made = links.make(now=timezone.now(), say=say)
+    return {"links": sum(made.metrics["links"].values()), "products": made.metrics["products"]}
 
 
 @shared_task(name="recommendations.tasks.refresh_after_training", queue="fast")

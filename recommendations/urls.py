@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from recommendations import api as doors
 from recommendations import views
+from recommendations.api import live, picks
 
 app_name = "recommendations"
 
@@ -17,9 +17,13 @@ pages: list = [
 api: list = [
     path(
         "customers/<str:external_id>/recommendations/",
-        doors.CustomerRecommendations.as_view(),
+        picks.CustomerRecommendations.as_view(),
         name="customer-recommendations",
     ),
-    path("recommendations/engines/", doors.EngineList.as_view(), name="recommendation-engines"),
-    path("recommendations/refresh/", doors.Refresh.as_view(), name="recommendations-refresh"),
+    path("recommendations/live/", live.Live.as_view(), name="recommendations-live"),
+    path("recommendations/engines/", picks.EngineList.as_view(), name="recommendation-engines"),
+    path("recommendations/refresh/", picks.Refresh.as_view(), name="recommendations-refresh"),
+]
+doors: list = [
+    path("r/picks", live.public, name="picks"),
 ]

@@ -12,7 +12,7 @@ from ingestion.models import Customer, Order, OrderLine, Product
 from models_ml import training
 from models_ml.algorithms.data import Interactions
 from models_ml.models import ModelVersion
-from recommendations import build
+from recommendations import build, placements
 from tests import factories
 from tests.models_ml.algorithms.shops import two_tastes
 
@@ -99,3 +99,8 @@ def chosen(shop: TasteShop, train: Train) -> TasteShop:
     train("next_product_als")
     build.refresh(placement=build.default_placement(), now=NOW)
     return shop
+
+
+@pytest.fixture(autouse=True)
+def fresh_placements() -> None:
+    placements.forget()

@@ -1,4 +1,4 @@
-"""Picks and engines for integrators."""
+"""Stored picks and engines for integrators."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from marketing.core.errors import Conflict, Refused
 from marketing.core.jobs_api import JobStarted
 from marketing.core.models import Job, User
 from models_ml import catalog
-from recommendations import evaluate, serve
+from recommendations import evaluate, reasons, serve
 from recommendations.evaluate import Judged
 from recommendations.serve import Pick
 
@@ -33,7 +33,7 @@ class ProductSchema(serializers.Serializer):
 
 
 class ReasonSchema(serializers.Serializer):
-    code = serializers.ChoiceField(choices=["because", "popular", "taste"])
+    code = serializers.ChoiceField(choices=reasons.ALL)
     text = serializers.CharField()
 
 

@@ -1,0 +1,151 @@
+"""The rules of a placement as they are stored: names, types and limits, read and refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+TEXTS_LIMIT, TEXT_LIMIT, ALLOWS_LIMIT = 200, 100, 20
+
+
+@dataclass(frozen=True)
+class Allow:
+    """People of a group (a key of whoever knows groups) see only these categories and brands."""
+
+    group: str
+    categories: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What may be shown in a placement.
+
+    `size`: products shown; `drop_owned`: leave out what the person bought; `per_category` and
+    `per_brand`: at most so many of one (0: any number); `min_stock`: units that must be in stock;
+    `price_min` and `price_max` in the product's money; `price_from` and `price_to` as parts of the
+    price of the product looked at, or of what the person usually pays; `max_age_days`: only
+    products that are no older; `with_picture`: only products with one. A boost of b counts a
+    product with the full margin (or made today) as 1 + b times as fitting. `diversity` from 0 (the
+    engine's order) to 1 (as unlike as can be).
+    """
+
+    size: int = 10
+    drop_owned: bool = True
+    per_category: int = 0
+    per_brand: int = 0
+    min_stock: int = 1
+    price_min: float | None = None
+    price_max: float | None = None
+    price_from: float | None = None
+    price_to: float | None = None
+    max_age_days: int = 0
+    with_picture: bool = False
+    margin_boost: float = 0.0
+    fresh_boost: float = 0.0
+    fresh_days: int = 30
+    diversity: float = 0.0
+    without_brands: tuple[str, ...] = ()
+    without_categories: tuple[str, ...] = ()
+    allow: tuple[Allow, ...] = ()
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any], size: int) -> Rules:
+        """Rules as a placement stores them. ValueError("name: what is wrong") for what is none."""
+        unknown = set(stored) - {field.name for field in fields(cls)} | {"size"} & set(stored)
+        if unknown:
+            raise ValueError(f"unknown rules: {', '.join(sorted(unknown))}")
+        made = cls(size=size, **{name: _read(name, value) for name, value in stored.items()})
+        for low, high in (("price_min", "price_max"), ("price_from", "price_to")):
+            least, most = getattr(made, low), getattr(made, high)
+            if least is not None and most is not None and least > most:
+                raise ValueError(f"{high}: must not be below {low}")
+        return made
+
+    def stored(self) -> dict[str, Any]:
+        """What differs from the defaults, as JSON."""
+        found: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "size" or value == field.default:
+                continue
+            if field.name == "allow":
+                value = [
+                    {"group": one.group, "categories": [*one.categories], "brands": [*one.brands]}
+                    for one in value
+                ]
+            found[field.name] = [*value] if isinstance(value, tuple) else value
+        return found
+
+    @property
+    def wanted(self) -> int:
+        """Candidates to ask for, so that enough are left after the rules."""
+        narrow = self.price_from is not None or self.price_to is not None or bool(self.allow)
+        reorders = self.margin_boost or self.fresh_boost or self.diversity
+        if narrow:
+            return self.size * 8
+        return self.size * (4 if self.per_category or self.per_brand or reorders else 2)
+
+
+_WHOLE = {
+    "per_category": 100, "per_brand": 100, "min_stock": 1_000_000, "max_age_days": 36_500,
+    "fresh_days": 3_650,
+}  # fmt: skip
+_NUMBER = {
+    "price_min": 1e9, "price_max": 1e9, "price_from": 1_000.0, "price_to": 1_000.0,
+    "margin_boost": 5.0, "fresh_boost": 5.0, "diversity": 1.0,
+}  # fmt: skip
+_MAYBE = ("price_min", "price_max", "price_from", "price_to")
+_YES_NO = ("drop_owned", "with_picture")
+
+
+def _read(name: str, value: Any) -> Any:
+    if name in _YES_NO:
+        if not isinstance(value, bool):
+            raise ValueError(f"{name}: must be true or false")
+        return value
+    if name == "allow":
+        return _allow(value)
+    if name in ("without_brands", "without_categories"):
+        return _texts(name, value)
+    if value is None and name in _MAYBE:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name}: must be a number")
+    most = _WHOLE.get(name) or _NUMBER[name]
+    if not 0 <= value <= most:
+        raise ValueError(f"{name}: must lie between 0 and {most:g}")
+    if name in _WHOLE:
+        if value != int(value):
+            raise ValueError(f"{name}: must be a whole number")
+        return int(value)
+    return float(value)
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    good = isinstance(value, list | tuple) and len(value) <= TEXTS_LIMIT
+    if not good or not all(isinstance(t, str) and 0 < len(t) <= TEXT_LIMIT for t in value):
+        raise ValueError(f"{name}: must be a list of at most {TEXTS_LIMIT} names")
+    return tuple(dict.fromkeys(value))
+
+
+def _allow(value: Any) -> tuple[Allow, ...]:
+    if not isinstance(value, list | tuple) or len(value) > ALLOWS_LIMIT:
+        raise ValueError(f"allow: must be a list of at most {ALLOWS_LIMIT}")
+    found = []
+    for one in value:
+        if isinstance(one, Allow):
+            found.append(one)
+            continue
+        if not isinstance(one, dict) or set(one) - {"group", "categories", "brands"}:
+            raise ValueError("allow: each names a group, and categories or brands")
+        group = one.get("group")
+        categories = _texts("allow", one.get("categories", []))
+        brands = _texts("allow", one.get("brands", []))
+        if not isinstance(group, str) or not 0 < len(group) <= TEXT_LIMIT:
+            raise ValueError("allow: each names a group, and categories or brands")
+        if not categories and not brands:
+            raise ValueError("allow: each names a group, and categories or brands")
+        found.append(Allow(group, categories, brands))
+    return tuple(found)
