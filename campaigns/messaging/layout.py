@@ -99,7 +99,7 @@ def expand_products(source: str) -> str:
         return _PRODUCT_BLOCK.format(
             products="event.products" if of_event else "products",
             picture=_PICTURE if of_event else _TILE,
-            price='{{ product.price|default("") }}' if of_event else "{{ product.price }}",
+            price='{{ product.price|default("") }}',
             reason=_QUANTITY if of_event else "{{ product.reason }}",
             count=int(count[1]) if count else 4,
             css=f' css-class="{css[1]}"' if css else "",

@@ -95,7 +95,8 @@ class Compiled:
         self._environment.undefined_behavior = "semi_strict"  # type: ignore[assignment]
         try:
             for name, source in self._leaves.items():
-                self._environment.add_template(f"{name}.txt", source)
+                text = source if self.kind == "webhook" else rendering.without_price(source)
+                self._environment.add_template(f"{name}.txt", text)
         except TemplateError as error:
             raise TemplateRefused(
                 gettext_noop("line %(line)s: %(why)s"),

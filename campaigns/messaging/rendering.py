@@ -67,6 +67,11 @@ _GAP = re.compile(r"\n\s*\n")
 # Stands around long pieces of a template that are the same in every mail; no text may hold it.
 _SEAM = "\x1e"
 _PIECE_LEAST = 40
+# A product's price that is only shown. Whatever else is done with it needs one.
+_OF_PRODUCTS = re.compile(r"\{%-?\s*for\s+(\w+)\s+in\s+(?:\w+\.)*products\b")
+_PRICE = re.compile(
+    r"(\{\{[-+]?\s*)((\w+)|(?:\w+\.)*products(?:\[\d+\]|\.\d+)|(?:\w+\.)+product)\.price(\s*[-+]?\}\})"
+)
 _UNDEFINED = re.compile(r"`([^`]+)` is undefined")
 _WORDS = jinja2.Environment(autoescape=False)  # parses only; it never renders
 
@@ -237,6 +242,22 @@ def _take_name(node: nodes.Node, bound: frozenset[str], found: set[str]) -> None
         found.add(".".join([node.name, *reversed(path)]))
 
 
+def without_price(source: str) -> str:
+    """The template with nothing in the place of a price that a product does not have.
+
+    A shop sells things by request: the rest of the mail is worth sending. A template that counts
+    with the price, or compares it, or says what stands instead, is left as it is.
+    """
+    names = set(_OF_PRODUCTS.findall(source))
+
+    def shown(match: re.Match[str]) -> str:
+        if match[3] and match[3] not in names:
+            return match[0]
+        return f'{match[1]}{match[2]}.price|default(""){match[4]}'
+
+    return _PRICE.sub(shown, source)
+
+
 def check_html(html: str) -> None:
     """Refuse what must not stand in a mail: scripts, event handlers, unsafe or bare addresses."""
     held, kept = layout.hold(html)
@@ -405,9 +426,9 @@ class Compiled:
             tag = self.tagger.tag
             environment.add_filter("_tag", _Seen(lambda url: tag(url) if url else "").__getitem__)
         try:
-            environment.add_template("subject.txt", self.subject.strip())
-            environment.add_template("body.html", html)
-            environment.add_template("body.txt", text)
+            environment.add_template("subject.txt", without_price(self.subject.strip()))
+            environment.add_template("body.html", without_price(html))
+            environment.add_template("body.txt", without_price(text))
         except TemplateError as error:
             raise TemplateRefused(
                 gettext_noop("line %(line)s: %(why)s"),

@@ -77,6 +77,19 @@ def test_a_preview_shows_the_mail_as_one_person_gets_it_with_their_picks():
     assert "/o/" not in seen.html
 
 
+def test_a_pick_without_a_price_is_shown_without_one():
+    ada = factories.customer("ada")
+    picked = [factories.product("BELL", name="Bell", price=None), factories.product("CUP")]
+    made = factories.picks(ada, picked)
+    made.placement.slug = "email"
+    made.placement.save()
+    mjml = MJML.replace("<mj-section>", '<mj-products count="2" /><mj-section>', 1)
+    seen = content.preview(parts=vars(save(mjml=mjml)), customer_id=ada.pk)
+    assert seen.fault == ""
+    assert "Bell" in seen.text
+    assert seen.text.count("£") == 1
+
+
 def test_a_preview_says_what_is_missing_for_that_person():
     nameless = factories.customer("ben", first_name="")
     template = save(subject="Dear {{ first_name }}")

@@ -16,6 +16,46 @@ def show(source: str, **values) -> str:
     return Compiled("s", source, "").render(rendering.clean(values)).html
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("{% for p in products %}{{ p.name }}: {{ p.price }};{% endfor %}", "Cup: £4.50;Pot: ;"),
+        ("{%- for p in products -%}{{- p.price -}};{%- endfor -%}", "£4.50;;"),
+        ("{{ products[0].price }}|{{ products.1.price }}|{{products[1].price}}", "£4.50||"),
+        ("{% for p in event.products %}{{ p.price }};{% endfor %}", ";"),
+        ("{{ event.product.price }}.", "."),
+        ("{% for p in products %}{{ p.price|default('ask') }};{% endfor %}", "£4.50;ask;"),
+        ("{% for p in products %}{% if p.price %}from {{ p.price }}{% endif %};{% endfor %}",
+         "from £4.50;;"),
+    ],
+)  # fmt: skip
+def test_a_product_without_a_price_shows_none_and_stops_no_mail(source, shown):
+    goods = [{"name": "Cup", "price": "£4.50"}, {"name": "Pot", "price": ""}]
+    happened = {"product": {"name": "Pot"}, "products": [{"name": "Pot", "price": None}]}
+    assert show(source, products=goods, event=happened) == shown
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for p in products %}{{ p.price|round }}{% endfor %}",
+        "{% for p in products %}{{ p.price|upper }}{% endfor %}",
+        "{% for p in products %}{% if p.price > 5 %}x{% endif %}{% endfor %}",
+        '<a href="https://shop.example/{{ products[0].price }}">x</a>',
+        "{{ products[3].price }}",
+        "{{ p.price }}",
+        "{{ event.price }}",
+        "{% for p in products %}{{ offer.price }}{% endfor %}",
+    ],
+)
+def test_a_template_that_does_more_with_a_price_than_show_it_needs_one(source):
+    signer = Signer("secret")
+    with pytest.raises(RenderError):
+        Compiled("s", source, "", signer).render(
+            {"products": [{"name": "Pot"}], "event": {}, "_open": "", "_click": "", "offer": {}}
+        )
+
+
 # Everything a template language is usually broken out with; each must be refused or printed as is.
 ATTACKS = [
     "{{ ''.__class__.__mro__[1].__subclasses__() }}",
@@ -107,8 +147,8 @@ def test_a_missing_value_is_named_unless_the_template_says_what_to_say_instead()
         show("{{ first_name }}", first_name=None)
     assert (raised.value.variable, raised.value.part) == ("first_name", "html")
     with pytest.raises(RenderError) as raised:
-        show("{% for p in products %}{{ p.price }}{% endfor %}", products=[{"name": "x"}])
-    assert raised.value.variable == "p.price"
+        show("{% for p in products %}{{ p.url }}{% endfor %}", products=[{"name": "x"}])
+    assert raised.value.variable == "p.url"
     with pytest.raises(RenderError) as raised:
         Compiled("{{ a.b }}", "h", "t").render({"a": {}})
     assert (raised.value.variable, raised.value.part) == ("a.b", "subject")
