@@ -69,7 +69,10 @@ def _without(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.nd
     kept = {**arrays, "users": arrays["users"][keep]}
     if "seen_indptr" in arrays:
         ends = arrays["seen_indptr"]
-        kept["seen_indices"] = arrays["seen_indices"][np.repeat(keep, np.diff(ends))]
+        stays = np.repeat(keep, np.diff(ends))
+        for name in ("seen_indices", "seen_values"):
+            if name in arrays:
+                kept[name] = arrays[name][stays]
         kept["seen_indptr"] = _ends(ends, keep)
     if "owner" in arrays:
         kept |= _sequences_without(arrays, keep)

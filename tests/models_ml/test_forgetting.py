@@ -12,7 +12,7 @@ from marketing.core.models import Job
 from models_ml import registry
 from models_ml.algorithms import artifacts, bert4rec, forgetting
 from models_ml.algorithms.data import Interactions
-from models_ml.algorithms.recommenders import als, popular
+from models_ml.algorithms.recommenders import als, ease, itemitem, markov, popular
 from models_ml.models import ModelVersion
 from tests import factories
 from tests.models_ml.algorithms.shops import two_tastes
@@ -21,6 +21,9 @@ SMALL = bert4rec.Params(dimension=16, heads=1, layers=1, length=8, batch=16, epo
 MAKE = {
     "popular": popular.Popular,
     "als": lambda: als.ALS(als.Params(factors=4, half_life_days=0)),
+    "markov": markov.Markov,
+    "itemitem": itemitem.ItemItem,
+    "ease": ease.EASE,
     "bert4rec": lambda: bert4rec.BERT4Rec(SMALL),
 }
 

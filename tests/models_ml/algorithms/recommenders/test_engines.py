@@ -1,4 +1,4 @@
-"""What every engine promises, held by all three; then what each alone promises."""
+"""What every engine promises, held by all of them; then what each alone promises."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,16 @@ import torch
 
 from models_ml.algorithms import artifacts, bert4rec, metrics, trainer
 from models_ml.algorithms.data import Interactions, split_by_time, truth_of
-from models_ml.algorithms.recommenders import als, popular
+from models_ml.algorithms.recommenders import als, ease, itemitem, markov, popular
 from tests.models_ml.algorithms.shops import two_tastes
 
 SMALL = bert4rec.Params(dimension=32, heads=2, layers=1, length=24, batch=32, epochs=8)
 TRAITS = {
     "popular": lambda: popular.Popular(),
     "als": lambda: als.ALS(als.Params(factors=16, regularization=1.0, half_life_days=0)),
+    "markov": markov.Markov,
+    "itemitem": itemitem.ItemItem,
+    "ease": ease.EASE,
     "bert4rec": lambda: bert4rec.BERT4Rec(SMALL),
 }
 
@@ -106,7 +109,7 @@ def test_learning_from_nothing_is_refused(engine):
         type(engine)(engine.params).fit(empty)
 
 
-@pytest.mark.parametrize("name", ["als", "bert4rec"])
+@pytest.mark.parametrize("name", ["als", "markov", "itemitem", "ease", "bert4rec"])
 def test_planted_taste_is_found_and_beats_popularity(name, shop):
     split = split_by_time(shop, until="2026-07-01", test_days=40, validation_days=20)
     truth = truth_of(split.test, split.before_test, skip_seen=True)
@@ -132,7 +135,7 @@ def test_likeness_follows_the_planted_taste(name, fitted):
     assert alike[same & other].mean() > alike[~same].mean()
 
 
-@pytest.mark.parametrize("name", ["als", "bert4rec"])
+@pytest.mark.parametrize("name", ["als", "markov", "itemitem", "ease", "bert4rec"])
 def test_somebody_never_met_gets_an_empty_row(name, fitted):
     ids, scores = fitted[name].recommend(np.array([999_999]), 4)
     assert ids.tolist() == [[-1] * 4]
