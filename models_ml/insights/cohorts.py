@@ -6,10 +6,13 @@ seen, and the period that `as_of` lies in is not over: its figures may still gro
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+import redis
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,6 +29,13 @@ PERIODS = {MONTH: 13, WEEK: 14}
 # What is done to people, or by a machine for them, is no act of theirs.
 NOT_ACTS = (*MAILS, *OPENS, *CLICKS)
 MOST_MS = 60_000
+# Of more rows than this a page does not wait for the count, and keeps what it came to for a while.
+MANY, KEPT_SECONDS = 1_500_000, 900
+_AWAY = (redis.RedisError, OSError)
+_ROWS = """
+SELECT coalesce(sum(greatest(reltuples, 0)), 0) FROM pg_class WHERE oid = %(table)s::regclass
+    OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = %(table)s::regclass)
+"""
 
 _FIRST = {
     FIRST_ORDER: (
@@ -163,6 +173,34 @@ def table(*, asked: Asked, as_of: datetime) -> Table:
         rows = cursor.fetchall()
     cohorts = _cohorts(rows, days)
     return Table(as_of, asked, cohorts, _means(cohorts))
+
+
+def takes_long(*, asked: Asked) -> bool:
+    """Whether so much is counted that nobody should wait for a page with it."""
+    source = "ingestion_orderline" if asked.act == ORDERED else "ingestion_event"
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS, {"table": source})
+        return bool(cursor.fetchone()[0] > MANY)
+
+
+def keep(*, table: Table) -> None:
+    """Have a table at hand for a while, if it took long to count."""
+    if takes_long(asked=table.asked):
+        with suppress(*_AWAY):
+            cache.set(_key(table.asked), table, KEPT_SECONDS)
+
+
+def kept(*, asked: Asked) -> Table | None:
+    """The table as it was counted a while ago, if it is at hand."""
+    try:
+        found: Table | None = cache.get(_key(asked))
+    except _AWAY:
+        return None
+    return found
+
+
+def _key(asked: Asked) -> str:
+    return f"cohorts:{asked.began}:{asked.act}:{asked.unit}:{asked.country}"
 
 
 def _days(unit: str, as_of: datetime) -> list[date]:

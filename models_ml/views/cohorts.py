@@ -46,11 +46,18 @@ UNITS = {MONTH: _l("Months"), WEEK: _l("Weeks")}
 def page_of(request: HttpRequest) -> HttpResponse:
     """The table, with the figure that was asked for in each cell."""
     asked, figure = _asked(request)
-    trouble, table = "", None
-    try:
-        table = cohorts.table(asked=asked, as_of=queries.data_now(now=timezone.now()))
-    except OperationalError:
-        trouble = _("Counting took too long and was stopped. Try a country, or the cohorts later.")
+    beside = "HX-Request" in request.headers and request.GET.get("part") == "table"
+    trouble, table = "", cohorts.kept(asked=asked)
+    waits = table is None and not (beside or "wait" in request.GET)
+    waits = waits and cohorts.takes_long(asked=asked)
+    if table is None and not waits:
+        try:
+            table = cohorts.table(asked=asked, as_of=queries.data_now(now=timezone.now()))
+            cohorts.keep(table=table)
+        except OperationalError:
+            trouble = _(
+                "Counting took too long and was stopped. Try a country, or the cohorts later."
+            )
     context: dict[str, Any] = {
         "asked": asked,
         "figure": figure,
@@ -58,21 +65,25 @@ def page_of(request: HttpRequest) -> HttpResponse:
         "began": BEGAN.items(),
         "acts": ACTS.items(),
         "units": UNITS.items(),
-        "countries": cohorts.countries(),
+        "countries": [] if beside else cohorts.countries(),
         "query": _query(asked, figure),
         "trouble": trouble,
+        "waits": waits,
         "currency": settings.DEFAULT_CURRENCY,
     }
     if table is not None:
         context |= _laid(table, figure)
-    return render(request, "models_ml/insights/cohorts.html", context)
+    page = "_cohorts_table.html" if beside else "cohorts.html"
+    return render(request, f"models_ml/insights/{page}", context)
 
 
 @page("view")
 def download(request: HttpRequest) -> HttpResponse:
     """All figures of the table as a file, a line a cell."""
     asked, _figure = _asked(request)
-    table = cohorts.table(asked=asked, as_of=queries.data_now(now=timezone.now()))
+    table = cohorts.kept(asked=asked) or cohorts.table(
+        asked=asked, as_of=queries.data_now(now=timezone.now())
+    )
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="cohorts.csv"'
     lines = csv.writer(answer)

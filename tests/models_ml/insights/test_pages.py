@@ -5,6 +5,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -13,7 +14,7 @@ from campaigns.models import PersonList
 from campaigns.segments import membership
 from marketing.core.models import Job
 from models_ml import features
-from models_ml.insights import bands, lifecycle, stage_history, yardsticks
+from models_ml.insights import bands, cohorts, lifecycle, stage_history, yardsticks
 from models_ml.insights.lifecycle import Bounds
 from tests import factories
 
@@ -161,3 +162,28 @@ def test_a_quiet_shop_whose_past_is_one_moment_says_so() -> None:
     assert "No past to compare with yet" in text_of(client, "lifecycle")
     stage_history.build(now=NOW)
     assert "No past to compare with yet" in text_of(client, "lifecycle")
+
+
+def test_the_cohorts_of_very_many_orders_are_counted_beside_the_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cache.clear()
+    shop()
+    client, page = signed_in(), reverse("models_ml:cohorts")
+    assert "All together" in client.get(page).content.decode()  # few: within the page
+    assert cohorts.kept(asked=cohorts.Asked()) is None
+    monkeypatch.setattr(cohorts, "MANY", -1)
+    opened = client.get(page).content.decode()
+    assert "Counting the orders of everybody" in opened
+    assert "All together" not in opened
+    asked = opened.split('hx-get="?')[1].split('"')[0].replace("&amp;", "&")
+    beside = client.get(f"{page}?{asked}", headers={"HX-Request": "true"}).content.decode()
+    assert "All together" in beside
+    assert "<h1" not in beside
+    kept = cohorts.kept(asked=cohorts.Asked())
+    assert kept is not None
+    assert kept.people == 1  # Ben's first order, and Ada's is older than the cohorts
+    assert "All together" in client.get(page).content.decode()  # at hand now
+    assert "Counting" in client.get(page + "?unit=week").content.decode()
+    assert "<h1" in client.get(page + "?unit=week&wait=1").content.decode()
+    cache.clear()
