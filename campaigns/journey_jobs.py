@@ -8,20 +8,20 @@ from django.utils.translation import gettext as _
 
 from campaigns.journeys import replay
 from campaigns.models import Journey
-from campaigns.segments import clock
 from marketing.core import jobs
 from marketing.core.errors import NotFound
 
 
 def look_back(job: jobs.Running) -> dict[str, Any]:
-    """The last days through a draft, up to now, or up to where the shop's history ends."""
+    """The last days of what a draft listens to, through it."""
     journey = Journey.objects.filter(pk=job.params["journey"]).first()
     if journey is None:
         raise NotFound(_("There is no such journey any more."), code="journey_unknown")
     job.step(1, _("Walking people through"), unit="people")
-    until = clock.moment(now=timezone.now())
+    definition = job.params.get("definition") or journey.draft
+    until = replay.end(definition=definition, now=timezone.now())
     found = replay.run(
-        definition=job.params.get("definition") or journey.draft,
+        definition=definition,
         since=until - timedelta(days=job.params["days"]),
         until=until,
         journey_id=journey.pk,

@@ -92,6 +92,7 @@ def _bought(days: int, no: str, yes: str | None = None) -> dict[str, Any]:
     """Whether they bought in the last days, whoever told of the order."""
     return {
         "kind": "split_rule",
+        "label": _("Ordered meanwhile?"),
         "rule": {"bought": {"any": True}, "days": days},
         "branches": [
             {"key": "yes", "label": _("Bought"), "next": yes},
@@ -160,6 +161,7 @@ def browse(view: str, cart: str, order: str) -> Starter:
                 "hours": _wait("often", hours=4),
                 "often": {
                     "kind": "split_rule",
+                    "label": _("Really interested?"),
                     "rule": {
                         "all": [
                             {"did": view, "at_least": 2, "days": 1},
@@ -334,6 +336,7 @@ def churn(order: str) -> Starter:
                 "asked": _bought(7, "likely"),
                 "likely": {
                     "kind": "split_score",
+                    "label": _("Still about to leave?"),
                     "prediction": key,
                     "at_least": 0.5,
                     "branches": [

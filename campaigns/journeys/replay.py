@@ -23,10 +23,12 @@ from campaigns.journeys.graphs import Walked
 from campaigns.journeys.replayed import Replayed
 from campaigns.journeys.timeline import Fact, Timeline
 from campaigns.models import Journey
+from campaigns.segments import clock as segment_clock
 from campaigns.segments.asking import array
 from marketing.core import jobs
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import Job, User
+from models_ml.queries import is_over
 
 MOST_DAYS = 60
 MOST_FACTS = 300_000
@@ -41,6 +43,10 @@ WHERE type = ANY(%(types)s) AND customer_id IS NOT NULL AND at >= %(late)s AND a
 """
 _COUNT = f"SELECT count(*), count(*) FILTER (WHERE m.moment = at AND received_at > at) {_FROM}"
 _EVENTS = f"SELECT customer_id, m.moment, type, properties::text {_FROM} ORDER BY m.moment, id"
+_NEWEST = """
+SELECT max(at) FROM ingestion_event
+WHERE type = ANY(%(types)s) AND at > %(until)s AND at <= %(now)s AND customer_id IS NOT NULL
+"""
 _MOVES = f"""
 SELECT customer_id, at, segment_id, entered FROM campaigns_segmentmove
 WHERE segment_id = ANY(%(segments)s) AND at > %(since)s AND at <= %(until)s
@@ -97,6 +103,23 @@ def run(
     with past.hidden(imported=imported):
         line.run(facts, begins=since, until=until)
     return Replayed(since, until, share, len(facts), line, graph, _notes(graph, share))
+
+
+def end(*, definition: object, now: datetime) -> datetime:
+    """Up to when a draft can look back: now, or where the shop's history ends, unless what the
+    draft listens to went on afterwards.
+    """
+    until = segment_clock.moment(now=now)
+    graph, _flaws = definitions.parse(definition)
+    types = sorted(graph.listens()) if graph is not None else []
+    if until >= now or not types:
+        return until
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST, {"types": types, "until": until, "now": now})
+        newest: datetime | None = cursor.fetchone()[0]
+    if newest is None:
+        return until
+    return newest + timedelta(seconds=1) if is_over(newest=newest, now=now) else now
 
 
 def _facts(

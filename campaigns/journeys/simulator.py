@@ -60,7 +60,8 @@ class Scripted:
 @dataclass(frozen=True)
 class Step:
     """A step of the way. `what` is "passed", "did", "waits", or how it ended. `guessed` says that
-    no answer was given, so that the way for everybody else was taken.
+    no answer was given, so that the way for everybody else was taken; `did` that something was sent
+    or changed there.
     """
 
     node: str
@@ -69,6 +70,7 @@ class Step:
     branch: str = ""
     until: datetime | None = None
     guessed: bool = False
+    did: bool = False
 
 
 def run(
@@ -166,6 +168,7 @@ def _steps(graph: Graph, line: Timeline, guessed: set[str]) -> list[Step]:
             one.what or ("did" if one.node in did else "passed"),
             one.branch,
             guessed=one.node in guessed,
+            did=one.node in did,
         )
         for one in line.lines
     ]

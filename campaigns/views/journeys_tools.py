@@ -183,7 +183,10 @@ def _line(graph: Graph, sayings: Sayings, step: simulator.Step) -> dict[str, Any
     return {
         "step": step,
         "title": sayings.title(step.node),
-        "what": str(WHAT.get(step.what, step.what)),
+        "what": " · ".join(
+            str(WHAT.get(word, word))
+            for word in dict.fromkeys([*(["did"] if step.did else []), step.what])
+        ),
         "way": str(words.BRANCHES.get(way, way)),
         "look": look or words.MESSAGES["email"],
     }

@@ -127,7 +127,7 @@
           draw(); out.push(box); return;
         }
         if (f.key.startsWith("utm_")) {
-          if (!links) { links = el("details", "stack"); links.append(el("summary", "link sm", w.links)); links.open = fields.some(x => x.key.startsWith("utm_") && node[x.key]); out.push(links); }
+          if (!links) { links = el("details", "j-fold"); const sum = el("summary", "link", w.links); sum.prepend(svg("chevron-right")); links.append(sum); links.open = fields.some(x => x.key.startsWith("utm_") && node[x.key]); out.push(links); }
           links.append(field(path + f.key, f.label, editors[f.type](f, node[f.key], v => set({ [f.key]: v }, f), node, said), f.hint)); return;
         }
         if (f.type === "flag") { const i = editors.flag(f, node[f.key] ?? f.default, v => set({ [f.key]: v }), node), row = el("label", "sw-row"), t = el("span", "grow"); t.append(el("b", "", f.label)); row.dataset.path = path + f.key; row.append(t, i); out.push(row); return; }

@@ -36,22 +36,25 @@
       const dl = numbers(id); if (dl) all.push(dl);
       if (id === s.d.start) all.push(forms.field("kind", w.kindOfStart, forms.select(Object.entries(data.said.triggers), node.kind, k => { does.change(d => graph.turn(d, id, graph.blank(k, data.said.branches))); does.panel("step"); $("#j-panel select").focus(); })));
       if (node.kind === "send") all.push(forms.field("channel", w.channel, forms.select(Object.entries(data.said.channels), node.channel, c => { does.change(d => graph.set(d, id, { channel: c, template: undefined, channel_id: undefined })); does.panel("step"); $("#j-panel select").focus(); })));
-      const own = f => node.kind === "send" && /^(from_name|from_email|reply_to)$/.test(f.key), seen = (kind.fields || []).filter(f => !own(f)), sender = (kind.fields || []).filter(own);
+      const own = f => node.kind === "send" && /^(from_name|from_email|reply_to|utm_.*|plain_links)$/.test(f.key), seen = (kind.fields || []).filter(f => !own(f)), after = (kind.fields || []).filter(own), links = after.filter(f => /^(utm_|plain_links)/.test(f.key)), sender = after.filter(f => !links.includes(f));
       const asked = node.kind === "split_rule" ? { ...node, event: s.d.nodes[s.d.start]?.event } : node;  /* its tests are of the event that began the stay */
       all.push(...forms.settings(seen, asked, (change, f) => { set(change); if (f && /^every$/.test(f.key)) { does.panel("step"); $(`#j-panel [data-path="${f.key}"] select`)?.focus(); } }, s.rules[id]));
       if (node.kind === "send") all.push(content(node));
+      all.push(...forms.settings(links, node, set));
       if (sender.length && (node.channel || "email") === "email") { const more = el("details", "j-fold"), sum = el("summary", "link", w.sender); sum.prepend(svg("chevron-right")); more.open = sender.some(f => node[f.key]); more.append(sum, ...forms.settings(sender, node, set)); all.push(more); }
       if (graph.splits(node)) all.push(ways(id, node, kind));
       all.push(forms.field("label", w.label, forms.input("text", node.label, v => set({ label: v || undefined }), { maxlength: 120, placeholder: map.said(id).title })));
       if (kind.hint) all.push(el("p", "hint faint xs", kind.hint));
       box.replaceChildren(...all); mark(); lock();
     };
+    /* a subject as it reads: what is said where a value is missing, else the name of the value */
+    const inWords = text => text.replace(/\{\{[^}]*?\bd(?:efault)?\((["'])(.*?)\1\)[^}]*\}\}/g, "$2").replace(/\{\{\s*([\w.]+)[^}]*\}\}/g, "[$1]").replace(/\{%.*?%\}/g, "");
     const content = node => {
       const found = data.options.template.find(t => t.id === node.template), row = el("div", "row wrap"); const link = (href, text, icon) => { const a = el("a", "btn sm"); a.href = href; a.target = "_blank"; a.rel = "noopener"; a.append(svg(icon), text); return a; };
       if (!found) { row.append(link(data.options.newTemplate, w.newContent, "plus")); return row; }
       if ((node.channel || "email") !== "email") { row.append(link(data.urls.template.replace("/0/", `/${found.id}/`), w.editContent, "pencil")); return row; }
       const mail = el("div", "mail"), top = el("div", "mail-h"), name = el("span", "grow trunc"), frame = el("div", "mail-f"), page = el("iframe"), acts = el("div", "mail-o");
-      name.append(el("b", "", found.name), el("small", "", found.about)); top.append(name); page.src = data.urls.mail.replace("/0/", `/${found.id}/`); page.title = fill(w.preview, found.name); page.setAttribute("sandbox", ""); page.loading = "lazy"; page.tabIndex = -1; frame.append(page);
+      name.append(el("b", "", found.name), el("small", "", inWords(found.about))); top.append(name); page.src = data.urls.mail.replace("/0/", `/${found.id}/`); page.title = fill(w.preview, found.name); page.setAttribute("sandbox", ""); page.loading = "lazy"; page.tabIndex = -1; frame.append(page);
       acts.append(link(data.urls.template.replace("/0/", `/${found.id}/`), w.editContent, "pencil"), link(data.options.newTemplate, w.newContent, "plus")); mail.append(top, frame, acts); return mail;
     };
     const ways = (id, node, kind) => {

@@ -297,3 +297,16 @@ def test_a_journey_that_is_published_again_differs_by_what_was_changed():
         ("wait",),
         ("goal",),
     )
+
+
+def test_the_look_back_ends_with_what_the_journey_listens_to_not_with_old_orders():
+    ada, drawn = factories.customer("ada"), definition(rich(factories.template().pk))
+    factories.order(ada, placed_at=after(days=-400))
+    past = replay.end(definition=drawn, now=NOW)
+    assert past < after(days=-399)
+    did(ada, "order", at=after(days=-3))  # nothing that this journey waits for
+    assert replay.end(definition=drawn, now=NOW) == past
+    did(ada, "cart", at=after(days=-200))
+    assert replay.end(definition=drawn, now=NOW) == after(days=-200) + timedelta(seconds=1)
+    did(ada, "view", at=after(days=-3))
+    assert replay.end(definition=drawn, now=NOW) == NOW
