@@ -1,7 +1,8 @@
 """Every link and picture of a campaign's mails, called once before it goes out.
 
 What is called is what one of the people would get, so that addresses made of values are whole. A
-worker does it; the page shows what it found, and says when a mail was changed after it.
+worker does it; the page shows what it found, and says when a mail was changed after it. Our own
+pages are not called but looked up.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import audience, content, runs
+from campaigns import audience, content, own_pages, runs
 from campaigns.models import Campaign, LinkCheck, Template
 from marketing.core import jobs, outbound
 from marketing.core.errors import Invalid, NotFound
@@ -29,13 +30,14 @@ KIND = "links.check"
 MOST, AT_ONCE = 80, 8
 LIMITS = outbound.Limits(connect=4.0, read=6.0, total=8.0, body=1_000)
 LINK, PICTURE = "link", "picture"
-OK, MOVED, CLOSED, BROKEN, SILENT = "ok", "moved", "closed", "broken", "silent"
+OK, MOVED, CLOSED, BROKEN, SILENT, OURS = "ok", "moved", "closed", "broken", "silent", "ours"
 STATES: dict[str, Any] = {
     OK: gettext_lazy("answers"),
     MOVED: gettext_lazy("leads elsewhere"),
     CLOSED: gettext_lazy("lets our check not in"),
     BROKEN: gettext_lazy("broken"),
     SILENT: gettext_lazy("could not be reached"),
+    OURS: gettext_lazy("is our own"),
 }
 BAD = frozenset({BROKEN, SILENT})
 # A shop's door that wants a person, or no more visits now: the link may work all the same.
@@ -168,16 +170,41 @@ def _wanted(campaign: Campaign, mails: list[Template]) -> Iterator[tuple[str, st
 
 def call(*, url: str, what: str) -> dict[str, Any]:
     """One address: whether it answers, and in words what is wrong when it does not."""
+    state, text = _ours(url, what) if own_pages.is_ours(url) else _called(url, what)
+    return {"url": url, "what": what, "state": state, "text": text}
+
+
+def _ours(url: str, what: str) -> tuple[str, str]:
+    found, target = own_pages.judge(url)
+    if found == own_pages.CALL and own_pages.is_ours(target):
+        found, target = own_pages.judge(target)
+    if found == own_pages.CALL:
+        return _called(target, what)
+    if found == own_pages.FINE:
+        return OK, _("One of our own pages.")
+    if found == own_pages.UNSIGNED:
+        return BROKEN, _("This tracked link is not whole, so it leads nowhere.")
+    if found == own_pages.NOTHING:
+        return BROKEN, _("This platform has no such page.")
+    return OURS, _(
+        "This platform itself: readers would be asked to sign in. The address of your shop is set "
+        "by SHOP_URL."
+    )
+
+
+def _called(url: str, what: str) -> tuple[str, str]:
     state, text = OK, ""
     try:
         with outbound.stream(url=url, limits=LIMITS) as answer:
             state, text = _judged(answer.status, answer.headers, what)
     except outbound.Blocked as refusal:
+        if refusal.code == "address_refused" and own_pages.is_shop(url):
+            return OURS, _("Your shop, in this network: it was not called. Open it yourself.")
         moved = refusal.code in ("redirect_refused", "too_many_redirects")
         state, text = (MOVED if moved else SILENT), refusal.message
     except outbound.Unreachable as refusal:
         state, text = SILENT, refusal.message
-    return {"url": url, "what": what, "state": state, "text": text}
+    return state, text
 
 
 def _judged(status: int, headers: Mapping[str, str], what: str) -> tuple[str, str]:

@@ -145,7 +145,7 @@ def build(*, customer_ids: Sequence[int], wants: Collection[str]) -> dict[int, d
         picks: Mapping[int, Any] = serve.for_customers(list(people), PLACEMENT)
         for key, person in people.items():
             person["products"] = [product(pick) for pick in picks.get(key, ())]
-    house = {"shop_name": settings.BUSINESS_NAME, "shop_url": settings.PUBLIC_URL}
+    house = {"shop_name": settings.BUSINESS_NAME, "shop_url": settings.SHOP_URL}
     cleaned = {}
     for key, person in people.items():
         values = rendering.clean(person)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import approval, audience, drafts, link_check, runs
+from campaigns.messaging import addresses
 from campaigns.models import Approval, Campaign, LinkCheck, Message, Spend
 from campaigns.reporting import outlook
 from campaigns.segments import definitions
@@ -331,6 +332,38 @@ def test_a_worker_calls_the_links_and_the_check_tells_what_does_not_answer(marke
     assert "the mail was changed since" in words(
         marketer.get(reverse("campaigns:campaign-links", args=[of.pk]))
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "said"),
+    [
+        ("", "ours", "asked to sign in"),
+        ("/", "ours", "asked to sign in"),
+        ("/campaigns", "ours", "asked to sign in"),
+        ("/subscribe/?x=1", "ok", "our own"),
+        ("/preferences/abc/", "ok", "our own"),
+        ("/u/preview", "ok", "our own"),
+        ("/static/css/base.css", "ok", "our own"),
+        ("/static/css/none.css", "broken", "no such page"),
+        ("/no/such/page", "broken", "no such page"),
+        ("/c/abc/def?u=https%3A%2F%2Fevil.example", "broken", "not whole"),
+    ],
+)
+def test_our_own_pages_are_looked_up_and_never_called(settings, path, state, said):
+    settings.OUTBOUND_ALLOW, settings.PUBLIC_URL = [], "http://127.0.0.1:8000"
+    found = link_check.call(url=f"{settings.PUBLIC_URL}{path}", what="link")
+    assert (found["state"], said in found["text"]) == (state, True), found
+
+
+def test_a_tracked_link_is_judged_by_where_it_leads_and_a_shop_next_door_is_not_called(settings):
+    settings.OUTBOUND_ALLOW, settings.PUBLIC_URL = [], "http://127.0.0.1:8000"
+    settings.SHOP_URL = "http://127.0.0.1:9000"
+    tail = addresses.signer().tail("http://127.0.0.1:8000/subscribe/")
+    assert link_check.call(url=f"{settings.PUBLIC_URL}/c/abc/{tail}", what="link")["state"] == "ok"
+    shop = link_check.call(url="http://127.0.0.1:9000/sale", what="link")
+    assert (shop["state"], "Your shop" in shop["text"]) == ("ours", True)
+    other = link_check.call(url="http://127.0.0.1:9001/sale", what="link")
+    assert other["state"] == "silent"
 
 
 def test_what_a_campaign_could_show_and_costs_is_told_before_it_goes_out():
