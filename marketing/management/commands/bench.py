@@ -33,7 +33,10 @@ MODULES = (
     "models_ml.benchmarks.uplift",
     "models_ml.benchmarks.demand",
     "models_ml.benchmarks.recommenders",
+    "models_ml.benchmarks.steps",
+    "models_ml.benchmarks.sequences",
     "recommendations.benchmarks",
+    "recommendations.bench_live",
     "campaigns.answers.benchmarks",
     "campaigns.reporting.benchmarks",
     "campaigns.segments.benchmarks",
@@ -41,6 +44,7 @@ MODULES = (
     "campaigns.benchmarks",
     "campaigns.bench_sending",
     "marketing.benchmarks",
+    "marketing.bench_pages",
 )
 SIZES = ("small", "full")
 
