@@ -49,10 +49,13 @@ def _through_door(request: HttpRequest) -> HttpResponse:
         path=request.path_info,
         query=request.META.get("QUERY_STRING", ""),
         agent=request.headers.get("User-Agent", ""),
+        meta=request.META,
         now=timezone.now(),
     )
     response = HttpResponse(given.body, status=int(given.status[:3]), content_type=given.kind)
     response["Cache-Control"] = "no-store"
     if given.location:
         response["Location"] = given.location
+    if given.wait:
+        response["Retry-After"] = str(given.wait)
     return response

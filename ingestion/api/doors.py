@@ -39,7 +39,7 @@ def beside(framed: Any, *, scope: str, take: Take, limit: int | None = None) -> 
 def _received(request: HttpRequest, scope: str, take: Take, limit: int | None) -> HttpResponse:
     most: int = settings.API_BODY_LIMIT_BYTES
     try:
-        passing.admit(request.META["HTTP_AUTHORIZATION"], scope=scope)
+        passing.admit(request.META["HTTP_AUTHORIZATION"], scope=scope, meta=request.META)
         bodies.require_json(request)
         status, found = take(bodies.read(request, limit=min(limit or most, most)))
     except (Refused, APIException, OperationalError, InterfaceError) as error:

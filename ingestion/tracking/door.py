@@ -158,6 +158,12 @@ def _source(request: HttpRequest, body: Mapping[str, Any]) -> keys.Door:
     given = given or request.GET.get("writeKey")
     source = keys.find(given) if isinstance(given, str) else None
     if source is None:
+        if seconds := passing.forged(request.META):
+            raise TooOften(
+                _("Too many write keys that are not known; nothing was stored."),
+                code="too_many_requests",
+                remedy=str(math.ceil(seconds)),
+            )
         raise Unauthorized(
             _("This write key is not known or was turned off."),
             code="bad_write_key",

@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from ingestion.privacy import confirmations, exports, preferences, requests
+from marketing.core import passing
 from marketing.core.errors import Refused
 
 PUBLIC = require_http_methods(["GET", "HEAD", "POST"])
@@ -25,11 +26,8 @@ ASKS = ("access", "erasure")
 
 def network_of(request: HttpRequest) -> str:
     """The network a request came from: enough to count by, too little to be a person."""
-    address = request.META.get("REMOTE_ADDR", "")
-    if settings.SECURE_PROXY_SSL_HEADER:  # behind a proxy that names the client last
-        address = request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(passing.address_of(request.META))
     except ValueError:
         return "unknown"
     return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))

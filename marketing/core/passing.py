@@ -6,7 +6,9 @@ limit holds for each process.
 """
 
 import hashlib
+import ipaddress
 import time
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.conf import settings
@@ -21,17 +23,23 @@ REMEMBERED = 4.0  # seconds
 KEPT = 10_000
 _keys: dict[bytes, tuple[float, ApiKey]] = {}
 _buckets: dict[str, tuple[float, float]] = {}
+# What is not signed by us: so many at once from one address, and so many a second after that.
+FORGED = (60.0, 1.0)
+_forgers: dict[str, tuple[float, float]] = {}
 _rate: tuple[str, float, float] = ("", 1.0, 1.0)
 
 
-def admit(header: str, *, scope: str) -> ApiKey:
+def admit(header: str, *, scope: str, meta: Mapping[str, Any] | None = None) -> ApiKey:
     """The key named in an Authorization header; it must hold the scope and be within its rate.
 
-    Raises AuthenticationFailed, PermissionDenied or Throttled.
+    Raises AuthenticationFailed, PermissionDenied or Throttled. With the `meta` of the request, the
+    address it came from may name few keys that are none.
     """
     word, _space, secret = header.strip().partition(" ")
     key = _known(secret.strip()) if word.lower() == "bearer" else None
     if key is None:
+        if meta is not None and (seconds := forged(meta)):
+            raise Throttled(wait=seconds)
         raise AuthenticationFailed(_("This API key is not valid or was revoked."))
     if scope not in key.scopes:
         raise PermissionDenied
@@ -45,6 +53,30 @@ def forget() -> None:
     """Know no key and no count any more."""
     _keys.clear()
     _buckets.clear()
+    _forgers.clear()
+
+
+def address_of(meta: Mapping[str, Any]) -> str:
+    """The address a request came from; behind a proxy the one that it names last."""
+    address: str = meta.get("REMOTE_ADDR") or ""
+    if settings.SECURE_PROXY_SSL_HEADER:
+        address = (meta.get("HTTP_X_FORWARDED_FOR") or address).rpartition(",")[2].strip()
+    return address
+
+
+def forged(meta: Mapping[str, Any]) -> float:
+    """Count a request whose signature or key is not ours: 0, or in how many seconds to come again.
+
+    Only what is wrong is counted and held back, so whoever shares an address with a forger is
+    served as ever.
+    """
+    address = address_of(meta)
+    if ":" in address:  # whoever has one address of IPv6 has the whole network
+        try:
+            address = str(ipaddress.ip_network((address, 64), strict=False))
+        except ValueError:
+            address = "unknown"
+    return _spent(_forgers, address, *FORGED)
 
 
 def _known(secret: str) -> ApiKey | None:
@@ -68,16 +100,19 @@ def wait(name: str, *, limits: tuple[float, float] | None = None) -> float:
 
     `limits`: how many may come at once and how many a second after that; else those of API keys.
     """
-    size, rate = limits or _limits()
+    return _spent(_buckets, name, *(limits or _limits()))
+
+
+def _spent(buckets: dict[str, tuple[float, float]], name: str, size: float, rate: float) -> float:
     clock = time.monotonic()
-    tokens, at = _buckets.get(name, (size, clock))
+    tokens, at = buckets.get(name, (size, clock))
     tokens = min(size, tokens + (clock - at) * rate)
     if tokens < 1:
-        _buckets[name] = (tokens, clock)
+        buckets[name] = (tokens, clock)
         return (1 - tokens) / rate
-    if len(_buckets) >= KEPT:
-        _buckets.clear()
-    _buckets[name] = (tokens - 1, clock)
+    if len(buckets) >= KEPT:
+        buckets.clear()
+    buckets[name] = (tokens - 1, clock)
     return 0.0
 
 
