@@ -7,13 +7,14 @@ from typing import Any
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from campaigns.answers import door as hits
-from marketing.core import arrival
-from marketing.core.programs import ProgramDoor
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
-
 pages = get_wsgi_application()
+
+# The doors may name tables, so they come after the tables are known.
+from campaigns.answers import door as hits  # noqa: E402
+from marketing.core import arrival  # noqa: E402
+from marketing.core.programs import ProgramDoor  # noqa: E402
+
 programs = ProgramDoor()
 # Load every view now, so that the first visitor does not wait for it.
 _ = get_resolver().url_patterns
