@@ -11,7 +11,7 @@ from django.db import connection
 from ingestion.models import Customer
 from marketing.core import bus
 from marketing.core.db import advisory_lock, copy_rows
-from recommendations import candidates, evaluate, likeness, reasons, rules
+from recommendations import candidates, evaluate, likeness, placements, reasons, rules
 from recommendations.candidates import Engine, Question
 from recommendations.models import Placement, Recommendation, RecommendationSet
 from recommendations.rules import Rules
@@ -40,6 +40,14 @@ def default_placement() -> Placement:
         slug=slug, defaults={"name": name, "size": size}
     )
     return placement
+
+
+def stored_placements() -> list[Placement]:
+    """The placements whose picks are chosen beforehand for everybody, the one of mails first."""
+    default = default_placement()
+    kinds = [kind for kind, sort in placements.SORTS.items() if sort.personal]
+    others = Placement.objects.filter(enabled=True, kind__in=kinds).exclude(pk=default.pk)
+    return [default, *others.order_by("pk")]
 
 
 def refresh(
@@ -74,7 +82,12 @@ def refresh(
 def pick(engine: Engine, question: Question, wanted: Rules, everyone: Picked | None) -> Picked:
     """Apply the rules, fill what stays empty from popularity, and give every pick its reason."""
     picks, scores = rules.apply(
-        engine.picks, engine.scores, shelf=question.shelf, owned=question.owned, rules=wanted
+        engine.picks,
+        engine.scores,
+        shelf=question.shelf,
+        owned=question.owned,
+        rules=wanted,
+        limits=question.limits,
     )
     if everyone is None:
         why = np.where(picks >= 0, reasons.POPULAR, reasons.NONE)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from django.db.models import Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from ingestion.models import Consent, Customer, Product
+from ingestion.models import Consent, Customer
 from marketing.core.errors import Conflict
 from models_ml import catalog, interactions, queries, registry
 from models_ml.models import ModelVersion
-from recommendations.rules import Owned, Rules, Shelf
+from recommendations import groups, knowledge
+from recommendations.rules import Limits, Owned, Rules, Shelf
 
 CHUNK = 20_000
 
@@ -25,6 +27,7 @@ class Question:
     owned: Owned
     unprofiled: np.ndarray
     shelf: Shelf
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -57,23 +60,45 @@ def ask(*, rules: Rules, now: datetime) -> Question:
         people=people,
         owned=Owned(row=pairs[:, 0], item=pairs[:, 1]),
         unprofiled=np.isin(people, declined),
-        shelf=shelf(rules=rules),
+        shelf=shelf(rules=rules, now=now),
+        limits=limits(people=people, rules=rules),
     )
 
 
-def shelf(*, rules: Rules) -> Shelf:
-    """Active goods with enough in stock; a product without a count of stock is taken as there."""
-    rows = list(
-        Product.objects.filter(active=True, is_goods=True)
-        .filter(Q(stock__isnull=True) | Q(stock__gte=rules.min_stock))
-        .order_by("id")
-        .values_list("id", "category")
-    )
-    names = {name: code for code, name in enumerate(sorted({c for _id, c in rows if c}))}
-    return Shelf(
-        ids=np.array([key for key, _category in rows], dtype=np.int64),
-        category=np.array([names.get(c, -1) for _id, c in rows], dtype=np.int64),
-    )
+_SHELF = f"""
+SELECT {knowledge.COLUMNS} FROM ingestion_product p
+WHERE p.active AND p.is_goods AND (p.stock IS NULL OR p.stock >= %s) ORDER BY p.id
+"""
+
+
+def shelf(*, rules: Rules, now: datetime) -> Shelf:
+    """Active goods with enough in stock that the rules leave for everybody; a product without a
+    count of stock is taken as there."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHELF, [rules.min_stock])
+        return knowledge.shelf(cursor.fetchall(), now=now).under(rules)
+
+
+# The middle price of what each person bought.
+_USUAL = """
+SELECT customer_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY unit_price)::float8
+FROM ingestion_orderline WHERE customer_id IS NOT NULL AND kind = 'product' AND quantity > 0
+GROUP BY customer_id
+"""
+
+
+def limits(*, people: np.ndarray, rules: Rules) -> Limits | None:
+    """What the rules hold against each of the people: their usual price, their groups."""
+    price = None
+    if rules.price_from is not None or rules.price_to is not None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute(_USUAL)
+            known = dict(cursor.fetchall())
+        price = np.array([known.get(key, np.nan) for key in people.tolist()], dtype=float)
+    found = groups.of_people(keys=[one.group for one in rules.allow])
+    members = tuple(np.isin(people, found[one.group]) for one in rules.allow)
+    return Limits(price, members) if price is not None or members else None
 
 
 def live_entries() -> list[tuple[catalog.Entry, ModelVersion]]:

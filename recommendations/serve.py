@@ -11,8 +11,13 @@ from ingestion import consent
 from ingestion.models import Product
 from marketing.core.errors import Invalid
 from models_ml import catalog
-from recommendations import reasons
-from recommendations.models import Recommendation, RecommendationSet
+from recommendations import placements, reasons
+from recommendations.models import (
+    Placement,
+    Recommendation,
+    RecommendationSet,
+    Visitor,
+)
 
 PLACEMENT = "email"
 
@@ -65,18 +70,45 @@ def for_customers(
     Products that were taken off the shelf since the set was made are left out. Whoever has read the
     set already gives it as `current`.
     """
+    asked = engine is not None or current is not None
     current = current or current_set(placement=placement, engine=engine)
     if current is None:
         return {key: [] for key in ids}
-    found = _read([current.pk], ids)
+    chosen = {} if asked else _sides(current.placement, ids)
+    found = _read({current.pk, *(number for number, _shows in chosen.values() if number)}, ids)
     newcomers = None
     picks = {}
     for key in ids:
-        picks[key] = found.get((current.pk, key), [])
-        if not picks[key]:
+        number, shows = chosen.get(key, (current.pk, True))
+        picks[key] = found.get((number or current.pk, key), []) if shows and number != 0 else []
+        if not picks[key] and shows:
             newcomers = _newcomers(current) if newcomers is None else newcomers
             picks[key] = newcomers
     return picks
+
+
+def _sides(row: Placement, ids: Collection[int]) -> dict[int, tuple[int | None, bool]]:
+    """Of a placement whose visitors are shared out: each person's set (0: what is popular, None:
+    the serving one), and whether anything is shown. Empty where all get the serving set."""
+    if not (row.rival_percent or row.holdout_percent or row.engine):
+        return {}
+    place = placements.look().places.get(row.slug)
+    if place is None:
+        return {}
+    units = {f"c:{key}": key for key in ids}
+    kept = dict(
+        Visitor.objects.filter(placement_id=place.pk, unit__in=list(units)).values_list(
+            "unit", "arm"
+        )
+    )
+    found: dict[int, tuple[int | None, bool]] = {}
+    for unit, key in units.items():
+        arm = place.arm(unit, kept.get(unit, ""))
+        if arm == placements.HOLDOUT:
+            found[key] = (0, place.holdout_shows != Placement.Holdout.NOTHING)
+        else:
+            found[key] = (place.sets.get(arm), True)
+    return found
 
 
 def by_engine(

@@ -28,9 +28,13 @@ def refresh(job: jobs.Running) -> dict[str, Any]:
             job.step(order.index(engine) + 1, label, total=total, unit="people")
         job.progress(done, total)
 
-    sets = build.refresh(placement=build.default_placement(), now=timezone.now(), say=say)
+    first, *others = build.stored_placements()
+    sets = build.refresh(placement=first, now=timezone.now(), say=say)
     job.check()
-    serving = next(row for row in sets if row.serving)
+    for placement in others:
+        sets += build.refresh(placement=placement, now=timezone.now())
+        job.check()
+    serving = next(row for row in sets if row.serving and row.placement_id == first.pk)
     job.log(evaluate.verdict(evaluate.engines()))
     return {
         "serving": serving.engine,

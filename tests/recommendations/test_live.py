@@ -140,7 +140,13 @@ def test_a_browser_learns_nothing_of_a_person_who_did_not_agree(shop):
     look("POT", external_id="ada", anonymous_id="phone")
     assert "HAT" not in skus(ask(anonymous_id="phone", public=True))
     assert skus(ask(anonymous_id="phone", public=True)) == ["FILTER", "CUP", "LAMP"]
-    consent.grant(customer_ids=[shop.pk], purpose="profiling", source="form", proof={"form": "cookies"}, now=NOW)
+    consent.grant(
+        customer_ids=[shop.pk],
+        purpose="profiling",
+        source="form",
+        proof={"form": "cookies"},
+        now=NOW,
+    )
     answer = ask(anonymous_id="phone", public=True, size=3, arm="als")
     assert answer.picks[0].sku == "HAT"
 
