@@ -3,6 +3,9 @@
 Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets" (ICDM 2008): every
 pair of person and product is an observation of 0 or 1, and purchases are trusted more. The solver
 is the conjugate gradient of `implicit`.
+
+A person's vector solves A x = sum of c[j] y[j] over what they bought, so their score for an item
+with vector y is exactly the sum over j of c[j] y'A^-1 y[j]: what each purchase adds to it.
 """
 
 from __future__ import annotations
@@ -22,9 +25,12 @@ from models_ml.algorithms import artifacts
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import DAY, Array, IdMap, Interactions, chunks, matrix
 from models_ml.algorithms.recommenders.popular import rebuild_seen
+from models_ml.algorithms.recommenders.reasons import Reasons, strongest
 
 SECONDS_PER_DAY = DAY.astype(np.int64)
 BATCH = 4096
+# People whose systems are held at once when their picks are explained.
+EXPLAINED = 512
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,14 @@ class ALS:
                 random_state=params.seed,
             )
             solver.fit(confidences, show_progress=False)
+            # The rounds end with the items: people are solved for once more, against those.
+            solver.solver(
+                params.alpha * confidences,
+                solver.user_factors,
+                solver.item_factors,
+                params.regularization,
+                num_threads=params.threads,
+            )
         self.user_factors, self.item_factors = solver.user_factors, solver.item_factors
         return self
 
@@ -109,6 +123,58 @@ class ALS:
                 scores[met[part], :width] = np.where(good, values, -np.inf)
         return ids, scores
 
+    def contributions(self, user: int, item: int) -> tuple[Array, Array]:
+        """The person's items and what each adds to the score of `item`; they sum to the score."""
+        mine = self.seen[self.users.encode(np.array([user]))]
+        place = self.items.encode(np.array([item]))
+        asked = self.item_factors[place].astype(np.float64)
+        parts = self._parts(mine, asked[None], self._gram())
+        return self.items.ids[mine.indices], parts[:, 0]
+
+    def explain(self, users: Array, picks: Array) -> Reasons:
+        """The purchase that adds most to each of the picks (n, k), by the exact decomposition."""
+        users, picks = np.asarray(users, dtype=np.int64), np.asarray(picks, dtype=np.int64)
+        reasons = Reasons.none(picks.shape)
+        row, place = self.users.encode(users), self.items.encode(picks)
+        met = np.flatnonzero(row >= 0)
+        gram = self._gram()
+        with threadpool_limits(limits=1, user_api="blas"):
+            for part in chunks(len(met), EXPLAINED):
+                mine = self.seen[row[met[part]]]
+                if not mine.nnz:
+                    continue
+                asked = place[met[part]]
+                factors = self.item_factors[np.maximum(asked, 0)].astype(np.float64)
+                factors[asked < 0] = 0
+                parts = self._parts(mine, factors, gram)
+                entry = np.repeat(np.arange(mine.shape[0]), np.diff(mine.indptr))
+                who, first, share = strongest(parts, entry, mine.indices)
+                good = first >= 0
+                rows = met[part][who]
+                own = self.items.ids[mine.indices[np.maximum(first, 0)]]
+                reasons.anchor[rows] = np.where(good, own, NO_ITEM)
+                reasons.share[rows] = np.where(good, share, 0)
+        return reasons
+
+    def _gram(self) -> Array:
+        table = self.item_factors.astype(np.float64)
+        return table.T @ table + self.params.regularization * np.eye(table.shape[1])
+
+    def _parts(self, mine: csr_matrix, asked: Array, gram: Array) -> Array:
+        """What each entry of `mine` (e) adds to each of `asked` (n, k, factors): (e, k)."""
+        table = self.item_factors.astype(np.float64)
+        confidences = self.params.alpha * mine.data.astype(np.float64)
+        people = np.broadcast_to(gram, (mine.shape[0], *gram.shape)).copy()
+        for who in range(mine.shape[0]):
+            part = slice(mine.indptr[who], mine.indptr[who + 1])
+            own = table[mine.indices[part]]
+            people[who] += (own * (confidences[part, None] - 1)).T @ own
+        # One system a person with k right-hand sides: (n, factors, k).
+        solved = np.linalg.solve(people, asked.transpose(0, 2, 1))
+        entry = np.repeat(np.arange(mine.shape[0]), np.diff(mine.indptr))
+        own = table[mine.indices]
+        return np.einsum("ef,efk->ek", own, solved[entry]) * confidences[:, None]
+
     def vectors(self) -> tuple[Array, Array]:
         return self.items.ids, unit(self.item_factors)
 
@@ -124,6 +190,7 @@ class ALS:
             items=self.items.ids,
             seen_indptr=self.seen.indptr,
             seen_indices=self.seen.indices,
+            seen_values=self.seen.data,
         )
 
     @classmethod
@@ -134,6 +201,8 @@ class ALS:
         stored = artifacts.read_arrays(folder / "maps.npz")
         model.users, model.items = IdMap(stored["users"]), IdMap(stored["items"])
         model.seen = rebuild_seen(stored, len(model.users), len(model.items))
+        # Models stored before purchases were kept with what they count hold the pattern alone.
+        model.seen.data[:] = stored.get("seen_values", model.seen.data)
         return model
 
 
