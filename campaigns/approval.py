@@ -88,7 +88,7 @@ def digest(campaign: Campaign) -> str:
     told = {
         "campaign": [str(getattr(campaign, name)) for name in _LOOKED_AT],
         "utm": sorted(campaign.utm.items()),
-        "variants": [(row.key, row.weight, row.template_id) for row in rows],
+        "variants": [(row.key, row.weight, row.template_id, row.hour) for row in rows],
         "mails": sorted((pk, mail.version) for pk, mail in mails.items()),
         "rules": sorted(rules.items()),
         "trial": [str(getattr(trial, name)) for name in _OF_TRIAL] if trial else [],
@@ -96,9 +96,14 @@ def digest(campaign: Campaign) -> str:
     return hashlib.sha256(orjson.dumps(told)).hexdigest()
 
 
+def last(*, campaign: Campaign) -> Approval | None:
+    """What the second person said last, whether or not it still holds."""
+    return campaign.approvals.select_related("asked_by", "decided_by").order_by("-id").first()
+
+
 def standing(*, campaign: Campaign) -> Standing:
     """How it stands with the second person."""
-    latest = campaign.approvals.select_related("asked_by", "decided_by").order_by("-id").first()
+    latest = last(campaign=campaign)
     changed = latest is not None and latest.digest != digest(campaign)
     return Standing(needed(), latest, changed)
 

@@ -7,6 +7,7 @@ the other, doubly robustly. Where it earns no more, the shares are taken.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from psycopg2.extras import execute_values
 from campaigns import audience
 from campaigns.experiments import assignment, offpolicy
 from campaigns.experiments.linear import Linear, choose
+from campaigns.manners.tried import ANSWER
 from campaigns.models import Choice, Run, Trial
+from campaigns.reporting import settled
 from campaigns.trials import SHARED, SUITED, Chosen
 
 # A trait and by how much its logarithm is divided, so that all are about as large.
@@ -41,7 +44,7 @@ _SEEN = """
     FROM campaigns_message AS m JOIN campaigns_run AS r ON r.id = m.run_id
     LEFT JOIN campaigns_choice AS c ON c.run_id = m.run_id AND c.customer_id = m.customer_id
     LEFT JOIN models_ml_traits AS t ON t.customer_id = m.customer_id
-    WHERE m.run_id = %s AND m.state = 'sent' AND {slot} < %s
+    WHERE m.run_id = %s AND m.state = 'sent' AND {slot} < %s AND {settled}
     ORDER BY md5(m.id::text) LIMIT %s"""
 _WAITING = """
     SELECT m.customer_id, {columns} FROM campaigns_message AS m
@@ -74,11 +77,17 @@ def release(*, run: Run, trial: Trial, number: int, shares: dict[str, float]) ->
     floor = min(trial.floor_percent / 100, 1 / len(names))
     total = sum(weight for _name, weight in draw.variants)
     first = {name: weight / total for name, weight in draw.variants}
+    answer, of_answer, had_time, of_time = _ANSWER[Trial.Metric(trial.metric)], [], "true", []
+    if settled.hours_of(run.snapshot):
+        goal = run.snapshot.get("goal") or ""
+        answer, of_answer = settled.answer_sql(metric=trial.metric, goal=goal)
+        due = run.started_at + number * timedelta(hours=run.snapshot["hours"])
+        had_time, of_time = "m.sent_at <= %s", [due - ANSWER]
     with connection.cursor() as cursor:
         cursor.execute(
-            _SEEN.format(answer=_ANSWER[Trial.Metric(trial.metric)], columns=_COLUMNS,
-                         slot=f"({slot})"),
-            [*of_slot, run.pk, *of_slot, number, MOST],
+            _SEEN.format(answer=f"({answer})", columns=_COLUMNS, slot=f"({slot})",
+                         settled=had_time),
+            [*of_slot, *of_answer, run.pk, *of_slot, number, *of_time, MOST],
         )  # fmt: skip
         seen = [row for row in cursor.fetchall() if row[1] in names]
     if len(seen) < LEAST:

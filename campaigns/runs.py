@@ -6,6 +6,7 @@ worker (`fill`), in one statement and one transaction, and from then on those ro
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -15,7 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from campaigns import approval, audience, fairness, late, uses
-from campaigns.manners import timing
+from campaigns.manners import timing, tried
 from campaigns.messaging import contents
 from campaigns.models import Campaign, Message, Run, Trial
 from campaigns.progress import progress as progress
@@ -50,7 +51,9 @@ _FILL = """
            variant, 0, 0, '',
            CASE WHEN reason = '' THEN md5(%s || ':' || customer_id) END, '', '', %s,
            CASE WHEN reason <> '' THEN NULL
-                WHEN slot > 0 THEN %s + slot * %s * interval '1 hour' + {grace} ELSE due END,
+                WHEN slot > 0 THEN greatest(
+                    due, %s + slot * %s * interval '1 hour' + {grace})
+                ELSE due END,
            CASE WHEN reason = '' THEN expires END
     FROM ({judged}) AS judged"""
 # Who waits for a round is sent without one this long after it, should nobody have held it.
@@ -123,6 +126,7 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
                 "goal": campaign.goal,
                 **timing.kept(campaign),
                 "draw": draw.as_json(),
+                **_hours_tried(campaign),
                 "hours": trial.hours if trial else 0,
                 "contents": {
                     key: contents.freeze(
@@ -140,6 +144,13 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
         audit.record(actor=user, action="campaign.started", obj=campaign, detail={"run": run.pk})
         bus.announce("run.started", run_id=run.pk)
     return run
+
+
+def _hours_tried(campaign: Campaign) -> dict[str, Any]:
+    """At which hours of people's clocks variants go out, where any has one."""
+    rows = list(campaign.variants.all())
+    hours = {row.key: row.hour for row in rows if row.hour is not None}
+    return {"at_hours": hours} if hours and len(rows) > 1 else {}
 
 
 def _fair(campaign_id: int) -> str:
@@ -170,12 +181,8 @@ def fill(*, run_id: int, now: datetime) -> bool:
             channel=channel,
             exclude=run.snapshot.get("exclude"),
         )
-        meant = timing.moments(snapshot=run.snapshot, now=now)
-        judged = (
-            f"SELECT judged.*, {meant.not_before} AS due, {meant.expires} AS expires"
-            f" FROM ({judged}) AS judged {meant.join}"
-        )
-        params += meant.params
+        judged, of_due = _timed(run, judged, now)
+        params += of_due
         cursor.execute(
             _FILL.format(judged=_ONCE.format(judged=judged), grace=_GRACE),
             [
@@ -191,6 +198,30 @@ def fill(*, run_id: int, now: datetime) -> bool:
         run.snapshot["filled"] = True
         run.save(update_fields=["audience", "snapshot"])
     return True
+
+
+def _timed(run: Run, judged: str, now: datetime) -> tuple[str, list[Any]]:
+    """The audience with when each person gets it, and from when on it is of no use.
+
+    Who waits for a round gets the hour of their own variant a day after it, should nobody hold it.
+    """
+    meant = timing.moments(snapshot=run.snapshot, now=now)
+    due, expires, join, params = meant.not_before, meant.expires, meant.join, meant.params
+    if hours := run.snapshot.get("at_hours"):
+        more, of_hours = tried.joined(
+            hours=hours, person="judged.customer_id", variant="judged.variant", since=now
+        )
+        join, params = join + more, [*params, *of_hours]
+        hour = "coalesce(hour_there.at, hour_home.at)"
+        spacing = int(run.snapshot["hours"])
+        wait = f"(slot * {spacing} + 24) * interval '1 hour'"
+        due = f"coalesce({hour} + CASE WHEN slot > 0 THEN {wait} ELSE interval '0' END, {due})"
+        if useful := run.snapshot.get("useful_hours"):
+            expires = f"coalesce({due} + interval '{int(useful)} hours', {expires})"
+    return (
+        f"SELECT judged.*, {due} AS due, {expires} AS expires FROM ({judged}) AS judged {join}",
+        params,
+    )
 
 
 def _skip_waiting(run: Run) -> None:

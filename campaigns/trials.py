@@ -6,19 +6,21 @@ run's row locked, so that a variant is settled before any of them can be claimed
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, Protocol
 
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from campaigns import audience
 from campaigns.drafts import EDITABLE
 from campaigns.experiments import bandits, winners
 from campaigns.experiments.winners import Arm
+from campaigns.manners import clocks, rules, tried
 from campaigns.models import Campaign, Message, Round, Run, Template, Trial, Variant
-from campaigns.reporting import costs, tallies
+from campaigns.reporting import costs, settled, tallies
 from marketing.core import audit, bus
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
@@ -49,6 +51,17 @@ _BEYOND = """
 _RELEASE = """
     UPDATE campaigns_message SET variant = {variant}, next_try_at = NULL
     WHERE run_id = %s AND state = 'queued' AND first_try_at IS NULL AND {slot} {which}"""
+# Released people wait for the hour of the variant that they were given.
+_AT_HOURS = """
+    UPDATE campaigns_message AS given
+    SET next_try_at = due.at,
+        expires_at = CASE WHEN given.expires_at IS NULL THEN NULL
+                          ELSE due.at + %s::int * interval '1 hour' END
+    FROM (SELECT m.id, coalesce(hour_there.at, hour_home.at) AS at
+          FROM campaigns_message AS m {joined}
+          WHERE m.run_id = %s AND m.state = 'queued' AND m.first_try_at IS NULL
+            AND {slot} {which}) AS due
+    WHERE given.id = due.id AND due.at IS NOT NULL"""
 
 
 class Chosen(NamedTuple):
@@ -76,7 +89,8 @@ def save(
 ) -> Trial:
     """Say which mails are tried and how; fewer than two variants end the trial.
 
-    `variants`: name, template_id (empty: the campaign's own), weight. `values`: fields of Trial.
+    `variants`: name, template_id (empty: the campaign's own), weight, hour (empty: when the
+    campaign goes out). `values`: fields of Trial.
     """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
@@ -102,6 +116,8 @@ def save(
         campaign.variants.all().delete()
         Variant.objects.bulk_create(rows if len(rows) > 1 else [])
         checked = {name: _checked(name, value) for name, value in values.items()}
+        if len(rows) > 1 and any(row.hour is not None for row in rows):
+            _fit_hours(campaign, rows, checked)
         trial, _new = Trial.objects.update_or_create(campaign=campaign, defaults=checked)
         campaign.updated_at = now
         campaign.save(update_fields=["updated_at"])
@@ -124,7 +140,46 @@ def _variant(campaign: Campaign, key: str, values: Mapping[str, Any]) -> Variant
     if not 0 <= weight <= 1_000:
         raise Invalid(_("A share lies between 0 and 1,000."), code="bad_weight", field="weight")
     name = str(values.get("name") or "").strip()[:80]
-    return Variant(campaign=campaign, key=key, name=name, template_id=template_id, weight=weight)
+    return Variant(
+        campaign=campaign, key=key, name=name, template_id=template_id, weight=weight,
+        hour=_hour(values.get("hour")),
+    )  # fmt: skip
+
+
+def _hour(value: Any) -> int | None:
+    text = "" if value is None else str(value).strip()
+    if not text:
+        return None
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and int(text[:3]) < 24):
+        raise Invalid(_("An hour lies between 0 and 23."), code="bad_hour", field="hour")
+    return int(text)
+
+
+def _fit_hours(campaign: Campaign, rows: Sequence[Variant], values: Mapping[str, Any]) -> None:
+    """Refuse hours that could not be compared, or at which nothing is sent."""
+    channel = campaign.template.kind if campaign.template else "email"
+    quiet = None if campaign.urgent else rules.current().quiet.get(channel)
+    for row in rows:
+        if row.hour is not None and quiet and clocks.is_within(time(row.hour), *quiet):
+            raise Invalid(
+                _("At %(hour)s nothing is sent: those are quiet hours.")
+                % {"hour": f"{row.hour:02}:00"},
+                code="quiet_hour",
+                field="hour",
+                remedy=_("Choose another hour, or change the quiet hours."),
+            )
+    kept = Trial.objects.filter(campaign=campaign).first() or Trial(campaign=campaign)
+    mode, apart = (values.get(name, getattr(kept, name)) for name in ("mode", "hours"))
+    if mode != Trial.Mode.FIXED and (apart < tried.LEAST_HOURS or apart % 24):
+        raise Invalid(
+            _(
+                "Where hours of the day are tried, rounds are whole days apart, and three days at "
+                "least: each hour has to come and to be answered."
+            ),
+            code="too_soon",
+            field="hours",
+            remedy=_("Say 72, 96 or more hours."),
+        )
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -174,10 +229,13 @@ def _budget(value: Any) -> Decimal | None:
 
 def answers(*, run: Run, metric: str, before_round: int, now: datetime) -> dict[str, Arm]:
     """How many got each variant in the rounds before this one, and how many answered."""
+    found: dict[str, Arm]
     draw = audience.Draw.of_json(run.snapshot["draw"])
-    if metric == Trial.Metric.ORDERED:
+    if settled.hours_of(run.snapshot):
+        found = settled.counts(run=run, metric=metric, before_round=before_round, now=now)
+    elif metric == Trial.Metric.ORDERED:
         arms = tallies.of_run(run=run, until=max(now, run.started_at))
-        found: dict[str, Arm] = {}
+        found = {}
         for arm, tally in arms.items():
             if arm != tallies.HELD and (before_round > 1 or not arm.endswith(tallies.LATER)):
                 name = arm.removesuffix(tallies.LATER)
@@ -236,6 +294,7 @@ def turn(*, run_id: int, now: datetime, chooser: Chooser | None = None) -> bool:
             shares = chosen.shares
         if people is None:
             people = _release(run, draw, number, shares, last=reason == WON)
+        _at_hours(run, draw, number, now, last=reason == WON)
         Round.objects.create(
             run=run, number=number, shares=shares, people=people, reason=reason, at=now,
             seen={key: [arm.n, arm.converted] for key, arm in arms.items()}, policies=said,
@@ -273,7 +332,10 @@ def _keep_to(run: Run, trial: Trial, draw: audience.Draw, number: int, *, last: 
         return
     slot, of_slot = audience.slot_sql("customer_id", draw)
     gone = run.messages.exclude(state__in=[Message.State.QUEUED, Message.State.SKIPPED]).count()
-    waits = run.messages.filter(state=Message.State.QUEUED, first_try_at__isnull=False).count()
+    given = Q(first_try_at__isnull=False)
+    if settled.hours_of(run.snapshot):  # who was released before may still wait for their hour
+        given |= Q(pk__in=_in_slots(run, draw, "< %s", number))
+    waits = run.messages.filter(given, state=Message.State.QUEUED).count()
     left = max(int(trial.budget / price) - gone - waits, 0)
     which = ">= %s" if last else "= %s"
     with connection.cursor() as cursor:
@@ -300,8 +362,36 @@ def _release(
         return int(cursor.rowcount)
 
 
+def _at_hours(run: Run, draw: audience.Draw, number: int, now: datetime, *, last: bool) -> None:
+    """Let the round's people wait for the hour of their variant, where it has one."""
+    hours = settled.hours_of(run.snapshot)
+    if not hours:
+        return
+    slot, of_slot = audience.slot_sql("m.customer_id", draw)
+    joined, of_hours = tried.joined(
+        hours=hours, person="m.customer_id", variant="m.variant", since=now
+    )
+    sql = _AT_HOURS.format(joined=joined, slot=f"({slot})", which=">= %s" if last else "= %s")
+    useful = run.snapshot.get("useful_hours")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [useful, *of_hours, run.pk, *of_slot, number])
+
+
+def _in_slots(run: Run, draw: audience.Draw, which: str, number: int) -> QuerySet[Message]:
+    """Messages of people whose round is such, sent or not."""
+    slot, of_slot = audience.slot_sql("campaigns_message.customer_id", draw)
+    return run.messages.extra(where=[f"({slot}) {which}"], params=[*of_slot, number]).values("pk")
+
+
 def waiting(*, run: Run) -> int:
     """How many wait for a round."""
-    return run.messages.filter(
+    found = run.messages.filter(
         state=Message.State.QUEUED, first_try_at=None, next_try_at__isnull=False
-    ).count()
+    )
+    if settled.hours_of(run.snapshot):  # of them some wait for an hour alone
+        reasons = list(run.rounds.order_by("number").values_list("reason", flat=True))
+        if {WON, KEPT} & set(reasons):
+            return 0
+        draw = audience.Draw.of_json(run.snapshot["draw"])
+        found = found.filter(pk__in=_in_slots(run, draw, "> %s", len(reasons)))
+    return found.count()

@@ -43,6 +43,9 @@ class AnswerShape(serializers.Serializer):
 class VariantShape(serializers.Serializer):
     key = serializers.CharField()
     name = serializers.CharField()
+    hour = serializers.IntegerField(
+        allow_null=True, help_text="of people's own clocks; null: when the campaign went out"
+    )
     people = serializers.IntegerField()
     sent = serializers.IntegerField()
     opened = serializers.IntegerField()
@@ -124,6 +127,7 @@ def _variant_body(row: variants.Row) -> dict[str, Any]:
     return {
         "key": row.key,
         "name": row.name,
+        "hour": row.hour,
         **{name: getattr(row.tally, name) for name in names},
         "later": row.later,
         "chance_to_be_best": row.wins,
@@ -151,7 +155,7 @@ class CampaignEffect(View):
             ends_at=run.started_at + effects.WINDOW,
             cost=costs.total(campaign_id=campaign.pk, sent=read.sent),
         )
-        table = variants.table(campaign=campaign, snapshot=run.snapshot, arms=read.arms)
+        table = variants.of_run(run=run, arms=read.arms, now=timezone.now())
         return Response(
             {
                 "effect": effect_body(found) if found else None,

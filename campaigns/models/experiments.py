@@ -48,7 +48,11 @@ class Trial(models.Model):
 
 
 class Variant(models.Model):
-    """One of several mails of a campaign. `a` may stand without a template: the campaign's own."""
+    """One of several mails of a campaign, and at which hour of people's own clocks it goes out.
+
+    `a` may stand without a template: the campaign's own. Without an hour it goes when the campaign
+    does.
+    """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="variants")
     key = models.CharField(max_length=10)
@@ -57,11 +61,15 @@ class Variant(models.Model):
         Template, null=True, blank=True, on_delete=models.PROTECT, related_name="variants"
     )
     weight = models.PositiveSmallIntegerField(default=1)
+    hour = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["campaign", "key"]
         constraints = [
             models.UniqueConstraint(fields=["campaign", "key"], name="variant_once"),
+            models.CheckConstraint(
+                condition=Q(hour=None) | Q(hour__lt=24), name="variant_hour_of_a_day"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,12 +4,15 @@ Only people of the first shares are compared: whoever came later was given a var
 the first had answered, so their numbers would favour the winner.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from campaigns.experiments import Lift, balance, comparisons, difference, winners
 from campaigns.experiments.winners import Arm
-from campaigns.models import Campaign, Trial
+from campaigns.models import Campaign, Run, Trial
+from campaigns.reporting import settled
 from campaigns.reporting.tallies import HELD, LATER, Arms, Tally
 
 SURE = 0.05
@@ -17,10 +20,11 @@ SURE = 0.05
 
 @dataclass(frozen=True)
 class Row:
-    """One variant. `later`: how many more people got it afterwards."""
+    """One variant. `hour` of people's own clocks; `later`: how many more got it afterwards."""
 
     key: str
     name: str
+    hour: int | None
     tally: Tally
     later: int
     rate: float
@@ -43,16 +47,40 @@ class Table:
     balance: balance.Balance
 
 
-def table(*, campaign: Campaign, snapshot: dict[str, Any], arms: Arms) -> Table | None:
-    """None for a campaign of one variant."""
+def of_run(*, run: Run, arms: Arms, now: datetime) -> Table | None:
+    """The table of a send. Variants of different hours are compared by answers of one day each."""
+    assert run.campaign is not None
+    counted = None
+    if settled.hours_of(run.snapshot):
+        metric = _metric(run.campaign)
+        counted = settled.counts(run=run, metric=metric, before_round=1, now=now)
+    return table(campaign=run.campaign, snapshot=run.snapshot, arms=arms, timely=counted)
+
+
+def _metric(campaign: Campaign) -> str:
+    trial = Trial.objects.filter(campaign=campaign).first()
+    return trial.metric if trial else Trial.Metric.CLICKED
+
+
+def table(
+    *,
+    campaign: Campaign,
+    snapshot: dict[str, Any],
+    arms: Arms,
+    timely: Mapping[str, Arm] | None = None,
+) -> Table | None:
+    """None for a campaign of one variant. `timely` are answers that all had as long for."""
     shares = [(key, weight) for key, weight in snapshot.get("draw", {}).get("variants", [])]
     if len(shares) < 2:
         return None
-    trial = Trial.objects.filter(campaign=campaign).first()
-    metric = trial.metric if trial else Trial.Metric.CLICKED
+    metric = _metric(campaign)
     names = dict(campaign.variants.values_list("key", "name"))
     tallies = [arms.get(key, Tally()) for key, _weight in shares]
-    counted = [Arm(max(t.sent, n), n) for t in tallies for n in [getattr(t, metric)]]
+    counted = (
+        [Arm(max(t.sent, n), n) for t in tallies for n in [getattr(t, metric)]]
+        if timely is None
+        else [timely.get(key, Arm(0, 0)) for key, _weight in shares]
+    )
     chances = winners.by_share(counted)
     held = arms.get(HELD, Tally())
     lifts = [
@@ -69,6 +97,7 @@ def table(*, campaign: Campaign, snapshot: dict[str, Any], arms: Arms) -> Table 
         Row(
             key=key,
             name=names.get(key) or key.upper(),
+            hour=(snapshot.get("at_hours") or {}).get(key),
             tally=tally,
             later=arms.get(key + LATER, Tally()).people,
             rate=arm.converted / arm.n if arm.n else 0.0,

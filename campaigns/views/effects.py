@@ -23,7 +23,7 @@ def panel(*, run: Run, now: datetime) -> dict[str, Any]:
     found = effects.of_arms(
         arms=read.arms, shares=shares, until=read.until, ends_at=ends_at, cost=cost
     )
-    table = variants.table(campaign=run.campaign, snapshot=run.snapshot, arms=read.arms)
+    table = variants.of_run(run=run, arms=read.arms, now=now)
     if found is None and table is None:
         return {"spends": run.campaign.spends.all(), "cost": cost, "held": held}
     past = [
@@ -105,6 +105,7 @@ def _variants(table: variants.Table) -> dict[str, Any]:
     best = max(row.wins for row in table.rows)
     return {
         "metric": table.metric,
+        "hours": any(row.hour is not None for row in table.rows),
         "alarm": table.balance.alarm,
         "held": bool(lifts),
         "rows": [

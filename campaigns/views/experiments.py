@@ -78,7 +78,7 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
     values = {name: getattr(trial, name) for name in (*_FIELDS, *_BANDIT)}
     rows: list[dict[str, Any]] = [
         {"name": one["row"].name, "template_id": one["row"].template_id or "",
-         "weight": one["row"].weight}
+         "weight": one["row"].weight, "hour": one["row"].hour}
         for one in tried(campaign=campaign)
     ]  # fmt: skip
     error: Refused | None = None
@@ -102,7 +102,7 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
         except Refused as refusal:
             error = refusal
     while len(rows) < MOST_VARIANTS:
-        rows.append({"name": "", "template_id": "", "weight": "", "empty": True})
+        rows.append({"name": "", "template_id": "", "weight": "", "hour": "", "empty": True})
     return render(
         request,
         "campaigns/experiments/variants.html",
@@ -112,6 +112,7 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "rows": [{"key": key, **row} for key, row in zip(trials.KEYS, rows, strict=False)],
             "modes": Trial.Mode.choices,
             "metrics": Trial.Metric.choices,
+            "hours": [(hour, f"{hour:02}:00") for hour in range(24)],
             "templates": Template.objects.filter(kind="email").order_by("-updated_at")[:100],
             "error": error,
         },
@@ -125,11 +126,17 @@ def _written(request: HttpRequest) -> list[dict[str, Any]]:
         request.POST.getlist("name"),
         request.POST.getlist("template_id"),
         request.POST.getlist("weight"),
+        request.POST.getlist("hour") or [""] * MOST_VARIANTS,
         strict=False,
     )
     return [
-        {"name": name, "template_id": template if template.isdigit() else "", "weight": weight}
-        for name, template, weight in lines
+        {
+            "name": name,
+            "template_id": template if template.isdigit() else "",
+            "weight": weight,
+            "hour": hour,
+        }
+        for name, template, weight, hour in lines
         if weight.strip()
     ]
 
