@@ -102,6 +102,7 @@ _campaigns = [
     path("settings/returned/<int:box_id>/remove/", returned.box_remove, name="return-box-remove"),
     path("campaigns/reach/", wizard.campaign_reach, name="campaign-reach"),
     path("campaigns/<int:campaign_id>/", campaigns.campaign_detail, name="campaign-detail"),
+    path("campaigns/<int:campaign_id>/visits/", campaigns.campaign_visits, name="campaign-visits"),
     path("campaigns/<int:campaign_id>/live/", campaigns.campaign_live, name="campaign-live"),
     path(
         "campaigns/<int:campaign_id>/audience/",

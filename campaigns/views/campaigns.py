@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import approval, drafts, late, link_check, reporting, runs
 from campaigns.manners import unsent
 from campaigns.models import Campaign, Message, Run
-from campaigns.reporting import overview, responses, wording
+from campaigns.reporting import overview, responses, visits, wording
 from campaigns.views import effects
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
@@ -142,8 +142,9 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "caused": effects.panel(run=run, now=timezone.now()) if run else None,
             "answers": responses.responses(run_id=run.pk) if run else None,
             "links": responses.links(run=run) if run else [],
+            "words": visits.words_of(run) if run else (),
             "outcomes": responses.OUTCOMES,
-            "approval": approval.standing(campaign=campaign),
+            "approval": {"latest": approval.last(campaign=campaign)},
             "checked": link_check.latest(campaign=campaign) if not run else None,
             "over": campaign.state in drafts.OVER,
             "currency": settings.DEFAULT_CURRENCY,
@@ -163,6 +164,21 @@ def campaign_live(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if not watched.get("live"):
         answer["HX-Refresh"] = "true"  # the buttons and the words above change too
     return answer
+
+
+@page("view")
+@require_GET
+def campaign_visits(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """What visitors say; asked for beside the page, as many events are looked at."""
+    run = get_object_or_404(Campaign, pk=campaign_id).runs.order_by("-id").first()
+    return render(
+        request,
+        "campaigns/campaigns/_visits.html",
+        {
+            "visits": visits.of(run=run) if run else None,
+            "currency": settings.DEFAULT_CURRENCY,
+        },
+    )
 
 
 # The second press of a button finds done what it asks for: the first one said so already.

@@ -63,7 +63,7 @@ def test_a_new_month_waits_for_no_event_and_no_event_for_it() -> None:
     (month,) = [month for month in partitions.months() if month.name == name]
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_indexes WHERE tablename = %s", [name])
-        assert cursor.fetchone() == (4,)
+        assert cursor.fetchone() == (5,)
     assert partitions.drop(name=name).first == month.first
 
 
