@@ -77,6 +77,18 @@ def _compiled(kind: str, said: Mapping[str, str]) -> parts.Compiled:
     return made
 
 
+def _check_alike(made: parts.Compiled) -> None:
+    """Refuse a message that is the same for everybody and can be sent to nobody."""
+    try:
+        made.render(addresses.of_preview())
+    except rendering.RenderError as error:
+        raise Invalid(
+            _("Nobody could be sent this: %(why)s.") % {"why": wording.said(error)},
+            code="bad_template",
+            field=error.part,
+        ) from None
+
+
 def _field_of(kind: str, why: str) -> str:
     if "address" in why and "url" in parts.PARTS[kind]:
         return "url"
@@ -100,7 +112,9 @@ def save(
     if kind not in KINDS:
         raise NotFound(_("There is no such kind of message."), code="unknown_kind")
     said = {part: values.get(part, "").strip() for part in parts.PARTS[kind]}
-    _compiled(kind, said)
+    made = _compiled(kind, said)
+    if not made.wants:
+        _check_alike(made)
     with transaction.atomic():
         row = (
             Template(kind=kind, version=0, created_by=author, created_at=now)

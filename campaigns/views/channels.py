@@ -338,7 +338,9 @@ def domain_act(request: HttpRequest, domain_id: int) -> HttpResponse:
                 return redirect("campaigns:domain-list")
             case "renew":
                 rotation.begin(domain_id=domain_id, user=user, now=now)
-                done = _("New keys are made. Publish their records; until then the old ones sign.")
+                done = _(
+                    "New keys are made. Publish their records; nothing changes before you switch."
+                )
             case "drop":
                 rotation.drop(domain_id=domain_id, user=user)
                 done = _("The new keys are dropped. The old ones go on.")

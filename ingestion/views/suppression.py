@@ -24,6 +24,7 @@ from marketing.core import audit
 from marketing.core.auth import page, person
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number
+from marketing.core.wording import comma
 
 LIST_LIMIT = 10_000_000
 ALL_CHANNELS: dict[str, Any] = {**CHANNELS, consent.EVERY: gettext_lazy("Every channel")}
@@ -103,17 +104,17 @@ def suppression_add(request: HttpRequest) -> HttpResponse:
 
 
 def _told(new: int, named: int, strange: list[str]) -> str:
-    note = ngettext("%(n)d entry was added.", "%(n)d entries were added.", new) % {"n": new}
+    note = ngettext("%(n)s entry was added.", "%(n)s entries were added.", new) % {"n": comma(new)}
     if known := named - new:
         note += " " + ngettext(
-            "%(n)d was on the list before.", "%(n)d were on the list before.", known
-        ) % {"n": known}
+            "%(n)s was on the list before.", "%(n)s were on the list before.", known
+        ) % {"n": comma(known)}
     if strange:
         note += " " + ngettext(
-            "%(n)d line names no address, such as: %(some)s",
-            "%(n)d lines name no address, such as: %(some)s",
+            "%(n)s line names no address, such as: %(some)s",
+            "%(n)s lines name no address, such as: %(some)s",
             len(strange),
-        ) % {"n": len(strange), "some": " · ".join(strange[:3])}
+        ) % {"n": comma(len(strange)), "some": " · ".join(strange[:3])}
     return note
 
 

@@ -57,6 +57,12 @@ def test_somebody_who_would_get_nothing_is_told_so_before_it_is_sent(marketer):
         ("sms", {"text": ""}, "the text is empty"),
         ("sms", {"text": "{{ password }}"}, "no value called password"),
         ("push", {"title": "x", "url": "javascript:alert(1)"}, "not a web address"),
+        ("sms", {"text": "a" * 1_600}, "Nobody could be sent this: the text is longer than 1530"),
+        (
+            "sms",
+            {"text": "中" * 700},
+            "Nobody could be sent this: the text takes more than 10 parts",
+        ),
         ("webhook", {"body": "hello"}, "not JSON"),
         ("inbox", {"title": "{% include 'x' %}"}, "include"),
     ],
