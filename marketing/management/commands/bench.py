@@ -43,6 +43,7 @@ MODULES = (
     "campaigns.journeys.benchmarks",
     "campaigns.benchmarks",
     "campaigns.bench_sending",
+    "campaigns.bench_ads",
     "marketing.benchmarks",
     "marketing.bench_pages",
 )

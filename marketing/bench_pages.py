@@ -1,0 +1,160 @@
+"""How soon the pages of a large shop answer, beside each other: nobody may sweep everybody while
+somebody waits.
+
+Every page without arguments is looked at as an admin sees it, and those of a person, a segment, a
+prediction and a campaign whose people a model chooses. What a page asks for beside itself is asked
+for as well. Everything done is taken back.
+"""
+
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from campaigns.models import Campaign, Segment, Template
+from campaigns.segments import upkeep
+from ingestion.models import Customer
+from marketing.core import auth
+from marketing.core.models import User
+from models_ml import features, watched
+from models_ml.benchmarks import shops
+from models_ml.insights import stage_history
+
+Line = dict[str, Any]
+MOST_SECONDS = 1.0
+TOLD = 15
+LOOKS = 3
+ROOMS = ("core", "ingestion", "models_ml", "recommendations", "campaigns")
+# Pages that end a sign-in, or stand for a file.
+NOT_ASKED = {"logout", "login", "cohorts-csv", "demand-forecast"}
+OFTEN = {
+    "all": [
+        {"bought": {"any": True}, "at_least": 2, "days": 90},
+        {"field": "customer.country", "op": "=", "value": "GB"},
+        {"not": {"field": "suppressed.email", "op": "=", "value": True}},
+    ]
+}
+BEST = {"score": "bench", "op": "top", "value": 10}
+
+
+def large(size: str = "small") -> list[Line]:
+    """Seconds of each page; the slowest are told, and how many take longer than they may."""
+    people, lines = shops.SHOPS[size]
+    with shops.shop(people, lines, furnished=True):
+        addresses = dict(_plain()) | _furnished()
+        client = _signed_in()
+        first, later = {}, {}
+        for name, (address, form) in addresses.items():
+            taken = [_seconds(client, address, form) for _look in range(LOOKS)]
+            if None not in taken:
+                first[name], later[name] = taken[0], statistics.median(taken[1:])
+    slowest = sorted(later, key=lambda name: -later[name])
+    over = [name for name in slowest if later[name] > MOST_SECONDS]
+    worst = max(later.values())
+    found: list[Line] = [
+        {
+            "name": "pages.large",
+            "value": round(worst, 3),
+            "unit": "s, the slowest page",
+            "n": people,
+            "limit": {"what": "at most", "value": MOST_SECONDS},
+            "peer": None,
+            "ratio": round(MOST_SECONDS / worst, 3),
+            "runs": LOOKS - 1,
+            "spread": 0.0,
+            "pages": len(later),
+            "over": len(over),
+            "middle": round(statistics.median(later.values()), 3),
+        }
+    ]
+    for name in slowest[:TOLD]:
+        told = {"name": f"pages.large {name}", "value": round(later[name], 3), "unit": "s"}
+        found.append(told | {"n": people, "first": round(first[name], 3)})
+    return found
+
+
+def _plain() -> Iterator[tuple[str, tuple[str, dict[str, str] | None]]]:
+    """The pages that need no argument, by name."""
+    yield "home", (reverse("home"), None)
+    for entry in get_resolver().url_patterns:
+        if not isinstance(entry, URLResolver) or entry.namespace not in ROOMS:
+            continue
+        for pattern in entry.url_patterns:
+            if not isinstance(pattern, URLPattern) or pattern.pattern.converters:
+                continue
+            if pattern.name and pattern.name not in NOT_ASKED and str(pattern.pattern)[-1:] == "/":
+                name = f"{entry.namespace}:{pattern.name}"
+                yield name, (reverse(name), None)
+
+
+def _furnished() -> dict[str, tuple[str, dict[str, str] | None]]:
+    """A segment with members, a campaign to be checked, and pages with arguments."""
+    now = shops.NOW
+    if not shops.kept():
+        shops.events(now=now)
+        features.build(as_of=now)
+    shops.scored()
+    stage_history.build(now=now)
+    watched.watch(name="gender", actor=None, now=now)
+    often = Segment.objects.create(name="Often", rule=OFTEN)
+    best = Segment.objects.create(name="Best", rule=BEST)
+    upkeep.refresh(now=now, seconds=3600)
+    template = Template.objects.create(name="Bench", subject="Hello")
+    campaign = Campaign.objects.create(name="Bench", segment=best, template=template)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    person = Customer.objects.order_by("id")[100].pk
+    asked = {"rule": json.dumps(OFTEN), "token": ""}
+    found: dict[str, tuple[str, dict[str, str] | None]] = {
+        "builder, counting": (reverse("campaigns:segment-preview"), asked),
+        "builder, overlap": (reverse("campaigns:segment-overlap"), asked),
+    }
+    for name, arguments, query in (
+        ("customer", [person], ""),
+        ("ingestion:customer-list", [], "?q=bench-77"),
+        ("ingestion:person-privacy", [person], ""),
+        ("campaigns:segment-edit", [often.pk], ""),
+        ("campaigns:segment-people", [often.pk], ""),
+        ("campaigns:campaign-detail", [campaign.pk], ""),
+        ("campaigns:campaign-audience", [campaign.pk], ""),
+        ("campaigns:campaign-check", [campaign.pk], ""),
+        ("models_ml:prediction", ["bench"], ""),
+        ("models_ml:person-scores", [person], ""),
+        ("models_ml:rfm-people", [], "?r=12345"),
+        ("models_ml:rfm-people", [], "?group=champions"),
+        ("models_ml:stage-people", [], "?stage=at_risk"),
+        ("models_ml:cohorts", [], "?act=did&unit=week"),
+    ):
+        found[f"{name}{query}"] = (reverse(name, args=arguments) + query, None)
+    return found
+
+
+def _signed_in() -> Client:
+    auth.create_roles()
+    user = User.objects.create_user("bench-pages")
+    user.groups.add(Group.objects.get(name=auth.ADMIN))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def _seconds(client: Client, address: str, form: dict[str, str] | None) -> float | None:
+    """Seconds of one look; None for what is no page."""
+    began = time.perf_counter()
+    if form is None:
+        answer = client.get(address, headers={"host": "localhost"})
+    else:
+        answer = client.post(address, form, headers={"host": "localhost"})
+    taken = time.perf_counter() - began
+    if answer.status_code >= 500:
+        raise RuntimeError(f"{address} answered {answer.status_code}")
+    return taken if answer.status_code == 200 else None
+
+
+WORKLOADS = {"pages.large": large}
