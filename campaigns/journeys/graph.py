@@ -343,7 +343,7 @@ def _first(node: Node, at: Position, answer: Any) -> Branch:
     return other
 
 
-def _told(tests: Sequence[Where], at: Position) -> bool:
+def _told(tests: tuple[Where, ...], at: Position) -> bool:
     """Whether what happened passes tests; "waited.total" is of the last wait."""
     if not tests:
         return True

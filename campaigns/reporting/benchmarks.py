@@ -4,37 +4,26 @@ Simulated campaigns whose truth is known, two public trials whose results are pu
 sums of a send to many people beside the same question written by hand.
 """
 
-import gzip
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from django.db import connection, transaction
-from psycopg2.extras import execute_values
+from django.db import connection
 
 from campaigns.experiments import cuped, difference, means, offpolicy, sequential, simulated
-from campaigns.models import Campaign, Run
-from campaigns.reporting import effects, tallies
-from ingestion import events
+from campaigns.reporting import planted, tallies
 from models_ml.benchmarks import shops
 from models_ml.benchmarks.data import Line, find, line, skipped
 
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
-START = NOW - timedelta(days=30)
+NOW, START = planted.NOW, planted.START
 CAMPAIGNS = {"small": 500, "full": 2_000}
 PEOPLE = {"small": 100_000, "full": 1_000_000}
 RUNS = 3
 BANDIT = "open_bandit_sample/{log}_all_all.csv.gz"
-HILLSTROM = "hillstrom/hillstrom.csv.gz"
-# What is published of the women's mail beside no mail: visits, orders, money a head.
-PUBLISHED = {"visit": 0.0452, "conversion": 0.0031, "spend": 0.4240}
 GOAL = "the project's own"
 
 
@@ -161,117 +150,6 @@ def _theirs(log: pd.DataFrame, policy: np.ndarray, place: np.ndarray) -> dict[st
     }
 
 
-@contextmanager
-def _undone() -> Iterator[None]:
-    with transaction.atomic():
-        try:
-            yield
-        finally:
-            transaction.set_rollback(True)
-
-
-def hillstrom(size: str = "small") -> list[Line]:
-    """Hillstrom's mail as a campaign of ours: its report beside what is published."""
-    path = find(HILLSTROM)
-    if path is None:
-        return [skipped("cause.hillstrom", HILLSTROM)]
-    lines = []
-    with _undone():
-        run = plant_hillstrom(path)
-        for goal, name in (("Visited", "visit"), ("", "conversion")):
-            run.snapshot["goal"] = goal
-            run.save(update_fields=["snapshot"])
-            report = effects.effect(run=run, now=NOW)
-            assert report is not None
-            asked = [(name, report.orders.plain)]
-            if not goal:
-                asked.append(("spend", report.money.plain))
-            for what, lift in asked:
-                lines.append(
-                    line(
-                        f"cause.hillstrom.{what}", "difference", report.mailed + report.held,
-                        [lift.difference], interval=[round(lift.low, 4), round(lift.high, 4)],
-                        least=("published", PUBLISHED[what]), origin="its own data set's figures",
-                        inside=lift.low <= PUBLISHED[what] <= lift.high,
-                    )
-                )  # fmt: skip
-    return lines
-
-
-def plant_hillstrom(path: Path) -> Run:
-    """Everybody of the file as people, messages, visits and orders of one send."""
-    with gzip.open(path, "rt") as file:
-        table = pd.read_csv(file)
-    table = table[table["segment"].isin(["Womens E-Mail", "No E-Mail"])].reset_index(drop=True)
-    run = _run(holdout=50)
-    rows = [
-        (f"h{i}", "holdout" if segment == "No E-Mail" else "", bool(visit), float(spend))
-        for i, (segment, visit, spend) in enumerate(
-            zip(table["segment"], table["visit"], table["spend"], strict=True)
-        )
-    ]
-    _plant(run, rows)
-    return run
-
-
-def _run(*, holdout: int) -> Run:
-    campaign = Campaign.objects.create(name="Measured", holdout_percent=holdout, state="finished")
-    return Run.objects.create(
-        campaign=campaign, state=Run.State.FINISHED, started_at=START,
-        snapshot={"filled": True, "holdout_percent": holdout},
-    )  # fmt: skip
-
-
-def _plant(run: Run, rows: list[tuple[str, str, bool, float]]) -> None:
-    """(name, reason, whether they visited, money) of each person."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE planted (name text, reason text, visited boolean, money numeric)"
-            " ON COMMIT DROP"
-        )
-        execute_values(cursor, "INSERT INTO planted VALUES %s", rows, page_size=5_000)
-        cursor.execute(
-            "INSERT INTO ingestion_customer (external_id, first_name, last_name, phone, country,"
-            " language, timezone, attributes, is_demo, created_at, updated_at)"
-            " SELECT name, '', '', '', '', '', '', '{}', false, now(), now() FROM planted"
-        )
-        cursor.execute(
-            "INSERT INTO ingestion_source (name, kind, mapping, options, enabled, is_demo,"
-            " created_at) VALUES ('measured', 'upload', '{}', '{}', true, false, now())"
-            " RETURNING id"
-        )
-        source = cursor.fetchone()[0]
-        cursor.execute(
-            "INSERT INTO ingestion_order (source_id, external_id, customer_id, placed_at, currency,"
-            " total, status, country, attributes) SELECT %s, name, c.id,"
-            " %s::timestamptz + interval '3 days', 'GBP', money, 'placed', 'GB', '{}'"
-            " FROM planted JOIN ingestion_customer AS c ON c.external_id = name WHERE money > 0",
-            [source, START],
-        )
-        cursor.execute(_MESSAGES, [run.pk, START])
-        cursor.execute(
-            "SELECT c.id FROM planted JOIN ingestion_customer AS c ON c.external_id = name"
-            " WHERE visited"
-        )
-        visited = [key for (key,) in cursor.fetchall()]
-    at = START + timedelta(days=2)
-    events.record(
-        batch=[
-            events.Incoming(type="Visited", at=at, message_id=f"v{key}", customer_id=key)
-            for key in visited
-        ],
-        source="measured",
-        now=NOW,
-    )
-
-
-_MESSAGES = """
-    INSERT INTO campaigns_message (run_id, customer_id, channel, address, state, reason, variant,
-        attempt, fence, owner, message_id, subject, error, queued_at)
-    SELECT %s, c.id, 'email', '', CASE WHEN reason = '' THEN 'sent' ELSE 'skipped' END, reason,
-        CASE WHEN reason = '' THEN 'a' ELSE reason END, 0, 0, '',
-        CASE WHEN reason = '' THEN 'm-' || c.id END, '', '', %s
-    FROM planted JOIN ingestion_customer AS c ON c.external_id = name"""
 # The same question in one hand-written statement, of orders alone.
 _BY_HAND = """
     SELECT m.reason = 'holdout', count(*), count(s.x), coalesce(sum(s.x), 0),
@@ -288,16 +166,16 @@ def report(size: str = "small") -> Line:
     people = PEOPLE[size]
     ours: list[float] = []
     hand: list[float] = []
-    with _undone():
+    with planted.undone():
         shops.plant(people, people * 10, now=NOW)
-        run = _run(holdout=10)
+        run = planted.send(holdout=10)
         with connection.cursor() as cursor:
             cursor.execute(
                 "CREATE TEMP TABLE planted ON COMMIT DROP AS SELECT external_id AS name,"
-                " CASE WHEN id %% 10 = 0 THEN 'holdout' ELSE '' END AS reason"
+                " CASE WHEN id %% 10 = 0 THEN 'holdout' ELSE 'a' END AS arm"
                 " FROM ingestion_customer WHERE external_id LIKE 'bench-%%'".replace("%%", "%")
             )
-            cursor.execute(_MESSAGES, [run.pk, START])
+            cursor.execute(planted.MESSAGES, [run.pk, START])
             cursor.execute("ANALYZE campaigns_message")
             for _round in range(RUNS):
                 until = START + tallies.WINDOW
@@ -317,6 +195,6 @@ def report(size: str = "small") -> Line:
 WORKLOADS: dict[str, Callable[[str], Any]] = {
     "cause.trials": trials,
     "cause.bandit": bandit,
-    "cause.hillstrom": hillstrom,
+    "cause.hillstrom": planted.hillstrom,
     "cause.report": report,
 }
