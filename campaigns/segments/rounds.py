@@ -17,8 +17,8 @@ from ingestion.models import Customer
 
 # How long time may go by before somebody is looked for whose answer it made another one.
 PACE = timedelta(seconds=20)
-# So few people may be asked about many segments at once.
-TOGETHER = 1_000
+# So few people may be asked about many segments at once, as long as answers are not too many.
+TOGETHER = 20_000
 # Changes older than this may be gone.
 _FORGOTTEN = changes.KEPT - timedelta(hours=1)
 
