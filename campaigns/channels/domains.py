@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from campaigns.channels import lookups, rotation, spf
 from campaigns.messaging import dkim, providers
@@ -123,7 +123,7 @@ def records(domain: Domain) -> list[Record]:
         Record(
             one.key, one.label, one.host,
             found["found"] if one.key == "dmarc" and found.get("state") == GOOD else one.value,
-            found.get("state", ""), found.get("found", ""), found.get("message", ""), one.optional,
+            found.get("state", ""), found.get("found", ""), _told(found), one.optional,
         )
         for one in made
         for found in [known.get(one.key, {})]
@@ -139,8 +139,17 @@ def state_of(domain: Domain) -> str:
     return GOOD
 
 
-def _finding(state: str, found: str = "", message: Any = "") -> dict[str, str]:
-    return {"state": state, "found": found[:2_000], "message": str(message)}
+def _finding(state: str, found: str = "", message: Any = "", **params: Any) -> dict[str, Any]:
+    """What is kept: the message in English, so that each reader gets it in their own language."""
+    said = {name: str(value) for name, value in params.items()}
+    return {"state": state, "found": found[:2_000], "message": str(message), "params": said}
+
+
+def _told(finding: dict[str, Any]) -> str:
+    message, params = finding.get("message", ""), finding.get("params")
+    if not message:
+        return ""
+    return _(message) % params if params else _(message)
 
 
 def check(*, domain_id: int, now: datetime) -> Domain:
@@ -189,7 +198,7 @@ def _keys(domain: Domain) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def _dkim(domain: Domain, key: dict[str, Any]) -> dict[str, str]:
+def _dkim(domain: Domain, key: dict[str, Any]) -> dict[str, Any]:
     is_next = key not in domain.keys.values()
     try:
         found = lookups.texts(f"{key['selector']}._domainkey.{domain.name}")
@@ -198,29 +207,35 @@ def _dkim(domain: Domain, key: dict[str, Any]) -> dict[str, str]:
     for text in found:
         if "".join(_tags(text).get("p", "").split()) == key["public"]:
             if is_next:
-                return _finding(GOOD, text, _("It is published: mails can be signed with it now."))
-            return _finding(GOOD, text, _("Mails are signed with this key."))
+                return _finding(
+                    GOOD, text, gettext_noop("It is published: mails can be signed with it now.")
+                )
+            return _finding(GOOD, text, gettext_noop("Mails are signed with this key."))
     if found:
-        return _finding(WRONG, found[0], _("Another key stands there. Replace it by this one."))
-    return _finding(MISSING, message=_("Nothing is published under this name yet."))
+        return _finding(
+            WRONG, found[0], gettext_noop("Another key stands there. Replace it by this one.")
+        )
+    return _finding(MISSING, message=gettext_noop("Nothing is published under this name yet."))
 
 
-def _spf(domain: Domain) -> dict[str, str]:
+def _spf(domain: Domain) -> dict[str, Any]:
     look = spf.Look(lookups.texts, lookups.addresses, lookups.exchangers)
     try:
         record = spf.record_of(domain.name, look)
         if not record:
-            return _finding(MISSING, message=_("The domain does not say who may send for it."))
+            return _finding(
+                MISSING, message=gettext_noop("The domain does not say who may send for it.")
+            )
         return _spf_of(domain, record)
     except spf.Broken as broken:
         return _finding(
-            WRONG, message=_("Receivers cannot use the record: %(why)s.") % {"why": broken}
+            WRONG, message=gettext_noop("Receivers cannot use the record: %(why)s."), why=broken
         )
     except lookups.Unanswered as error:
         return _finding(UNKNOWN, message=error)
 
 
-def _spf_of(domain: Domain, record: str) -> dict[str, str]:
+def _spf_of(domain: Domain, record: str) -> dict[str, Any]:
     left_out = []
     for term, host in _senders(domain):
         if term.startswith("include:"):
@@ -235,31 +250,34 @@ def _spf_of(domain: Domain, record: str) -> dict[str, str]:
         return _finding(
             WRONG,
             record,
-            _("The record does not allow %(who)s, from which you send.")
-            % {"who": ", ".join(left_out[:3])},
+            gettext_noop("The record does not allow %(who)s, from which you send."),
+            who=", ".join(left_out[:3]),
         )
     look = spf.Look(lookups.texts, lookups.addresses, lookups.exchangers)
     spf.judge(domain=domain.name, address="192.0.2.1", look=look)  # walks the whole record
-    return _finding(GOOD, record, _("The record allows the servers you send from."))
+    return _finding(GOOD, record, gettext_noop("The record allows the servers you send from."))
 
 
-def _dmarc(name: str) -> dict[str, str]:
+def _dmarc(name: str) -> dict[str, Any]:
     try:
         for place in _above(name):
             found = [t for t in lookups.texts(f"_dmarc.{place}") if t[:8].upper() == "V=DMARC1"]
             if len(found) > 1:
-                return _finding(WRONG, found[0], _("There are two records; keep one."))
+                return _finding(WRONG, found[0], gettext_noop("There are two records; keep one."))
             if found:
                 policy = _tags(found[0]).get("p", "").lower()
                 if policy not in ("none", "quarantine", "reject"):
                     return _finding(
-                        WRONG, found[0], _("The record names no policy: p=none is the first step.")
+                        WRONG,
+                        found[0],
+                        gettext_noop("The record names no policy: p=none is the first step."),
                     )
-                return _finding(GOOD, found[0], _("Policy: %(policy)s.") % {"policy": policy})
+                return _finding(GOOD, found[0], gettext_noop("Policy: %(policy)s."), policy=policy)
     except lookups.Unanswered as error:
         return _finding(UNKNOWN, message=error)
     return _finding(
-        MISSING, message=_("Gmail and Yahoo refuse bulk mail from domains without this record.")
+        MISSING,
+        message=gettext_noop("Gmail and Yahoo refuse bulk mail from domains without this record."),
     )
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import dkim as others
 import pytest
+from django.utils import translation
 
 from campaigns.channels import domains, spf
 from campaigns.messaging import delivery, dkim, signing
@@ -206,3 +207,14 @@ def test_the_record_names_the_server_that_mails_leave_by(shop, host, value):
     smtp()
     Channel.objects.update(settings={"host": host})
     assert {r.key: r.value for r in domains.records(shop)}["spf"] == value
+
+
+def test_what_was_found_is_told_to_each_in_their_own_language(zone, shop):
+    with translation.override("zh-hans"):
+        told = look(shop)["rsa"].message
+        assert told == translation.gettext("Nothing is published under this name yet.")
+    assert told != "Nothing is published under this name yet."
+    shop.refresh_from_db()
+    with translation.override("en"):
+        found = {record.key: record.message for record in domains.records(shop)}
+    assert found["rsa"] == "Nothing is published under this name yet."
