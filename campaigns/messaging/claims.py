@@ -19,6 +19,7 @@ from campaigns import manners
 from campaigns.models import Run
 from ingestion import consent
 from ingestion.models import Customer
+from marketing.core.db import patiently
 
 LEASE_SECONDS = 15
 GIVE_UP_HOURS = 72
@@ -189,9 +190,10 @@ def claim(*, run_id: int, owner: str, limit: int, purpose_of: Purpose = marketin
     """
     # Each round is a transaction of its own, so that nobody whose messages were counted in one is
     # held while the next waits for somebody else.
-    while (claimed := _claim(run_id, owner, limit, purpose_of)) is None:
-        pass
-    return claimed
+    while True:
+        claimed = patiently(lambda: _claim(run_id, owner, limit, purpose_of))
+        if claimed is not None:
+            return claimed
 
 
 def _claim(run_id: int, owner: str, limit: int, purpose_of: Purpose) -> list[Claimed] | None:
@@ -285,6 +287,10 @@ def hand_over(message: Claimed) -> str | None:
 
 def renew(messages: Collection[Claimed]) -> set[int]:
     """Lengthen the leases that are still ours; the ids of those messages."""
+    return patiently(lambda: _renew(messages))
+
+
+def _renew(messages: Collection[Claimed]) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -300,8 +306,11 @@ def renew(messages: Collection[Claimed]) -> set[int]:
 
 def give_back(messages: Collection[Claimed], *, wait_seconds: float = 0) -> None:
     """Return claimed messages untried: queued again, or skipped when the run was cancelled."""
-    if not messages:
-        return
+    if messages:
+        patiently(lambda: _give_back(messages, wait_seconds))
+
+
+def _give_back(messages: Collection[Claimed], wait_seconds: float) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             _GIVE_BACK,
@@ -315,8 +324,10 @@ def give_back(messages: Collection[Claimed], *, wait_seconds: float = 0) -> None
 
 def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
     """Write outcomes durably, in one statement. Message id -> its run's state, where still ours."""
-    if not outcomes:
-        return {}
+    return patiently(lambda: _mark(outcomes)) if outcomes else {}
+
+
+def _mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
     connection.ensure_connection()
     session: Any = connection.connection
     with connection.wrap_database_errors, session.cursor() as bare:

@@ -1,12 +1,20 @@
-"""What PostgreSQL does better than the ORM: COPY, advisory locks, statement time-outs."""
+"""What PostgreSQL does better than the ORM: COPY, advisory locks, statement time-outs, races."""
 
+import logging
+import random
+import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import RawIOBase
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+TRIES = 5
+RACES = ("40001", "40P01")  # serialization failure, deadlock
 
 
 class _LineReader(RawIOBase):
@@ -81,3 +89,21 @@ def statement_timeout(milliseconds: int) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", [milliseconds])
         yield
+
+
+def patiently(work: Callable[[], T]) -> T:
+    """Do it again where PostgreSQL ended it to resolve a race: five times at most, then its error.
+
+    Within a transaction nothing of it stands any more, so there the error is raised at once.
+    """
+    for attempt in range(1, TRIES):
+        try:
+            return work()
+        except OperationalError as error:
+            code = getattr(error.__cause__, "pgcode", "")
+            if code not in RACES or connection.in_atomic_block:
+                raise
+            logger.warning("lost a race (%s), try %d of %d", code, attempt, TRIES)
+        # Whoever met here once does not meet again at the same moment.
+        time.sleep(random.uniform(0.5, 1.0) * 0.02 * 2**attempt)
+    return work()

@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
-from marketing.core import beats
+from marketing.core import beats, logs
 from marketing.core.models import WorkerBeat
 
 logger = logging.getLogger(__name__)
@@ -76,12 +76,18 @@ def _disk() -> dict[str, Any]:
     return {"ok": free >= MIN_FREE_BYTES, "free_megabytes": free // 1_000_000}
 
 
+def _log() -> dict[str, Any]:
+    # Told, and no trouble: what could not be written is gone, and the work went on.
+    return {"ok": True, "dropped_lines": logs.dropped()}
+
+
 CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "database": _database,
     "migrations": _migrations,
     "queue": _queue,
     "workers": _workers,
     "disk": _disk,
+    "log": _log,
 }
 
 

@@ -181,3 +181,38 @@ def test_many_copies_of_one_nudge_send_nothing_more(postbox):
     at_once(*[lambda: [delivery.deliver(run_id=run.pk) for _ in range(20)]] * 6)
     assert states(run) == {"sent": 5}
     assert set(postbox.copies.values()) == {1}
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_marks_that_meet_somebody_in_a_ring_are_written_all_the_same(postbox, held):
+    """Two messages are marked together, while somebody who holds one of them asks for the other."""
+    people(2)
+    run = started()
+    ours = claims.claim(run_id=run.pk, owner="us", limit=2)
+    ids = [message.id for message in ours]
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = ANY(%s)"
+    lock = "SELECT 1 FROM campaigns_message WHERE id = %s FOR UPDATE"
+    sessions: list[int] = []
+    marked = {}
+
+    def mark() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            sessions.append(cursor.fetchone()[0])
+        done = [claims.Outcome(m.id, m.fence, "sent", "", "", "News", 0.0) for m in ours]
+        marked.update(claims.mark(done))
+
+    with another_session() as other, other.cursor() as cursor:
+        cursor.execute(lock, [ids[held]])
+        sender = threading.Thread(target=at_once, args=(mark,))
+        sender.start()
+        with another_session() as watcher, watcher.cursor() as look:
+            watcher.autocommit = True
+            while not sessions or look.execute(waiting, [sessions]) or not look.fetchone():
+                time.sleep(0.01)
+        # Whoever waited first is ended first: the sender, where this closes a ring.
+        cursor.execute(lock, [ids[1 - held]])
+        other.rollback()
+        sender.join()
+    assert set(marked) == set(ids)
+    assert states(run) == {"sent": 2}

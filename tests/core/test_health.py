@@ -42,6 +42,7 @@ def test_readyz_is_ready_when_everything_works(client):
         "queue",
         "workers",
         "disk",
+        "log",
     }
 
 
