@@ -135,6 +135,7 @@ EVERY: dict[str, tuple[float, str]] = {
     "campaigns.tasks.follow_people": (3600.0, "fast"),
     "models_ml.tasks.follow_people": (3600.0, "fast"),
     "recommendations.tasks.follow_people": (3600.0, "fast"),
+    "recommendations.tasks.count_visitors": (15.0, "fast"),
     "models_ml.tasks.renew_features": (300.0, "bulk"),
     "models_ml.tasks.renew_insights": (600.0, "fast"),
     "models_ml.tasks.look_after_predictions": (600.0, "fast"),

@@ -142,11 +142,13 @@ def recs_live(*, size: str = "small") -> list[Line]:
         ]
         loads = [_post(port, secret, one, LIVE) for one in asked]
         _run(loads[count:], port, RATE / 2)  # both processes have seen everything once
+        before = serving.processor_seconds()
         sent = _run(loads[:count], port, RATE)
+        spent = _spent(before, count)
         with serving.worker():
             waits = [_fresh(port, secret, n) for n in range(LOOKS)]
     return [
-        _line("recs.live", sent, LIVE_LIMIT),
+        _line("recs.live", sent, LIVE_LIMIT) | spent,
         {
             "name": "recs.live.fresh",
             "value": round(statistics.median(waits), 3),
@@ -168,8 +170,20 @@ def recs_stored(*, size: str = "small") -> list[Line]:
     with _shop(size) as secret, serving.web(serving.PLATFORM) as port:
         loads = [_get(port, secret, 1 + n * 7919 % people) for n in range(count + 600)]
         _run(loads[count:], port, RATE / 2)
+        before = serving.processor_seconds()
         sent = _run(loads[:count], port, RATE)
-    return [_line("recs.stored", sent, STORED_LIMIT)]
+        spent = _spent(before, count)
+    return [_line("recs.stored", sent, STORED_LIMIT) | spent]
+
+
+def _spent(before: dict[str, float], count: int) -> dict[str, Any]:
+    """Processor time of a request, which a busy machine does not change as it does waiting."""
+    after = serving.processor_seconds()
+    return {
+        "processor_ms": {
+            name: round(1_000 * (after[name] - before.get(name, 0.0)) / count, 2) for name in after
+        }
+    }
 
 
 def _run(loads: list[bytes], port: int, rate: float) -> sending.Sent:

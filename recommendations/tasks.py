@@ -11,7 +11,7 @@ from ingestion.identity import merging
 from marketing.core import jobs
 from marketing.core.models import Job
 from models_ml import catalog
-from recommendations import build, evaluate, links
+from recommendations import build, evaluate, links, outcomes
 
 
 def refresh(job: jobs.Running) -> dict[str, Any]:
@@ -74,3 +74,9 @@ def follow_people(customer_ids: list[int] | None = None, **_ids: Any) -> None:
     """Drop the picks of people who were merged into others; theirs are chosen with the rest."""
     moved = customer_ids or merging.moved_lately(now=timezone.now())
     build.forget_merged(customer_ids=moved)
+
+
+@shared_task(name="recommendations.tasks.count_visitors", queue="fast")
+def count_visitors(**_ids: Any) -> None:
+    """Count who was shown what, and who clicked, since the last time."""
+    outcomes.count()

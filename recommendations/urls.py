@@ -2,23 +2,50 @@
 
 from django.urls import path
 
-from recommendations import views
 from recommendations.api import live, picks
+from recommendations.api import placements as placements_api
+from recommendations.views import engines, placements, trying
 
 app_name = "recommendations"
 
 pages: list = [
-    path("recommendations/", views.home, name="home"),
-    path("recommendations/people/", views.person_list, name="person-list"),
-    path("recommendations/people/<int:customer_id>/", views.person_detail, name="person-detail"),
-    path("recommendations/train/", views.train_start, name="train-start"),
-    path("recommendations/refresh/", views.refresh_start, name="refresh-start"),
+    path("recommendations/", engines.home, name="home"),
+    path("recommendations/people/", engines.person_list, name="person-list"),
+    path("recommendations/people/<int:customer_id>/", engines.person_detail, name="person-detail"),
+    path("recommendations/placements/", placements.placement_list, name="placements"),
+    path("recommendations/placements/new/", placements.placement_detail, name="placement-new"),
+    path("recommendations/links/", placements.links_start, name="links-start"),
+    path("recommendations/placements/<slug:slug>/", placements.placement_detail, name="placement"),
+    path(
+        "recommendations/placements/<slug:slug>/preview/",
+        placements.placement_preview,
+        name="placement-preview",
+    ),
+    path(
+        "recommendations/placements/<slug:slug>/remove/",
+        placements.placement_remove,
+        name="placement-remove",
+    ),
+    path("recommendations/try/", trying.try_it, name="try"),
+    path("recommendations/catalogue/", trying.catalogue, name="catalogue"),
+    path("recommendations/train/", engines.train_start, name="train-start"),
+    path("recommendations/refresh/", engines.refresh_start, name="refresh-start"),
 ]
 api: list = [
     path(
         "customers/<str:external_id>/recommendations/",
         picks.CustomerRecommendations.as_view(),
         name="customer-recommendations",
+    ),
+    path(
+        "recommendations/placements/",
+        placements_api.PlacementList.as_view(),
+        name="recommendation-placements",
+    ),
+    path(
+        "recommendations/placements/<slug:slug>/",
+        placements_api.PlacementDetail.as_view(),
+        name="recommendation-placement",
     ),
     path("recommendations/live/", live.Live.as_view(), name="recommendations-live"),
     path("recommendations/engines/", picks.EngineList.as_view(), name="recommendation-engines"),

@@ -55,7 +55,7 @@ class Rules:
         """Rules as a placement stores them. ValueError("name: what is wrong") for what is none."""
         unknown = set(stored) - {field.name for field in fields(cls)} | {"size"} & set(stored)
         if unknown:
-            raise ValueError(f"unknown rules: {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown rules, {', '.join(sorted(unknown))}")
         made = cls(size=size, **{name: _read(name, value) for name, value in stored.items()})
         for low, high in (("price_min", "price_max"), ("price_from", "price_to")):
             least, most = getattr(made, low), getattr(made, high)

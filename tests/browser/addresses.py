@@ -42,6 +42,7 @@ from models_ml import features
 from models_ml.insights import stage_history
 from models_ml.models import ModelVersion, Prediction, ProductDemand, Score
 from models_ml.predictions import definitions, ready, scoring, training, watching
+from recommendations import build
 from tests import factories
 from tests.campaigns.journeys import drawn
 from tests.models_ml.predictions import shops
@@ -140,6 +141,11 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "ready prediction": reverse("models_ml:prediction-new") + "?from=big_spender",
         "person with scores": _scored_person(),
         "recommendations": reverse("recommendations:home"),
+        "placements": reverse("recommendations:placements"),
+        "new placement": reverse("recommendations:placement-new"),
+        "placement": reverse("recommendations:placement", args=[_placement()]),
+        "try a placement": reverse("recommendations:try"),
+        "catalogue to recommend": reverse("recommendations:catalogue"),
         "campaigns": reverse("campaigns:campaign-list"),
         "sending rules": reverse("campaigns:sending-rules"),
         "not sent": reverse("campaigns:not-sent"),
@@ -493,3 +499,7 @@ def _channels() -> dict[str, str]:
         "sms": reverse("campaigns:note-edit", args=[note.pk]),
         "new webhook message": reverse("campaigns:note-new", args=["webhook"]),
     }
+
+
+def _placement() -> str:
+    return build.default_placement().slug

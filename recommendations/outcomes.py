@@ -1,0 +1,158 @@
+"""What came of a placement: who was shown what, who clicked, who bought, and whether it helped.
+
+Impressions and clicks are events of the shop's pages (`recommendation_shown` and
+`recommendation_clicked` with the placement's key); here they are counted by visitor. Everybody
+keeps the engine of their first visit, so the sides may be compared.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from marketing.core.db import advisory_lock
+from models_ml.algorithms import classify
+from models_ml.algorithms.classify import Interval
+from recommendations import placements
+from recommendations.models import Placement, VisitorMark
+from recommendations.placements import HOLDOUT
+
+SHOWN, CLICKED = "recommendation_shown", "recommendation_clicked"
+DAYS = 30
+BUYS_WITHIN = timedelta(days=7)
+AT_ONCE = 200_000
+
+_COUNT = """
+WITH fresh AS (
+    SELECT e.id, e.at, e.type, e.customer_id, p.id AS place,
+        CASE WHEN e.customer_id IS NULL THEN 'a:' || e.anonymous_id
+            ELSE 'c:' || e.customer_id END AS unit,
+        left(coalesce(nullif(e.properties->>'engine', ''), 'best'), 20) AS arm
+    FROM ingestion_event e
+    JOIN recommendations_placement p ON p.slug = e.properties->>'placement'
+    WHERE e.id > %(after)s AND e.id <= %(upto)s AND e.type = ANY(%(types)s)
+        AND (e.customer_id IS NOT NULL OR e.anonymous_id <> '')
+)
+INSERT INTO recommendations_visitor AS v (placement_id, unit, customer_id, arm, first_at, last_at,
+    shown, clicked, first_click_at)
+SELECT place, unit, max(customer_id), (array_agg(arm ORDER BY at, id))[1], min(at), max(at),
+    count(*) FILTER (WHERE type = %(shown)s), count(*) FILTER (WHERE type = %(clicked)s),
+    min(at) FILTER (WHERE type = %(clicked)s)
+FROM fresh GROUP BY place, unit
+ON CONFLICT (placement_id, unit) DO UPDATE SET
+    last_at = greatest(v.last_at, excluded.last_at), shown = v.shown + excluded.shown,
+    clicked = v.clicked + excluded.clicked,
+    first_click_at = least(v.first_click_at, excluded.first_click_at)
+"""
+# Somebody who was a device when they first came and is a person now bought as that person.
+_SIDES = """
+SELECT v.arm, count(*), count(*) FILTER (WHERE v.clicked > 0), count(*) FILTER (WHERE o.n > 0),
+    coalesce(sum(o.money), 0)::float8, coalesce(sum(o.money ^ 2), 0)::float8,
+    sum(v.shown), sum(v.clicked)
+FROM recommendations_visitor v
+LEFT JOIN ingestion_identity i ON v.customer_id IS NULL AND i.kind = 'anonymous'
+    AND i.value = substr(v.unit, 3)
+LEFT JOIN LATERAL (
+    SELECT count(*) AS n, sum(total) AS money FROM ingestion_order r
+    WHERE r.customer_id = coalesce(v.customer_id, i.customer_id)
+        AND r.placed_at >= v.first_at AND r.placed_at < v.first_at + %(within)s AND r.total > 0
+) o ON true
+WHERE v.placement_id = %(place)s AND v.first_at >= %(since)s AND v.first_at < %(until)s
+GROUP BY v.arm ORDER BY v.arm
+"""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Visitors who got one engine, or were held out; rates with 95% intervals.
+
+    `lift` is the difference of the share that bought to the hold-out's, None without one.
+    """
+
+    arm: str
+    title: str
+    visitors: int
+    shown: int
+    clicks: int
+    clicked: Interval
+    bought: Interval
+    money: float
+    lift: Interval | None
+
+    @property
+    def held_out(self) -> bool:
+        return self.arm == HOLDOUT
+
+    @property
+    def proven(self) -> bool:
+        """Whether the whole interval of the lift lies on one side of zero."""
+        return self.lift is not None and (self.lift.low > 0 or self.lift.high < 0)
+
+
+def count() -> int:
+    """Count the events that came since the last time among the visitors; up to which event.
+
+    One at a time: whoever comes second does nothing.
+    """
+    with advisory_lock("recommendations.visitors", wait=False) as mine:
+        if not mine:
+            return 0
+        mark = VisitorMark.objects.order_by("pk").first() or VisitorMark.objects.create()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(id), 0) FROM ingestion_event")
+            newest = int(cursor.fetchone()[0])
+            upto = min(newest, mark.event_id + AT_ONCE)
+            if upto > mark.event_id:
+                cursor.execute(
+                    _COUNT,
+                    {
+                        "after": mark.event_id, "upto": upto, "types": [SHOWN, CLICKED],
+                        "shown": SHOWN, "clicked": CLICKED,
+                    },
+                )  # fmt: skip
+        mark.event_id = max(upto, mark.event_id)
+        mark.save(update_fields=["event_id"])
+    return mark.event_id
+
+
+def sides(*, placement: Placement, now: datetime) -> list[Side]:
+    """The engines of a placement beside each other over the last 30 days, the hold-out last.
+
+    Only visitors whose seven days for buying are over, or under way; money is of those days.
+    """
+    values: dict[str, Any] = {
+        "place": placement.pk, "since": now - timedelta(days=DAYS), "until": now,
+        "within": BUYS_WITHIN,
+    }  # fmt: skip
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 5000")
+        cursor.execute(_SIDES, values)
+        rows = cursor.fetchall()
+    control = next((row for row in rows if row[0] == HOLDOUT), None)
+    found = [
+        Side(
+            arm=arm,
+            title=placements.title_of(arm),
+            visitors=n,
+            shown=shown,
+            clicks=clicks,
+            clicked=classify.wilson(clicked, n),
+            bought=classify.wilson(bought, n),
+            money=money / n,
+            lift=None
+            if control is None or arm == HOLDOUT
+            else difference(bought, n, control[3], control[1]),
+        )
+        for arm, n, clicked, bought, money, _squares, shown, clicks in rows
+    ]
+    return sorted(found, key=lambda side: (side.held_out, -side.visitors))
+
+
+def difference(yes: int, n: int, other_yes: int, other_n: int) -> Interval:
+    """The difference of two rates with Newcombe's interval (1998, method 10)."""
+    one, other = classify.wilson(yes, n), classify.wilson(other_yes, other_n)
+    a, b = yes / n, other_yes / other_n
+    low = a - b - ((a - one.low) ** 2 + (other.high - b) ** 2) ** 0.5
+    high = a - b + ((one.high - a) ** 2 + (b - other.low) ** 2) ** 0.5
+    return Interval(a - b, low, high)

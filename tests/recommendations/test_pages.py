@@ -1,0 +1,133 @@
+"""Pages of placements: made by a form, their rules tried, their results read."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from ingestion import events
+from ingestion.events import draining
+from ingestion.models import Product
+from recommendations import health, outcomes
+from recommendations.models import Placement, Visitor
+from tests import factories
+from tests.recommendations.test_live import NOW, shop  # noqa: F401
+
+
+@pytest.fixture
+def client(db) -> Client:
+    return factories.signed_in("marketer")
+
+
+FORM = {
+    "name": "Front page", "kind": "home", "size": "6", "engine": "", "rival": "links",
+    "rival_percent": "30", "holdout_percent": "10", "holdout_shows": "popular", "enabled": "on",
+    "drop_owned": "on", "price_to": "150", "diversity": "40", "without_brands": "Acme, Bolt",
+    "allow_group_0": "segment:7", "allow_names_0": "Cups", "per_category": "2",
+}  # fmt: skip
+
+
+def test_a_placement_is_made_by_a_form_and_shown_again(client, django_assert_max_num_queries):
+    answer = client.post(reverse("recommendations:placement-new"), FORM)
+    row = Placement.objects.get()
+    assert answer["Location"] == reverse("recommendations:placement", args=[row.slug])
+    assert row.rules == {
+        "per_category": 2, "price_to": 1.5, "diversity": 0.4, "without_brands": ["Acme", "Bolt"],
+        "allow": [{"group": "segment:7", "categories": ["Cups"], "brands": []}],
+    }  # fmt: skip
+    assert (row.rival, row.rival_percent, row.holdout_percent) == ("links", 30, 10)
+    with django_assert_max_num_queries(20):
+        html = client.get(answer["Location"]).content.decode()
+    assert 'value="150"' in html
+    assert "Acme, Bolt" in html
+    assert "Nothing was shown yet" in html
+
+
+def test_a_form_that_makes_no_sense_keeps_what_was_typed(client):
+    answer = client.post(reverse("recommendations:placement-new"), {**FORM, "diversity": "lots"})
+    assert answer.status_code == 422
+    assert "is no number" in answer.content.decode()
+    assert 'value="lots"' in answer.content.decode()
+    assert not Placement.objects.exists()
+
+
+def test_an_analyst_may_look_but_not_change(db):
+    analyst = factories.signed_in("analyst")
+    assert analyst.get(reverse("recommendations:placement-new")).status_code == 200
+    assert analyst.post(reverse("recommendations:placement-new"), FORM).status_code == 403
+    assert not Placement.objects.exists()
+
+
+def test_the_preview_tells_what_would_change(shop, client, django_assert_max_num_queries):  # noqa: F811
+    url = reverse("recommendations:placement-preview", args=["together"])
+    form = {**FORM, "kind": "together", "rival_percent": "0", "price_max": "1"}
+    with django_assert_max_num_queries(20):
+        html = client.post(url, form).content.decode()
+    assert "0 of 0 picks" not in client.post(url, FORM).content.decode()
+    assert "Nothing is left to show" in html
+
+
+def test_lists_and_try_it_and_the_catalogue_show(shop, client, django_assert_max_num_queries):  # noqa: F811
+    for name, said in (("placements", "together"), ("catalogue", "No picture")):
+        with django_assert_max_num_queries(20):
+            assert said in client.get(reverse(f"recommendations:{name}")).content.decode()
+    with django_assert_max_num_queries(20):
+        html = client.get(
+            reverse("recommendations:try"), {"placement": "together", "product": "pot"}
+        ).content.decode()
+    assert "Bought together with Product POT in 23 orders" in html
+    stranger = client.get(reverse("recommendations:try"), {"person": "nobody"}).content.decode()
+    assert "Nobody is known by this name" in stranger
+
+
+def test_the_catalogue_counts_what_is_missing(shop):  # noqa: F811
+    Product.objects.filter(sku="HAT").update(stock=0, category="Hats", price=None)
+    goods, found = health.findings()
+    counts = {one.key: one.count for one in found}
+    assert goods == 8
+    assert counts["picture"] == 8
+    assert counts["price"] == 1
+    assert counts["category"] == 7
+    assert counts["sold_out"] == 1
+    assert counts["links"] == 7 - 2
+
+
+def say(kind, n, *, at=NOW, engine="best", **names):
+    event = events.Incoming(
+        type=kind, at=at, message_id=f"{kind}{n}{names}{at}",
+        properties={"placement": "home", "engine": engine, "sku": "POT"}, **names,
+    )  # fmt: skip
+    events.accept(batch=[event], source="shop", now=NOW)
+
+
+def test_visitors_are_counted_once_and_keep_their_first_engine(shop):  # noqa: F811
+    begun = NOW - timedelta(days=2)
+    for n in range(4):
+        say("recommendation_shown", n, at=begun, anonymous_id=f"v{n}")
+    for n in range(2):
+        say("recommendation_shown", n, at=begun, engine="holdout", anonymous_id=f"h{n}")
+    say("recommendation_clicked", 0, anonymous_id="v0")
+    say("recommendation_shown", 9, engine="links", anonymous_id="v0")
+    say("recommendation_shown", 0, at=begun, external_id="ada")
+    draining.drain(now=NOW)
+    outcomes.count()
+    outcomes.count()
+    first = Visitor.objects.get(unit="a:v0")
+    assert (first.arm, first.shown, first.clicked) == ("best", 2, 1)
+    factories.order(shop, placed_at=NOW - timedelta(days=1))
+    best, held = outcomes.sides(
+        placement=Placement.objects.get(slug="home"), now=NOW + timedelta(hours=1)
+    )
+    assert (best.visitors, best.shown, best.clicks, held.visitors) == (5, 6, 1, 2)
+    assert best.bought.value == pytest.approx(1 / 5)
+    assert best.lift.value == pytest.approx(1 / 5)
+    assert best.lift.low < 0 < best.lift.high
+    assert (held.held_out, held.lift, best.proven) == (True, None, False)
+
+
+def test_a_clear_difference_is_proven():
+    found = outcomes.difference(50, 100, 20, 100)
+    assert found.value == pytest.approx(0.3)
+    assert 0.15 < found.low < 0.2
+    assert 0.4 < found.high < 0.45
