@@ -77,7 +77,9 @@ def release(*, run: Run, trial: Trial, number: int, shares: dict[str, float]) ->
     floor = min(trial.floor_percent / 100, 1 / len(names))
     total = sum(weight for _name, weight in draw.variants)
     first = {name: weight / total for name, weight in draw.variants}
-    answer, of_answer, had_time, of_time = _ANSWER[Trial.Metric(trial.metric)], [], "true", []
+    answer, had_time = _ANSWER[Trial.Metric(trial.metric)], "true"
+    of_answer: list[Any] = []
+    of_time: list[Any] = []
     if settled.hours_of(run.snapshot):
         goal = run.snapshot.get("goal") or ""
         answer, of_answer = settled.answer_sql(metric=trial.metric, goal=goal)

@@ -377,7 +377,7 @@ def _at_hours(run: Run, draw: audience.Draw, number: int, now: datetime, *, last
         cursor.execute(sql, [useful, *of_hours, run.pk, *of_slot, number])
 
 
-def _in_slots(run: Run, draw: audience.Draw, which: str, number: int) -> QuerySet[Message]:
+def _in_slots(run: Run, draw: audience.Draw, which: str, number: int) -> QuerySet[Message, Any]:
     """Messages of people whose round is such, sent or not."""
     slot, of_slot = audience.slot_sql("campaigns_message.customer_id", draw)
     return run.messages.extra(where=[f"({slot}) {which}"], params=[*of_slot, number]).values("pk")

@@ -63,8 +63,9 @@ def send(*, holdout: float, mails: Iterable[str] = ()) -> Run:
     campaign = Campaign.objects.create(
         name="Measured", holdout_percent=round(holdout), state="finished"
     )
-    shares = [[mail, 1] for mail in mails]
-    Variant.objects.bulk_create(Variant(campaign=campaign, key=key, name=key) for key, _ in shares)
+    keys = list(mails)
+    shares = [[key, 1] for key in keys]
+    Variant.objects.bulk_create(Variant(campaign=campaign, key=key, name=key) for key in keys)
     if shares:
         Trial.objects.create(campaign=campaign, metric=Trial.Metric.ORDERED)
     draw = {"draw": {"key": f"campaign:{campaign.pk}", "variants": shares}} if shares else {}
