@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ingestion import consent
 from ingestion.models import Consent, Customer, Purpose
+from marketing.core.wording import in_words
 
 VALID_FOR = timedelta(days=2)
 SOURCE = "preference page"
@@ -58,10 +59,12 @@ def of_token(token: str) -> Customer | None:
 
 
 def purposes() -> list[tuple[str, Any, Any]]:
-    """(slug, name, description) of every purpose people are asked for."""
+    """(slug, name, description) of every purpose people are asked for; what we named ourselves and
+    keep in English is said in the reader's language.
+    """
     built_in = [(slug, name, about) for slug, (name, about) in BUILT_IN.items()]
     own = Purpose.objects.filter(archived=False).values_list("slug", "name", "description")
-    return [*built_in, *own]
+    return [*built_in, *((slug, in_words(name), in_words(about)) for slug, name, about in own)]
 
 
 def choices(*, customer: Customer, now: datetime | None = None) -> list[Choice]:

@@ -15,6 +15,7 @@ from ingestion.privacy.preferences import BUILT_IN
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
+from marketing.core.wording import in_words
 
 Actor = User | ApiKey | None
 TEXT_LIMIT = 4_000
@@ -56,8 +57,8 @@ def overview() -> list[Line]:
     lines += [
         Line(
             own.slug,
-            own.name,
-            own.description,
+            in_words(own.name),
+            in_words(own.description),
             False,
             answers.get(own.slug, {}),
             _sorted(newest.get(own.slug, {})),

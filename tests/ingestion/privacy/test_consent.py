@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion import consent, queries
 from ingestion.identity import merging
 from ingestion.models import Consent, Customer, Purpose, SuppressedDigest, Suppression
-from ingestion.privacy import purposes
+from ingestion.privacy import preferences, purposes
 from marketing.core.errors import Invalid
 from tests import factories
 from tests.ingestion.conftest import NOW
@@ -244,3 +245,12 @@ def test_the_api_resurrects_nobody_either(api, told_at, expected) -> None:
     body = {"external_id": "1", "email": ada.email, "consent": {"email": answer}}
     assert api.post("/api/v1/customers/", body).status_code == 200
     assert reason(ada) == expected
+
+
+def test_a_purpose_that_we_named_is_asked_for_in_the_readers_language() -> None:
+    purposes.add(name="Ads", description="What we said", actor=None, now=NOW)
+    with translation.override("zh-hans"):
+        ours = translation.gettext("Ads")
+        assert ours != "Ads"
+        assert ("ads", ours, "What we said") in preferences.purposes()
+        assert ours in {line.name for line in purposes.overview()}
