@@ -8,7 +8,7 @@ _lock = threading.Lock()
 _dropped = 0
 
 
-class Forgiving(logging.StreamHandler):  # type: ignore[type-arg]
+class Forgiving(logging.StreamHandler):
     """Writes lines where it can. One that cannot be written (a full disk) is dropped and counted:
     the work it tells of goes on.
     """
