@@ -146,6 +146,7 @@ def recs_live(*, size: str = "small") -> list[Line]:
         sent = _run(loads[:count], port, RATE)
         spent = _spent(before, count)
         with serving.worker():
+            _fresh(port, secret, LOOKS)  # the worker is awake after the first
             waits = [_fresh(port, secret, n) for n in range(LOOKS)]
     return [
         _line("recs.live", sent, LIVE_LIMIT) | spent,

@@ -94,7 +94,11 @@ def pick(engine: Engine, question: Question, wanted: Rules, everyone: Picked | N
         return Picked(engine, picks, scores, why, np.full(picks.shape, -1))
     picks, scores, filled = rules.fill_up(picks, scores, everyone.picks, everyone.scores)
     owned = question.owned
-    anchor = likeness.anchors(np.where(filled, -1, picks), engine.vectors, owned.row, owned.item)
+    own_picks = np.where(filled, -1, picks)
+    if engine.explain is not None:
+        anchor = engine.explain(question.people, own_picks).anchor
+    else:
+        anchor = likeness.anchors(own_picks, engine.vectors, owned.row, owned.item)
     own = np.where(anchor >= 0, reasons.BECAUSE, reasons.TASTE)
     why = np.where(filled, reasons.POPULAR, own)
     return Picked(engine, picks, scores, np.where(picks >= 0, why, reasons.NONE), anchor)

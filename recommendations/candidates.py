@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
@@ -39,6 +40,8 @@ class Engine:
     picks: np.ndarray
     scores: np.ndarray
     vectors: tuple[np.ndarray, np.ndarray] | None
+    # (people, picks) -> what each pick rests on, where the model can take its scores apart.
+    explain: Callable[[np.ndarray, np.ndarray], Any] | None = None
 
 
 def ask(*, rules: Rules, now: datetime) -> Question:
@@ -135,7 +138,7 @@ def propose(
         report(part.stop, total)
     if entry.gate:
         picks[question.unprofiled] = -1
-    return Engine(entry, version, picks, scores, model.vectors())
+    return Engine(entry, version, picks, scores, model.vectors(), getattr(model, "explain", None))
 
 
 def _ids(people: QuerySet[Customer]) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from recommendations import gathering, groups, knowledge, placements, reasons, rules, visits
 from recommendations.gathering import Found
@@ -78,10 +79,11 @@ class Answer:
         if not parts:
             return _("Nothing was left after the rules.")
         if self.seeds:
-            return _("By %(n)d products of this visit. %(parts)s") % {
-                "n": self.seeds,
-                "parts": ", ".join(parts),
-            }
+            return ngettext(
+                "By %(n)d product of this visit. %(parts)s",
+                "By %(n)d products of this visit. %(parts)s",
+                self.seeds,
+            ) % {"n": self.seeds, "parts": ", ".join(parts)}
         return _("Nothing of this visit is known. %(parts)s") % {"parts": ", ".join(parts)}
 
 

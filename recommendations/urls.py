@@ -4,7 +4,7 @@ from django.urls import path
 
 from recommendations.api import live, picks
 from recommendations.api import placements as placements_api
-from recommendations.views import engines, placements, trying
+from recommendations.views import engines, placements, trying, widget
 
 app_name = "recommendations"
 
@@ -53,4 +53,5 @@ api: list = [
 ]
 doors: list = [
     path("r/picks", live.public, name="picks"),
+    path("r.js", widget.script, name="picks-script"),
 ]

@@ -8,7 +8,7 @@ from django.db import connection
 
 from ingestion.identity.names import ANONYMOUS, EMAIL, EXTERNAL
 
-TYPES = ("view", "click", "cart", "wishlist", "order", "recommendation_click")
+TYPES = ("view", "click", "cart", "wishlist", "order", "recommendation_clicked")
 LOOKS, SINCE = 20, timedelta(days=30)
 
 # A device that is nobody's has its events by its own number; that of a person has the person's, and

@@ -78,6 +78,7 @@ def placement_detail(request: HttpRequest, slug: str = "") -> HttpResponse:
         "holdouts": Placement.Holdout.choices,
         "error": error,
         "needed": slug == DEFAULT,
+        "script": request.build_absolute_uri(reverse("doors:picks-script")),
         "address": request.build_absolute_uri(reverse("api:recommendations-live")),
     }
     if found is not None:

@@ -109,7 +109,7 @@ def test_a_known_person_gets_links_of_the_visit_then_their_set_then_what_is_popu
     answer = ask(external_id="ada")
     assert skus(answer) == ["BULB", "HAT", "RUG"]
     assert answer.sources == {"links": 1, "als": 1, "popular": 1}
-    assert answer.why.startswith("By 1 products of this visit.")
+    assert answer.why.startswith("By 1 product of this visit.")
 
 
 def test_an_engine_asked_for_by_name_answers_alone(shop):

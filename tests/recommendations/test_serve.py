@@ -3,6 +3,7 @@ import pytest
 from ingestion import consent
 from ingestion.models import Product
 from marketing.core.errors import Invalid
+from models_ml import catalog
 from recommendations import serve
 from recommendations.models import Placement, Recommendation, RecommendationSet
 from tests import factories
@@ -41,7 +42,7 @@ def test_another_engine_can_be_asked_for(ada):
 def test_an_engine_nobody_has_heard_of_is_refused(ada):
     with pytest.raises(Invalid, match="no engine named oracle") as refusal:
         serve.for_customers([ada.pk], engine="oracle")
-    assert refusal.value.remedy == "Choose one of: popular, als, bert4rec."
+    assert refusal.value.remedy == f"Choose one of: {', '.join(catalog.BY_ENGINE)}."
 
 
 def test_an_engine_without_picks_yet_shows_nothing(ada):
