@@ -120,8 +120,13 @@ def one_page(people: QuerySet[Customer], wish: Wish) -> tuple[list[Customer], st
             people = people.filter(
                 Q(**{f"{column}__lt": value}) | Q(**{column: value, "id__lt": last_id}) | behind
             )
-    ordered = people.select_related("rollup").order_by(F(column).desc(nulls_last=True), "-id")
-    rows = list(ordered[: PER_PAGE + 1])
+    people = people.select_related("rollup")
+    # Whoever has a value first, by the index; without it everybody would be sorted.
+    known = people.filter(**{f"{column}__isnull": False}).order_by(F(column).desc(), "-id")
+    rows = [] if place is not None and place[0] is None else list(known[: PER_PAGE + 1])
+    if len(rows) <= PER_PAGE and column != "id":
+        rest = people.filter(**{f"{column}__isnull": True}).order_by("-id")
+        rows += rest[: PER_PAGE + 1 - len(rows)]
     more = len(rows) > PER_PAGE
     rows = rows[:PER_PAGE]
     if not more:

@@ -5,6 +5,7 @@ from html import unescape
 from urllib.parse import urljoin
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -461,3 +462,21 @@ def test_no_page_links_to_nowhere() -> None:
     }
     assert broken == {}
     assert len(links) > 50
+
+
+def test_sums_of_very_many_orders_are_kept_for_some_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cache.clear()
+    factories.order(factories.customer("ada"), days_ago=3)
+    seen = figures.happened(days=28, now=factories.NOW)
+    assert seen is not None
+    monkeypatch.setattr(figures, "MANY", 0)
+    assert figures.happened(days=28, now=factories.NOW) == seen
+    factories.order(factories.customer("ben"), days_ago=3)
+    assert figures.happened(days=28, now=factories.NOW) == seen
+    cache.clear()
+    later = figures.happened(days=28, now=factories.NOW)
+    assert later is not None
+    assert later.figures[1].value == 2
+    cache.clear()
