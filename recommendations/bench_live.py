@@ -18,7 +18,6 @@ from django.utils import timezone
 
 from ingestion.benchmarks import sending, serving
 from ingestion.events import partitions
-from ingestion.models import Source
 from marketing.core import auth
 from marketing.core.errors import Refused
 from recommendations import build
@@ -114,7 +113,6 @@ def _shop(size: str) -> Iterator[str]:
                 " ingestion_identity, ingestion_product, ingestion_event, ingestion_eventkey"
                 " CASCADE"
             )
-        Source.objects.filter(name="bench").delete()
 
 
 def _post(port: int, secret: str, asked: dict[str, Any], path: str) -> bytes:

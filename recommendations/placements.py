@@ -154,7 +154,7 @@ def look(before: Known | None = None) -> Known:
         )  # fmt: skip
     if before is not None and before.links == links:
         return Known(places, links, before.popular, before.popular_in)
-    popular = LinkSet.objects.filter(pk=links).values_list("popular", flat=True).first() or {}
+    popular = LinkSet.objects.filter(pk=links or 0).values_list("popular", flat=True).first() or {}
     return Known(
         places,
         links,

@@ -59,7 +59,10 @@ class Effect:
 
 def effect(*, place: Place, rules: Rules, now: datetime) -> Effect:
     """Put rules beside those that stand, for a few people (or products) who matter most."""
-    cases, raw, before, after = [], [], [], []
+    cases: list[Case] = []
+    raw: list[list[int]] = []
+    before: list[list[int]] = []
+    after: list[list[int]] = []
     for label, visit, product in _sample(place):
         found = gathering.gather(
             place=place, visit=visit, side=place.arms[0], product=product, now=now

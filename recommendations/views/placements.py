@@ -98,8 +98,8 @@ def _save(request: HttpRequest, slug: str) -> tuple[HttpResponse | None, Refused
         row, _made = defining.save(
             slug=slug,
             values=_values(request.POST),
-            actor=request.user,
-            now=timezone.now(),  # type: ignore[arg-type]
+            actor=request.user,  # type: ignore[arg-type]
+            now=timezone.now(),
         )
     except Refused as fault:
         return None, fault

@@ -65,7 +65,7 @@ def _visit(typed: str, place: int, now: Any) -> tuple[Visit, Customer | None]:
     for names in (Names(external_id=typed), Names(email=typed.lower()), Names(anonymous_id=typed)):
         visit = visits.ask(names=names, placement_id=place, now=now)
         if visit.customer_id is not None or visit.skus:
-            return visit, Customer.objects.filter(pk=visit.customer_id).first()
+            return visit, Customer.objects.filter(pk=visit.customer_id or 0).first()
     return Visit(), None
 
 
