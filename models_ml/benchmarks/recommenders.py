@@ -9,12 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models_ml.algorithms import bert4rec, trainer
 from models_ml.algorithms.data import Interactions
 from models_ml.algorithms.recommenders import als
 from models_ml.benchmarks.data import pace
@@ -24,7 +22,6 @@ SEED = 20111209
 START = np.datetime64("2026-01-01", "s")
 # people, products, purchases
 SHOPS = {"small": (20_000, 5_000, 500_000), "full": (200_000, 20_000, 5_000_000)}
-STEPS = {"small": 20, "full": 100}
 
 
 def purchases(size: str) -> Interactions:
@@ -66,48 +63,6 @@ def _bare(matrix: csr_matrix, params: als.Params, iterations: int) -> None:
         ).fit(matrix, show_progress=False)
 
 
-def bert4rec_step(size: str = "small") -> dict[str, Any]:
-    """Training steps through the product's loop, against forward, backward and update alone."""
-    data = purchases("small")
-    steps = STEPS[size]
-    params = bert4rec.Params()
-    ours, limit = [], []
-    with trainer.settings(params.seed, params.threads):
-        model = bert4rec.BERT4Rec(params)
-        model.users, model.items = data.users, data.items
-        model.read(data)
-        model.net = model.fresh()
-        plan = trainer.Plan(epochs=1, learning_rate=params.learning_rate, threads=params.threads)
-        ready = list(model._batches(1, steps * params.batch))
-        optimizer = torch.optim.AdamW(
-            trainer.parameter_groups(model.net, plan.weight_decay), lr=1e-3, fused=True
-        )
-        for _round in range(RUNS):
-            began = time.perf_counter()
-            trainer.train(
-                model.net,
-                lambda epoch: model._batches(epoch, steps * params.batch),
-                model.loss_of,
-                steps_per_epoch=steps,
-                plan=plan,
-            )
-            ours.append(steps / (time.perf_counter() - began))
-            model.net.train()
-            began = time.perf_counter()
-            for batch in ready:
-                with trainer.autocast(model.device):
-                    loss = model.loss_of(batch)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-            if model.device.type == "cuda":
-                torch.cuda.synchronize()
-            limit.append(steps / (time.perf_counter() - began))
-    what = f"the same network without batching or bookkeeping, {model.device.type}"
-    return pace("bert4rec.step", "steps/s", steps * params.batch, ours, limit, what)
-
-
 WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {
     "als.train": als_train,
-    "bert4rec.step": bert4rec_step,
 }
