@@ -98,7 +98,7 @@ class RenderError(Fault):
     """The template does not render for this person; `variable` names the missing value, if any."""
 
     def __init__(
-        self, template: str, *, variable: str | None = None, part: str = "html", **params: object
+        self, template: str, *, variable: str | None = None, part: str = "html", **params: Any
     ) -> None:
         super().__init__(template, **params)
         self.variable = variable

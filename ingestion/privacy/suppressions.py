@@ -137,7 +137,8 @@ def _lines(text: str, channel: str) -> Iterator[list[str]]:
 def _column(names: list[str], channel: str) -> int | None:
     """Which column holds what the channel sends to."""
     plain = [re.sub(r"[\s_-]+", " ", name.lower()).strip() for name in names]
-    first, second = _MAIL_HEADS, _PHONE_HEADS
+    first: tuple[str, ...] = _MAIL_HEADS
+    second: tuple[str, ...] = _PHONE_HEADS
     if channel == "sms":
         first, second = second, first
     found = [plain.index(head) for head in (*first, *_OTHER_HEADS, *second) if head in plain]

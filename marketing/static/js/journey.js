@@ -111,6 +111,8 @@ document.addEventListener("alpine:init", () => {
     keys(e) {
       const s = this.s, key = e.key, on = e.target.closest?.(".jn"), writing = e.target.closest?.("input, textarea, select, dialog, .menu");
       if ((e.ctrlKey || e.metaKey) && key.toLowerCase() === "s") { e.preventDefault(); this.settled(); return; }
+      /* back from its settings to the step itself */
+      if (key === "Escape" && s.sel && e.target.closest?.("#j-panel")) { e.preventDefault(); narrow.matches ? this.close() : this.focus(s.sel); return; }
       if (writing) return;
       if ((e.ctrlKey || e.metaKey) && !e.altKey && ["z", "y"].includes(key.toLowerCase())) { e.preventDefault(); key.toLowerCase() === "y" || e.shiftKey ? this.redo() : this.undo(); return; }
       if (e.ctrlKey || e.metaKey) return;
