@@ -67,7 +67,7 @@ def check(folder: Path) -> dict[str, Any]:
     if seal != _digest_of(manifest):
         raise Damaged(f"{path.name} of {folder.name} was changed after it was written")
     files = manifest["files"]
-    present = {entry.name for entry in folder.iterdir()} - {MANIFEST}
+    present = {path.relative_to(folder).as_posix() for path in _entries(folder)} - {MANIFEST}
     for name in sorted(present ^ set(files)):
         wrong = "is missing" if name in files else "does not belong there"
         raise Damaged(f"{name} of {folder.name} {wrong}")
@@ -99,11 +99,13 @@ def read_json(path: Path) -> Any:
 
 def _seal(draft: Path, manifest: dict[str, Any]) -> None:
     files = {}
-    for path in sorted(draft.iterdir()):
+    for path in _entries(draft):
         if path.suffix not in SUFFIXES or not path.is_file():
             raise ValueError(f"{path.name} is not a kind of file a model folder may hold")
-        files[path.name] = {"sha256": _digest(path), "bytes": path.stat().st_size}
+        name = path.relative_to(draft).as_posix()
+        files[name] = {"sha256": _digest(path), "bytes": path.stat().st_size}
         _sync(path)
+        _sync(path.parent)
     manifest |= {"format": FORMAT, "files": files, "versions": versions()}
     # Round trip first: what is hashed must be what a reader will see (tuples become lists).
     manifest = json.loads(json.dumps(manifest, allow_nan=False))
@@ -111,6 +113,12 @@ def _seal(draft: Path, manifest: dict[str, Any]) -> None:
     write_json(draft / MANIFEST, manifest)
     _sync(draft / MANIFEST)
     _sync(draft)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Everything in the folder and in its parts (a model made of models has a folder for each)."""
+    found = sorted(folder.rglob("*"))
+    return [path for path in found if path.is_symlink() or not path.is_dir()]
 
 
 def versions() -> dict[str, str]:

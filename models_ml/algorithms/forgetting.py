@@ -39,30 +39,37 @@ def drop_people(*, folder: Path, numbers: Collection[int]) -> Path | None:
     known = {name: value for name, value in manifest.items() if name not in _SEALED}
     made = folder.with_name(f"{folder.name}-{uuid.uuid4().hex[:8]}")
     with artifacts.create(made, known) as draft:
-        for path in folder.iterdir():
-            if path.name not in (artifacts.MANIFEST, FACTORS, *tables):
-                shutil.copy2(path, draft / path.name)
-        for name, arrays in tables.items():
-            artifacts.write_arrays(draft / name, **_without(arrays, keeps[name]))
-        if (folder / FACTORS).exists():
-            factors = load_file(folder / FACTORS)
-            (keep,) = keeps.values()
-            factors["user_factors"] = np.ascontiguousarray(factors["user_factors"][keep])
-            save_file(factors, draft / FACTORS)
+        for name in manifest["files"]:
+            (draft / name).parent.mkdir(exist_ok=True)
+            if name in tables:
+                artifacts.write_arrays(draft / name, **_without(tables[name], keeps[name]))
+            elif Path(name).name == FACTORS:
+                beside = [keeps[other] for other in keeps if _part(other) == _part(name)]
+                factors = load_file(folder / name)
+                (keep,) = beside
+                factors["user_factors"] = np.ascontiguousarray(factors["user_factors"][keep])
+                save_file(factors, draft / name)
+            else:
+                shutil.copy2(folder / name, draft / name)
     return made
 
 
 def _tables(folder: Path) -> dict[str, dict[str, np.ndarray]]:
     """The files of a model that hold people, whichever algorithm wrote them."""
     found = {}
-    for path in sorted(folder.glob("*.npz")):
+    for path in sorted(folder.rglob("*.npz")):
         try:
             arrays = artifacts.read_arrays(path)
         except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as fault:
             raise artifacts.Damaged(f"{path.name} of {folder.name} cannot be read") from fault
         if "users" in arrays:
-            found[path.name] = arrays
+            found[path.relative_to(folder).as_posix()] = arrays
     return found
+
+
+def _part(name: str) -> str:
+    """The part of a model that a file belongs to; a model that is one has none."""
+    return Path(name).parent.as_posix()
 
 
 def _without(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:

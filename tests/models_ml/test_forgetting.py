@@ -12,7 +12,7 @@ from marketing.core.models import Job
 from models_ml import registry
 from models_ml.algorithms import artifacts, bert4rec, forgetting
 from models_ml.algorithms.data import Interactions
-from models_ml.algorithms.recommenders import als, ease, itemitem, markov, popular
+from models_ml.algorithms.recommenders import als, blend, ease, itemitem, markov, popular
 from models_ml.models import ModelVersion
 from tests import factories
 from tests.models_ml.algorithms.shops import two_tastes
@@ -24,6 +24,7 @@ MAKE = {
     "markov": markov.Markov,
     "itemitem": itemitem.ItemItem,
     "ease": ease.EASE,
+    "blend": blend.Blend,
     "bert4rec": lambda: bert4rec.BERT4Rec(SMALL),
 }
 

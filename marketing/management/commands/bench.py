@@ -35,6 +35,7 @@ MODULES = (
     "models_ml.benchmarks.recommenders",
     "models_ml.benchmarks.steps",
     "models_ml.benchmarks.sequences",
+    "models_ml.benchmarks.literature",
     "recommendations.benchmarks",
     "recommendations.bench_live",
     "campaigns.answers.benchmarks",

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from models_ml.algorithms.data import Array, Interactions, matrix
 from models_ml.algorithms.recommenders.linear import Linear
-from models_ml.algorithms.recommenders.tables import share_of_people, values_at
+from models_ml.algorithms.recommenders.tables import share_of_people
 
 LITTLE = np.float32(1e-6)
 
@@ -35,7 +35,7 @@ class Params:
 
 
 class EASE(Linear):
-    """Weights between items, of both signs; `people` counts who has both."""
+    """Weights between items, of both signs."""
 
     params: Params
     defaults = Params
@@ -50,7 +50,6 @@ class EASE(Linear):
         chosen = np.sort(np.lexsort((np.arange(len(reach)), -reach))[: params.most])
         dense = solve(has[:, chosen], params.penalty)
         self.table = _largest(dense, chosen, len(self.items), params.keep)
-        self.people = values_at(has.T.tocsr(), has, self.table)
 
 
 def solve(has: csr_matrix, penalty: float) -> Array:

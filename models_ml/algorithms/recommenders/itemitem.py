@@ -18,7 +18,7 @@ from scipy.special import xlogy
 from models_ml.algorithms.data import Array, Interactions, matrix
 from models_ml.algorithms.recommenders.linear import Linear
 from models_ml.algorithms.recommenders.markov import baskets
-from models_ml.algorithms.recommenders.tables import share_of_people, strong_pairs, values_at
+from models_ml.algorithms.recommenders.tables import share_of_people, strong_pairs
 
 # What popularity counts beside the neighbours: enough to order what no neighbour speaks for.
 LITTLE = np.float32(1e-6)
@@ -68,8 +68,7 @@ class ItemItem(Linear):
             return weight
 
         items = has.T.tocsr()
-        self.table = strong_pairs(items, has, weigh, params.keep)
-        self.people = values_at(items, has, self.table)
+        self.table, self.people = strong_pairs(items, has, weigh, params.keep)
 
     def _who_has(self, data: Interactions) -> csr_matrix:
         if self.params.together == "basket":

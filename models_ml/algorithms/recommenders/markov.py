@@ -57,15 +57,16 @@ class Markov(Linear):
         floor = np.ones(len(times))
         np.divide(params.smooth, times + params.smooth, out=floor, where=times > 0)
         self.floor = floor.astype(np.float32)
-        self.table = strong_pairs(
+        self.table, counts = strong_pairs(
             before,
             later,
             lambda row, _column, value: value / (times[row] + params.smooth),
             params.keep,
         )
-        plain = later.copy()
-        plain.data[:] = 1.0
-        self.people = values_at(before, plain, self.table)
+        if (later.data != 1).any():
+            later.data[:] = 1.0
+            counts = values_at(before, later, self.table)
+        self.people = counts
 
     def _later(self, held: csr_matrix, owner: Array, at: Array) -> csr_matrix:
         """Baskets by items: what came in the next `steps` baskets of the same person."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 
 from models_ml.algorithms.data import DAY, Array, IdMap, Interactions
 
@@ -36,29 +36,34 @@ def strong_pairs(
     right: csr_matrix,
     weigh: Callable[[Array, Array, Array], Array],
     keep: int,
-) -> csr_matrix:
+) -> tuple[csr_matrix, csr_matrix]:
     """`left` @ `right` in blocks of rows, each value made a weight, the `keep` largest a row kept.
 
-    `weigh(row, column, value)` returns the weights; those at or below zero are dropped.
+    `weigh(row, column, value)` returns the weights; those at or below zero are dropped. Returns the
+    weights and, at the same places, the values they were made from.
     """
-    rows = left.shape[0]
-    made = []
+    shape = (left.shape[0], right.shape[1])
+    made, values, ends = [], [], [np.zeros(1, dtype=np.int64)]
     for part in within_block(_work(left, right)):
         block = (left[part] @ right).tocsr()
         row = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
         weight = weigh(row + part.start, block.indices, block.data).astype(np.float32)
-        good = weight > 0
-        row, column, weight = row[good], block.indices[good], weight[good]
-        order = np.lexsort((column, -weight, row))
-        row, column, weight = row[order], column[order], weight[order]
-        first = np.arange(len(row)) - np.searchsorted(row, row) < keep
-        shape = (block.shape[0], right.shape[1])
-        made.append(csr_matrix((weight[first], (row[first], column[first])), shape=shape))
+        good = np.flatnonzero(weight > 0)
+        good = good[np.lexsort((block.indices[good], -weight[good], row[good]))]
+        good = good[np.arange(len(good)) - np.searchsorted(row[good], row[good]) < keep]
+        good = good[np.lexsort((block.indices[good], row[good]))]
+        made.append((weight[good], block.indices[good]))
+        values.append(block.data[good])
+        counts = np.bincount(row[good], minlength=block.shape[0])
+        ends.append(ends[-1][-1] + np.cumsum(counts))
     if not made:
-        return csr_matrix((rows, right.shape[1]), dtype=np.float32)
-    whole = vstack(made, format="csr", dtype=np.float32)
-    whole.sort_indices()
-    return whole
+        return csr_matrix(shape, dtype=np.float32), csr_matrix(shape, dtype=np.float32)
+    weights, columns = (np.concatenate(parts) for parts in zip(*made, strict=True))
+    end = np.concatenate(ends)
+    return (
+        csr_matrix((weights, columns, end), shape=shape),
+        csr_matrix((np.concatenate(values), columns, end), shape=shape),
+    )
 
 
 def values_at(left: csr_matrix, right: csr_matrix, pattern: csr_matrix) -> csr_matrix:

@@ -58,7 +58,8 @@ def test_blocks_of_rows_make_the_same_table(block):
     before = tables.BLOCK
     try:
         tables.BLOCK = block
-        made = tables.strong_pairs(has.T.tocsr(), has, keep_all, 6)
+        made, values = tables.strong_pairs(has.T.tocsr(), has, keep_all, 6)
+        assert values.toarray().tolist() == whole.tolist()
         assert made.toarray().tolist() == whole.tolist()
         assert tables.values_at(has.T.tocsr(), has, made).toarray().tolist() == whole.tolist()
     finally:
@@ -68,7 +69,7 @@ def test_blocks_of_rows_make_the_same_table(block):
 def test_only_the_strongest_of_a_row_are_kept():
     left = csr_matrix(np.eye(2, dtype=np.float32))
     right = csr_matrix(np.array([[3, 1, 2], [0, 5, 5]], dtype=np.float32))
-    made = tables.strong_pairs(left, right, lambda _row, _column, value: value, 2)
+    made, _values = tables.strong_pairs(left, right, lambda _row, _column, value: value, 2)
     assert made.toarray().tolist() == [[3, 0, 2], [0, 5, 5]]
 
 
