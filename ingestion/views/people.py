@@ -120,13 +120,17 @@ def one_page(people: QuerySet[Customer], wish: Wish) -> tuple[list[Customer], st
             people = people.filter(
                 Q(**{f"{column}__lt": value}) | Q(**{column: value, "id__lt": last_id}) | behind
             )
-    people = people.select_related("rollup")
     # Whoever has a value first, by the index; without it everybody would be sorted.
     known = people.filter(**{f"{column}__isnull": False}).order_by(F(column).desc(), "-id")
-    rows = [] if place is not None and place[0] is None else list(known[: PER_PAGE + 1])
-    if len(rows) <= PER_PAGE and column != "id":
+    nobody = place is not None and place[0] is None
+    ids = [] if nobody else list(known.values_list("pk", flat=True)[: PER_PAGE + 1])
+    if len(ids) <= PER_PAGE and column != "id":
         rest = people.filter(**{f"{column}__isnull": True}).order_by("-id")
-        rows += rest[: PER_PAGE + 1 - len(rows)]
+        ids += rest.values_list("pk", flat=True)[: PER_PAGE + 1 - len(ids)]
+    # What is shown of them is asked of them alone.
+    shown = consent.mailable(Customer.objects.filter(pk__in=ids)).select_related("rollup")
+    by_id = {person.pk: person for person in shown}
+    rows = [by_id[number] for number in ids if number in by_id]
     more = len(rows) > PER_PAGE
     rows = rows[:PER_PAGE]
     if not more:
