@@ -122,9 +122,7 @@ class Engine:
         self.read(data)
         with trainer.settings(params.seed, params.threads):
             self.net = self.fresh()
-            if params.popular_days >= 0:
-                centred = self.loss != "gbce"
-                start.from_popularity(self.net, data, params.popular_days, centred=centred)
+            self._start_bias(data)
             if params.warm_table:
                 start.from_factors(
                     self.net,
@@ -148,7 +146,8 @@ class Engine:
         """Take new events in: from the weights at hand, in smaller steps and fewer epochs.
 
         `data` is the whole history, the new events among it. New products get rows of their own
-        that start at the mean of the others; products that are gone keep theirs.
+        that start at the mean of the others, and as popular as they are; products that are gone
+        from the data keep theirs.
         """
         assert self.net is not None
         params = self.params
@@ -158,6 +157,7 @@ class Engine:
         self.read(data)
         with trainer.settings(params.seed, params.threads):
             self.net = self.fresh()
+            self._start_bias(data)
             _carry_over(old, self.net, came_from)
             slower = replace(params, learning_rate=params.learning_rate / FURTHER)
             self._train(slower, max(1, params.epochs // FURTHER), judge, None, keep)
@@ -166,6 +166,12 @@ class Engine:
     def fresh(self) -> Network:
         """A network for the items at hand that has learned nothing yet, on the device."""
         return Network(shape_of(self.params, len(self.items), causal=self.causal)).to(self.device)
+
+    def _start_bias(self, data: Interactions) -> None:
+        days = self.params.popular_days
+        if self.net is not None and days >= 0:
+            centred = self.loss != "gbce"
+            start.from_popularity(self.net, data, self.items, days, centred=centred)
 
     def read(self, data: Interactions) -> None:
         """Take in the histories to learn from or to answer for; weights stay as they are."""
@@ -469,7 +475,6 @@ def _carry_over(old: Network, new: Network, came_from: Array) -> None:
                 value[rows] = was[: len(rows)]
                 value[items:] = was[len(rows) :]
             elif name == "bias":
-                value[:] = was.min()
                 value[rows] = was
             else:
                 value.copy_(was)

@@ -21,7 +21,9 @@ from models_ml.algorithms.recommenders.sequential.network import Network
 LEAST = 2
 
 
-def from_popularity(net: Network, data: Interactions, days: int, *, centred: bool) -> None:
+def from_popularity(
+    net: Network, data: Interactions, items: IdMap, days: int, *, centred: bool
+) -> None:
     """Set the output bias to the log share of people, so that training begins at the baseline.
 
     A softmax does not mind where the scores lie, so they are `centred`; a loss of yes and no does,
@@ -29,7 +31,9 @@ def from_popularity(net: Network, data: Interactions, days: int, *, centred: boo
     """
     if net.bias is None:
         return
-    people = Popular(PopularParams(days=days)).fit(data).people.astype(np.float64) + 0.1
+    popular = Popular(PopularParams(days=days)).fit(data)
+    people = np.full(len(items), 0.1)
+    people[items.encode(popular.items.ids)] += popular.people
     share = np.log(people / people.sum())
     with torch.no_grad():
         net.bias[:] = torch.from_numpy(share - centred * share.mean()).to(net.bias)
