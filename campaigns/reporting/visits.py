@@ -17,7 +17,7 @@ from campaigns.models import Run
 from campaigns.reporting.tallies import WINDOW
 from marketing.core.db import statement_timeout
 
-COUNT_MS = 3_000
+COUNT_MS = 8_000
 # An order this long after a visit came of it.
 BOUGHT_WITHIN = timedelta(hours=24)
 # A visit is the tracker's; other clients tell none, and then it is a visitor's day.
@@ -82,7 +82,7 @@ def of(*, run: Run, milliseconds: int = COUNT_MS) -> Visits | None:
     try:
         with statement_timeout(milliseconds), connection.cursor() as cursor:
             cursor.execute(_VISITS, values)
-            found = cursor.fetchone()
+            visits, people, known, orders, money = cursor.fetchone()
     except OperationalError:
         return Visits(words, until=until, counted=False)
-    return Visits(words, *found, until=until)
+    return Visits(words, visits, people, known, orders, money, until)

@@ -203,7 +203,7 @@ def _said(request: HttpRequest, stored: Template | None) -> Template:
 
 def _results(test: SeedTest) -> dict[str, Any]:
     copies = list(test.copies.all())
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "copy": copy,
             "tone": PLACES.get(copy.place) or STATES.get(copy.state, ""),

@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from email import message_from_bytes, policy
@@ -124,6 +125,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def home() -> Path:
+    """A new folder for a world, of its own: other runs of tests close the one that they share."""
+    made = Path(tempfile.mkdtemp(prefix="mail-world-"))
+    made.chmod(0o755)
+    return made
+
+
 def _certificate(path: Path) -> None:
     """A certificate of localhost that signs itself, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -207,6 +215,7 @@ class World:
             process.terminate()
         for process in self._running:
             process.wait(10)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def mailbox(self, name: str, *, least: int = 1, seconds: float = 20) -> list[EmailMessage]:
         """The mails of one mailbox, read over IMAP once there are so many."""

@@ -23,8 +23,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory):
-    made = servers.World(tmp_path_factory.mktemp("world"), ["hello", "ann", "bob"])
+def world():
+    made = servers.World(servers.home(), ["hello", "ann", "bob"])
     yield made
     made.close()
 

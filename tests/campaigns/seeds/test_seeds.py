@@ -34,8 +34,8 @@ NAMES = ["inboxed", "late", "hello", *FOLDERS]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.World]:
-    made = servers.World(tmp_path_factory.mktemp("seeds"), NAMES, FOLDERS)
+def world() -> Iterator[servers.World]:
+    made = servers.World(servers.home(), NAMES, FOLDERS)
     yield made
     made.close()
 
