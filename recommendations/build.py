@@ -14,9 +14,9 @@ from marketing.core.db import advisory_lock, copy_rows
 from recommendations import candidates, evaluate, likeness, placements, reasons, rules
 from recommendations.candidates import Engine, Question
 from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations.placements import default_placement
 from recommendations.rules import Rules
 
-DEFAULT = ("email", "Product block in mails", 10)
 State = RecommendationSet.State
 
 Say = Callable[[str, int, int], None]
@@ -31,15 +31,6 @@ class Picked:
     scores: np.ndarray
     why: np.ndarray
     anchor: np.ndarray
-
-
-def default_placement() -> Placement:
-    """The one placement every installation has: the product block of mails."""
-    slug, name, size = DEFAULT
-    placement, _made = Placement.objects.get_or_create(
-        slug=slug, defaults={"name": name, "size": size}
-    )
-    return placement
 
 
 def stored_placements() -> list[Placement]:

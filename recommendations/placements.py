@@ -163,6 +163,14 @@ def look(before: Known | None = None) -> Known:
     )
 
 
+def default_placement() -> Placement:
+    """The one placement every installation has: the product block of mails."""
+    placement, _made = Placement.objects.get_or_create(
+        slug=DEFAULT, defaults={"name": "Product block in mails", "size": 10}
+    )
+    return placement
+
+
 def find(slug: str) -> Place:
     """A placement that is turned on. NotFound for any other."""
     found = known().places.get(slug)

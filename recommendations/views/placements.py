@@ -17,7 +17,7 @@ from marketing.core import audit, auth, jobs
 from marketing.core.auth import page
 from marketing.core.errors import Invalid, Refused
 from marketing.core.models import Job
-from recommendations import build, defining, groups, outcomes, placements, preview
+from recommendations import defining, groups, outcomes, placements, preview
 from recommendations.models import LinkSet, Placement
 from recommendations.placements import DEFAULT
 from recommendations.rules import Rules
@@ -32,7 +32,7 @@ _TEXTS = ("without_brands", "without_categories")
 @page("view")
 def placement_list(request: HttpRequest) -> HttpResponse:
     """Every placement, and the links between products that they are answered from."""
-    build.default_placement()
+    placements.default_placement()
     running = Job.objects.filter(kind=LINKS, state__in=Job.OPEN).defer("log", "result", "params")
     return render(
         request,
