@@ -15,6 +15,7 @@ class Entry:
     `estimator` and `settings` are dotted paths (the class and its frozen parameters); `choices` are
     the parameters tried, the best of which on the validation window is taken; `gate` is the name
     whose figure on the same people must be beaten, "" for a baseline that is always published.
+    `members` are the names of entries before it that a blend is made of.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Entry:
     metric: str = "ndcg@10"
     gate: str = "next_product_popular"
     by_epochs: bool = False
+    members: tuple[str, ...] = ()
     queue: str = "train"
 
     def build(self, params: dict[str, Any]) -> Any:
@@ -62,6 +64,42 @@ CATALOG = (
         choices=({"half_life_days": 20.0}, {"half_life_days": 60.0}, {"half_life_days": 0.0}),
     ),
     Entry(
+        name="next_product_markov",
+        engine="markov",
+        title=_("What comes next"),
+        about=_(
+            "A Markov chain: what others bought in their next orders after what a person bought "
+            "last."
+        ),
+        estimator="models_ml.algorithms.recommenders.markov.Markov",
+        settings="models_ml.algorithms.recommenders.markov.Params",
+        choices=({"steps": 1, "smooth": 20.0},),
+    ),
+    Entry(
+        name="next_product_itemitem",
+        engine="itemitem",
+        title=_("Bought together"),
+        about=_(
+            "Products that share orders more often than chance would bring together with what a "
+            "person bought."
+        ),
+        estimator="models_ml.algorithms.recommenders.itemitem.ItemItem",
+        settings="models_ml.algorithms.recommenders.itemitem.Params",
+        choices=({"together": "basket"},),
+    ),
+    Entry(
+        name="next_product_ease",
+        engine="ease",
+        title=_("EASE"),
+        about=_(
+            "A table of weights between products, found in one step, that best rebuilds what "
+            "people bought."
+        ),
+        estimator="models_ml.algorithms.recommenders.ease.EASE",
+        settings="models_ml.algorithms.recommenders.ease.Params",
+        choices=({"penalty": 500.0, "fade": 0.9},),
+    ),
+    Entry(
         name="next_product_bert4rec",
         engine="bert4rec",
         title=_("BERT4Rec"),
@@ -71,6 +109,25 @@ CATALOG = (
         estimator="models_ml.algorithms.bert4rec.BERT4Rec",
         settings="models_ml.algorithms.bert4rec.Params",
         by_epochs=True,
+    ),
+    Entry(
+        name="next_product_blend",
+        engine="blend",
+        title=_("Blend"),
+        about=_(
+            "The lists of the other engines added up, with weights learned on people whose next "
+            "purchases are known."
+        ),
+        estimator="models_ml.algorithms.recommenders.blend.Blend",
+        settings="models_ml.algorithms.recommenders.blend.Params",
+        choices=({"scale": "place"}, {"scale": "score"}),
+        members=(
+            "next_product_popular",
+            "next_product_markov",
+            "next_product_itemitem",
+            "next_product_ease",
+            "next_product_als",
+        ),
     ),
 )
 BY_NAME = {entry.name: entry for entry in CATALOG}

@@ -9,7 +9,7 @@ with repeats allowed is noted beside them.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +39,8 @@ class Exam:
     choosing: Truth
     judging: Truth
     with_repeats: Truth
+    # Engines as they were fitted for this exam, by name: choosing, judging and for good.
+    fitted: dict[str, list[Any]] = field(default_factory=dict)
 
     def validate(self, model: Any) -> float:
         """NDCG@10 on the validation window; the figure parameters are chosen by."""
@@ -113,6 +115,8 @@ def train(
     judged = chosen.fit(exam.split.before_test)
     figures, repeats = exam.judge(judged), exam.judge_with_repeats(judged)
     model = chosen.fit(exam.data)
+    if not entry.by_epochs and not entry.members:
+        exam.fitted[name] = [chosen.model, judged, model]
     seconds = round(time.monotonic() - began, 2)
     gap = metrics.paired_difference(figures.ndcg, baseline.ndcg, seed=SEED) if baseline else None
     span = exam.data.span
@@ -177,8 +181,12 @@ class _Chosen:
     report: Report
     epochs: int = 0
     done: int = 0
+    model: Any = None
+    ready: list[Any] = field(default_factory=list)
 
     def fit(self, data: Interactions) -> Any:
+        if self.ready:
+            return self.ready.pop(0)
         model = self.entry.build(self.params)
         if not self.epochs:
             return model.fit(data)
@@ -192,16 +200,58 @@ class _Chosen:
 def _choose(entry: catalog.Entry, exam: Exam, report: Report) -> _Chosen:
     if entry.by_epochs:
         return _choose_epochs(entry, exam, report)
-    scores = []
+    if entry.members:
+        return _choose_weights(entry, exam, report)
+    scores, models = [], []
     for done, params in enumerate(entry.choices):
         report(done, len(entry.choices))
-        scores.append(exam.validate(entry.build(params).fit(exam.split.train)))
+        models.append(entry.build(params).fit(exam.split.train))
+        scores.append(exam.validate(models[-1]))
     report(len(entry.choices), len(entry.choices))
     tried = [
         {"params": params, "ndcg@10": round(score, 6)}
         for params, score in zip(entry.choices, scores, strict=True)
     ]
-    return _Chosen(entry, entry.choices[int(np.argmax(scores))], {"tried": tried}, report)
+    best = int(np.argmax(scores))
+    return _Chosen(entry, entry.choices[best], {"tried": tried}, report, model=models[best])
+
+
+def _choose_weights(entry: catalog.Entry, exam: Exam, report: Report) -> _Chosen:
+    """Weigh the members where parameters are chosen; members are fitted once for each part."""
+    total = len(entry.members) + len(entry.choices)
+    for done, name in enumerate(entry.members):
+        report(done, total)
+        if name not in exam.fitted:
+            exam.fitted[name] = _fit_again(catalog.BY_NAME[name], exam)
+    parts = [
+        {catalog.BY_NAME[name].engine: exam.fitted[name][part] for name in entry.members}
+        for part in range(3)
+    ]
+    blends, scores = [], []
+    for done, params in enumerate(entry.choices, start=len(entry.members)):
+        report(done, total)
+        blends.append(entry.build(params))
+        scores.append(blends[-1].weigh(parts[0], exam.choosing))
+    best = int(np.argmax(scores))
+    weights = blends[best].weights
+    details = {
+        "tried": [
+            {"params": params, "ndcg@10": round(score, 6), "weights": blend.weights}
+            for params, score, blend in zip(entry.choices, scores, blends, strict=True)
+        ],
+        "weights": weights,
+    }
+    params = entry.choices[best]
+    ready = [entry.build(params).of(members, weights) for members in parts[1:]]
+    return _Chosen(entry, params, details, report, ready=ready)
+
+
+def _fit_again(entry: catalog.Entry, exam: Exam) -> list[Any]:
+    """A member whose training was done before a crash: fitted as its stored version was."""
+    stored = ModelVersion.objects.filter(name=entry.name).order_by("-version").first()
+    params = stored.params if stored is not None else entry.choices[0]
+    parts = (exam.split.train, exam.split.before_test, exam.data)
+    return [entry.build(params).fit(part) for part in parts]
 
 
 def _choose_epochs(entry: catalog.Entry, exam: Exam, report: Report) -> _Chosen:

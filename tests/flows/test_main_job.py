@@ -18,7 +18,7 @@ from marketing.core.models import Job, User
 from models_ml.models import ModelVersion, Traits
 from recommendations.models import RecommendationSet
 
-_RECOMMENDERS = ("next_product_als", "next_product_bert4rec")
+_RECOMMENDERS = {"next_product_als", "next_product_bert4rec", "next_product_blend"}
 
 
 @pytest.mark.faults
@@ -50,7 +50,8 @@ def test_orders_become_a_mail_with_recommendations(start_worker, start_process, 
     people = Customer.objects.count()
     assert Traits.objects.count() == people
     live = set(ModelVersion.objects.filter(state="live").values_list("name", flat=True))
-    assert live == {"repeat_90d", "next_product_popular", *_RECOMMENDERS}
+    # The other engines may or may not beat popularity on the last month; these do.
+    assert live >= {"repeat_90d", "next_product_popular", *_RECOMMENDERS}
     assert RecommendationSet.objects.filter(state="complete", serving=True).count() == 1
     # Messages: each row in an end state, each sent mail caught once, with products in it.
     campaign = Campaign.objects.get(is_demo=True)
