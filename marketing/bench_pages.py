@@ -21,7 +21,6 @@ from campaigns.models import Campaign, Segment, Template
 from campaigns.segments import upkeep
 from ingestion.models import Customer
 from marketing.core import auth
-from marketing.core.models import User
 from models_ml import features, watched
 from models_ml.benchmarks import shops
 from models_ml.insights import stage_history
@@ -139,7 +138,7 @@ def _furnished() -> dict[str, tuple[str, dict[str, str] | None]]:
 
 def _signed_in() -> Client:
     auth.create_roles()
-    user = User.objects.create_user("bench-pages")
+    user = auth.without_password(login="bench-pages")
     user.groups.add(Group.objects.get(name=auth.ADMIN))
     client = Client()
     client.force_login(user)

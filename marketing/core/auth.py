@@ -118,6 +118,12 @@ def create_roles() -> None:
         Group.objects.get_or_create(name=name)
 
 
+def without_password(*, login: str) -> User:
+    """Somebody of that name who cannot sign in, for what programs do; made where there is none."""
+    found = User.objects.filter(username=login).first()
+    return found or User.objects.create_user(login)
+
+
 def _digest(secret: str) -> str:
     # The secret is 32 random bytes, so a plain hash cannot be guessed back and is fast to check.
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -159,9 +159,10 @@ def test_who_writes_source_is_offered_tags_and_sees_what_stands_for_them(markete
     people(1)
     page = marketer.get(reverse("campaigns:template-new") + f"?as={written_in}").content.decode()
     assert 'data-insert="{% include &quot;offer&quot; %}"' in page
-    assert '{% include "offer" %}' in marketer.get(
-        reverse("campaigns:block-edit", args=[row.pk])
-    ).content.decode()
+    assert (
+        '{% include "offer" %}'
+        in marketer.get(reverse("campaigns:block-edit", args=[row.pk])).content.decode()
+    )
     source = '{% include "offer" %}<a href="{{ unsubscribe_url }}">Leave</a>'
     if written_in == "mjml":
         source = f"<mjml><mj-body><mj-raw>{source}</mj-raw></mj-body></mjml>"
