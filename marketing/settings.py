@@ -289,6 +289,7 @@ SPECTACULAR_SETTINGS = {
         "JourneyStateEnum": "campaigns.models.journeys.Journey.State",
         "JourneyVersionStateEnum": "campaigns.models.journeys.JourneyVersion.State",
         "PrivacyKindEnum": "ingestion.models.privacy.PrivacyRequest.Kind",
+        "PlacementKindEnum": "recommendations.models.Placement.Kind",
         "PredictionKindEnum": "models_ml.models.predictions.Prediction.Kind",
         "PredictionStateEnum": "models_ml.models.predictions.Prediction.State",
     },
