@@ -6,6 +6,7 @@ The step of the message is in `message_step`, that of the test is the page of va
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import Prefetch
@@ -23,6 +24,7 @@ from campaigns.models import Campaign, Segment, Variant
 from campaigns.segments import compile as compiler
 from campaigns.segments import once
 from campaigns.segments.rules import RuleFault
+from campaigns.segments.turns import OutOfTime, patiently
 from campaigns.views.effects import tried
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
@@ -31,6 +33,8 @@ from marketing.core.forms import whole_number
 
 _WHOLE = ("segment", "exclude", "template")
 _LOOKED_UP = (*_WHOLE, "trial", "link_check")
+# Larger segments are counted beside the page, and for so long.
+LARGE, BESIDE_MS = 200_000, 25_000
 
 
 def editable(campaign_id: int) -> Campaign | None:
@@ -46,20 +50,28 @@ def _segments() -> Any:
 
 
 def reach_of(
-    segment_id: str, exclude_id: str, percent: str, campaign: Campaign | None
+    segment_id: str, exclude_id: str, percent: str, campaign: Campaign | None, *, beside: bool
 ) -> dict[str, Any]:
-    """The count of an audience for the steps, or why there is none."""
+    """The count of an audience for the steps, or why there is none.
+
+    A large segment is counted `beside` the page that asks for it.
+    """
     segment = Segment.objects.filter(pk=whole_number(segment_id) or 0).first()
     if segment is None:
         return {}
     without = Segment.objects.filter(pk=whole_number(exclude_id) or 0).first()
-    return _counted(segment, without, percent, campaign)
+    return _counted(segment, without, percent, campaign, beside)
 
 
 def _counted(
-    segment: Segment, without: Segment | None, percent: str, campaign: Campaign | None
+    segment: Segment, without: Segment | None, percent: str, campaign: Campaign | None, beside: bool
 ) -> dict[str, Any]:
     share = whole_number(percent) or 0
+    asked: dict[str, Any] = {"segment": segment, "without": without}
+    if (segment.size or 0) > LARGE and not beside:
+        query = {"segment_id": segment.pk, "exclude_id": without.pk if without else ""}
+        query |= {"holdout_percent": share, "campaign": campaign.pk if campaign else ""}
+        return {**asked, "reach_later": urlencode(query)}
     draw = audience.draw_of(campaign, holdout=share if share <= 50 else 0)
     try:
         counted = audience.reach(
@@ -70,14 +82,14 @@ def _counted(
         )
     except Refused as refusal:
         return {"segment": segment, "reach_fault": str(refusal)}
-    return {"segment": segment, "without": without, "reach": counted, "reasons": audience.REASONS}
+    return {**asked, "reach": counted, "reasons": audience.REASONS}
 
 
 def _reach(campaign: Campaign) -> dict[str, Any]:
     if campaign.segment is None:
         return {}
     percent = str(campaign.holdout_percent)
-    return _counted(campaign.segment, campaign.exclude, percent, campaign)
+    return _counted(campaign.segment, campaign.exclude, percent, campaign, beside=False)
 
 
 @page("edit")
@@ -106,7 +118,11 @@ def campaign_audience(request: HttpRequest, campaign_id: int | None = None) -> H
         except Refused as refusal:
             error = refusal
     counted = reach_of(
-        values["segment_id"], values["exclude_id"], values["holdout_percent"], campaign
+        values["segment_id"],
+        values["exclude_id"],
+        values["holdout_percent"],
+        campaign,
+        beside=False,
     )
     return render(
         request,
@@ -131,7 +147,15 @@ def campaign_reach(request: HttpRequest) -> HttpResponse:
     segment_id, exclude_id, percent = (
         request.GET.get(name, "") for name in ("segment_id", "exclude_id", "holdout_percent")
     )
-    counted = reach_of(segment_id, exclude_id, percent, campaign)
+    try:
+        with patiently(BESIDE_MS):
+            counted = reach_of(segment_id, exclude_id, percent, campaign, beside=True)
+    except OutOfTime:
+        said = _(
+            "Counting these people takes longer than %(n)s seconds, so there is no number here. "
+            "Nothing was changed, and sending works without it."
+        )
+        counted = {"reach_fault": said % {"n": BESIDE_MS // 1000}}
     return render(request, "campaigns/campaigns/_reach.html", counted)
 
 

@@ -1,6 +1,7 @@
 """A marketer makes a campaign step by step, watches it go out, and reads each mail."""
 
 import re
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -8,7 +9,8 @@ from django.urls import reverse
 
 from campaigns import content, runs
 from campaigns.messaging import bodies, keeping
-from campaigns.models import Campaign, Message, Template
+from campaigns.models import Campaign, Message, Segment, Template
+from campaigns.views import wizard
 from tests import factories
 from tests.campaigns.conftest import MJML, campaign, people, started
 
@@ -82,6 +84,22 @@ def test_the_count_beside_the_segment_follows_the_choice(marketer):
     assert re.search(r" 12 +get it, out of 15 in the segment", words)
     for odd in ({}, {"segment_id": "x"}, {"segment_id": "404"}, {"segment_id": "²"}):
         assert marketer.get(address, odd).status_code == 200
+
+
+def test_a_large_segment_is_counted_beside_the_page_which_says_when_it_takes_too_long(
+    marketer, monkeypatch
+):
+    people(12)
+    of = campaign()
+    Segment.objects.update(size=wizard.LARGE + 1)
+    check = reverse("campaigns:campaign-check", args=[of.pk])
+    page = marketer.get(check).content.decode()
+    beside = re.search(r'hx-get="([^"]*reach[^"]*)"', page)
+    assert beside is not None
+    words = re.sub(r"<[^>]+>|\s+", " ", marketer.get(unescape(beside[1])).content.decode())
+    assert re.search(r" 12 +get it, out of 12 in the segment", words)
+    monkeypatch.setattr(wizard, "BESIDE_MS", 1)
+    assert "so there is no number here" in marketer.get(unescape(beside[1])).content.decode()
 
 
 @pytest.mark.parametrize(
