@@ -111,6 +111,17 @@ def _step(now: datetime) -> int | None:
     return sum(row.items for row in rows)
 
 
+def last_stored() -> int:
+    """The number of an event up to which all that came through the doors is stored, 0 for none.
+
+    Numbers are given before a batch is stored, so the largest to be seen may have smaller ones
+    still on their way; not while nobody stores. Files that are read beside it are not meant.
+    """
+    with advisory_lock(LOCK), connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM ingestion_event")
+        return int(cursor.fetchone()[0])
+
+
 def _take(limit: int) -> list[_Row]:
     with connection.cursor() as cursor:
         # What is lost of this in a crash still stands in the inbox, so nobody waits for the disk.

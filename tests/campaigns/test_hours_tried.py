@@ -164,9 +164,8 @@ def test_hours_that_suit_each_person_are_chosen_with_their_chances_and_valued_be
     loyal = set(Traits.objects.filter(orders=12).values_list("customer_id", flat=True))
     send_due(run, after(48))
     draw = random.Random(1)
-    for pk, who, variant, at in run.messages.filter(state="sent").values_list(
-        "pk", "customer_id", "variant", "sent_at"
-    ):
+    sent = run.messages.filter(state="sent").order_by("customer_id")
+    for pk, who, variant, at in sent.values_list("pk", "customer_id", "variant", "sent_at"):
         if draw.random() < (0.4 if (variant == "b") == (who in loyal) else 0.1):
             Message.objects.filter(pk=pk).update(clicked_at=at + timedelta(hours=3))
     assert trials.turn(run_id=run.pk, now=after(72), chooser=contextual.release)

@@ -16,6 +16,11 @@ def test_a_kept_shop_is_made_once_and_what_is_done_in_it_is_taken_back(
 ) -> None:
     monkeypatch.setenv(shops.KEPT, "1")
     ours = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:  # a database is only copied while nobody else is in it
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
     made: list[int] = []
     plant = shops.plant
 

@@ -49,7 +49,8 @@ def test_every_engine_sits_the_same_exam_and_goes_live_when_better(shop, job, mo
     versions = {row.algorithm: row for row in ModelVersion.objects.order_by("pk")}
     assert list(versions) == [entry.engine for entry in catalog.CATALOG]
     for name in ("popular", "als", "markov", "ease", "bert4rec", "blend"):
-        assert versions[name].state == "live", versions[name].reason
+        row = versions[name]
+        assert row.state == "live", (name, row.reason, row.params, row.details)
     assert max(versions["blend"].details["weights"].values()) == 1
     assert running.steps == list(range(1, len(catalog.CATALOG) + 2))
     base = versions["popular"].metrics["ndcg@10"]

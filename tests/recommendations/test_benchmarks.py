@@ -13,7 +13,6 @@ def tiny(monkeypatch):
     for module in (benchmarks, training_benchmarks):
         monkeypatch.setattr(module, "RUNS", 1)
     monkeypatch.setitem(training_benchmarks.SHOPS, "small", (300, 80, 5_000))
-    monkeypatch.setitem(training_benchmarks.STEPS, "small", 2)
 
 
 def test_picks_are_made_and_removed_again(db):

@@ -54,7 +54,7 @@ def test_a_form_that_makes_no_sense_keeps_what_was_typed(client):
 
 def test_an_analyst_may_look_but_not_change(db):
     analyst = factories.signed_in("analyst")
-    assert analyst.get(reverse("recommendations:placement-new")).status_code == 200
+    assert analyst.get(reverse("recommendations:placement-new")).status_code == 403
     assert analyst.post(reverse("recommendations:placement-new"), FORM).status_code == 403
     assert not Placement.objects.exists()
 
