@@ -32,7 +32,6 @@ _TEXTS = ("without_brands", "without_categories")
 @page("view")
 def placement_list(request: HttpRequest) -> HttpResponse:
     """Every placement, and the links between products that they are answered from."""
-    placements.default_placement()
     running = Job.objects.filter(kind=LINKS, state__in=Job.OPEN).defer("log", "result", "params")
     return render(
         request,

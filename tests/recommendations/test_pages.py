@@ -59,6 +59,12 @@ def test_an_analyst_may_look_but_not_change(db):
     assert not Placement.objects.exists()
 
 
+def test_looking_at_the_list_makes_nothing(db):
+    page = factories.signed_in("analyst").get(reverse("recommendations:placements"))
+    assert "No placement yet" in page.content.decode()
+    assert not Placement.objects.exists()
+
+
 def test_the_preview_tells_what_would_change(shop, client, django_assert_max_num_queries):  # noqa: F811
     url = reverse("recommendations:placement-preview", args=["together"])
     form = {**FORM, "kind": "together", "rival_percent": "0", "price_max": "1"}
