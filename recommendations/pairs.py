@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from models_ml.algorithms.recommenders import tables
+from models_ml.algorithms.recommenders.itemitem import surprise
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
-BLOCK = 256  # products whose pairs are held at once, dense
 # Of two products that have nothing to do with each other one pair in a thousand passes this: the
 # 0.1% point of chi square with one degree of freedom.
 SIGNIFICANT = 10.83
@@ -53,42 +55,27 @@ def after(
     total = float(len(units))
     have = np.asarray(first.sum(axis=0)).ravel().astype(float)
     get = np.asarray(second.sum(axis=0)).ravel().astype(float)
-    turned = first.T.tocsr()
-    parts = []
-    for begin in range(0, len(ids), BLOCK):
-        here = (turned[begin : begin + BLOCK] @ second).tocoo()
-        row, column, count = here.row + begin, here.col, here.data
-        keep = (row != column) & (count >= at_least)
-        row, column, count = row[keep], column[keep], count[keep].astype(float)
-        ratio = likelihood(count, have[row], get[column], total)
-        expected = have[row] * get[column] / total
-        keep = (ratio > SIGNIFICANT) & (count > expected)
-        row, column, count = row[keep], column[keep], count[keep]
-        score = count / (np.sqrt(have[row] * get[column]) + SHRINK)
-        order = np.lexsort((column, -score, row))
-        row, column, count, score = row[order], column[order], count[order], score[order]
-        rank = _rank(row)
-        best = rank <= k
-        parts.append((ids[row[best]], ids[column[best]], rank[best], score[best], count[best]))
-    item, other, rank, score, count = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
+
+    def weigh(row: Array, column: Array, count: Array) -> Array:
+        one, other = have[row], get[column]
+        good = np.flatnonzero((row != column) & (count >= at_least) & (count > one * other / total))
+        count, one, other = count[good].astype(float), one[good], other[good]
+        near = count / (np.sqrt(one * other) + SHRINK)
+        weight = np.zeros(len(row))
+        weight[good] = np.where(surprise(count, one, other, total) > SIGNIFICANT, near, 0.0)
+        return weight
+
+    close, counts = tables.strong_pairs(first.T.tocsr(), second, weigh, k)
+    row = np.repeat(np.arange(len(ids)), np.diff(close.indptr))
+    order = np.lexsort((close.indices, -close.data, row))
+    row, column = row[order], close.indices[order]
+    return Pairs(
+        ids[row],
+        ids[column],
+        _rank(row),
+        close.data[order],
+        counts.data[order].astype(np.int32),
     )
-    return Pairs(item, other, rank, score.astype(np.float32), count.astype(np.int32))
-
-
-def likelihood(both: Array, one: Array, other: Array, total: float) -> Array:
-    """Dunning's ratio of a pair in `both` units whose products are in `one` and `other` of all."""
-    table = np.stack([both, one - both, other - both, total - one - other + both])
-    table = np.maximum(table, 0.0)
-    rows = np.stack([table[0] + table[1], table[2] + table[3]])
-    columns = np.stack([table[0] + table[2], table[1] + table[3]])
-    return 2 * (_entropy(table).sum(0) - _entropy(rows).sum(0) - _entropy(columns).sum(0)) + (
-        2 * total * np.log(total) if total else 0.0
-    )
-
-
-def _entropy(counts: Array) -> Array:
-    return counts * np.log(np.where(counts > 0, counts, 1.0))
 
 
 def _ones(unit: Array, item: Array, shape: tuple[int, int]) -> Any:
