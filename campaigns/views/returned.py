@@ -17,7 +17,7 @@ from campaigns.models import ReturnBox, Returned
 from campaigns.views.people import signed_in
 from marketing.core.auth import may, page
 from marketing.core.errors import Invalid, Refused
-from marketing.core.forms import Styled
+from marketing.core.forms import Styled, show_refusal
 
 SHOWN, DAYS = 50, 30
 
@@ -88,8 +88,7 @@ def _saved(request: HttpRequest, form: BoxForm) -> bool:
             user=signed_in(request),
         )
     except Invalid as refusal:
-        field = refusal.field if refusal.field in form.fields else None
-        form.add_error(field, " ".join(filter(None, (refusal.message, refusal.remedy))))
+        show_refusal(form, refusal)
         return False
     if trouble := boxes.check(box=box):
         notes.warning(

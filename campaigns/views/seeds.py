@@ -20,7 +20,7 @@ from campaigns.views import content as editor
 from campaigns.views.people import signed_in
 from marketing.core.auth import may, page
 from marketing.core.errors import Invalid, Refused
-from marketing.core.forms import Styled, whole_number
+from marketing.core.forms import Styled, show_refusal, whole_number
 
 SHOWN, FEW = 20, 5
 # What a result of SPF, DKIM or DMARC means at a glance.
@@ -100,8 +100,7 @@ def _saved(request: HttpRequest, form: MailboxForm) -> bool:
             user=signed_in(request),
         )
     except Invalid as refusal:
-        field = refusal.field if refusal.field in form.fields else None
-        form.add_error(field, " ".join(filter(None, (refusal.message, refusal.remedy))))
+        show_refusal(form, refusal)
         return False
     if trouble := mailboxes.check(mailbox=box, now=timezone.now()):
         said = _("Saved, but the mailbox does not open: %(why)s.") % {"why": trouble.rstrip(".")}

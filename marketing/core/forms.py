@@ -9,12 +9,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from marketing.core.auth import NOUNS, SCOPES
+from marketing.core.errors import Refused
 from marketing.core.models import User
 
 
 def whole_number(text: str | None) -> int | None:
     """The number somebody sent, as ids are; None for anything else, "²" and "" too."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def show_refusal(form: forms.BaseForm, refusal: Refused) -> None:
+    """Say beside the field at fault, or above the form, why what was sent is refused."""
+    field = refusal.field if refusal.field in form.fields else None
+    form.add_error(field, str(refusal))
 
 
 class Styled:

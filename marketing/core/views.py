@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 from marketing.core import audit, auth, jobs, progress
 from marketing.core.auth import page
 from marketing.core.errors import Refused
-from marketing.core.forms import KeyForm, ProfileForm
+from marketing.core.forms import KeyForm, ProfileForm, show_refusal
 from marketing.core.models import ApiKey, Job, User
 
 PER_PAGE = 25
@@ -214,7 +214,7 @@ def keys(request: HttpRequest) -> HttpResponse:
                 expires_at=form.expires_at(timezone.now()),
             )
         except Refused as refusal:
-            form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+            show_refusal(form, refusal)
         else:
             audit.record(actor=request.user, action="key.created", obj=key)  # type: ignore[arg-type]
             form = KeyForm()

@@ -7,6 +7,7 @@ Since it is a sum, who said what is known exactly: `contributions` adds up to th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -22,7 +23,7 @@ from models_ml.algorithms.recommenders.reasons import Reasons, strongest
 from models_ml.algorithms.recommenders.tables import BLOCK, within_block
 
 
-class Linear:
+class Linear(ABC):
     """A table of weights between items, applied to what each person has (`seen`, users by items).
 
     `table` is items by items, `people` has its pattern and counts who did both, `prior` (items,)
@@ -44,9 +45,9 @@ class Linear:
         self.learn(data)
         return self.read(data)
 
+    @abstractmethod
     def learn(self, data: Interactions) -> None:
         """Set `table`, `people`, `prior` and `floor` from the data."""
-        raise NotImplementedError
 
     def read(self, data: Interactions) -> Self:
         """Take in the histories to answer for; what was learned stays."""

@@ -132,7 +132,7 @@ def home() -> Path:
     return made
 
 
-def _certificate(path: Path) -> None:
+def certificate(path: Path) -> None:
     """A certificate of localhost that signs itself, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
@@ -175,7 +175,7 @@ class World:
             for part in ("cur", "new", "tmp"):
                 (home / "mail" / name / "Maildir" / part).mkdir(parents=True)
         self.certificate = home / "imap.pem"
-        _certificate(self.certificate)
+        certificate(self.certificate)
         sorted_to = {name: f"/.{folder}" for name, folder in (folders or {}).items()}
         (home / "users").write_text(
             "".join(f"{name}: {name}/Maildir{sorted_to.get(name, '')}\n" for name in mailboxes)

@@ -1,8 +1,6 @@
 """A mail channel never speaks in clear when encryption was chosen, and signs in as it was told."""
 
 import contextlib
-import datetime
-import ipaddress
 import socket
 import ssl
 import threading
@@ -11,13 +9,11 @@ import time
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from campaigns.messaging import providers
 from campaigns.messaging.providers.base import Outgoing, Unreachable, Verdict
 from campaigns.messaging.providers.email_smtp.session import Server, SmtpConnection
+from tests.campaigns.peers import servers
 
 MAIL = Outgoing("k1", "me@shop.example", "ada@example.com", b"Subject: x\r\n\r\nx\r\n")
 
@@ -25,31 +21,8 @@ MAIL = Outgoing("k1", "me@shop.example", "ada@example.com", b"Subject: x\r\n\r\n
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate of localhost that signs itself; its file, with the key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
+    servers.certificate(path)
     return path
 
 
