@@ -29,6 +29,7 @@ from marketing.core.models import Job, User
 from models_ml import catalog
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import ready, training
+from recommendations import placements
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -64,7 +65,7 @@ STEPS = (
         "recommendations.refresh",
         gettext_lazy("Choose products for each person"),
         ("recommenders.train",),
-        len(catalog.CATALOG),
+        placements.REFRESH_STEPS,
     ),
     Step(
         "demo.campaign",

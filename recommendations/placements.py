@@ -20,6 +20,8 @@ Link = ProductLink.Kind
 BEST, LINKS, HOLDOUT = "best", "links", "holdout"
 DEFAULT = "email"
 KEPT_SECONDS = 2.0
+# Of choosing products for everybody: one for each engine, and the links.
+REFRESH_STEPS = len(catalog.CATALOG) + 1
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,14 @@ from ingestion.identity import merging
 from marketing.core import jobs
 from marketing.core.models import Job
 from models_ml import catalog
-from recommendations import build, evaluate, links, outcomes
+from recommendations import build, evaluate, links, outcomes, placements
+from recommendations.models import LinkSet
 
 
 def refresh(job: jobs.Running) -> dict[str, Any]:
-    """Choose products for everybody with every live engine, then let the best one serve."""
+    """Choose products for everybody with every live engine, let the best one serve, and link
+    products for whoever comes by.
+    """
     job.set_url(reverse("recommendations:home"))
     order = [entry.engine for entry in catalog.CATALOG]
     seen: list[str] = []
@@ -36,6 +39,7 @@ def refresh(job: jobs.Running) -> dict[str, Any]:
         job.check()
     serving = next(row for row in sets if row.serving and row.placement_id == first.pk)
     job.log(evaluate.verdict(evaluate.engines()))
+    _link(job, step=len(order) + 1)
     return {
         "serving": serving.engine,
         "people": serving.metrics["people"],
@@ -46,14 +50,17 @@ def refresh(job: jobs.Running) -> dict[str, Any]:
 
 def make_links(job: jobs.Running) -> dict[str, Any]:
     """Count anew which products go together, and what is popular."""
-    job.set_url(reverse("recommendations:home"))
+    job.set_url(reverse("recommendations:placements"))
+    made = _link(job, step=1)
+    return {"links": sum(made.metrics["links"].values()), "products": made.metrics["products"]}
 
+
+def _link(job: jobs.Running, *, step: int) -> LinkSet:
     def say(what: str, done: int, total: int) -> None:
-        job.step(1, _("Counting which products go together"), total=total, unit="kinds")
+        job.step(step, _("Counting which products go together"), total=total, unit="kinds")
         job.progress(done, total)
 
-    made = links.make(now=timezone.now(), say=say)
-    return {"links": sum(made.metrics["links"].values()), "products": made.metrics["products"]}
+    return links.make(now=timezone.now(), say=say)
 
 
 @shared_task(name="recommendations.tasks.refresh_after_training", queue="fast")
@@ -65,7 +72,7 @@ def refresh_after_training(job_id: int, **_ids: Any) -> None:
             kind="recommendations.refresh",
             title=_("Choose products for each person"),
             user=trained.created_by,
-            steps=len(catalog.CATALOG),
+            steps=placements.REFRESH_STEPS,
         )
 
 

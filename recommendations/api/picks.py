@@ -15,7 +15,7 @@ from marketing.core.errors import Conflict, Refused
 from marketing.core.jobs_api import JobStarted
 from marketing.core.models import Job, User
 from models_ml import catalog
-from recommendations import evaluate, reasons, serve
+from recommendations import evaluate, placements, reasons, serve
 from recommendations.evaluate import Judged
 from recommendations.serve import Pick
 
@@ -194,6 +194,6 @@ class Refresh(View):
                 kind=REFRESH,
                 title=_("Choose products for each person"),
                 user=user,
-                steps=len(catalog.CATALOG),
+                steps=placements.REFRESH_STEPS,
             )
         )

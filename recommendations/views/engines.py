@@ -13,7 +13,7 @@ from marketing.core import audit, jobs
 from marketing.core.auth import page
 from marketing.core.models import Job
 from models_ml import catalog
-from recommendations import evaluate, people, serve
+from recommendations import evaluate, people, placements, serve
 
 TRAIN, REFRESH = "recommenders.train", "recommendations.refresh"
 
@@ -88,7 +88,7 @@ def train_start(request: HttpRequest) -> HttpResponse:
 @page("edit")
 def refresh_start(request: HttpRequest) -> HttpResponse:
     """Choose products for everybody again with the live engines."""
-    return _start(request, REFRESH, _("Choose products for each person"), len(catalog.CATALOG))
+    return _start(request, REFRESH, _("Choose products for each person"), placements.REFRESH_STEPS)
 
 
 def _start(request: HttpRequest, kind: str, title: str, steps: int) -> HttpResponse:

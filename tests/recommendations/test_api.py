@@ -59,7 +59,7 @@ def test_a_refresh_is_a_job_and_runs_once_at_a_time(db, client):
     assert first.status_code == 202
     job = Job.objects.get()
     assert first["Location"].endswith(f"{job.public_id}/")
-    assert (job.kind, job.queue, job.steps) == ("recommendations.refresh", "train", 7)
+    assert (job.kind, job.queue, job.steps) == ("recommendations.refresh", "train", 8)
     assert client.post("/api/v1/recommendations/refresh/").status_code == 409
     assert Job.objects.count() == 1
 

@@ -3,10 +3,12 @@ from datetime import timedelta
 import pytest
 
 from ingestion.models import Consent, Customer, OrderLine, Product
+from marketing.core import jobs
 from marketing.core.errors import Conflict
+from marketing.core.models import Job
 from models_ml import registry
-from recommendations import build, evaluate, serve
-from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations import build, evaluate, live, placements, serve
+from recommendations.models import LinkSet, Placement, Recommendation, RecommendationSet
 from tests.recommendations.conftest import NOW
 
 
@@ -45,6 +47,20 @@ def test_everyone_gets_new_products_with_a_reason_and_the_better_engine_serves(s
     taste = {person.pk: int(person.external_id[1:]) % 2 for person in shop.people}
     right = sum(by_sku[row.product_id] == taste[row.customer_id] for row in rows)
     assert right / len(rows) > 0.75
+
+
+def test_choosing_links_products_too_so_that_a_stranger_is_shown_something(shop, train, place):
+    train()
+    job = jobs.start(
+        kind="recommendations.refresh", title="", user=None, steps=placements.REFRESH_STEPS
+    )
+    jobs.run(job_id=job.pk)
+    job.refresh_from_db()
+    assert (job.state, job.step) == (Job.State.DONE, placements.REFRESH_STEPS)
+    assert LinkSet.objects.get().complete
+    placements.forget()
+    shown = live.pick(placement=place.slug, now=NOW).picks
+    assert [one.code for one in shown] == ["popular"] * place.size
 
 
 def test_a_second_refresh_replaces_the_first_and_leaves_nothing_over(shop, train, place):
