@@ -23,6 +23,8 @@ from marketing.supervisor import Program, Supervisor
 from marketing.terminal import Screen
 
 FIRST_PAGE_SECONDS = 60
+SILENT_SECONDS = beats.SILENCE.total_seconds()
+LONGEST_SILENT_SECONDS = 720.0
 
 
 class Command(BaseCommand):
@@ -38,6 +40,8 @@ class Command(BaseCommand):
         self.screen = Screen()
         self.servers: Servers | None = None
         self.supervisor: Supervisor | None = None
+        # How long each silent queue's worker has from its last start.
+        self.waits: dict[str, float] = {}
         try:
             self._start()
             self._stay()
@@ -155,11 +159,16 @@ class Command(BaseCommand):
             for name in self.servers.mend() if self.servers else []:
                 self.screen.say(f"{name} ended and was started again on its data")
                 connection.close()
-            for queue in beats.silent(now=timezone.now()):
-                name = f"worker-{queue}"
-                if self._supervisor.age(name) > beats.SILENCE.total_seconds():
-                    self.screen.say(f"{name} gave no sign of life for 90 s and is started again")
+            silent = beats.silent(now=timezone.now())
+            self.waits = {queue: self.waits[queue] for queue in silent if queue in self.waits}
+            for queue in silent:
+                name, wait = f"worker-{queue}", self.waits.get(queue, SILENT_SECONDS)
+                if self._supervisor.age(name) > wait:
+                    said = f"{name} gave no sign of life for {wait:.0f} s and is started again"
+                    self.screen.say(said)
                     self._supervisor.restart(name)
+                    # On a machine that is busy a worker may need longer than that to begin at all.
+                    self.waits[queue] = min(2 * wait, LONGEST_SILENT_SECONDS)
         except (OperationalError, InterfaceError):
             connection.close()
         except ServerError as error:
