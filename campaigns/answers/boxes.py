@@ -7,7 +7,6 @@ the box but the flag \\Seen.
 
 import contextlib
 import imaplib
-import ssl
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -15,15 +14,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns.answers import feedback, returned
+from campaigns.messaging import imap
 from campaigns.models import ReturnBox
 from marketing.core import audit, vault
 from marketing.core.db import holding
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import User
 
-TIMEOUT_SECONDS = 20.0
 A_TIME = 200
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def row_of(box: ReturnBox) -> str:
@@ -33,23 +31,15 @@ def row_of(box: ReturnBox) -> str:
 
 def save(*, box: ReturnBox, password: str, user: User) -> ReturnBox:
     """Keep a box; an empty password keeps the one before. Refuses a password in clear."""
-    host = box.host.strip().lower()
-    if not host or any(character.isspace() for character in host):
+    box.host = box.host.strip().lower()
+    if not box.host:
         raise Invalid(_("Give the name of the mail server."), code="no_host", field="host")
-    if box.security == ReturnBox.Security.NONE and host not in _LOCAL:
-        raise Invalid(
-            _("Without TLS the password would cross the network in clear."),
-            code="in_clear",
-            field="security",
-            remedy=_("Choose TLS or STARTTLS."),
-        )
+    imap.refuse_odd(box, password=password)
     before = ReturnBox.objects.filter(pk=box.pk).first() if box.pk else None
-    moved = before is not None and (before.host, before.username) != (host, box.username)
-    if not password and (before is None or moved):
-        raise Invalid(_("Give the password of the mailbox."), code="no_password", field="password")
+    imap.refuse_no_password(box, before=before, password=password)
+    read_from = ("host", "username", "folder")
     with transaction.atomic():
-        box.host = host
-        if moved or (before is not None and before.folder != box.folder):
+        if before is not None and any(getattr(before, f) != getattr(box, f) for f in read_from):
             box.validity, box.last_uid = 0, 0
         box.save()
         if password:
@@ -68,35 +58,13 @@ def remove(*, box_id: int, user: User) -> None:
     box.delete()
 
 
-def _open(box: ReturnBox) -> imaplib.IMAP4:
-    context = ssl.create_default_context()
-    if box.security == ReturnBox.Security.TLS:
-        return imaplib.IMAP4_SSL(box.host, box.port, ssl_context=context, timeout=TIMEOUT_SECONDS)
-    line = imaplib.IMAP4(box.host, box.port, timeout=TIMEOUT_SECONDS)
-    if box.security == ReturnBox.Security.STARTTLS:
-        line.starttls(context)
-    return line
-
-
 @contextlib.contextmanager
 def _inside(box: ReturnBox) -> Iterator[tuple[imaplib.IMAP4, int]]:
-    """The folder, open, and its UID validity. Raises OSError or IMAP4.error."""
-    line = _open(box)
-    try:
-        line.login(box.username, vault.unseal(sealed=box.secret, row=row_of(box)))
-        answer, told = line.select(f'"{box.folder}"')
-        if answer != "OK":
-            raise imaplib.IMAP4.error(_words(told))
+    """The folder, open, and its UID validity. Raises imap.Trouble."""
+    with imap.opened(box, row=row_of(box), user=box.username) as line:
+        imap.select(line, box.folder, readonly=False)
         _kind, validity = line.response("UIDVALIDITY")
         yield line, int(validity[0]) if validity and validity[0] else 0
-    finally:
-        with contextlib.suppress(OSError, imaplib.IMAP4.error):
-            line.logout()
-
-
-def _words(told: object) -> str:
-    first = told[0] if isinstance(told, list | tuple) and told else told
-    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
 
 
 def read(*, box_id: int, now: datetime) -> int:
@@ -117,8 +85,8 @@ def read(*, box_id: int, now: datetime) -> int:
                     _one(line, box, uid, now)
                     seen += 1
             box.error = ""
-        except (OSError, imaplib.IMAP4.error, vault.Unreadable) as trouble:
-            box.error = str(trouble)[:500] or type(trouble).__name__
+        except imap.Trouble as trouble:
+            box.error = str(trouble)
         box.checked_at = now
         box.save(update_fields=["validity", "last_uid", "checked_at", "error"])
     return seen
@@ -127,7 +95,7 @@ def read(*, box_id: int, now: datetime) -> int:
 def _new(line: imaplib.IMAP4, last: int) -> list[int]:
     answer, told = line.uid("SEARCH", f"UID {last + 1}:*")
     if answer != "OK":
-        raise imaplib.IMAP4.error(_words(told))
+        raise imaplib.IMAP4.error(imap.words(told))
     # The range's end names the newest mail even when that is an old one.
     return sorted(uid for uid in map(int, (told[0] or b"").split()) if uid > last)
 
@@ -135,7 +103,7 @@ def _new(line: imaplib.IMAP4, last: int) -> list[int]:
 def _one(line: imaplib.IMAP4, box: ReturnBox, uid: int, now: datetime) -> None:
     answer, told = line.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{returned.SIZE_LIMIT}>)")
     if answer != "OK":
-        raise imaplib.IMAP4.error(_words(told))
+        raise imaplib.IMAP4.error(imap.words(told))
     data = next((part[1] for part in told if isinstance(part, tuple)), b"")
     report = returned.read(data)
     mark = f"{box.pk}:{box.validity}:{uid}"
@@ -158,5 +126,5 @@ def check(*, box: ReturnBox) -> str:
     try:
         with _inside(box):
             return ""
-    except (OSError, imaplib.IMAP4.error, vault.Unreadable) as trouble:
-        return str(trouble)[:500] or type(trouble).__name__
+    except imap.Trouble as trouble:
+        return str(trouble)

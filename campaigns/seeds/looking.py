@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from campaigns.messaging import folders, imap
 from campaigns.models import SeedCopy, SeedMailbox
-from campaigns.seeds import folders, lines, mailboxes, verdicts
+from campaigns.seeds import lines, mailboxes, verdicts
 from marketing.core.db import holding
 
 State, Place = SeedCopy.State, SeedCopy.Place
@@ -47,7 +48,7 @@ def _look_into(mailbox: SeedMailbox | None, copies: list[SeedCopy]) -> int:
         try:
             with lines.opened(mailbox) as line:
                 _search(line, mailbox, copies, found)
-        except lines.Trouble as said:
+        except imap.Trouble as said:
             trouble = str(said)
         now = timezone.now()
         mailboxes.note(mailbox=mailbox, error=trouble, now=now)

@@ -7,18 +7,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from campaigns.messaging import mime
-from campaigns.models import ReturnBox, SeedMailbox
-from campaigns.seeds import folders, lines
+from campaigns.messaging import folders, imap, mime
+from campaigns.models import SeedMailbox
+from campaigns.seeds import lines
 from marketing.core import audit, vault
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import User
 
 MOST = 30
-_LOCAL = ("localhost", "127.0.0.1", "::1")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# A kept password goes only where it went before.
-_GOES_TO = ("host", "port", "security", "username")
 
 
 def enabled() -> QuerySet[SeedMailbox]:
@@ -39,14 +36,8 @@ def save(*, mailbox: SeedMailbox, password: str, user: User) -> SeedMailbox:
             field="address",
             remedy=_("Remove one first."),
         )
-    moved = before is None or any(getattr(before, f) != getattr(mailbox, f) for f in _GOES_TO)
-    if mailbox.host and not password and (moved or not mailbox.secret):
-        raise Invalid(
-            _("Give the password of the mailbox."),
-            code="no_password",
-            field="password",
-            remedy=_("It is asked for again whenever server or user name change."),
-        )
+    if mailbox.host:
+        imap.refuse_no_password(mailbox, before=before, password=password)
     with transaction.atomic():
         if not mailbox.host:
             mailbox.secret = ""
@@ -65,21 +56,10 @@ def _refuse_odd(mailbox: SeedMailbox, password: str) -> None:
         raise Invalid(
             _("This is not a mail address."), code="bad_address", field="address"
         ) from None
-    for name in ("label", "host", "username", "inbox", "spam"):
+    for name in ("label", "inbox", "spam"):
         if _CONTROL.search(getattr(mailbox, name)):
             raise Invalid(_("Write it in one line."), code="bad_text", field=name)
-    if _CONTROL.search(password):
-        raise Invalid(_("Write it in one line."), code="bad_text", field="password")
-    if " " in mailbox.host or "/" in mailbox.host:
-        raise Invalid(_("Give the name of the mail server."), code="no_host", field="host")
-    in_clear = mailbox.security == ReturnBox.Security.NONE
-    if mailbox.host and in_clear and mailbox.host not in _LOCAL:
-        raise Invalid(
-            _("Without TLS the password would cross the network in clear."),
-            code="in_clear",
-            field="security",
-            remedy=_("Choose TLS or STARTTLS."),
-        )
+    imap.refuse_odd(mailbox, password=password)
 
 
 def check(*, mailbox: SeedMailbox, now: datetime) -> str:
@@ -90,7 +70,7 @@ def check(*, mailbox: SeedMailbox, now: datetime) -> str:
     try:
         with lines.opened(mailbox) as line:
             found = line.folders()
-    except lines.Trouble as said:
+    except imap.Trouble as said:
         trouble = str(said)
     else:
         mailbox.spam = mailbox.spam or folders.spam_of(found)

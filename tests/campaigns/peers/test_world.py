@@ -33,6 +33,7 @@ def world():
 def sent(world: servers.World, settings) -> dict[str, Message]:
     """A campaign to two mailboxes that exist and one that does not."""
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", world.smtp, 10
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{world.imap}"]
     for name in ("ann", "bob", "nobody"):
         person = Customer.objects.create(email=f"{name}@people.test", first_name=name.title())
         Consent.objects.create(customer=person, granted=True, source="test", at=AGREED)
@@ -85,8 +86,9 @@ def test_mail_goes_to_real_mailboxes_and_comes_back_from_those_that_do_not_exist
 
 
 def test_a_box_that_cannot_be_opened_says_why_and_tries_again(
-    world: servers.World, wait_for: Callable[..., object]
+    world: servers.World, wait_for: Callable[..., object], settings
 ) -> None:
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{world.imap}"]
     box = boxes.save(
         box=ReturnBox(
             name="Wrong", host="127.0.0.1", port=world.imap, security="none", username="hello"
@@ -97,6 +99,7 @@ def test_a_box_that_cannot_be_opened_says_why_and_tries_again(
     assert boxes.read(box_id=box.pk, now=timezone.now()) == 0
     box.refresh_from_db()
     assert "AUTHENTICATIONFAILED" in box.error
+    assert servers.PASSWORD not in box.error
     assert box.checked_at is not None
     assert Path(world.home, "log", "dovecot").exists()
     boxes.save(box=box, password=servers.PASSWORD, user=factories.user("admin"))

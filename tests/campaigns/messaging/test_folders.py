@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.seeds import folders
+from campaigns.messaging import folders
 
 GMAIL = [
     b'(\\HasNoChildren) "/" "INBOX"',
