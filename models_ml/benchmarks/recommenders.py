@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from models_ml.algorithms.data import Interactions
 from models_ml.algorithms.recommenders import als
+from models_ml.benchmarks import bare
 from models_ml.benchmarks.data import pace
 
 RUNS = 3
@@ -53,14 +53,7 @@ def als_train(size: str = "small") -> dict[str, Any]:
 
 def _bare(matrix: csr_matrix, params: als.Params, iterations: int) -> None:
     with threadpool_limits(limits=1, user_api="blas"):
-        AlternatingLeastSquares(
-            factors=params.factors,
-            regularization=params.regularization,
-            alpha=params.alpha,
-            iterations=iterations,
-            num_threads=params.threads,
-            random_state=params.seed,
-        ).fit(matrix, show_progress=False)
+        bare.solver(params, iterations).fit(matrix, show_progress=False)
 
 
 WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {
