@@ -11,6 +11,7 @@ from campaigns.answers import door
 from campaigns.messaging import addresses, tracking
 from campaigns.seeds import sending
 from ingestion.privacy import preferences
+from marketing.core import passing
 
 
 # Mail providers post here for the reader, without cookies and so without a CSRF token; the signed
@@ -29,6 +30,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         context |= {"done": request.method == "POST", "own": own}
     elif (key := addresses.signer().read(token, "leave")) is not None:
         context["seed"] = sending.is_copy(key=key.hex)
+    elif held := passing.held_back(request.META):
+        return held
     return render(request, "public/unsubscribe.html", context)
 
 

@@ -9,8 +9,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from campaigns.answers import reports
+from marketing.core import passing
 from marketing.core.api import error_body
-from marketing.core.errors import Refused
+from marketing.core.errors import Forbidden, NotFound, Refused
 
 LIMIT = 1_000_000  # bytes; the largest batches of providers are a tenth of it
 
@@ -36,11 +37,15 @@ def channel_reports(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
             url=settings.PUBLIC_URL.rstrip("/") + request.get_full_path(),
             now=timezone.now(),
         )
+    except (Forbidden, NotFound) as refusal:  # nobody who may report here
+        return passing.held_back(request.META) or _refused(refusal)
     except Refused as refusal:
-        answer = error_body(
-            refusal.code, refusal.message, field=refusal.field, remedy=refusal.remedy
-        )
-        return JsonResponse(answer, status=refusal.status)
+        return _refused(refusal)
     if wanted:
         return HttpResponse(wanted[1], content_type=wanted[0])
     return JsonResponse(told._asdict())
+
+
+def _refused(refusal: Refused) -> HttpResponse:
+    answer = error_body(refusal.code, refusal.message, field=refusal.field, remedy=refusal.remedy)
+    return JsonResponse(answer, status=refusal.status)

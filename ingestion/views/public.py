@@ -80,8 +80,12 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     if request.method == "POST":
         done = confirmations.confirm(token=token, now=now)
+        if not done and (held := passing.held_back(request.META)):
+            return held
         return render(request, "public/confirm.html", {"known": done, "done": done})
     row = confirmations.of_token(token, now=now)
+    if row is None and (held := passing.held_back(request.META)):
+        return held
     return render(request, "public/confirm.html", {"known": row is not None, "row": row})
 
 
@@ -93,7 +97,8 @@ def preference_page(request: HttpRequest, token: str) -> HttpResponse:
     customer = preferences.of_token(token)
     context: dict[str, Any] = {"known": customer is not None, "saved": False, "asked": ""}
     if customer is None:
-        return render(request, "public/preferences.html", context)
+        held = passing.held_back(request.META)
+        return held or render(request, "public/preferences.html", context)
     now = timezone.now()
     if request.method == "POST":
         asked = request.POST.get("ask", "")
@@ -123,6 +128,8 @@ def copy_page(request: HttpRequest, token: str) -> HttpResponse:
     """A person's own copy of their data: GET shows what it is, POST hands it over, once."""
     now = timezone.now()
     export = exports.of_token(token, now=now)
+    if export is None and (held := passing.held_back(request.META)):
+        return held
     if export is None or request.method != "POST":
         return render(request, "public/copy.html", {"export": export})
     try:

@@ -50,8 +50,11 @@ def find(token: str) -> WebhookEndpoint:
     return row
 
 
-def count(endpoint: WebhookEndpoint, *, now: datetime) -> None:
-    """Refuse what comes too often. Counted per minute; without the counter nobody is refused."""
+def _count(endpoint: WebhookEndpoint, now: datetime) -> None:
+    """Refuse what comes too often. Counted per minute; without the counter nobody is refused.
+
+    Called once the signature was found right, so that forgeries use up nobody's minute.
+    """
     key = f"webhook:{endpoint.pk}:{int(now.timestamp()) // 60}"
     times = counting.count(key=key, seconds=120)
     if times is not None and times > endpoint.per_minute:
@@ -74,6 +77,7 @@ def receive(
             code="too_large",
         )
     if _is_greeting(endpoint, headers, body):
+        _count(endpoint, now)
         return Answer("greeting")
     delivery = signatures.check(
         scheme=endpoint.scheme,
@@ -88,6 +92,7 @@ def receive(
             code="bad_signature",
             remedy=_("Check the secret, and that the sender's clock is right."),
         )
+    _count(endpoint, now)
     digest = hashlib.sha256(body).hexdigest()
     number = delivery.delivery_id or digest
     if len(number) > ID_LIMIT or not number.isprintable():

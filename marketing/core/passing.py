@@ -7,11 +7,13 @@ limit holds for each process.
 
 import hashlib
 import ipaddress
+import math
 import time
 from collections.abc import Mapping
 from typing import Any, cast
 
 from django.conf import settings
+from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
@@ -77,6 +79,17 @@ def forged(meta: Mapping[str, Any]) -> float:
         except ValueError:
             address = "unknown"
     return _spent(_forgers, address, *FORGED)
+
+
+def held_back(meta: Mapping[str, Any]) -> HttpResponse | None:
+    """What an address hears that keeps coming with what is not ours; None: answer as ever."""
+    seconds = forged(meta)
+    if not seconds:
+        return None
+    response = HttpResponse(status=429)
+    response["Retry-After"] = str(math.ceil(seconds))
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _known(secret: str) -> ApiKey | None:

@@ -1,15 +1,24 @@
 """The doors for pictures and links: forged addresses are limited, readers never."""
 
+import base64
+import hashlib
+import hmac
 import secrets
 import uuid
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from campaigns.messaging import addresses
-from campaigns.models import Hit
-from marketing.core import passing
+from campaigns.messaging.providers import registry
+from campaigns.models import Channel, Hit
+from ingestion.models import Suppression
+from ingestion.privacy import preferences
+from marketing.core import passing, vault
 from tests.campaigns.ads.conftest import api_key
+from tests.campaigns.conftest import people, started
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = int(passing.FORGED[0])
@@ -17,12 +26,8 @@ TARGET = "https://shop.example/new"
 
 
 @pytest.fixture(autouse=True)
-def nobody_came_yet(monkeypatch: pytest.MonkeyPatch):
-    # Nothing is given back while a test runs, however slow the machine is.
-    monkeypatch.setattr(passing, "FORGED", (passing.FORGED[0], 1e-9))
-    passing.forget()
-    yield
-    passing.forget()
+def nothing_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passing, "FORGED", (passing.FORGED[0], 1e-9))  # however slow the machine is
 
 
 def own() -> tuple[str, str]:
@@ -102,3 +107,55 @@ def test_keys_that_are_none_are_limited_at_the_doors_of_programs_and_keys_never(
     passing.forget()
     told = [post("/v1/track", "", {"writeKey": f"wrong{n}"}) for n in range(SIZE + 1)]
     assert (set(told[:SIZE]), told[SIZE]) == ({401}, 429)
+
+
+def test_forged_links_to_leave_are_limited_and_readers_leave_as_ever(client: Client):
+    readers = people(2)
+    run = started()
+    paths = [
+        urlsplit(addresses.of_message(message.message_id)["unsubscribe_url"]).path
+        for message in run.messages.order_by("id")
+    ]
+    bad = [
+        f"/u/{secrets.token_urlsafe(28)[:38]}",
+        f"/u/{paths[0][3:-1]}{'A' if paths[0][-1] != 'A' else 'Q'}",
+        f"/preferences/{secrets.token_urlsafe(20)}/",
+        f"/confirm/{secrets.token_urlsafe(20)}/",
+        f"/copy/{secrets.token_urlsafe(20)}/",
+    ]
+    told = [
+        (client.post if n % 2 else client.get)(bad[n % len(bad)]).status_code
+        for n in range(SIZE + 20)
+    ]
+    assert (set(told[:SIZE]), set(told[SIZE:])) == ({200}, {429})
+    for path in paths:
+        assert client.get(path).status_code == 200
+        assert client.post(path).status_code == 200
+    assert {row.address for row in Suppression.objects.all()} == {who.email for who in readers}
+    own = preferences.token_of(customer_id=readers[0].pk)
+    assert client.get(f"/preferences/{own}/").status_code == 200
+    last = client.get(bad[0])
+    assert (last.status_code, last.content, int(last["Retry-After"]) >= 1) == (429, b"", True)
+
+
+def test_reports_that_nobody_signed_are_limited_and_signed_ones_never(client: Client):
+    channel = Channel.objects.create(
+        name="Texts", kind="sms", provider="sms_twilio", settings={"account": "AC1"}
+    )
+    channel.secrets = {"token": vault.seal(text="ours", row=registry.row_of(channel, "token"))}
+    channel.save()
+
+    def post(token: str, path: str = "") -> int:
+        mac = hmac.new(token.encode(), registry.hook_url(channel).encode(), hashlib.sha1).digest()
+        path = path or reverse("campaigns:channel-reports", args=[channel.public_id])
+        signed = {"X-Twilio-Signature": base64.b64encode(mac).decode()}
+        kind = "application/x-www-form-urlencoded"
+        return client.post(path, b"", content_type=kind, headers=signed).status_code
+
+    told = [
+        post("guessed") if n % 2 else post("ours", f"/hooks/channels/{uuid.uuid4()}/")
+        for n in range(SIZE + 20)
+    ]
+    assert (set(told[:SIZE]), set(told[SIZE:])) == ({403, 404}, {429})
+    assert {post("ours") for _time in range(SIZE + 20)} == {200}
+    assert post("guessed") == 429

@@ -5,6 +5,7 @@ from django.test import Client
 
 from ingestion.models import WebhookEndpoint, WebhookReceipt
 from ingestion.webhooks import door, endpoints, processing, trying
+from marketing.core import passing
 from marketing.core.errors import Conflict
 from tests.ingestion.conftest import NOW
 
@@ -130,6 +131,25 @@ def test_more_than_so_many_a_minute_are_told_to_wait(shop):
     answers = [sender.post(EVENT) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2]["Retry-After"] == "60"
+
+
+def test_forgeries_are_limited_and_take_no_delivery_s_place(shop, monkeypatch):
+    size = int(passing.FORGED[0])
+    monkeypatch.setattr(passing, "FORGED", (size, 1e-9))
+    sender = shop()
+    WebhookEndpoint.objects.update(per_minute=30)
+    forged = sender.headers(b"other")
+    told = [
+        sender.post(b"{}", headers=forged)
+        if n % 2
+        else Client().post(f"/hooks/in/guess{n}/", b"{}", content_type="application/json")
+        for n in range(size + 20)
+    ]
+    assert {answer.status_code for answer in told[:size]} == {401, 404}
+    assert {answer.status_code for answer in told[size:]} == {429}
+    assert int(told[-1]["Retry-After"]) >= 1
+    assert {sender.post(EVENT).status_code for _time in range(30)} == {200}
+    assert WebhookReceipt.objects.count() == 30
 
 
 def test_nobody_is_turned_away_because_the_counter_is_away(shop, settings):
