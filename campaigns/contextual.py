@@ -21,7 +21,7 @@ from campaigns.experiments.linear import Linear, choose
 from campaigns.manners.tried import ANSWER
 from campaigns.models import Choice, Run, Trial
 from campaigns.reporting import settled
-from campaigns.trials import SHARED, SUITED, Chosen
+from campaigns.rounds import SHARED, SUITED, Chosen
 
 # A trait and by how much its logarithm is divided, so that all are about as large.
 FEATURES = (

@@ -1,7 +1,7 @@
 """A campaign's life: start, pause, resume, cancel, finish. Every move locks the campaign's row.
 
 Starting only writes two rows, so a button answers at once; the audience becomes Message rows in a
-worker (`fill`), in one statement and one transaction, and from then on those rows are the truth.
+worker (`filling`), in one statement and one transaction, and from then on those rows are the truth.
 """
 
 import secrets
@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from campaigns import approval, audience, fairness, late, uses
-from campaigns.manners import timing, tried
+from campaigns import approval, audience, fairness, filling, late, uses
+from campaigns.filling import fill as fill
+from campaigns.manners import timing
 from campaigns.messaging import contents
 from campaigns.models import Campaign, Message, Run, Trial
 from campaigns.progress import progress as progress
@@ -26,7 +27,6 @@ from campaigns.readiness import mails as mails
 from campaigns.readiness import sender as sender
 from campaigns.readiness import utm as utm
 from marketing.core import audit, bus
-from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
 from marketing.core.models import ApiKey, User
 
@@ -41,32 +41,6 @@ MOVES: dict[str, frozenset[str]] = {
     State.CANCELLED: frozenset(),
 }
 HELD = "held"
-_FILL_LIMIT = "900s"
-_FILL = """
-    INSERT INTO campaigns_message (run_id, customer_id, channel, address, state, reason,
-        variant, attempt, fence, owner, message_id, subject, error, queued_at, next_try_at,
-        expires_at)
-    SELECT %s, customer_id, %s, address,
-           CASE WHEN reason = '' THEN 'queued' ELSE 'skipped' END, reason,
-           variant, 0, 0, '',
-           CASE WHEN reason = '' THEN md5(%s || ':' || customer_id) END, '', '', %s,
-           CASE WHEN reason <> '' THEN NULL
-                WHEN slot > 0 THEN greatest(
-                    due, %s + slot * %s * interval '1 hour' + {grace})
-                ELSE due END,
-           CASE WHEN reason = '' THEN expires END
-    FROM ({judged}) AS judged"""
-# Who waits for a round is sent without one this long after it, should nobody have held it.
-_GRACE = "interval '1 hour'"
-# Of those who share an address one is written to. Equal is all that matters here, so the order of
-# the bytes will do, which is many times faster than that of a language.
-_ONCE = """
-    SELECT customer_id, address, variant, slot, due, expires,
-           CASE WHEN reason = '' AND address <> '' AND row_number() OVER (
-                    PARTITION BY reason, lower(address) COLLATE "C" ORDER BY customer_id) > 1
-                THEN 'duplicate_address' ELSE reason END AS reason
-    FROM ({judged}) AS judged"""
-
 Actor = User | ApiKey | None
 
 
@@ -161,75 +135,6 @@ def _fair(campaign_id: int) -> str:
     return fairness.refuse_unequal(campaign=campaign)
 
 
-def fill(*, run_id: int, now: datetime) -> bool:
-    """Make one Message row per member: queued, or skipped with its reason. True when they stand.
-
-    A second call changes nothing; a call beside a running one returns False. The run's own row is
-    locked only at the end, so pause and cancel answer at once while a large audience is written.
-    """
-    with advisory_lock(f"fill:{run_id}", wait=False) as mine, connection.cursor() as cursor:
-        run = Run.objects.select_related("campaign").get(pk=run_id)
-        if run.campaign is None or run.snapshot.get("filled"):
-            return True
-        if not mine or run.state != Run.State.RUNNING:
-            return False
-        cursor.execute("SET LOCAL statement_timeout = %s", [_FILL_LIMIT])
-        channel = run.snapshot.get("channel", "email")
-        judged, params = audience.judged_sql(
-            rule=run.snapshot["rule"],
-            draw=audience.Draw.of_json(run.snapshot["draw"]),
-            channel=channel,
-            exclude=run.snapshot.get("exclude"),
-        )
-        judged, of_due = _timed(run, judged, now)
-        params += of_due
-        cursor.execute(
-            _FILL.format(judged=_ONCE.format(judged=judged), grace=_GRACE),
-            [
-                run.pk, channel, run.snapshot["salt"], now, run.started_at, run.snapshot["hours"],
-                *params,
-            ],
-        )  # fmt: skip
-        count = cursor.rowcount
-        run = Run.objects.select_for_update().get(pk=run_id)
-        if run.state == Run.State.CANCELLED:
-            _skip_waiting(run)
-        run.audience = count
-        run.snapshot["filled"] = True
-        run.save(update_fields=["audience", "snapshot"])
-    return True
-
-
-def _timed(run: Run, judged: str, now: datetime) -> tuple[str, list[Any]]:
-    """The audience with when each person gets it, and from when on it is of no use.
-
-    Who waits for a round gets the hour of their own variant a day after it, should nobody hold it.
-    """
-    meant = timing.moments(snapshot=run.snapshot, now=now)
-    due, expires, join, params = meant.not_before, meant.expires, meant.join, meant.params
-    if hours := run.snapshot.get("at_hours"):
-        more, of_hours = tried.joined(
-            hours=hours, person="judged.customer_id", variant="judged.variant", since=now
-        )
-        join, params = join + more, [*params, *of_hours]
-        hour = "coalesce(hour_there.at, hour_home.at)"
-        spacing = int(run.snapshot["hours"])
-        wait = f"(slot * {spacing} + 24) * interval '1 hour'"
-        due = f"coalesce({hour} + CASE WHEN slot > 0 THEN {wait} ELSE interval '0' END, {due})"
-        if useful := run.snapshot.get("useful_hours"):
-            expires = f"coalesce({due} + interval '{int(useful)} hours', {expires})"
-    return (
-        f"SELECT judged.*, {due} AS due, {expires} AS expires FROM ({judged}) AS judged {join}",
-        params,
-    )
-
-
-def _skip_waiting(run: Run) -> None:
-    run.messages.filter(state=Message.State.QUEUED).update(
-        state=Message.State.SKIPPED, reason="cancelled", next_try_at=None
-    )
-
-
 def pause(
     *, campaign_id: int, user: Actor, now: datetime, reason: str = "", held: bool = False
 ) -> Campaign:
@@ -307,7 +212,7 @@ def cancel(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
         for run in open_runs.select_for_update():
             run.state, run.finished_at = Run.State.CANCELLED, now
             run.save(update_fields=["state", "finished_at"])
-            _skip_waiting(run)
+            filling.skip_waiting(run)
         audit.record(actor=user, action="campaign.cancelled", obj=campaign)
     return campaign
 

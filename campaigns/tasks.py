@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import contextual, holds, runs, trials
+from campaigns import contextual, holds, rounds, runs
 from campaigns.ads import exporting, sharing, steering, trainings
 from campaigns.answers import boxes, collecting, feedback, texts
 from campaigns.channels import domains
@@ -56,13 +56,15 @@ def read_boxes(**_: Any) -> None:
 @shared_task(name="campaigns.tasks.answer_texts")
 def answer_texts(**_: Any) -> None:
     """Tell people who wrote STOP or START what became of it."""
-    texts.answer_due(now=timezone.now())
+    if gate.closed() is None:
+        texts.answer_due(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.send_seeds")
 def send_seeds(**_: Any) -> None:
     """Send the copies that wait for it to seed mailboxes."""
-    sending.send_waiting(now=timezone.now())
+    if gate.closed() is None:
+        sending.send_waiting(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.look_for_seeds")
@@ -80,7 +82,7 @@ def start_due_runs(**_: Any) -> None:
 @shared_task(name="campaigns.tasks.turn_trials")
 def turn_trials(**_: Any) -> None:
     """Decide over people who wait for a winner or for their round."""
-    trials.turn_all(now=timezone.now(), chooser=contextual.release)
+    rounds.turn_all(now=timezone.now(), chooser=contextual.release)
 
 
 @shared_task(name="campaigns.tasks.take_readings")
@@ -147,7 +149,8 @@ def check_domains(**_: Any) -> None:
 @shared_task(name="campaigns.tasks.send_confirmations")
 def send_confirmations(**_: Any) -> None:
     """Send the mails that ask people to confirm a sign-up."""
-    transactional.send_confirmations(now=timezone.now())
+    if gate.closed() is None:
+        transactional.send_confirmations(now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.follow_people")

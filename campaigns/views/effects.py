@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from campaigns import trials
+from campaigns import rounds
 from campaigns.experiments import Lift
 from campaigns.models import Campaign, Run
 from campaigns.reporting import costs, effects, readings, variants, wording
@@ -45,7 +45,7 @@ def panel(*, run: Run, now: datetime) -> dict[str, Any]:
         "spends": run.campaign.spends.all(),
         "variants": _variants(table) if table else None,
         "rounds": run.rounds.all() if table else [],
-        "waiting": trials.waiting(run=run) if table else 0,
+        "waiting": rounds.waiting(run=run) if table else 0,
         "held": held,
     }
 

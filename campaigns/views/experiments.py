@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import drafts, holdouts, trials
+from campaigns import drafts, holdouts, rounds, trials
 from campaigns.models import Campaign, GlobalHoldout, Template, Trial
 from campaigns.reporting import costs, credit, everybody, overview, readings, wording
 from campaigns.views.effects import questions, tried
@@ -85,7 +85,7 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if request.method == "POST":
         rows = _written(request)
         mode = request.POST.get("mode", "")
-        wanted: tuple[str, ...] = (*_FIELDS, *_BANDIT) if mode in trials.FOLLOWING else _FIELDS
+        wanted: tuple[str, ...] = (*_FIELDS, *_BANDIT) if mode in rounds.FOLLOWING else _FIELDS
         if mode == Trial.Mode.FIXED:
             wanted = ("mode", "metric", "hypothesis")
         values |= {name: request.POST.get(name, "") for name in wanted}

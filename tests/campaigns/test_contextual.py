@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from campaigns import contextual, runs, trials
+from campaigns import contextual, rounds, runs, trials
 from campaigns.models import Choice, Message, Run
 from models_ml.models import Traits
 from tests import factories
@@ -55,7 +55,7 @@ def _click(run: Run, *, suited: float, other: float, seed: int = 1) -> None:
 
 
 def _held(run: Run, number: int = 1) -> bool:
-    return trials.turn(
+    return rounds.turn(
         run_id=run.pk, now=factories.NOW + timedelta(hours=2 * number), chooser=contextual.release
     )
 
@@ -97,7 +97,7 @@ def test_what_a_round_taught_is_used_by_the_next():
     second = run.rounds.get(number=2)
     assert second.reason == "suited"
     assert second.policies["suited"]["rows"] > run.rounds.get(number=1).policies["suited"]["rows"]
-    assert trials.waiting(run=run) == 0
+    assert rounds.waiting(run=run) == 0
 
 
 def test_few_people_are_given_everybodys_shares():

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from campaigns import holdouts, runs, trials
+from campaigns import holdouts, rounds, runs, trials
 from campaigns.models import Message, Reading, Run, Spend
 from campaigns.reporting import (
     costs,
@@ -269,7 +269,7 @@ def test_variants_are_compared_among_those_drawn_first_and_judged_together():
     for key, n in clicks.items():
         Message.objects.filter(pk__in=[pk for pk, _who in first[key][:n]]).update(clicked_at=START)
     orders([(who, 1, 9) for key in "abc" for _pk, who in first[key][: clicks[key]]])
-    assert trials.turn(run_id=run.pk, now=START + timedelta(hours=2))
+    assert rounds.turn(run_id=run.pk, now=START + timedelta(hours=2))
     run.messages.filter(state="queued").update(state="sent", sent_at=START)
     table = variants.table(
         campaign=of, snapshot=run.snapshot, arms=tallies.of_run(run=run, until=END)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns import approval, contextual, drafts, runs, trials
+from campaigns import approval, contextual, drafts, rounds, runs, trials
 from campaigns.experiments.winners import Arm
 from campaigns.manners import rules, tried
 from campaigns.models import Choice, Message, Run, Trial, Variant
@@ -102,13 +102,13 @@ def test_shares_follow_the_hour_that_is_answered_and_the_rest_waits_for_its_hour
     people(900)
     run = begun()
     first = run.messages.filter(next_try_at__lt=after(48)).count()
-    assert trials.waiting(run=run) == 900 - first
+    assert rounds.waiting(run=run) == 900 - first
     send_due(run, after(48), a=0.05, b=0.3)
     # Who clicks later than a day after is no longer counted, in any of the hours.
     late = run.messages.filter(state="sent", variant="a", clicked_at=None)[:200]
     Message.objects.filter(pk__in=late.values("pk")).update(clicked_at=after(70))
-    assert not trials.turn(run_id=run.pk, now=after(71))
-    assert trials.turn(run_id=run.pk, now=after(72))
+    assert not rounds.turn(run_id=run.pk, now=after(71))
+    assert rounds.turn(run_id=run.pk, now=after(72))
     held = run.rounds.get()
     counted = Counter(run.messages.filter(state="sent").values_list("variant", flat=True))
     assert {key: n for key, (n, _answers) in held.seen.items()} == dict(counted)
@@ -119,11 +119,11 @@ def test_shares_follow_the_hour_that_is_answered_and_the_rest_waits_for_its_hour
     assert dict(released.values_list("variant", "next_try_at").distinct()) == {
         "a": after(72), "b": after(81),
     }  # fmt: skip
-    assert trials.waiting(run=run) == 900 - first - held.people
+    assert rounds.waiting(run=run) == 900 - first - held.people
     send_due(run, after(100), a=0.05, b=0.3)
-    assert trials.turn(run_id=run.pk, now=after(144))
+    assert rounds.turn(run_id=run.pk, now=after(144))
     assert sum(n for n, _answers in run.rounds.get(number=2).seen.values()) == first + held.people
-    assert trials.waiting(run=run) == 0
+    assert rounds.waiting(run=run) == 0
 
 
 @pytest.mark.django_db
@@ -131,15 +131,15 @@ def test_a_winning_hour_gets_everybody_once_each_had_as_long_to_answer():
     people(700)
     run = begun(mode="winner", win_percent=95)
     send_due(run, after(0), a=0.4)  # the morning is answered; the evening is still to come
-    assert not trials.turn(run_id=run.pk, now=after(30))
+    assert not rounds.turn(run_id=run.pk, now=after(30))
     send_due(run, after(48), b=0.05)
-    assert trials.turn(run_id=run.pk, now=after(34))
+    assert rounds.turn(run_id=run.pk, now=after(34))
     held = run.rounds.get()
     assert (held.reason, held.shares) == ("won", {"a": 1.0, "b": 0.0})
     assert set(run.messages.filter(state="queued").values_list("variant", "next_try_at")) == {
         ("a", after(48))
     }
-    assert trials.waiting(run=run) == 0
+    assert rounds.waiting(run=run) == 0
 
 
 @pytest.mark.django_db
@@ -168,7 +168,7 @@ def test_hours_that_suit_each_person_are_chosen_with_their_chances_and_valued_be
     for pk, who, variant, at in sent.values_list("pk", "customer_id", "variant", "sent_at"):
         if draw.random() < (0.4 if (variant == "b") == (who in loyal) else 0.1):
             Message.objects.filter(pk=pk).update(clicked_at=at + timedelta(hours=3))
-    assert trials.turn(run_id=run.pk, now=after(72), chooser=contextual.release)
+    assert rounds.turn(run_id=run.pk, now=after(72), chooser=contextual.release)
     held = run.rounds.get()
     assert held.reason == "suited"
     # By inverse chances, on answers of one day: what the best choice for each would have earned.
@@ -222,8 +222,8 @@ def test_what_was_released_and_waits_for_its_hour_counts_against_the_budget():
     )
     run = runs.start(campaign_id=of.pk, user=None, now=NOW)
     runs.fill(run_id=run.pk, now=NOW)
-    assert trials.turn(run_id=run.pk, now=after(72))  # nothing was sent yet: senders stood still
-    assert trials.turn(run_id=run.pk, now=after(144))
+    assert rounds.turn(run_id=run.pk, now=after(72))  # nothing was sent yet: senders stood still
+    assert rounds.turn(run_id=run.pk, now=after(144))
     run.refresh_from_db()
     assert run.messages.filter(state="queued").count() == 200
     assert run.messages.filter(state="skipped", reason="budget").count() == 100
