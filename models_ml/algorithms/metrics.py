@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -14,12 +14,18 @@ BOOTSTRAP_PEOPLE = 20_000
 
 @dataclass(frozen=True)
 class Ranking:
-    """Per-person Recall@k and NDCG@k, shape (n,), in the order of the people judged."""
+    """Per-person Recall@k and NDCG@k, shape (n,), in the order of the people judged.
+
+    `reciprocal` (n,) is one over the place of the first hit, 0 without one; `picks` (n, <=k) what
+    was judged.
+    """
 
     k: int
     recall: Array
     ndcg: Array
     items_shown: int
+    reciprocal: Array = field(default_factory=lambda: np.empty(0))
+    picks: Array = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
 
     @property
     def figures(self) -> dict[str, float]:
@@ -69,6 +75,8 @@ def ranking(truth: Truth, picks: Array, k: int) -> Ranking:
         recall=hit.sum(axis=1) / np.maximum(sizes, 1),
         ndcg=(hit * discount).sum(axis=1) / np.maximum(ideal, 1e-12),
         items_shown=len(np.unique(picks[picks >= 0])),
+        reciprocal=np.where(hit.any(axis=1), 1.0 / (hit.argmax(axis=1) + 1.0), 0.0),
+        picks=picks,
     )
 
 
