@@ -66,9 +66,9 @@ def diversity(shelf: Shelf, picks: Array, *, seed: int) -> Array:
     rows = np.flatnonzero((places >= 0).sum(axis=1) >= 2)
     if len(rows) > COMPARED:
         rows = np.sort(np.random.default_rng(seed).choice(rows, COMPARED, replace=False))
-    norms = np.sqrt(np.maximum(np.asarray(shelf.held.sum(axis=0)).ravel(), 1.0))
+    norms = np.sqrt(np.maximum(shelf.share * shelf.held.shape[0], 1.0))
     # Rows of length one, so that a product of two of them is their cosine.
-    by_item = shelf.held.T.tocsr().multiply(1.0 / norms[:, None]).tocsr()
+    by_item = shelf.held.T.astype(np.float64).multiply(1.0 / norms[:, None]).tocsr()
     found = np.empty(len(rows))
     for part in chunks(len(rows), AT_ONCE):
         row, column = np.nonzero(places[rows[part]] >= 0)
