@@ -1,8 +1,10 @@
-"""Sending waits when the database was brought back from an earlier moment.
+"""Sending waits when the database was brought back from an earlier moment, or is a copy.
 
 Every sweep writes the same moment into the database and then into a file. A file that is ahead of
-the database can only mean that a backup stands in its place: what waits in it may have been sent
-since, and who left since is unknown to it. Nothing is sent until somebody has decided.
+the database can only mean that a backup stands in its place. A database knows its own mark, too:
+one that lies elsewhere was restored, moved, or took over from another server. Either way, what
+waits in it may have been sent since, and who left since is unknown to it. Nothing is sent until
+somebody has decided.
 """
 
 from contextlib import suppress
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Message, Pace, Run
@@ -26,9 +29,19 @@ _SENT_SINCE = """
     WHERE state IN ('queued', 'sending') AND coalesce(next_try_at, queued_at) <= %s"""
 
 
+# Who this database is: its server, itself, and how often a standby took over. No dump carries it.
+_MARK = """
+    SELECT CASE WHEN has_function_privilege('pg_control_system()', 'execute')
+        THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END,
+        d.oid::text,
+        CASE WHEN has_function_privilege('pg_control_checkpoint()', 'execute')
+        THEN (SELECT timeline_id::text FROM pg_control_checkpoint()) ELSE '' END
+    FROM pg_database d WHERE d.datname = current_database()"""
+
+
 @dataclass(frozen=True)
 class Closed:
-    """Up to when this machine has seen the database, and up to when the database goes."""
+    """Up to when messages may have been sent elsewhere, and up to when the database goes."""
 
     seen: datetime
     restored: datetime | None
@@ -44,10 +57,17 @@ def _seen() -> datetime | None:
     return None
 
 
+def mark() -> str:
+    """What tells this database from every copy of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK)
+        return "/".join(cursor.fetchone())
+
+
 def beat(*, now: datetime) -> bool:
-    """Note that the database is as we know it; False when it is older, and sending stays closed."""
+    """Note that the database is as we know it; False when it is not, and sending stays closed."""
     row, _made = Pace.objects.get_or_create(key=KEY)
-    if row.down:
+    if row.down or _is_copy(row, now):
         return False
     seen = _seen()
     if seen is not None and (row.since is None or row.since + SLACK < seen):
@@ -57,7 +77,7 @@ def beat(*, now: datetime) -> bool:
             Pace.objects.filter(key=KEY).update(down=True, free_at=seen)
             return False
     now = max(now, row.since or now)
-    Pace.objects.filter(key=KEY, down=False).update(since=now)
+    Pace.objects.filter(key=KEY, down=False).update(since=now, mark=mark())
     path = _file()
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
@@ -66,17 +86,34 @@ def beat(*, now: datetime) -> bool:
     return True
 
 
+def _is_copy(row: Pace, now: datetime) -> bool:
+    """Close sending in a database that is not the one it was; whether it is not."""
+    if row.mark in ("", mark()):
+        return False
+    if not Run.objects.exists():
+        return False  # copied before it ever sent anything
+    # The other one may have been sending up to this moment.
+    Pace.objects.filter(key=KEY).update(down=True, free_at=now)
+    return True
+
+
 def closed() -> Closed | None:
-    """Why sending waits, or None."""
-    row = Pace.objects.filter(key=KEY, down=True).first()
-    return Closed(row.free_at, row.since) if row is not None and row.free_at else None
+    """Why sending waits, or None. A copy is noticed here, too, before its first sweep."""
+    row = Pace.objects.filter(key=KEY).first()
+    if row is None:
+        return None
+    if not row.down:
+        now = timezone.now()
+        return Closed(now, row.since) if _is_copy(row, now) else None
+    return Closed(row.free_at, row.since) if row.free_at else None
 
 
 def sentence(found: Closed) -> str:
     """What a person is told."""
     return _(
-        "The database was brought back from an earlier moment, so what waits may have been sent "
-        "already. Nothing is sent until somebody runs “manage.py sending open” on the server."
+        "The database was brought back from an earlier moment or is a copy, so what waits may "
+        "have been sent already. Nothing is sent until somebody runs “manage.py sending open” on "
+        "the server."
     )
 
 
@@ -103,7 +140,9 @@ def open_again(*, send_again: bool, now: datetime) -> int:
             Campaign.objects.filter(
                 state=Campaign.State.SCHEDULED, scheduled_at__lte=found.seen
             ).update(state=Campaign.State.DRAFT, held_because=why)
-        Pace.objects.filter(key=KEY).update(down=False, free_at=None, since=max(now, found.seen))
+        Pace.objects.filter(key=KEY).update(
+            down=False, free_at=None, since=max(now, found.seen), mark=mark()
+        )
         audit.record(
             actor=None,
             action="sending.opened",

@@ -28,9 +28,10 @@ class Command(BaseCommand):
         if do == "show":
             self.stdout.write(
                 f"Sending waits: the database goes up to {found.restored or 'an unknown moment'}, "
-                f"but was seen up to {found.seen}. {gate.waiting(found)} messages wait that may "
-                "have been sent meanwhile. First replay erasures (manage.py replay_erasures), then "
-                "manage.py sending open: they end as not known, and the rest goes on."
+                "and was brought back or copied: what it holds may have been sent elsewhere up to "
+                f"{found.seen}. {gate.waiting(found)} messages wait that were due by then. First "
+                "replay erasures (manage.py replay_erasures), then manage.py sending open: they "
+                "end as not known, and the rest goes on."
             )
             return
         ended = gate.open_again(send_again=send_again, now=timezone.now())

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from campaigns import runs, tasks
 from campaigns.messaging import delivery, gate
 from campaigns.models import Campaign, Message, Pace, Run
+from ingestion.privacy import confirmations
 from tests import factories
 from tests.campaigns.conftest import campaign, people, started, states
 
@@ -50,7 +51,7 @@ def test_a_restored_backup_closes_sending_until_somebody_opens_it(postbox):
     assert postbox.mails == []
     run.refresh_from_db()
     assert "brought back from an earlier moment" in run.error
-    assert "3 messages wait" in said()
+    assert "3 messages wait that were due" in said()
     assert said("open") == "Sending goes on. 2 messages ended as not known.\n"
     assert states(run) == {"unknown": 2, "queued": 1}
     Message.objects.filter(state="queued").update(next_try_at=None)
@@ -99,3 +100,40 @@ def test_a_new_database_beside_an_old_folder_is_open(postbox):
     started()
     Pace.objects.all().delete()
     assert not gate.beat(now=factories.now())  # with runs in it, it is a backup
+
+
+def test_a_copy_sends_nothing_not_even_before_its_first_sweep_until_somebody_opens_it(postbox):
+    people(2)
+    run = started()
+    assert gate.beat(now=factories.now())
+    assert gate.closed() is None
+    # What a dump carries: the mark of the database it was taken from.
+    Pace.objects.filter(key=gate.KEY).update(mark="7391/16384/1")
+    assert delivery.deliver(run_id=run.pk).sent == 0
+    assert postbox.mails == []
+    assert not gate.beat(now=factories.now())
+    assert "brought back or copied" in said()
+    assert said("open") == "Sending goes on. 2 messages ended as not known.\n"
+    assert Pace.objects.get(key=gate.KEY).mark == gate.mark()
+    assert gate.beat(now=factories.now())
+    assert delivery.deliver(run_id=run.pk).sent == 0
+
+
+def test_a_copy_asks_nobody_to_confirm_a_sign_up_again(postbox):
+    people(1)
+    started()
+    gate.beat(now=factories.now())
+    confirmations.ask(address="new@example.org", source="sign-up page", now=factories.now())
+    Pace.objects.filter(key=gate.KEY).update(mark="7391/16384/1")
+    tasks.send_confirmations()
+    assert postbox.mails == []
+    said("open")
+    tasks.send_confirmations()
+    assert [to for to, _mail in postbox.mails] == ["new@example.org"]
+
+
+def test_a_copy_of_a_database_that_never_sent_is_open():
+    assert gate.beat(now=factories.now())
+    Pace.objects.filter(key=gate.KEY).update(mark="7391/16384/1")
+    assert gate.beat(now=factories.now())
+    assert Pace.objects.get(key=gate.KEY).mark == gate.mark()
