@@ -48,9 +48,9 @@ class Trial(models.Model):
 
 
 class Variant(models.Model):
-    """One of several mails of a campaign, and at which hour of people's own clocks it goes out.
+    """One of several messages of a campaign, and at which hour of people's own clocks it goes out.
 
-    `a` may stand without a template: the campaign's own. Without an hour it goes when the campaign
+    It goes by the channel that its message is written for. `a` may stand without a template: the campaign's own. Without an hour it goes when the campaign
     does.
     """
 
@@ -86,6 +86,10 @@ class Round(models.Model):
     number = models.PositiveSmallIntegerField()
     shares = models.JSONField(default=dict)
     seen = models.JSONField(default=dict)
+    # The same by the channels that people could be reached by, where a send has several.
+    sets = models.JSONField(
+        default=dict, db_default=models.Value({}, output_field=models.JSONField())
+    )
     # What other ways of choosing would have earned so far, told from the chances written down.
     policies = models.JSONField(default=dict)
     people = models.BigIntegerField(default=0)
@@ -157,6 +161,8 @@ class Spend(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="spends")
     kind = models.CharField(max_length=4, choices=Kind.choices, default=Kind.SUM)
     amount = models.DecimalField(max_digits=14, decimal_places=4)
+    # The channel whose messages cost so much each; empty is every channel.
+    channel = models.CharField(max_length=10, blank=True, default="", db_default="")
     note = models.CharField(max_length=120, blank=True)
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

@@ -35,6 +35,10 @@ class Message(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
     reason = models.CharField(max_length=40, blank=True)
     variant = models.CharField(max_length=10, default="a")
+    # In a send by several channels: those by which this person could be reached, in the order of
+    # the send, and by which chance they were given theirs. Empty in every other send.
+    reach = models.CharField(max_length=40, blank=True, default="", db_default="")
+    chance = models.FloatField(null=True, blank=True)
     attempt = models.SmallIntegerField(default=0)
     # How many senders in a row died while they held it: it may be what kills them.
     deaths = models.SmallIntegerField(default=0, db_default=0)
@@ -70,7 +74,13 @@ class Message(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["run", "customer", "entry", "step", "channel"], name="message_once"
-            )
+            ),
+            # Nobody gets a second message of a send because there is a second channel.
+            models.UniqueConstraint(
+                fields=["run", "customer", "entry", "step"],
+                name="message_by_one_channel",
+                condition=~Q(reach=""),
+            ),
         ]
         indexes = [
             # In the order in which they fall due, so that a claim never walks over later ones.
