@@ -48,14 +48,19 @@ def current_set(
     ).select_related("placement", "model_version")
     if engine is None:
         return rows.filter(serving=True).first()
-    if engine not in catalog.BY_ENGINE:
+    mind_engine(engine)
+    return rows.filter(engine=engine).first()
+
+
+def mind_engine(engine: str | None) -> None:
+    """Invalid for an engine there is not."""
+    if engine and engine not in catalog.BY_ENGINE:
         raise Invalid(
             _("There is no engine named %(name)s.") % {"name": engine},
             code="engine_unknown",
             field="engine",
             remedy=_("Choose one of: %(names)s.") % {"names": ", ".join(catalog.BY_ENGINE)},
         )
-    return rows.filter(engine=engine).first()
 
 
 def for_customers(

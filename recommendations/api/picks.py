@@ -1,5 +1,6 @@
 """Stored picks and engines for integrators."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -8,21 +9,21 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ingestion import queries
+from ingestion.api import doors
 from marketing.core import jobs
 from marketing.core.api import View, accepted
 from marketing.core.errors import Conflict, Refused
 from marketing.core.jobs_api import JobStarted
 from marketing.core.models import Job, User
 from models_ml import catalog
-from recommendations import evaluate, placements, reasons, serve
+from recommendations import evaluate, placements, reasons, stored
 from recommendations.evaluate import Judged
 from recommendations.serve import Pick
 
 REFRESH = "recommendations.refresh"
 
 
-class ProductSchema(serializers.Serializer):
+class PickedProduct(serializers.Serializer):
     id = serializers.IntegerField()
     sku = serializers.CharField()
     name = serializers.CharField()
@@ -41,7 +42,7 @@ class PickSchema(serializers.Serializer):
     """Documents `pick_body`; answers are built without it."""
 
     rank = serializers.IntegerField()
-    product = ProductSchema()
+    product = PickedProduct()
     score = serializers.FloatField()
     reason = ReasonSchema()
 
@@ -125,8 +126,14 @@ def engine_body(row: Judged) -> dict[str, Any]:
 class CustomerRecommendations(View):
     scope_noun = "recommendations"
 
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        return doors.reading(
+            super().as_view(**initkwargs), scope="recommendations:read", read=picks_of
+        )
+
     @extend_schema(
-        operation_id="customer_recommendations",
+        operation_id="customers_recommendations",
         responses=PicksSchema,
         parameters=[
             OpenApiParameter("engine", str, enum=list(catalog.BY_ENGINE)),
@@ -136,23 +143,26 @@ class CustomerRecommendations(View):
     def get(self, request: Request, external_id: str) -> Response:
         """One person's picks, best first, with reasons; `?engine=` asks another engine than the
         one that serves."""
-        customer_id = queries.customer_id(external_id=external_id)
-        engine = request.query_params.get("engine") or None
-        current = serve.current_set(engine=engine)
-        picks = serve.for_customers([customer_id], engine=engine)[customer_id]
-        return Response(
-            {
-                "customer_id": customer_id,
-                "external_id": external_id,
-                "engine": current.engine if current else engine,
-                "made_at": current.created_at if current else None,
-                "data": [pick_body(pick) for pick in picks[: _limit(request)]],
-            }
-        )
+        return Response(picks_of(request.query_params, external_id=external_id))
 
 
-def _limit(request: Request) -> int:
-    raw = request.query_params.get("limit", "10")
+def picks_of(asked: Mapping[str, str], *, external_id: str) -> dict[str, Any]:
+    """One person's picks as they are answered."""
+    found = stored.of(
+        external_id=external_id,
+        engine=asked.get("engine") or None,
+        limit=_limit(asked.get("limit", "10")),
+    )
+    return {
+        "customer_id": found.customer_id,
+        "external_id": external_id,
+        "engine": found.engine,
+        "made_at": found.made_at,
+        "data": [pick_body(pick) for pick in found.picks],
+    }
+
+
+def _limit(raw: str) -> int:
     if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:9]) <= 100:
         raise Refused(
             _("limit must be a whole number from 1 to %(max)d.") % {"max": 100},
@@ -165,7 +175,7 @@ def _limit(request: Request) -> int:
 class EngineList(View):
     scope_noun = "recommendations"
 
-    @extend_schema(operation_id="recommendation_engines", responses=EnginesSchema)
+    @extend_schema(operation_id="recommendations_engines", responses=EnginesSchema)
     def get(self, request: Request) -> Response:
         """Every engine as it was judged last, and which of them serves."""
         rows = evaluate.engines()
