@@ -1,7 +1,7 @@
 """The engines side by side on the same exam, and which of them serves."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,8 @@ class Judged:
     trained_at: datetime
     exam: dict[str, Any]
     serves: bool
+    # What `models_ml.lab` told of it; empty for versions of earlier releases.
+    lab: dict[str, Any] = field(default_factory=dict)
 
     @property
     def baseline(self) -> bool:
@@ -108,6 +110,7 @@ def _judged(entry: catalog.Entry, version: ModelVersion, serves: bool) -> Judged
         trained_at=version.trained_at,
         exam=exam,
         serves=serves,
+        lab=details.get("lab") or {},
     )
 
 

@@ -5,6 +5,7 @@ Impressions and clicks are events of the shop's pages (`recommendation_shown` an
 keeps the engine of their first visit, so the sides may be compared.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,9 +16,8 @@ from ingestion.events import draining
 from marketing.core.db import advisory_lock
 from models_ml.algorithms import classify
 from models_ml.algorithms.classify import Interval
-from recommendations import placements
 from recommendations.models import Placement, VisitorMark
-from recommendations.placements import HOLDOUT
+from recommendations.placements import HOLDOUT, title_of
 
 SHOWN, CLICKED = "recommendation_shown", "recommendation_clicked"
 DAYS = 30
@@ -51,7 +51,8 @@ ON CONFLICT (placement_id, unit) DO UPDATE SET
 """
 # Somebody who was a device when they first came and is a person now bought as that person.
 _SIDES = """
-SELECT v.arm, count(*), count(*) FILTER (WHERE v.clicked > 0), count(*) FILTER (WHERE o.n > 0),
+SELECT v.placement_id, v.arm, count(*), count(*) FILTER (WHERE v.clicked > 0),
+    count(*) FILTER (WHERE o.n > 0),
     coalesce(sum(o.money), 0)::float8, coalesce(sum(o.money ^ 2), 0)::float8,
     sum(v.shown), sum(v.clicked)
 FROM recommendations_visitor v
@@ -62,8 +63,8 @@ LEFT JOIN LATERAL (
     WHERE r.customer_id = coalesce(v.customer_id, i.customer_id)
         AND r.placed_at >= v.first_at AND r.placed_at < v.first_at + %(within)s AND r.total > 0
 ) o ON true
-WHERE v.placement_id = %(place)s AND v.first_at >= %(since)s AND v.first_at < %(until)s
-GROUP BY v.arm ORDER BY v.arm
+WHERE v.placement_id = ANY(%(places)s) AND v.first_at >= %(since)s AND v.first_at < %(until)s
+GROUP BY v.placement_id, v.arm ORDER BY v.placement_id, v.arm
 """
 
 
@@ -125,19 +126,28 @@ def sides(*, placement: Placement, now: datetime) -> list[Side]:
 
     Only visitors whose seven days for buying are over, or under way; money is of those days.
     """
+    return sides_of(placements=[placement.pk], now=now)[placement.pk]
+
+
+def sides_of(*, placements: Sequence[int], now: datetime) -> dict[int, list[Side]]:
+    """The same of several placements, in one question."""
     values: dict[str, Any] = {
-        "place": placement.pk, "since": now - timedelta(days=DAYS), "until": now,
+        "places": list(placements), "since": now - timedelta(days=DAYS), "until": now,
         "within": BUYS_WITHIN,
     }  # fmt: skip
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 5000")
         cursor.execute(_SIDES, values)
         rows = cursor.fetchall()
+    return {place: _beside([row[1:] for row in rows if row[0] == place]) for place in placements}
+
+
+def _beside(rows: list[tuple[Any, ...]]) -> list[Side]:
     control = next((row for row in rows if row[0] == HOLDOUT), None)
     found = [
         Side(
             arm=arm,
-            title=placements.title_of(arm),
+            title=title_of(arm),
             visitors=n,
             shown=shown,
             clicks=clicks,

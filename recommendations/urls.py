@@ -4,7 +4,7 @@ from django.urls import path
 
 from recommendations.api import live, picks
 from recommendations.api import placements as placements_api
-from recommendations.views import engines, placements, trying, widget
+from recommendations.views import engines, lab, placements, trying, widget
 
 app_name = "recommendations"
 
@@ -12,6 +12,9 @@ pages: list = [
     path("recommendations/", engines.home, name="home"),
     path("recommendations/people/", engines.person_list, name="person-list"),
     path("recommendations/people/<int:customer_id>/", engines.person_detail, name="person-detail"),
+    path("recommendations/lab/", lab.home, name="lab"),
+    path("recommendations/lab/curves/", lab.curves, name="lab-curves"),
+    path("recommendations/lab/publish/<slug:slug>/", lab.publish, name="lab-publish"),
     path("recommendations/placements/", placements.placement_list, name="placements"),
     path("recommendations/placements/new/", placements.placement_detail, name="placement-new"),
     path("recommendations/links/", placements.links_start, name="links-start"),
