@@ -48,6 +48,8 @@ def report(
         # 1: as popular as what people then bought.
         "popularity": _sure(shown / usual if usual else shown),
         "diversity": _sure(lists.diversity(shelf, figures.picks, seed=SEED)),
+        # Of `people`, who bought what stood at each place: the chances that offers reckon with.
+        "hits": lists.hits(truth, figures.picks),
         "coverage": round(figures.items_shown / max(1, len(shelf.ids)), 6),
         "groups": [
             {"by": by, "key": key, "people": int(mask.sum()), **_sure(figures.ndcg[mask])}

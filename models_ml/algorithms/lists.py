@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from models_ml.algorithms.data import Array, Interactions, chunks, matrix
+from models_ml.algorithms.data import Array, Interactions, Truth, chunks, matrix
 
 # Lists whose products are compared: more make the mean no surer, only later.
 COMPARED, AT_ONCE = 2_000, 200
@@ -55,6 +55,14 @@ def _mean(picks: Array, value: Array, shelf: Shelf) -> Array:
     known = places >= 0
     values = np.where(known, value[places] if len(value) else 0.0, 0.0)
     return values.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+
+
+def hits(truth: Truth, picks: Array) -> list[int]:
+    """How many of the people judged bought what stood at each place (k,)."""
+    width = int(max(truth.item.max(initial=0), picks.max(initial=0))) + 1
+    bought = truth.row.astype(np.int64) * width + truth.item
+    shown = np.arange(len(picks), dtype=np.int64)[:, None] * width + picks
+    return [int(n) for n in (np.isin(shown, bought) & (picks >= 0)).sum(axis=0)]
 
 
 def diversity(shelf: Shelf, picks: Array, *, seed: int) -> Array:

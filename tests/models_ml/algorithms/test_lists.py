@@ -39,3 +39,8 @@ def test_the_reciprocal_place_is_that_of_the_first_hit():
     truth = Truth(np.array([1, 2]), np.array([0, 0, 1]), np.array([5, 6, 9]))
     judged = metrics.ranking(truth, np.array([[4, 6, 5], [1, 2, 3]]), 3)
     assert judged.reciprocal.tolist() == [0.5, 0.0]
+
+
+def test_hits_are_counted_by_the_place_they_stood_at():
+    truth = Truth(users=np.array([1, 2]), row=np.array([0, 0, 1]), item=np.array([7, 9, 8]))
+    assert lists.hits(truth, np.array([[7, 8, 9], [8, 7, -1]])) == [2, 0, 1]
