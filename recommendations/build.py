@@ -13,7 +13,7 @@ from marketing.core import bus
 from marketing.core.db import advisory_lock, copy_rows
 from recommendations import candidates, evaluate, likeness, placements, reasons, rules
 from recommendations.candidates import Engine, Question
-from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations.models import OfferChoice, Placement, Recommendation, RecommendationSet
 from recommendations.placements import default_placement
 from recommendations.rules import Rules
 
@@ -215,6 +215,7 @@ def _lines(made: list[Picked], people: np.ndarray) -> Iterator[bytes]:
 
 
 def forget_merged(*, customer_ids: Sequence[int]) -> int:
-    """Remove picks made for people who were merged into others; how many."""
+    """Remove picks and offers made for people who were merged into others; how many picks."""
     merged = Customer.every.filter(pk__in=customer_ids, merged_into__isnull=False)
+    OfferChoice.objects.filter(customer_id__in=merged.values("pk")).delete()
     return Recommendation.objects.filter(customer_id__in=merged.values("pk")).delete()[0]

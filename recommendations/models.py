@@ -209,3 +209,67 @@ class VisitorMark(models.Model):
 
     def __str__(self) -> str:
         return str(self.event_id)
+
+
+class OfferPlan(models.Model):
+    """Some offers and a budget: to whom each is made.
+
+    `offers` is a list as `offers.terms` reads it; `group` the people it is for ("": everybody).
+    `buys` names the prediction that says how likely each orders, `effect` the one that says how
+    much likelier the mail makes it ("": not measured). `margin` is the part of the price that stays
+    where a product's own is not known. `result` tells what came of the last planning, with the
+    offers as they were then: choices count their offers from those.
+    """
+
+    class Kind(models.TextChoices):
+        RETAIL = "retail", _("Goods")
+        FINANCIAL = "financial", _("Financial products")
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.RETAIL)
+    group = models.CharField(max_length=100, blank=True, default="")
+    budget = models.DecimalField(max_digits=14, decimal_places=2)
+    currency = models.CharField(max_length=3)
+    contact_cost = models.DecimalField(max_digits=10, decimal_places=4, default=0)
+    margin = models.FloatField(default=1.0)
+    buys = models.CharField(max_length=60, blank=True, default="")
+    effect = models.CharField(max_length=60, blank=True, default="")
+    offers = models.JSONField(default=list)
+    result = models.JSONField(default=dict)
+    planned_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OfferChoice(models.Model):
+    """An offer made to somebody: which of the plan's, with what chance, worth and cost.
+
+    Derived and replaced as a whole, so the database checks no keys, as it does not for picks.
+    """
+
+    plan = models.ForeignKey(
+        OfferPlan, on_delete=models.CASCADE, related_name="choices", db_constraint=False
+    )
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    offer = models.SmallIntegerField()
+    product = models.ForeignKey(
+        Product, null=True, on_delete=models.CASCADE, related_name="+", db_index=False,
+        db_constraint=False,
+    )  # fmt: skip
+    chance = models.FloatField()
+    worth = models.FloatField()
+    cost = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "plan"], name="offer_once_a_plan")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan_id} → {self.customer_id}: {self.offer}"

@@ -11,6 +11,11 @@ HOLDINGS = [
         rows="customer_id = ANY(%(ids)s)",
     ),
     Holding(
+        "recommendations_offerchoice",
+        _("Offers chosen for them"),
+        rows="customer_id = ANY(%(ids)s)",
+    ),
+    Holding(
         "recommendations_visitor",
         _("Places where picks were shown to them"),
         rows="customer_id = ANY(%(ids)s) OR unit = ANY(SELECT 'a:' || d FROM unnest"
@@ -19,6 +24,7 @@ HOLDINGS = [
 ]
 IMPERSONAL = {
     "recommendations_placement": "places where picks are shown",
+    "recommendations_offerplan": "offers, their budgets and sums over people",
     "recommendations_recommendationset": "sets of everybody's picks",
     "recommendations_linkset": "sets of links between products",
     "recommendations_visitormark": "how far events were counted",
