@@ -11,6 +11,7 @@ import marketing.core.urls
 import models_ml.urls
 import recommendations.urls
 from marketing import pages
+from marketing.metrics.views import metrics
 
 APPS = [marketing.core.urls, ingestion.urls, models_ml.urls, recommendations.urls, campaigns.urls]
 
@@ -20,6 +21,7 @@ handler500 = "marketing.core.outage.server_error"
 
 urlpatterns = [
     path("", pages.home, name="home"),
+    path("metrics", metrics, name="metrics"),
     path("demo/steps/", pages.demo_steps, name="demo-steps"),
     path("people/<int:customer_id>/", pages.customer, name="customer"),
     path("people/search/", pages.people_search, name="people-search"),

@@ -1,6 +1,7 @@
 """The WSGI door that the HTTP server opens."""
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,7 +13,7 @@ pages = get_wsgi_application()
 
 # The doors may name tables, so they come after the tables are known.
 from campaigns.answers import door as hits  # noqa: E402
-from marketing.core import arrival  # noqa: E402
+from marketing.core import arrival, counters  # noqa: E402
 from marketing.core.programs import ProgramDoor  # noqa: E402
 
 programs = ProgramDoor()
@@ -21,25 +22,44 @@ _ = get_resolver().url_patterns
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer a request, and count it with the time that took."""
+    began = time.perf_counter()
+    status = 500
+
+    def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        nonlocal status
+        status = int(line[:3])
+        return start_response(line, headers, *rest)
+
+    name, door = _door(environ)
+    try:
+        return _answer(door, environ, start)
+    finally:
+        counters.observe(name, time.perf_counter() - began, status)
+
+
+def _answer(
+    door: Callable[..., Iterable[bytes]], environ: dict[str, Any], start: Callable[..., Any]
+) -> Iterable[bytes]:
     """Hand a request to the door that fits it, once its body is there."""
     if environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS"):
-        return _door(environ)(environ, start_response)
+        return door(environ, start)
     with arrival.received(environ) as whole:
         if whole:
-            return _door(environ)(environ, start_response)
+            return door(environ, start)
     headers = [("Retry-After", "2"), ("Content-Length", "0"), ("Connection", "close")]
-    start_response("503 Service Unavailable", headers)
+    start("503 Service Unavailable", headers)
     return [b""]
 
 
-def _door(environ: dict[str, Any]) -> Callable[..., Iterable[bytes]]:
+def _door(environ: dict[str, Any]) -> tuple[str, Callable[..., Iterable[bytes]]]:
     path: str = environ["PATH_INFO"]
     if path.startswith(hits.PREFIXES):
-        return hits.application
+        return "hits", hits.application
     if path.startswith(("/v1/", "/t/", "/t.js")) or (
         path == "/api/v1/events/"
         and environ["REQUEST_METHOD"] == "POST"
         and "HTTP_AUTHORIZATION" in environ
     ):
-        return programs
-    return pages
+        return "events", programs
+    return "api" if path.startswith("/api/") else "pages", pages

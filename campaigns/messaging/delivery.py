@@ -14,6 +14,7 @@ from campaigns.messaging.batches import Batch
 from campaigns.messaging.providers.base import Verdict
 from campaigns.messaging.pump import Pump
 from campaigns.models import Run
+from marketing.core import counters
 from marketing.core.errors import Refused
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ def deliver(
         if pump is not None:
             pump.close()
         _free_slot(run_id, slot)
+        counters.add({f"messages.{verdict.value}": n for verdict, n in totals.items() if n})
     runs.finish(run_id=run_id, now=datetime.now(UTC))
     return Delivered(
         totals[Verdict.SENT],

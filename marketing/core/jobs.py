@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from marketing.core import beats, bus
+from marketing.core import beats, bus, counters
 from marketing.core.errors import Conflict, NotFound, Refused
 from marketing.core.models import Job, User
 
@@ -265,6 +265,7 @@ def _finish(job: Job, outcome: dict[str, Any]) -> None:
         mine = Job.objects.filter(pk=job.id, fence=job.fence, state__in=Job.OPEN)
         if mine.update(finished_at=timezone.now(), lease_until=None, **outcome):
             bus.announce("job.finished", job_id=job.id)
+            counters.add({f"jobs.{outcome['state'].value}": 1})
 
 
 def _keep_alive(running: Running, ended: threading.Event) -> None:

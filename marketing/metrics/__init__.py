@@ -1,0 +1,1 @@
+"""/metrics: what a monitoring system reads, in the text format of Prometheus."""
