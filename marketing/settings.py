@@ -388,11 +388,15 @@ LATE_HOURS = env.float("LATE_HOURS", default=6.0)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="hello@shop.example.com")
 
 # --- logs --------------------------------------------------------------------------------------
+# `line` for people, `json` for a collector of logs.
+LOG_FORMATS = {"line": "marketing.core.logs.Plain", "json": "marketing.core.logs.Json"}
+if (_log_format := env.str("LOG_FORMAT", default="line")) not in LOG_FORMATS:
+    raise ImproperlyConfigured(f"LOG_FORMAT={_log_format} is none of: {', '.join(LOG_FORMATS)}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "marketing.core.logs.Forgiving", "formatter": "line"}},
+    "formatters": {"chosen": {"()": LOG_FORMATS[_log_format]}},
+    "handlers": {"console": {"class": "marketing.core.logs.Forgiving", "formatter": "chosen"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {"django.request": {"level": "ERROR"}, "kombu": {"level": "WARNING"}},
 }
