@@ -44,6 +44,7 @@ from models_ml.models import ModelVersion, Prediction, ProductDemand, Score
 from models_ml.predictions import definitions, ready, scoring, training, watching
 from recommendations import build
 from tests import factories
+from tests.browser import lab_rows
 from tests.campaigns.journeys import drawn
 from tests.models_ml.predictions import shops
 
@@ -141,6 +142,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "ready prediction": reverse("models_ml:prediction-new") + "?from=big_spender",
         "person with scores": _scored_person(),
         "recommendations": reverse("recommendations:home"),
+        "lab": _lab_page(),
         "placements": reverse("recommendations:placements"),
         "new placement": reverse("recommendations:placement-new"),
         "placement": reverse("recommendations:placement", args=[_placement()]),
@@ -499,6 +501,11 @@ def _channels() -> dict[str, str]:
         "sms": reverse("campaigns:note-edit", args=[note.pk]),
         "new webhook message": reverse("campaigns:note-new", args=["webhook"]),
     }
+
+
+def _lab_page() -> str:
+    lab_rows.fill()
+    return reverse("recommendations:lab")
 
 
 def _placement() -> str:
