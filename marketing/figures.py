@@ -171,35 +171,42 @@ def _orders(since: date, days: int, zone: str) -> tuple[Totals, ByDay, str]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            WITH seen AS (
-                SELECT currency, total, customer_id, (placed_at AT TIME ZONE %(zone)s)::date AS day
+            WITH buyers AS MATERIALIZED (
+                SELECT currency, customer_id, (placed_at AT TIME ZONE %(zone)s)::date AS day,
+                       sum(total) AS revenue, count(*) FILTER (WHERE total > 0) AS orders
                 FROM ingestion_order
                 WHERE placed_at >= (%(start)s::timestamp AT TIME ZONE %(zone)s)
                   AND placed_at < (%(end)s::timestamp AT TIME ZONE %(zone)s)
+                GROUP BY 1, 2, 3
             )
-            SELECT currency, day >= %(since)s AS this, day, grouping(day) = 1 AS whole,
-                   sum(total), count(*) FILTER (WHERE total > 0),
-                   count(DISTINCT customer_id) FILTER (WHERE total > 0)
-            FROM seen
-            GROUP BY GROUPING SETS ((currency, day >= %(since)s, day), (currency, day >= %(since)s))
+            SELECT currency, day >= %(since)s, day, sum(revenue), sum(orders),
+                   count(customer_id) FILTER (WHERE orders > 0)
+            FROM buyers GROUP BY currency, day
+            UNION ALL
+            SELECT currency, this, NULL, sum(revenue), sum(orders),
+                   count(customer_id) FILTER (WHERE orders > 0)
+            FROM (SELECT currency, day >= %(since)s AS this, customer_id, sum(revenue) AS revenue,
+                         sum(orders) AS orders FROM buyers GROUP BY 1, 2, 3) AS people
+            GROUP BY 1, 2
             """,
             {"zone": zone, "start": start, "end": end, "since": since},
         )
         rows = cursor.fetchall()
     orders: dict[str, int] = {}
-    for currency, _this, _day, whole, _revenue, count, _people in rows:
-        if whole:
-            orders[currency] = orders.get(currency, 0) + count
+    for currency, _this, day, _revenue, count, _people in rows:
+        if day is None:
+            orders[currency] = orders.get(currency, 0) + int(count)
     main = max(orders, key=lambda code: orders[code], default=settings.DEFAULT_CURRENCY)
-    totals: Totals = {True: _sums(), False: _sums()}
     by_day: ByDay = {}
-    for currency, this, day, whole, revenue, count, people in rows:
-        if currency == main:
-            sums = _sums(revenue, count, people)
-            if whole:
-                totals[this] = sums
-            else:
-                by_day[day] = sums
+    totals: Totals = {True: _sums(), False: _sums()}
+    for currency, this, day, revenue, count, people in rows:
+        if currency != main:
+            continue
+        sums = _sums(revenue, int(count), people)
+        if day is None:
+            totals[this] = sums
+        else:
+            by_day[day] = sums
     return totals, by_day, main
 
 

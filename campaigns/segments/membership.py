@@ -15,17 +15,16 @@ import orjson
 from django.db import connection
 from django.db.models import (
     Aggregate,
+    BooleanField,
     Count,
     Expression,
     F,
     Func,
-    IntegerField,
     Q,
     QuerySet,
     Subquery,
     Value,
 )
-from django.db.models.lookups import Exact
 
 from campaigns.models import Segment
 from campaigns.segments import asking, clock, standing
@@ -83,7 +82,7 @@ def count(
     patience_ms: int = PATIENCE_MS,
     turn: str = "",
 ) -> Size:
-    """How many people the rule means; after `patience_ms` an estimate from every 32nd person.
+    """How many people the rule means; after `patience_ms` an estimate from one person in 32.
 
     A count in a `turn` stops the one before it in the same turn (see `turns.py`).
     """
@@ -172,14 +171,14 @@ def sql(node: Node, *, as_of: datetime | None = None, within: tuple[int, ...] = 
         return str(cursor.mogrify(text, params).decode())
 
 
-class _Mod(Func):
-    function = "mod"
-    output_field = IntegerField()
+class _Drawn(Func):
+    template = f"((hashint8extended(%(expressions)s, 20111209) & {SHARE - 1}) = 0)"
+    output_field = BooleanField()
 
 
 def every_nth() -> Q:
-    """Every 32nd person, for estimates."""
-    return Q(Exact(_Mod(F("pk"), Value(SHARE)), Value(0)))
+    """One person in 32, for estimates: drawn by a hash, since ids may follow a pattern."""
+    return Q(_Drawn(F("pk")))
 
 
 def _asked(asked: asking.Asked, patience_ms: int, turn: str) -> dict[str, Anything] | None:

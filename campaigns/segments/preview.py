@@ -1,7 +1,7 @@
 """What is shown of a rule while it is edited: how many it means, what each part of it does, who of
 them can be reached, some of them, and how far other segments hold the same people.
 
-Everything gives up in time. What took too long is counted on every 32nd person and says so. What is
+Everything gives up in time. What took too long is counted on one person in 32 and says so. What is
 asked in a `turn` stops what was asked before in the same turn (see `turns.py`).
 """
 
@@ -239,7 +239,7 @@ def _asked(
     *,
     fence: bool = False,
 ) -> tuple[dict[str, Anything] | None, bool]:
-    """The aggregates, exactly or as estimates from every 32nd person; None when both took long.
+    """The aggregates, exactly or as estimates from one person in 32; None when both took long.
 
     With `fence` the columns of `people` are made first and once, whatever the aggregates ask.
     """

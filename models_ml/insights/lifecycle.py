@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -143,6 +143,15 @@ def shift(*, to: Bounds) -> dict[tuple[str, str], int]:
             params,
         )
         return {(was, becomes): people for was, becomes, people in cursor.fetchall()}
+
+
+def people(stage: str) -> QuerySet[Any, int]:
+    """The ids of everyone in a stage, whoever spent most first."""
+    if stage == NEVER:  # which those are in, too, who have no numbers yet
+        ordered = Traits.objects.filter(pk=OuterRef("pk")).exclude(stage=NEVER)
+        never = Customer.objects.filter(~Exists(ordered))
+        return never.order_by("pk").values_list("pk", flat=True)
+    return yardsticks.best_first(yardsticks.people(Q(stage=stage)))
 
 
 def stage(*, row: str = "") -> Coalesce:

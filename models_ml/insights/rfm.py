@@ -13,7 +13,6 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ingestion.models import Customer
 from models_ml.insights import bands, yardsticks
 from models_ml.insights.bands import Bands
 from models_ml.models import Traits
@@ -147,18 +146,18 @@ def grouped(found: dict[Scores, Cell]) -> list[tuple[Group, Cell]]:
     return [(group, sums[group.key]) for group in GROUPS]
 
 
-def people(*, scores: Mapping[str, Iterable[int]]) -> QuerySet[Customer]:
+def people(*, scores: Mapping[str, Iterable[int]]) -> QuerySet[Traits]:
     """Everyone with one of the scores of each axis that is named."""
-    asked = {f"traits__{axis}_score__in": list(of) for axis, of in scores.items() if of}
-    return Customer.objects.filter(**asked)
+    asked = {f"{axis}_score__in": list(of) for axis, of in scores.items() if of}
+    return yardsticks.people(Q(**asked))
 
 
-def of_group(group: Group) -> QuerySet[Customer]:
+def of_group(group: Group) -> QuerySet[Traits]:
     """Everyone in the cells of a named group."""
     meant = Q()
     for recency, frequencies in group.cells.items():
-        meant |= Q(traits__r_score=recency, traits__f_score__in=frequencies)
-    return Customer.objects.filter(meant)
+        meant |= Q(r_score=recency, f_score__in=frequencies)
+    return yardsticks.people(meant)
 
 
 def as_of() -> datetime | None:

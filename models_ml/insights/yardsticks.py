@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from ingestion.models import Customer
 from marketing.core import audit, jobs
 from marketing.core.errors import Conflict
 from marketing.core.models import ApiKey, Job, User
@@ -95,6 +97,18 @@ def totals(*, kind: str) -> Mapping[str, Any] | None:
     if row is None or made is None or row.applied.get("as_of") is None:
         return None
     return row.applied if datetime.fromisoformat(row.applied["as_of"]) == made else None
+
+
+def people(meant: Q) -> QuerySet[Traits]:
+    """The numbers of everyone who meets this condition on them."""
+    # Those few who were merged are looked for, rather than all others: theirs is a small index.
+    merged = Customer.every.filter(pk=OuterRef("pk"), merged_into__isnull=False)
+    return Traits.objects.filter(meant, ~Exists(merged))
+
+
+def best_first(meant: QuerySet[Traits]) -> QuerySet[Any, int]:
+    """The ids of these people, whoever spent most first."""
+    return meant.order_by("-revenue", "pk").values_list("pk", flat=True)
 
 
 def applied() -> bool:

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from ingestion.models import Event, OrderLine
+from ingestion.models import Event, EventType, OrderLine
 from marketing.core.auth import page
 from marketing.core.models import Job
 from models_ml import queries
@@ -102,7 +102,7 @@ def _offers(known: set[str]) -> list[dict[str, Any]]:
     there = {
         "orders": OrderLine.objects.exists(),
         "events": Event.objects.exists(),
-        "mails": Event.objects.filter(type="email_sent").exists(),
+        "mails": EventType.objects.filter(name="email_sent").exists(),
         "holdouts": any(one.held_out for one in mailings.finished()),
     }
     found = []

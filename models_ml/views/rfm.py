@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ingestion.models import Customer
 from marketing.core.auth import page
 from models_ml.insights import bands, rfm, yardsticks
 from models_ml.insights.bands import AXES
@@ -142,14 +143,19 @@ def people(request: HttpRequest) -> HttpResponse:
     else:
         return redirect("models_ml:rfm")
     return listing(
-        request, meant=meant, title=title, back=("models_ml:rfm", _("RFM")), rule=json.dumps(rule)
-    )
+        request, ids=yardsticks.best_first(meant), title=title, back=("models_ml:rfm", _("RFM")),
+        rule=json.dumps(rule),
+    )  # fmt: skip
 
 
 def listing(request: HttpRequest, **context: Any) -> HttpResponse:
-    """A page of `meant`, best customers first; with a button that makes a segment of them."""
-    rows = context["meant"].select_related("traits").order_by("-traits__revenue", "pk")
-    shown = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    """A page of the people with `ids`, in that order; with a button that makes a segment of them.
+
+    Only those on the page are read whole: there may be very many in all.
+    """
+    shown = Paginator(context["ids"], PER_PAGE).get_page(request.GET.get("page"))
+    people = Customer.objects.select_related("traits").in_bulk(list(shown.object_list))
+    shown.object_list = [people[pk] for pk in shown.object_list if pk in people]
     more = {"page": shown, "currency": settings.DEFAULT_CURRENCY}
     return render(request, "models_ml/insights/people.html", context | more)
 

@@ -14,7 +14,6 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from ingestion.models import Customer
 from marketing.core import wording
 from marketing.core.auth import page
 from marketing.core.errors import Refused
@@ -157,7 +156,7 @@ def people(request: HttpRequest) -> HttpResponse:
     if stage in lifecycle.STAGES:
         return listing(
             request,
-            meant=Customer.objects.alias(stage=lifecycle.stage(row="traits__")).filter(stage=stage),
+            ids=lifecycle.people(stage),
             title=str(lifecycle.STAGES[stage]),
             back=back,
             rule=json.dumps({"all": [{"lifecycle": [stage]}]}),
@@ -167,9 +166,10 @@ def people(request: HttpRequest) -> HttpResponse:
         messages.info(request, _("These moments are no longer kept. Choose from those below."))
         return redirect("models_ml:lifecycle")
     start, end, was, became = chosen
+    meant = stage_history.people(start=start["place"], end=end["place"], first=was, last=became)
     return listing(
         request,
-        meant=stage_history.people(start=start["place"], end=end["place"], first=was, last=became),
+        ids=meant.order_by("-traits__revenue", "pk").values_list("pk", flat=True),
         title=name_of_flow(chosen),
         back=back,
         flow={"from": start["key"], "to": end["key"], "was": was, "became": became},

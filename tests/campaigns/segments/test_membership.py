@@ -49,8 +49,8 @@ def slow_reads() -> None:
 
 
 def test_a_count_that_takes_too_long_becomes_an_estimate(monkeypatch, request) -> None:
-    for _ in range(64):
-        factories.customer(consent=None)
+    for n in range(64):  # whatever pattern their numbers follow
+        factories.customer(consent=None, pk=32 * (n + 1))
     slow_reads()
     real, slowly = compiler.to_q, RawSQL("pg_temp.crawl()", [], output_field=BooleanField())
     monkeypatch.setattr(compiler, "to_q", lambda *given, **rest: real(*given, **rest) & Q(slowly))

@@ -86,8 +86,8 @@ def test_counting_part_by_part_agrees_with_counting_each_rule(
 def test_what_takes_too_long_is_estimated_and_says_so(
     people: factories.Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _i in range(64):
-        factories.customer()
+    for n in range(64):
+        factories.customer(pk=10_000_000 + 32 * n)
     slow = membership.Customer.objects.extra(where=["pg_sleep(0.05) IS NOT NULL"])
     monkeypatch.setattr(membership, "members", lambda *a, **k: slow)
     look = seen({"all": []}, patience_ms=400)
