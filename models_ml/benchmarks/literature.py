@@ -263,6 +263,7 @@ class _Exam:
         plain = leaveoneout.ask(model, self.test, items=self.items, skip_seen=False)
         self.reached[engine] = answers
         figures = answers.figures
+        sequences.say(f"{self.name} {engine} {figures['ndcg@10']} {seconds:.0f} s")
         goal = self.case.goals.get(engine)
         made = line(
             f"recs.quality.{self.name}",

@@ -216,10 +216,10 @@ def sequences(size: str = "small") -> list[dict[str, Any]]:
         return [{"name": "recs.sequences", "skipped": why}]
     only = os.environ.get("ONLY_TRAINING", "")
     seconds = float(os.environ.get("SECONDS", "0"))
-    return [train(name, Path(folder), seconds, _say) for name in TASKS if only in ("", name)]
+    return [train(name, Path(folder), seconds, say) for name in TASKS if only in ("", name)]
 
 
-def _say(said: str) -> None:
+def say(said: str) -> None:
     sys.stderr.write(said + "\n")
     sys.stderr.flush()
 
