@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from ingestion.preprocess import properties
+
 # What the columns are called in exports of other languages: German, French, Spanish.
 _ABROAD: dict[str, tuple[str, ...]] = {
     "order_id": (
@@ -218,6 +220,8 @@ KINDS: dict[str, tuple[Field, ...]] = {
     ),
 }
 
+# The share of its needed fields that a file must seem to have before it is taken for that kind.
+_ENOUGH = 0.55
 # Of these at least one must be mapped, beyond the required fields.
 ONE_OF: dict[str, tuple[str, ...]] = {"customers": ("customer_id", "email", "phone")}
 
@@ -248,13 +252,19 @@ def _aliases(field: Field) -> list[str]:
 
 
 def guess_kind(header: Sequence[str]) -> str:
-    """The kind whose required fields are best met by these column names; orders when none is."""
+    """The kind whose required fields are best met by these column names.
+
+    Columns that look like nothing we know are most likely about people: what else a file says of
+    them can be kept, while orders, products and events need columns of their own.
+    """
 
     def met(kind: str) -> tuple[float, int]:
         found = suggest(kind, header)
-        needed = [f.name for f in KINDS[kind] if f.required] or list(ONE_OF[kind])
-        share = sum(name in found for name in needed) / len(needed)
-        return (share, len(found))
+        needed = [f.name for f in KINDS[kind] if f.required]
+        if not needed:
+            known = any(name in found for name in ONE_OF[kind])
+            return (_ENOUGH if known or len(header) > 1 else 0.0, len(found))
+        return (sum(name in found for name in needed) / len(needed), len(found))
 
     kinds = list(KINDS)
     return max(kinds, key=lambda kind: (met(kind), -kinds.index(kind)))
@@ -268,7 +278,11 @@ def check(
     `filled`: fields that need no column, as something else fills them.
     """
     known = {field.name: field for field in KINDS[kind]}
-    faults = [("unknown_field", name) for name in mapping if name not in known]
+    faults = [
+        ("unknown_field", name)
+        for name in mapping
+        if name not in known and not properties.may_be(kind, name)
+    ]
     faults += [
         ("no_such_column", name)
         for name, index in mapping.items()

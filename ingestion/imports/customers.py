@@ -30,7 +30,14 @@ _KEPT = (
 
 def options(chosen: Mapping[str, Any], now: datetime) -> customers.Options:
     """The reading options of an import as the pure side takes them."""
-    return customers.Options(chosen["timezone"], chosen["date_style"], now)
+    return customers.Options(
+        chosen["timezone"],
+        chosen["date_style"],
+        now,
+        chosen.get("decimal", "."),
+        chosen.get("property_kinds", {}),
+        chosen.get("numbered", ""),
+    )
 
 
 def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
@@ -45,7 +52,9 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
     known = [(i, person) for i, person in zip(ids, people, strict=True) if i is not None]
     before = {
         row["id"]: row
-        for row in Customer.objects.filter(pk__in={i for i, _ in known}).values("id", *_KEPT)
+        for row in Customer.objects.filter(pk__in={i for i, _ in known}).values(
+            "id", *_KEPT, "attributes"
+        )
     }
     identify.enrich(people=known, now=now, overwrite=True)
     answered, rules = _answers(clean.rows, ids, source, now)
@@ -54,11 +63,14 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
         row = before[customer_id]
         fresh = customer_id > newest and customer_id not in made
         made.add(customer_id)
+        known_of = row["attributes"]
         tells = any((value := getattr(person, name)) and value != row[name] for name in _KEPT)
+        tells = tells or any(known_of.get(n) != value for n, value in person.attributes.items())
         if fresh or tells or customer_id in answered:
             stored += 1
             answered.discard(customer_id)
             row |= {name: value for name in _KEPT if (value := getattr(person, name))}
+            known_of |= person.attributes
     faults = [
         Fault(row.line, clean.batch.raw(row.index), "no_person", "customer_id", {})
         for row, found in zip(clean.rows, ids, strict=True)
@@ -69,7 +81,9 @@ def store_chunk(*, clean: Clean, record: ImportJob, now: datetime) -> Stored:
 
 
 def _person(row: Row) -> identify.Person:
-    return identify.Person(**{name: getattr(row, name) for name in _KEPT})
+    return identify.Person(
+        **{name: getattr(row, name) for name in _KEPT}, attributes=dict(row.attributes)
+    )
 
 
 def _answers(

@@ -7,11 +7,12 @@ from typing import Any
 
 from ingestion import schemas
 from ingestion.models import ImportJob, Source
-from ingestion.preprocess import detect, values
+from ingestion.preprocess import detect, properties, values
 
 REMEMBERED, NAMED, ALIAS, CONTENT = "remembered", "named", "alias", "content"
+KEPT = "kept"  # a column that no field takes, as a property
 SURE = {REMEMBERED: 100, NAMED: 100, ALIAS: 90, CONTENT: 70}
-_KEPT = ("date_style", "decimal", "timezone", "currency")
+_KEPT = ("date_style", "decimal", "timezone", "currency", "property_kinds", "numbered")
 _SHARE = 0.8  # of the filled samples that have to look like it
 
 
@@ -50,13 +51,18 @@ def suggest(
     source: Source | None = None,
     before: Before | None = None,
 ) -> dict[str, tuple[int, str]]:
-    """Field → (column, how it was found). Each column is used once."""
+    """Field or property → (column, how it was found). Each column is used once.
+
+    What no field takes becomes a property, unless such a file was imported before: then what was
+    kept of it is kept again, and no more.
+    """
     known = {f.name for f in schemas.KINDS[kind]}
     found: dict[str, tuple[int, str]] = {}
     taken: set[int] = set()
 
     def take(name: str, index: int, how: str) -> None:
-        if name in known and name not in found and index not in taken and 0 <= index < len(header):
+        fits = name in known or properties.may_be(kind, name)
+        if fits and name not in found and index not in taken and 0 <= index < len(header):
             found[name] = (index, how)
             taken.add(index)
 
@@ -71,7 +77,11 @@ def suggest(
         take(name, index, NAMED if is_named else ALIAS)
     for name, index in _by_content(kind, header, rows, known - set(found), taken).items():
         take(name, index, CONTENT)
-    return {f.name: found[f.name] for f in schemas.KINDS[kind] if f.name in found}
+    if not (before and before.kind == kind):
+        for name, index in properties.suggest(kind, header, taken).items():
+            take(name, index, KEPT)
+    fields = [f.name for f in schemas.KINDS[kind] if f.name in found]
+    return {name: found[name] for name in (*fields, *(n for n in found if n not in known))}
 
 
 def _by_content(

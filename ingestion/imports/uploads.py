@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from ingestion import schemas
 from ingestion.imports import matching, rejects, storage, wording
 from ingestion.models import ImportJob, Source
-from ingestion.preprocess import detect, shape, values
+from ingestion.preprocess import detect, properties, shape, values
 from ingestion.preprocess.faults import Unreadable
 from ingestion.recipes import versions
 from marketing.core import audit, jobs
@@ -28,7 +28,7 @@ from marketing.core.models import Job, User
 
 DEFAULT_SOURCE = "Uploads"
 FOLDER = storage.FOLDER
-_READ_ALIKE = ("timezone", "date_style", "decimal", "currency")
+_READ_ALIKE = ("timezone", "date_style", "decimal", "currency", "property_kinds", "numbered")
 # What a person may choose of how a file is read.
 OPTIONS = ("encoding", "delimiter", "has_header", *_READ_ALIKE, "member", "sheet")
 BLOCKING = ("duplicate_header", "empty_header", "header_only")
@@ -200,6 +200,7 @@ def _options(
     dates = samples("placed_at") or samples("at") or samples("consent_at")
     styles = detect.date_styles(dates) or _any_style(columns)
     numbers = samples("unit_price") or samples("price") or [t for texts in columns for t in texts]
+    decimal = chosen.get("decimal") or detect.decimal_mark(numbers)
     return {
         "format": detected.format,
         "compression": detected.compression,
@@ -213,8 +214,13 @@ def _options(
         "columns": len(detected.header),
         "timezone": chosen.get("timezone", settings.TIME_ZONE),
         "date_style": chosen.get("date_style") or (styles[0] if styles else "iso"),
-        "decimal": chosen.get("decimal") or detect.decimal_mark(numbers),
+        "decimal": decimal,
         "currency": chosen.get("currency", settings.DEFAULT_CURRENCY),
+        "property_kinds": {
+            **properties.kinds_of(mapping, detected.rows, decimal),
+            **chosen.get("property_kinds", {}),
+        },
+        "numbered": chosen.get("numbered", ""),
     }
 
 
@@ -286,6 +292,9 @@ def look(record: ImportJob, *, again: Mapping[str, Any] | None = None, kind: str
         mapping = matching.plain(suggested)
     options = {
         **trial,
+        "property_kinds": _property_kinds(
+            record, trial, detected, {**matching.plain(suggested), **mapping}
+        ),
         "format": detected.format,
         "member": detected.member,
         "sheet": detected.sheet,
@@ -298,6 +307,26 @@ def look(record: ImportJob, *, again: Mapping[str, Any] | None = None, kind: str
         (code, *wording.problem(code, {"detail": detail})) for code, detail in detected.problems
     ]
     return Look(detected, kind, mapping, options, detect.date_styles(dates), suggested, problems)
+
+
+def _property_kinds(
+    record: ImportJob,
+    trial: Mapping[str, Any],
+    detected: detect.Detected,
+    mapping: Mapping[str, int],
+) -> dict[str, str]:
+    """Guessed kinds, and over them those that were chosen; those are read anew when numbers are."""
+    guessed = properties.kinds_of(mapping, detected.rows, str(trial["decimal"]))
+    if trial["decimal"] != record.options.get("decimal"):
+        return guessed
+    chosen = trial.get("property_kinds") or {}
+    return {**guessed, **(chosen if isinstance(chosen, dict) else {})}
+
+
+def default_number(record: ImportJob) -> str:
+    """What the lines of this file are numbered behind, if they are: its name."""
+    stem = record.original_name.split(".", 1)[0]
+    return re.sub(r"[^\w-]+", "-", stem).strip("-")[:60] or "row"
 
 
 def choose(
@@ -322,6 +351,8 @@ def choose(
     filled = versions.filled(
         source=target(record, source_name), kind=kind, mapping=mapping, header=header
     )
+    if seen.options.get("numbered"):
+        filled |= {"customer_id"}
     faults = schemas.check(kind, mapping, len(header), filled)
     if faults:
         code, name = faults[0]
@@ -372,7 +403,11 @@ def _check_options(options: Mapping[str, Any]) -> None:
         ("delimiter", options["delimiter"] not in detect.DELIMITERS),
         ("encoding", options["encoding"] not in detect.ENCODINGS),
         ("currency", not re.fullmatch(r"[A-Z]{3}", str(options["currency"]))),
+        ("numbered", not re.fullmatch(r"[\w.-]{0,60}", str(options.get("numbered", "")))),
     ]
+    kinds = options.get("property_kinds", {})
+    good = isinstance(kinds, dict) and all(kind in properties.KINDS for kind in kinds.values())
+    wrong.append(("property_kinds", not good))
     for name, is_wrong in wrong:
         if is_wrong:
             raise Invalid(

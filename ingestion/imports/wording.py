@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from ingestion.preprocess import properties
 from ingestion.registry import plans
 
 FIELDS: dict[str, Any] = {
@@ -127,6 +128,14 @@ RULES: dict[str, tuple[Any, Any]] = {
         gettext_lazy("Addresses that cannot be right"),
         gettext_lazy("Left empty; the rest of the row was kept."),
     ),
+    "property_unread": (
+        gettext_lazy("Properties that are not of their kind"),
+        gettext_lazy("Left empty; the rest of the row was kept. As text they would all go in."),
+    ),
+    "numbered": (
+        gettext_lazy("Numbered by their line"),
+        gettext_lazy("Nothing in the file says who they are, so each line is a person of its own."),
+    ),
     "consent_granted": (
         gettext_lazy("Agreed to marketing"),
         gettext_lazy("Recorded with its proof."),
@@ -157,8 +166,8 @@ RULES: dict[str, tuple[Any, Any]] = {
 
 
 def field(name: str) -> str:
-    """A field's name for people."""
-    return str(FIELDS.get(name, name))
+    """A field's name for people; a property's is its own."""
+    return str(FIELDS.get(name, properties.name_of(name) or name))
 
 
 def fault(code: str, name: str, facts: Mapping[str, Any]) -> tuple[str, str]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from ingestion.preprocess import countries, titles, values
+from ingestion.preprocess import countries, properties, titles, values
 from ingestion.preprocess.columns import Column, Refusals
 from ingestion.preprocess.faults import Fault
 from ingestion.preprocess.findings import EXAMPLES, Findings, example
@@ -17,11 +18,18 @@ from ingestion.preprocess.records import Batch
 
 @dataclass(frozen=True)
 class Options:
-    """How to read one file of people."""
+    """How to read one file of people.
+
+    `kinds`: property → its kind, text where none is said. `numbered`: what the number of a line is
+    put behind to name a person whom nothing else names; empty where such a row is refused.
+    """
 
     timezone: str = "UTC"
     date_style: str = "iso"
     now: datetime | None = None
+    decimal: str = "."
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    numbered: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class Row:
     subscribed: bool | None
     proof: str
     consent_at: datetime | None
+    attributes: tuple[tuple[str, Any], ...] = ()
     index: int = field(default=-1, compare=False)  # place in the batch
 
 
@@ -72,6 +81,12 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
         column(n).spread(v) for n, v in (("customer_id", ids), ("email", emails), ("phone", phones))
     )
     nobody = (id_at == "") & (email_at == "") & (phone_at == "")
+    if options.numbered and nobody.any():
+        findings.add("numbered", int(nobody.sum()))
+        id_at = id_at.copy()
+        for r in np.flatnonzero(nobody).tolist():
+            id_at[r] = f"{options.numbered}-{batch.line[r]}"
+        nobody = np.zeros(len(nobody), bool)
     for name, faults in (("email", email_faults), ("phone", phone_faults)):
         wrong = column(name).spread([bool(fault) for fault in faults], bool)
         refused.by_row(nobody & wrong, f"bad_{name}", name)
@@ -102,6 +117,7 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
         )
     }
     zones = [text.strip() if values.zone(text.strip()) else "" for text in column("timezone").texts]
+    kept = _properties(batch, columns, options, findings)
     seen: set[Row] = set()
     clean_rows: list[Row] = []
     duplicates = 0
@@ -119,6 +135,11 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
             flags[column("subscribed").codes[row]],
             plain["consent_proof"][column("consent_proof").codes[row]],
             moments[column("consent_at").codes[row]],
+            tuple(
+                (name, value)
+                for name, codes, said in kept
+                if (value := said[codes[row]]) is not None
+            ),
         )
         if made in seen:
             duplicates += 1
@@ -135,3 +156,31 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
         findings=findings,
         rows=clean_rows,
     )
+
+
+def _properties(
+    batch: Batch, columns: Mapping[str, Column], options: Options, findings: Findings
+) -> list[tuple[str, Any, list[Any]]]:
+    """(property, codes by row, values by code) of every column that is kept as a property."""
+    zone, kept = ZoneInfo(options.timezone), []
+    for field_name, column in columns.items():
+        name = properties.name_of(field_name)
+        if name is None:
+            continue
+        kind = options.kinds.get(name, properties.TEXT)
+        said, faults = column.read(
+            partial(
+                properties.read,
+                kind=kind,
+                decimal=options.decimal,
+                date_style=options.date_style,
+                zone=zone,
+            )
+        )
+        kept.append((name, column.codes, said))
+        wrong = np.flatnonzero(column.spread([bool(fault) for fault in faults], bool))
+        shown = [
+            example(batch.line[r], {name: column.text(r)}, {name: ""}) for r in wrong[:EXAMPLES]
+        ]
+        findings.add("property_unread", len(wrong), shown)
+    return kept

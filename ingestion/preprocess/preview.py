@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingestion import schemas
-from ingestion.preprocess import codes, countries, titles, values
+from ingestion.preprocess import codes, countries, properties, titles, values
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ def rows(
     mapping: Mapping[str, int],
     options: Mapping[str, Any],
 ) -> list[list[Cell]]:
-    """Each row as the cells of its mapped fields, in the order of the fields."""
+    """Each row as the cells of its mapped fields in their order, then of its properties."""
     fields = [f for f in schemas.KINDS[kind] if f.name in mapping]
+    fields += [schemas.Field(n, "property") for n in mapping if properties.may_be(kind, n)]
     return [
         [
             _cell(f, row[mapping[f.name]] if mapping[f.name] < len(row) else "", options)
@@ -49,8 +50,19 @@ def _cell(field: schemas.Field, raw: str, options: Mapping[str, Any]) -> Cell:
 
 def _read(field: schemas.Field, text: str, options: Mapping[str, Any]) -> tuple[str, str]:
     kind = field.kind
+    zone = values.zone(str(options.get("timezone", "UTC"))) or ZoneInfo("UTC")
+    if kind == "property":
+        name = properties.name_of(field.name) or ""
+        # One that is not of its kind is left empty, and the row goes in.
+        found, _fault = properties.read(
+            text,
+            options.get("property_kinds", {}).get(name, properties.TEXT),
+            decimal=str(options.get("decimal", ".")),
+            date_style=str(options.get("date_style", "iso")),
+            zone=zone,
+        )
+        return "" if found is None else str(found), ""
     if kind == "moment":
-        zone = values.zone(str(options.get("timezone", "UTC"))) or ZoneInfo("UTC")
         moment, fault = values.moment(text, str(options.get("date_style", "iso")), zone)
         return (f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""), fault
     if kind == "decimal":
@@ -73,6 +85,6 @@ def _read(field: schemas.Field, text: str, options: Mapping[str, Any]) -> tuple[
         "json": values.json_object,
     }
     if kind in readers:
-        found, fault = readers[kind](text)
-        return str(found), fault
+        told, fault = readers[kind](text)
+        return str(told), fault
     return titles.tidy(text)[: field.limit], ""

@@ -165,6 +165,16 @@ def _calendar(text: str, style: str, zone: tzinfo) -> datetime | None:
     return local
 
 
+def calendar(text: str, style: str, zone: tzinfo) -> datetime | None:
+    """A day or moment of any year in one of the written styles; None if it is none."""
+    if style == "epoch":
+        return _epoch(text.strip())
+    try:
+        return _calendar(text.strip(), style, zone)
+    except (ValueError, OverflowError):
+        return None
+
+
 def zone(name: str) -> zoneinfo.ZoneInfo | None:
     """A time zone by its name; None when there is none of that name."""
     try:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from ingestion import schemas
 from ingestion.imports import matching, uploads, wording
 from ingestion.models import ImportJob, Source
-from ingestion.preprocess import detect, preview, values
+from ingestion.preprocess import detect, preview, properties, values
 from ingestion.preprocess.recipe.expressions import Reading
 from ingestion.preprocess.recipe.nodes import Recipe
 from ingestion.recipes import samples, versions
@@ -66,6 +66,19 @@ def chosen(request: HttpRequest, record: ImportJob) -> tuple[dict[str, Any], dic
         for field in schemas.KINDS.get(post.get("kind", record.kind), ())
         if (column := post.get(f"column-{field.name}", "")).isdecimal()
     }
+    header, taken = record.options["header"], set(mapping.values())
+    kept = [int(text) for text in post.getlist("keep") if text.isdecimal()]
+    mapping |= {
+        properties.field_of(header[index]): index
+        for index in kept
+        if index < len(header) and index not in taken
+    }
+    options["property_kinds"] = {
+        header[index]: post[f"keep-{index}"]
+        for index in range(len(header))
+        if post.get(f"keep-{index}")
+    }
+    options["numbered"] = uploads.default_number(record) if "numbered" in post else ""
     return options, mapping
 
 
@@ -90,6 +103,8 @@ def context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
     recipe = versions.recipe_of(version)
     header = seen.detected.header
     filled = versions.filled(source=source, kind=kind, mapping=mapping, header=header)
+    if seen.options.get("numbered") and kind in properties.FILES:
+        filled |= {"customer_id"}
     fields = _fields(seen, kind, mapping, columns, filled)
     return {
         "look": seen,
@@ -101,6 +116,11 @@ def context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
         "recipe_source": source,
         "columns": columns,
         "left_out": [c["name"] for c in columns if c["index"] not in mapping.values()],
+        "others": _others(seen, kind, mapping, columns),
+        "property_kinds": PROPERTY_KINDS,
+        "nameless": kind in properties.FILES
+        and not any(name in mapping for name in schemas.ONE_OF[kind]),
+        "numbered": seen.options.get("numbered", ""),
         **_preview(seen, kind, mapping, filled, recipe, source),
         "encodings": [(name, ENCODINGS[name]) for name in detect.ENCODINGS],
         "delimiters": DELIMITERS,
@@ -123,6 +143,32 @@ DECIMALS: list[tuple[str, Any]] = [
     (".", gettext_lazy("Point: 1,234.56")),
     (",", gettext_lazy("Comma: 1.234,56")),
 ]
+
+
+PROPERTY_KINDS: list[tuple[str, Any]] = [
+    (properties.NUMBER, gettext_lazy("a number")),
+    (properties.TEXT, gettext_lazy("a text")),
+    (properties.DAY, gettext_lazy("a day")),
+    (properties.YES_NO, gettext_lazy("yes or no")),
+]
+
+
+def _others(
+    seen: uploads.Look, kind: str, mapping: dict[str, int], columns: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The columns that no field takes and that may be kept as properties."""
+    taken = {index for name, index in mapping.items() if properties.name_of(name) is None}
+    kinds = seen.options.get("property_kinds", {})
+    return [
+        {
+            **column,
+            "kept": properties.field_of(column["name"]) in mapping,
+            "kind": kinds.get(column["name"], properties.TEXT),
+        }
+        for column in columns
+        if column["index"] not in taken
+        and properties.may_be(kind, properties.field_of(column["name"]))
+    ]
 
 
 def _columns(found: detect.Detected) -> list[dict[str, Any]]:
@@ -216,6 +262,7 @@ def _preview(
     found = seen.detected
     raw = found.rows[:PREVIEW]
     names = [f.name for f in schemas.KINDS[kind] if f.name in mapping or f.name in filled]
+    names += [name for name in mapping if properties.may_be(kind, name)]
     lines = samples.follow(
         recipe=recipe,
         source=source,

@@ -36,6 +36,8 @@ def test_the_columns_of_a_shop_export_are_recognised() -> None:
         (["Email", "First Name", "Last Name", "Accepts Marketing"], "customers"),
         (["sku", "title", "price", "image link"], "products"),
         (["event", "timestamp", "user id", "properties"], "events"),
+        (["ID", "Year_Birth", "Education", "Income", "Recency"], "customers"),
+        (["churn", "tenure", "contract", "monthly_charges"], "customers"),
     ],
 )
 def test_the_kind_follows_from_the_columns(header, kind) -> None:
