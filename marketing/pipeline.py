@@ -50,6 +50,7 @@ JOBS: dict[str, JobKind] = {
     "clusters.assign": JobKind("models_ml.jobs.clusters.assign", "train"),
     "recommenders.train": JobKind("models_ml.tasks.train_recommenders", "train"),
     "recommendations.refresh": JobKind("recommendations.tasks.refresh", "train"),
+    "recommendations.offers": JobKind("recommendations.tasks.plan_offers", "bulk"),
     "recommendations.links": JobKind("recommendations.tasks.make_links", "bulk"),
     "demo.ads": JobKind("marketing.demo.show_ads", "bulk"),
     "demo.campaign": JobKind("marketing.demo.send_campaign", "bulk", 5),

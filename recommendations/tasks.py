@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 
 from ingestion.identity import merging
 from marketing.core import jobs
+from marketing.core.errors import NotFound
 from marketing.core.models import Job
 from models_ml import catalog
 from recommendations import build, evaluate, links, outcomes, placements
-from recommendations.models import LinkSet
+from recommendations.models import LinkSet, OfferPlan
+from recommendations.offers import planning
 
 
 def refresh(job: jobs.Running) -> dict[str, Any]:
@@ -53,6 +55,22 @@ def make_links(job: jobs.Running) -> dict[str, Any]:
     job.set_url(reverse("recommendations:placements"))
     made = _link(job, step=1)
     return {"links": sum(made.metrics["links"].values()), "products": made.metrics["products"]}
+
+
+def plan_offers(job: jobs.Running) -> dict[str, Any]:
+    """Decide who gets which offer of a plan under its budget."""
+    row = OfferPlan.objects.filter(pk=job.params["plan"]).first()
+    if row is None:
+        raise NotFound(_("There is no plan with this key."), code="unknown_plan")
+    job.set_url(reverse("recommendations:offer-plan", args=[row.slug]))
+
+    def say(done: int, total: int) -> None:
+        job.step(1, _("Reckoning offers"), total=total, unit="offers")
+        job.progress(done, total)
+        job.check()
+
+    made = planning.plan(row=row, now=timezone.now(), say=say)
+    return {"people": made["people"], "chosen": made["chosen"]}
 
 
 def _link(job: jobs.Running, *, step: int) -> LinkSet:

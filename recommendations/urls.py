@@ -3,8 +3,9 @@
 from django.urls import path
 
 from recommendations.api import live, picks
+from recommendations.api import offers as offers_api
 from recommendations.api import placements as placements_api
-from recommendations.views import engines, lab, placements, trying, widget
+from recommendations.views import engines, lab, offers, placements, trying, widget
 
 app_name = "recommendations"
 
@@ -29,6 +30,11 @@ pages: list = [
         placements.placement_remove,
         name="placement-remove",
     ),
+    path("recommendations/offers/", offers.plan_list, name="offers"),
+    path("recommendations/offers/new/", offers.plan_detail, name="offer-plan-new"),
+    path("recommendations/offers/<slug:slug>/", offers.plan_detail, name="offer-plan"),
+    path("recommendations/offers/<slug:slug>/plan/", offers.plan_start, name="offer-plan-start"),
+    path("recommendations/offers/<slug:slug>/remove/", offers.plan_remove, name="offer-remove"),
     path("recommendations/try/", trying.try_it, name="try"),
     path("recommendations/catalogue/", trying.catalogue, name="catalogue"),
     path("recommendations/train/", engines.train_start, name="train-start"),
@@ -50,6 +56,15 @@ api: list = [
         placements_api.PlacementDetail.as_view(),
         name="recommendation-placement",
     ),
+    path(
+        "customers/<str:external_id>/offers/",
+        offers_api.CustomerOffers.as_view(),
+        name="customer-offers",
+    ),
+    path("offers/", offers_api.OfferPlanList.as_view(), name="offer-plans"),
+    path("offers/<slug:slug>/", offers_api.OfferPlanDetail.as_view(), name="offer-plan"),
+    path("offers/<slug:slug>/plan/", offers_api.OfferPlanning.as_view(), name="offer-planning"),
+    path("offers/<slug:slug>/choices/", offers_api.OfferChoiceList.as_view(), name="offer-choices"),
     path("recommendations/live/", live.Live.as_view(), name="recommendations-live"),
     path("recommendations/engines/", picks.EngineList.as_view(), name="recommendation-engines"),
     path("recommendations/refresh/", picks.Refresh.as_view(), name="recommendations-refresh"),

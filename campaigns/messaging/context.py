@@ -18,6 +18,7 @@ from ingestion.models import Customer
 from models_ml import queries
 from models_ml.models import Traits
 from recommendations import serve
+from recommendations.offers import keeping
 
 PLACEMENT = "email"
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "CNY": "¥", "JPY": "¥"}
@@ -44,11 +45,13 @@ FIELDS = (
     Field("last_order_date", gettext_lazy("Day of the last order")),
     Field("days_since_order", gettext_lazy("Days since the last order")),
     Field("products", gettext_lazy("Recommended products, a list"), "picks"),
+    Field("offer.name", gettext_lazy("What the newest plan of offers has for them")),
     Field("shop_name", gettext_lazy("Name of the shop"), "house"),
     Field("shop_url", gettext_lazy("Address of the shop"), "house"),
     Field("unsubscribe_url", gettext_lazy("Unsubscribe link"), "house"),
 )
 PRODUCT_PARTS = ("name", "price", "reason", "url", "image_url", "initial", "colour", "sku")
+OFFER_PARTS = ("name", "product", "price", "discount", "url", "image_url")
 TRAITS = (
     "recency_days", "orders", "units", "revenue", "avg_order_value", "tenure_days",
     "interval_days_mean", "products", "return_rate", "trend", "repeat_90d",
@@ -56,7 +59,7 @@ TRAITS = (
 )  # fmt: skip
 # What happened in a journey; its properties are the shop's own (`occasions`).
 HAPPENED = ("event", "waited")
-_KNOWN = frozenset(field.name for field in FIELDS)
+_KNOWN = frozenset(field.name.partition(".")[0] for field in FIELDS)
 # Marks the reason sentences for translation; recommendations stores the English template.
 _FALLBACK_REASON = noop("Picked for you")
 
@@ -68,6 +71,9 @@ def unknown(wants: Collection[str]) -> list[str]:
         root, _dot, part = name.partition(".")
         if root == "traits":
             if part not in TRAITS:
+                bad.append(name)
+        elif root == "offer":
+            if part and part not in OFFER_PARTS:
                 bad.append(name)
         elif root in HAPPENED:
             if not part:
@@ -97,6 +103,24 @@ def product(pick: Any) -> dict[str, Any]:
         "image_url": pick.image_url or "",
         "initial": next((c.upper() for c in name if c.isalnum()), "•"),
         "colour": TILES[crc32(pick.sku.encode()) % len(TILES)],
+    }
+
+
+def offer(given: keeping.Given) -> dict[str, Any]:
+    """An offer as templates see it; what it has not is left out."""
+    product = given.product or {}
+    price = product.get("price")
+    if given.discount:
+        less = money(Decimal(str(given.discount)), given.currency)
+    else:
+        less = f"{given.discount_percent:g}%" if given.discount_percent else ""
+    return {
+        "name": given.name,
+        "product": product.get("name", ""),
+        "price": money(Decimal(price), product["currency"]) if price else "",
+        "discount": less,
+        "url": product.get("url", ""),
+        "image_url": product.get("image_url", ""),
     }
 
 
@@ -145,6 +169,9 @@ def build(*, customer_ids: Sequence[int], wants: Collection[str]) -> dict[int, d
         picks: Mapping[int, Any] = serve.for_customers(list(people), PLACEMENT)
         for key, person in people.items():
             person["products"] = [product(pick) for pick in picks.get(key, ())]
+    if "offer" in roots:
+        for key, given in keeping.of_people(list(people)).items():
+            people[key]["offer"] = offer(given[0])
     house = {"shop_name": settings.BUSINESS_NAME, "shop_url": settings.SHOP_URL}
     cleaned = {}
     for key, person in people.items():
@@ -152,6 +179,7 @@ def build(*, customer_ids: Sequence[int], wants: Collection[str]) -> dict[int, d
         values.update(house)
         values.setdefault("traits", {})
         values.setdefault("products", [])
+        values.setdefault("offer", {})
         values.update({root: {} for root in HAPPENED if root in roots})
         cleaned[key] = values
     return cleaned

@@ -57,7 +57,7 @@ def placement_detail(request: HttpRequest, slug: str = "") -> HttpResponse:
     """One placement, or a new one: what it shows, under which rules, and what came of it."""
     found = get_object_or_404(Placement, slug=slug) if slug else None
     if found is None:
-        _mind_rights(request)
+        mind_rights(request)
     error: Refused | None = None
     status = 200
     row = found or Placement(kind=Placement.Kind.HOME, size=8)
@@ -90,7 +90,8 @@ def placement_detail(request: HttpRequest, slug: str = "") -> HttpResponse:
     return render(request, "recommendations/placement.html", context, status=status)
 
 
-def _mind_rights(request: HttpRequest) -> None:
+def mind_rights(request: HttpRequest) -> None:
+    """Only those who may change things may go on."""
     if not auth.may(request.user, "edit"):
         raise PermissionDenied(
             _("Your role may look at this but not change it. Ask an admin for more rights.")
@@ -98,7 +99,7 @@ def _mind_rights(request: HttpRequest) -> None:
 
 
 def _save(request: HttpRequest, slug: str) -> tuple[HttpResponse | None, Refused | None]:
-    _mind_rights(request)
+    mind_rights(request)
     try:
         row, _made = defining.save(
             slug=slug,

@@ -1,0 +1,158 @@
+"""One offer for everybody: what each would get, who fits, how likely they take it, its worth."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from ingestion.models import Product
+from marketing.core.errors import Invalid
+from models_ml.models import Prediction
+from recommendations.knowledge import shelf as known_goods
+from recommendations.models import OfferPlan
+from recommendations.offers import chances, suitability
+from recommendations.offers.chances import Level, Said
+from recommendations.offers.people import Audience
+from recommendations.offers.suitability import Judged
+from recommendations.offers.terms import PICKS, PLACES, Offer
+from recommendations.offers.worth import Reckoned, reckon
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """One offer for everybody (n,): what it is for (`product`, -1: no product), what a sale leaves
+    (`value`), the `discount`, who fits, and what comes of it."""
+
+    offer: Offer
+    product: Array
+    value: Array
+    discount: Array
+    judged: Judged
+    reckoned: Reckoned
+    level: Level
+    effect: Said | None
+    rate: Array
+
+    @property
+    def measured(self) -> bool:
+        """Whether its worth is what it adds."""
+        return self.effect is not None
+
+
+def make(*, row: OfferPlan, offer: Offer, crowd: Audience, now: datetime) -> Made:
+    """One offer of a plan for everybody it is for. Refuses what cannot be reckoned."""
+    n = len(crowd.ids)
+    judged = suitability.judge(offer.rules, facts=crowd.facts, held=crowd.held, people=n)
+    effect: Said | None = None
+    rate = np.ones(n)
+    if offer.source == PICKS:
+        asked, version = chances.of_ordering(row.buys)
+        buys = chances.said(asked, version, crowd.ids)
+        places = chances.places()
+        product, price, left, rate = _picks(row, places, crowd.ids, now)
+        chance = buys.value * rate
+        level = (buys.level[0] * places.level[0], buys.level[1] * places.level[1])
+        if row.effect and offer.discounted:
+            told = chances.find(row.effect, kind=Prediction.Kind.EFFECT, field="effect")
+            effect = chances.said(*told, crowd.ids)
+    else:
+        asked, version = chances.find(
+            offer.prediction, kind=Prediction.Kind.CHANCE, field="offers.prediction"
+        )
+        told_of = chances.said(asked, version, crowd.ids)
+        chance, level = told_of.value, told_of.level
+        product, price, left = _named(row, offer, n, now)
+    value = left if offer.value is None else np.full(n, offer.value)
+    off = (
+        np.nan_to_num(price) * offer.discount_percent / 100
+        if offer.discount_percent
+        else np.full(n, offer.discount)
+    )
+    reckoned = reckon(
+        chance=np.where(judged.fits, chance, np.nan), value=value, discount=off,
+        contact=float(row.contact_cost), effect=None if effect is None else effect.value * rate,
+    )  # fmt: skip
+    return Made(offer, product, value, off, judged, reckoned, level, effect, rate)
+
+
+_PICKS = """
+SELECT r.customer_id, r.rank, p.id, p.category, p.attributes->>'brand', p.price,
+    p.attributes->>'margin', p.attributes->>'cost', p.created_at, p.image_url <> ''
+FROM recommendations_recommendation r JOIN ingestion_product p ON p.id = r.product_id
+WHERE r.set_id = %s AND r.rank <= %s AND p.active AND (p.stock IS NULL OR p.stock > 0)
+    AND p.price IS NOT NULL AND p.currency = %s
+ORDER BY r.customer_id, r.rank
+"""
+
+
+def _picks(
+    row: OfferPlan, places: chances.Places, ids: Array, now: datetime
+) -> tuple[Array, Array, Array, Array]:
+    """Of each person's first stored picks the one of which most is expected: product, price, what
+    a sale leaves, and its rate."""
+    product, price, left, rate = (np.full(len(ids), fill) for fill in (-1, np.nan, np.nan, np.nan))
+    product = product.astype(np.int64)
+    with connection.cursor() as cursor:
+        cursor.execute(_PICKS, [places.number, min(PLACES, len(places.rate)), row.currency])
+        rows = cursor.fetchall()
+    if not rows or not len(ids):
+        return product, price, left, rate
+    goods = known_goods([one[2:] for one in rows], now=now)
+    who = np.array([one[0] for one in rows], dtype=np.int64)
+    likely = places.rate[np.array([one[1] for one in rows]) - 1]
+    leaves = _left(goods.price, goods.margin, row.margin)
+    order = np.lexsort((-likely * leaves, who))
+    best = order[np.unique(who[order], return_index=True)[1]]
+    at = np.minimum(np.searchsorted(ids, who[best]), len(ids) - 1)
+    known = ids[at] == who[best]
+    at, best = at[known], best[known]
+    product[at], price[at] = goods.ids[best], goods.price[best]  # type: ignore[index]
+    left[at], rate[at] = leaves[best], likely[best]
+    return product, price, left, rate
+
+
+def _left(price: Any, margin: Any, otherwise: float) -> Array:
+    return np.asarray(price * np.where(np.isfinite(margin), np.clip(margin, 0, 1), otherwise))
+
+
+def _named(row: OfferPlan, offer: Offer, n: int, now: datetime) -> tuple[Array, Array, Array]:
+    """The product that an offer names: for everybody, its price, and what a sale leaves."""
+    nothing = np.full(n, np.nan)
+    if not offer.sku:
+        return np.full(n, -1, dtype=np.int64), nothing, nothing
+    one = Product.objects.filter(sku=offer.sku, active=True).first()
+    gone = one is None or (one.stock is not None and one.stock <= 0)
+    if one is None or gone:
+        raise Invalid(
+            _("“%(name)s” names a product that is not on the shelf: %(sku)s.")
+            % {"name": offer.name, "sku": offer.sku},
+            code="product_gone",
+            field="offers.sku",
+            remedy=_("Name another product, or take the offer out. The last plan still stands."),
+        )
+    if offer.value is None and (one.price is None or one.currency != row.currency):
+        raise Invalid(
+            _("%(sku)s has no price in %(currency)s.")
+            % {"sku": offer.sku, "currency": row.currency},
+            code="no_price",
+            field="offers.sku",
+            remedy=_("Give it one, or say what a sale is worth."),
+        )
+    price = float(one.price or 0)
+    attributes = one.attributes
+    shelf = known_goods(
+        [(one.pk, one.category, None, one.price, _text(attributes, "margin"),
+          _text(attributes, "cost"), one.created_at, False)], now=now,
+    )  # fmt: skip
+    left = _left(np.array([price]), shelf.margin, row.margin)[0]
+    return np.full(n, one.pk, dtype=np.int64), np.full(n, price), np.full(n, left)
+
+
+def _text(attributes: dict[str, Any], name: str) -> str | None:
+    value = attributes.get(name)
+    return None if value is None else str(value)
