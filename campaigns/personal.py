@@ -237,6 +237,20 @@ RETAINED = [
         "ad_choices", _("Ads that were chosen, one by one"), "campaigns_adchoice",
         "at < %(before)s", "at", days=90, least=7,
     ),
+    Retained(
+        "inbox", _("Messages in inboxes on your site or app"), "campaigns_inboxitem",
+        "created_at < %(before)s", "t.created_at", days=400, least=30,
+    ),
+    Retained(
+        "segment_sizes", _("Sizes of segments over time"), "campaigns_segmentsize",
+        "at < %(before)s", "t.at", days=730, least=90,
+    ),
+    Retained(
+        "journey_steps", _("Single steps of journeys that people left"), "campaigns_journeystep",
+        "at < %(before)s AND EXISTS (SELECT FROM campaigns_enrollment e"
+        " WHERE e.id = t.enrollment_id AND e.ended_at < %(before)s)",
+        "t.at", days=730, least=90,
+    ),
 ]  # fmt: skip
 
 

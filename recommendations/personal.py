@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from marketing.core.personal import Holding
+from marketing.core.personal import Holding, Retained
 
 HOLDINGS = [
     Holding(
@@ -30,3 +30,14 @@ IMPERSONAL = {
     "recommendations_visitormark": "how far events were counted",
     "recommendations_productlink": "which products go together",
 }
+RETAINED = [
+    Retained(
+        "visitors",
+        _("Visitors to whom picks were shown"),
+        "recommendations_visitor",
+        "last_at < %(before)s",
+        "t.last_at",
+        days=730,
+        least=90,
+    ),
+]

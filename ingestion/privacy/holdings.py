@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from ingestion.models import ImportJob, Refusal, Reject
+from ingestion.models import ImportJob, Pull, Refusal, Reject
 from ingestion.privacy import exports, quarantine
 from marketing.core.personal import Holding, Place, Retained, Subject
 
@@ -237,7 +237,38 @@ def _old_raw_files(before: datetime) -> int:
     return gone
 
 
+# Whether a source is well is told from its last fetch, and since when it is not from the last good.
+_OLD_FETCH = (
+    "created_at < %(before)s AND state <> 'open' AND EXISTS (SELECT FROM ingestion_pull n"
+    " WHERE n.connector_id = t.connector_id AND n.id > t.id AND n.state = 'done')"
+)
+
+
+def _old_fetches(before: datetime) -> int:
+    """Delete fetches from before then; what they brought in stays."""
+    gone = 0
+    while True:
+        found = Pull.objects.raw(
+            f"SELECT id FROM ingestion_pull t WHERE {_OLD_FETCH} LIMIT 1000", {"before": before}
+        )
+        ids = [pull.pk for pull in found]
+        if not ids:
+            return gone
+        Pull.objects.filter(pk__in=ids).delete()
+        gone += len(ids)
+
+
 RETAINED = [
+    Retained(
+        "fetches",
+        _("Fetches of sources"),
+        "ingestion_pull",
+        _OLD_FETCH,
+        "t.created_at",
+        days=180,
+        least=7,
+        remove=_old_fetches,
+    ),
     Retained(
         "receipts",
         _("Deliveries of webhooks"),

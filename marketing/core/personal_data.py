@@ -1,12 +1,14 @@
 """What this app's tables, its cache and Django's own tables hold about people."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from redis import Redis
 
+from marketing.core.models import Job
 from marketing.core.personal import Holding, Place, Retained, Subject
 
 _ABOUT = "object_type = 'ingestion.customer' AND object_id = ANY(%(numbers)s)"
@@ -76,6 +78,16 @@ def _keys(client: Redis) -> Iterator[bytes]:
     yield from client.scan_iter(match=f"{prefix}:*", count=1000)
 
 
+def _old_jobs(before: datetime) -> int:
+    """Delete jobs that ended before then; imports, models and others that name one stay."""
+    ended = Job.objects.filter(finished_at__lt=before).exclude(state__in=Job.OPEN)
+    gone = 0
+    while ids := list(ended.order_by("pk").values_list("pk", flat=True)[:500]):
+        Job.objects.filter(pk__in=ids).delete()
+        gone += len(ids)
+    return gone
+
+
 RETAINED = [
     Retained(
         "audit",
@@ -93,6 +105,7 @@ RETAINED = [
         "t.finished_at",
         days=365,
         least=30,
+        remove=_old_jobs,
     ),
     Retained(
         "idempotency",
@@ -101,6 +114,14 @@ RETAINED = [
         "created_at < %(before)s",
         "t.created_at",
         days=30,
+    ),
+    Retained(
+        "sessions",
+        _("Sessions of the team that ran out"),
+        "django_session",
+        "expire_date < %(before)s",
+        "t.expire_date",
+        days=1,
     ),
 ]
 PLACES = [Place("cache", _("Cached answers"), erase=_cached)]
