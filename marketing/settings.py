@@ -26,6 +26,8 @@ MODEL_DIR = Path(env.str("MODEL_DIR", default=str(VAR_DIR / "models")))
 MAIL_DIR = VAR_DIR / "mail"
 # Up to when senders have seen the database: it tells a restored backup from the database itself.
 SENDING_SEEN = VAR_DIR / "sending.seen"
+# A copy for trials: whatever it holds, nothing is sent.
+SENDING_HELD = env.bool("SENDING_HELD", default=False)
 BUSINESS_NAME = env.str("BUSINESS_NAME", default="My shop")
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", default="GBP")
 # Names that stand for nobody, beside the well-known ones such as "null"; and how many people may

@@ -24,7 +24,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from marketing.celery import app
-from marketing.core import auth
+from marketing.core import auth, shared
 from marketing.core.models import ApiKey, User
 from marketing.embedded import Servers
 from marketing.embedded.processes import write_private
@@ -211,6 +211,7 @@ def migrate() -> int:
         if plan:
             call_command("migrate", interactive=False, verbosity=0)
         auth.create_roles()
+    shared.note()
     return len(plan)
 
 

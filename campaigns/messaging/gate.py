@@ -100,6 +100,8 @@ def _is_copy(row: Pace, now: datetime) -> bool:
 def closed() -> Closed | None:
     """Why sending waits, or None. A copy is noticed here, too, before its first sweep."""
     row = Pace.objects.filter(key=KEY).first()
+    if settings.SENDING_HELD:
+        return Closed(timezone.now(), row.since if row else None)
     if row is None:
         return None
     if not row.down:
@@ -110,6 +112,8 @@ def closed() -> Closed | None:
 
 def sentence(found: Closed) -> str:
     """What a person is told."""
+    if settings.SENDING_HELD:
+        return _("Nothing is sent from here: SENDING_HELD is set on the server.")
     return _(
         "The database was brought back from an earlier moment or is a copy, so what waits may "
         "have been sent already. Nothing is sent until somebody runs “manage.py sending open” on "
@@ -124,7 +128,7 @@ def open_again(*, send_again: bool, now: datetime) -> int:
     `send_again` says so; campaigns that were about to begin wait for a person.
     """
     found = closed()
-    if found is None:
+    if found is None or settings.SENDING_HELD:
         return 0
     ended = 0
     with transaction.atomic(), connection.cursor() as cursor:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from celery import shared_task
-from celery.signals import task_unknown
+from celery.signals import task_unknown, worker_ready
 from django.utils import timezone
 
-from marketing.core import beats, jobs, strangers
+from marketing.core import beats, jobs, shared, strangers
 
 
 # Long work acknowledges early: the leased row, not the message, brings it back after a crash. Its
@@ -29,6 +29,9 @@ def sweep(**_: Any) -> None:
 def canary(queue_name: str, **_: Any) -> None:
     """Prove that this queue is being worked off."""
     beats.record(queue=queue_name, now=timezone.now())
+
+
+worker_ready.connect(shared.tell)
 
 
 @task_unknown.connect

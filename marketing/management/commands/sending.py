@@ -3,7 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from campaigns.messaging import gate
@@ -21,6 +22,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, do: str, send_again: bool, **options: Any) -> None:
+        if settings.SENDING_HELD:
+            text = "Nothing is sent while SENDING_HELD is set: take it away and start again."
+            if do == "open":
+                raise CommandError(text)
+            self.stdout.write(text)
+            return
         found = gate.closed()
         if found is None:
             self.stdout.write("Sending is open.")

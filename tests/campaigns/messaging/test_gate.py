@@ -4,7 +4,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from campaigns import runs, tasks
 from campaigns.messaging import delivery, gate
@@ -137,3 +137,18 @@ def test_a_copy_of_a_database_that_never_sent_is_open():
     Pace.objects.filter(key=gate.KEY).update(mark="7391/16384/1")
     assert gate.beat(now=factories.now())
     assert Pace.objects.get(key=gate.KEY).mark == gate.mark()
+
+
+def test_a_copy_for_trials_sends_nothing_and_cannot_be_opened(postbox, settings):
+    people(1)
+    run = started()
+    settings.SENDING_HELD = True
+    assert gate.beat(now=factories.now())
+    assert delivery.deliver(run_id=run.pk).sent == 0
+    run.refresh_from_db()
+    assert "SENDING_HELD" in run.error
+    assert "SENDING_HELD" in said()
+    with pytest.raises(CommandError, match="take it away"):
+        said("open")
+    settings.SENDING_HELD = False
+    assert delivery.deliver(run_id=run.pk).sent == 1
