@@ -11,6 +11,7 @@ import marketing.core.urls
 import models_ml.urls
 import recommendations.urls
 from marketing import pages
+from marketing.core import signing_in
 from marketing.metrics.views import metrics
 
 APPS = [marketing.core.urls, ingestion.urls, models_ml.urls, recommendations.urls, campaigns.urls]
@@ -19,13 +20,21 @@ handler400 = "marketing.core.outage.bad_request"
 handler404 = "marketing.core.outage.not_found"
 handler500 = "marketing.core.outage.server_error"
 
+admin.site.login_form = signing_in.AdminSignIn
+
 urlpatterns = [
     path("", pages.home, name="home"),
     path("metrics", metrics, name="metrics"),
     path("demo/steps/", pages.demo_steps, name="demo-steps"),
     path("people/<int:customer_id>/", pages.customer, name="customer"),
     path("people/search/", pages.people_search, name="people-search"),
-    path("login/", sign_in.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path(
+        "login/",
+        sign_in.LoginView.as_view(
+            redirect_authenticated_user=True, authentication_form=signing_in.SignIn
+        ),
+        name="login",
+    ),
     path("logout/", sign_in.LogoutView.as_view(), name="logout"),
     path(
         "settings/password/",

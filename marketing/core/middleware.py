@@ -49,4 +49,7 @@ class PersonalSettings:
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
             zone = zoneinfo.ZoneInfo(settings.TIME_ZONE)
         with timezone.override(zone):
-            return self.get_response(request)
+            answer = self.get_response(request)
+        # What somebody saw who was signed in stays in no cache, of a proxy or of a shared machine.
+        answer.headers.setdefault("Cache-Control", "private, no-store")
+        return answer

@@ -1,0 +1,56 @@
+"""Signing in, and how often it may be tried with a wrong password."""
+
+import hashlib
+from typing import Any
+
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.cache import cache
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.translation import gettext as _
+
+from marketing.core import counting
+from marketing.core.passing import address_of
+
+TRIES = 5  # of one account from one address
+TRIES_OF_ADDRESS = 50  # of any accounts
+MINUTES = 15
+
+
+class _Counted(AuthenticationForm):
+    """Each try is counted before its password is looked at, so that many at once pass no further.
+
+    An account is held back for the address that tries it alone: nobody can lock somebody else out.
+    """
+
+    def has_too_many_tries(self) -> bool:
+        """Whether that is what is wrong, for the page."""
+        return self.has_error(NON_FIELD_ERRORS, code="too_many")
+
+    def clean(self) -> dict[str, Any]:
+        address = address_of(self.request.META) if self.request else ""
+        name = str(self.cleaned_data.get("username", "")).strip().casefold()
+        ours = f"sign-in:{hashlib.sha256((address + '/' + name).encode()).hexdigest()}"
+        if _over(ours, TRIES) or _over(f"sign-in-from:{address}", TRIES_OF_ADDRESS):
+            raise ValidationError(
+                _("Too many tries with a wrong password. Wait %(n)d minutes and try again.")
+                % {"n": MINUTES},
+                code="too_many",
+            )
+        found: dict[str, Any] = super().clean()
+        counting.count(key=f"sign-in-from:{address}", seconds=MINUTES * 60, times=-1)
+        cache.delete(ours)
+        return found
+
+
+def _over(key: str, most: int) -> bool:
+    times = counting.count(key=key, seconds=MINUTES * 60)
+    return times is not None and times > most
+
+
+class SignIn(_Counted):
+    """At the door of everybody."""
+
+
+class AdminSignIn(_Counted, AdminAuthenticationForm):
+    """At the door of the admin, which is the same one."""
