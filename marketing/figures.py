@@ -1,28 +1,18 @@
 """What happened: revenue, orders, people and mails of a period, beside the one before."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-import redis
-from django.conf import settings
-from django.core.cache import cache
-from django.db import connection
-from django.db.models import Count, Max, Min
+from django.db.models import Count
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.models import Message
-from ingestion.models import Order
+from marketing import turnover
 from marketing.core import wording
-
-PERIODS = (7, 28, 90)
-QUIET = timedelta(days=7)
-# The sums of more orders than this are kept for so long, since adding them up takes seconds.
-MANY, KEPT_SECONDS = 200_000, 600
+from marketing.turnover import QUIET, ByDay, Totals
 
 
 @dataclass(frozen=True)
@@ -118,19 +108,11 @@ def _range(start: date, days: int) -> list[date]:
 
 def happened(*, days: int, now: datetime) -> Happened | None:
     """Revenue, orders, buyers, average order and delivered mails; None before the first order."""
-    bounds = Order.objects.aggregate(first=Min("placed_at"), last=Max("placed_at"))
-    if bounds["last"] is None:
+    until = turnover.last_day(now=now)
+    if until is None:
         return None
-    zone = timezone.get_current_timezone()
-    last = min(bounds["last"], now) if bounds["last"] > now - QUIET else bounds["last"]
-    until = (
-        max(last, now).astimezone(zone).date()
-        if last > now - QUIET
-        else last.astimezone(zone).date()
-    )
     since = until - timedelta(days=days - 1)
-    shop = _at_hand(since, days, str(zone))
-    totals, by_day, currency = shop
+    totals, by_day, currency = turnover.at_hand(since=since, days=days)
     figures = [
         _figure("revenue", _("Revenue"), "money", "revenue", since, days, totals, by_day, currency),
         _figure("orders", _("Orders"), "count", "orders", since, days, totals, by_day),
@@ -141,82 +123,6 @@ def happened(*, days: int, now: datetime) -> Happened | None:
         _delivered(days, now),
     ]
     return Happened(since, until, figures)
-
-
-Totals = dict[bool, dict[str, float]]
-ByDay = dict[date, dict[str, float]]
-
-
-def _at_hand(since: date, days: int, zone: str) -> tuple[Totals, ByDay, str]:
-    """What `_orders` says, or said some minutes ago of very many orders."""
-    key = f"home:orders:{since}:{days}:{zone}"
-    with suppress(redis.RedisError, OSError):
-        kept: tuple[Totals, ByDay, str] | None = cache.get(key)
-        if kept is not None:
-            return kept
-    found = _orders(since, days, zone)
-    if sum(sums["orders"] for sums in found[0].values()) > MANY:
-        with suppress(redis.RedisError, OSError):
-            cache.set(key, found, KEPT_SECONDS)
-    return found
-
-
-def _orders(since: date, days: int, zone: str) -> tuple[Totals, ByDay, str]:
-    """Sums of this period (True) and the one before (False), sums by day, and the shop's currency.
-
-    Amounts of other currencies are left out: they cannot be added.
-    """
-    start = since - timedelta(days=days)
-    end = since + timedelta(days=days)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH buyers AS MATERIALIZED (
-                SELECT currency, customer_id, (placed_at AT TIME ZONE %(zone)s)::date AS day,
-                       sum(total) AS revenue, count(*) FILTER (WHERE total > 0) AS orders
-                FROM ingestion_order
-                WHERE placed_at >= (%(start)s::timestamp AT TIME ZONE %(zone)s)
-                  AND placed_at < (%(end)s::timestamp AT TIME ZONE %(zone)s)
-                GROUP BY 1, 2, 3
-            )
-            SELECT currency, day >= %(since)s, day, sum(revenue), sum(orders),
-                   count(customer_id) FILTER (WHERE orders > 0)
-            FROM buyers GROUP BY currency, day
-            UNION ALL
-            SELECT currency, this, NULL, sum(revenue), sum(orders),
-                   count(customer_id) FILTER (WHERE orders > 0)
-            FROM (SELECT currency, day >= %(since)s AS this, customer_id, sum(revenue) AS revenue,
-                         sum(orders) AS orders FROM buyers GROUP BY 1, 2, 3) AS people
-            GROUP BY 1, 2
-            """,
-            {"zone": zone, "start": start, "end": end, "since": since},
-        )
-        rows = cursor.fetchall()
-    orders: dict[str, int] = {}
-    for currency, _this, day, _revenue, count, _people in rows:
-        if day is None:
-            orders[currency] = orders.get(currency, 0) + int(count)
-    main = max(orders, key=lambda code: orders[code], default=settings.DEFAULT_CURRENCY)
-    by_day: ByDay = {}
-    totals: Totals = {True: _sums(), False: _sums()}
-    for currency, this, day, revenue, count, people in rows:
-        if currency != main:
-            continue
-        sums = _sums(revenue, int(count), people)
-        if day is None:
-            totals[this] = sums
-        else:
-            by_day[day] = sums
-    return totals, by_day, main
-
-
-def _sums(revenue: Decimal | int = 0, orders: int = 0, people: int = 0) -> dict[str, float]:
-    return {
-        "revenue": float(revenue or 0),
-        "orders": orders,
-        "people": people,
-        "average": float(revenue or 0) / orders if orders else 0.0,
-    }
 
 
 def _figure(
@@ -231,7 +137,7 @@ def _figure(
     currency: str = "",
 ) -> Figure:
     this, before = _range(since, days), _range(since - timedelta(days=days), days)
-    none = _sums()
+    none = turnover.sums()
     return Figure(
         key,
         label,

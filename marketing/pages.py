@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ingestion.models import Customer, Order
-from marketing import demo, figures, hints, overview, person
+from marketing import demo, figures, hints, overview, person, turnover
 from marketing.core import progress
 from marketing.core.auth import page
 from marketing.core.models import Job
@@ -31,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "greeting": _greeting() % {"name": request.user.first_name or request.user.username},  # type: ignore[union-attr]
         "days": days,
-        "periods": figures.PERIODS,
+        "periods": turnover.PERIODS,
         "running": running,
         "ring": progress.ring_of(running),
     }

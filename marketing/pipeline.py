@@ -65,7 +65,6 @@ FOLLOWS: dict[str, list[str]] = {
     "people.moved": [
         "campaigns.tasks.follow_people",
         "models_ml.tasks.follow_people",
-        "recommendations.tasks.follow_people",
     ],
     "events.stored": ["campaigns.tasks.walk_journeys"],
     "journeys.due": ["campaigns.tasks.walk_journeys"],
@@ -114,6 +113,7 @@ EVERY: dict[str, tuple[float, str]] = {
     "campaigns.tasks.answer_texts": (5.0, "fast"),
     "campaigns.tasks.check_domains": (1800.0, "bulk"),
     "marketing.tasks.advance_demo": (5.0, "fast"),
+    "marketing.tasks.add_up_orders": (600.0, "bulk"),
     "ingestion.tasks.begin_fetches": (30.0, "fast"),
     "campaigns.tasks.collect_hits": (2.0, "fast"),
     "campaigns.tasks.read_boxes": (60.0, "bulk"),
@@ -135,7 +135,6 @@ EVERY: dict[str, tuple[float, str]] = {
     "ingestion.tasks.look_for_twins": (86400.0, "bulk"),
     "campaigns.tasks.follow_people": (3600.0, "fast"),
     "models_ml.tasks.follow_people": (3600.0, "fast"),
-    "recommendations.tasks.follow_people": (3600.0, "fast"),
     "recommendations.tasks.count_visitors": (15.0, "fast"),
     "models_ml.tasks.renew_features": (300.0, "bulk"),
     "models_ml.tasks.renew_insights": (600.0, "fast"),
