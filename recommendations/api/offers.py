@@ -115,13 +115,13 @@ class OfferPlanList(View):
 class OfferPlanDetail(View):
     scope_noun = "recommendations"
 
-    @extend_schema(operation_id="offers_read", responses=OfferPlanOut)
+    @extend_schema(operation_id="offers_get", responses=OfferPlanOut)
     def get(self, request: Request, slug: str) -> Response:
         """One plan: its offers, its budget, and what came of its last planning."""
         return Response(body(keeping.find(slug)))
 
     @extend_schema(
-        operation_id="offers_write",
+        operation_id="offers_put",
         request=OfferPlanIn,
         responses={200: OfferPlanOut, 201: OfferPlanOut},
     )
