@@ -103,8 +103,6 @@ def context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
     recipe = versions.recipe_of(version)
     header = seen.detected.header
     filled = versions.filled(source=source, kind=kind, mapping=mapping, header=header)
-    if seen.options.get("numbered") and kind in properties.FILES:
-        filled |= {"customer_id"}
     fields = _fields(seen, kind, mapping, columns, filled)
     return {
         "look": seen,
