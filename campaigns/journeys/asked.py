@@ -82,14 +82,20 @@ class Answers:
 
     def holding(self, rule: Mapping[str, Any], people: Sequence[int]) -> set[int]:
         """Those of these people of whom a rule holds. One that reads no more holds of nobody."""
-        try:
-            node = needs.expand(compiler.read(rule), self._named)
-            text, params = asking.some(node, people=people, as_of=self.as_of)
-        except RuleFault:
+        node = self.expanded(rule)
+        if node is None:
             return set()
+        text, params = asking.some(node, people=people, as_of=self.as_of)
         with connection.cursor() as cursor:
             cursor.execute(text, params)
             return {row[0] for row in cursor.fetchall()}
+
+    def expanded(self, rule: Mapping[str, Any]) -> Node | None:
+        """A rule with the segments it names in it; None where it reads no more."""
+        try:
+            return needs.expand(compiler.read(rule), self._named)
+        except RuleFault:
+            return None
 
     def _named(self, segment_id: int) -> Node | None:
         if segment_id not in self._segments:

@@ -15,11 +15,10 @@ import orjson
 from django.db import connection
 from django.utils import timezone
 
-from campaigns.journeys import entering, graphs, runner, versions
+from campaigns.journeys import bench_replay, entering, graphs, runner, versions
 from campaigns.journeys.entering import Candidate
-from campaigns.models import JourneyStep, Message, Template
+from campaigns.models import JourneyStep, Message
 from ingestion.benchmarks import doors, measuring, sending, serving
-from ingestion.identity import identify, profile
 from marketing.core.errors import Refused
 
 PEOPLE = {"small": 10_000, "full": 100_000}
@@ -27,12 +26,6 @@ PROBES = {"small": 60, "full": 300}
 RUNS = 3
 STEPS, SECONDS = 2_000, 2.0
 RATE, BATCH = 1_000, 50
-
-
-def _template() -> Template:
-    return Template.objects.create(
-        name="Bench", subject="Hello", html="<p>Hello {{ first_name }}</p>", text="Hello"
-    )
 
 
 def _walked(template: int) -> dict[str, Any]:
@@ -77,9 +70,9 @@ def journey_steps(size: str) -> dict[str, Any]:
     """Steps a second of one process, with every row of moves, messages and logs committed."""
     measuring.refuse_if_filled()
     number = PEOPLE[size]
-    people = _people(number)
+    people = bench_replay.some_people(number)
     rates = []
-    template = _template()
+    template = bench_replay.template()
     for turn in range(RUNS):
         now = timezone.now()
         journey = versions.create(
@@ -121,28 +114,6 @@ def journey_steps(size: str) -> dict[str, Any]:
     }
 
 
-def _people(number: int, at_once: int = 2_000) -> list[int]:
-    """So many people with addresses, half of them in one country."""
-    now = timezone.now()
-    people: list[int] = []
-    for first in range(0, number, at_once):
-        named = [
-            identify.Person(external_id=f"j{n}", email=f"j{n}@example.com", at=now)
-            for n in range(first, min(first + at_once, number))
-        ]
-        found = identify.locate(people=named, source="bench", now=now)
-        some = [one.customer_id for one in found if one.customer_id is not None]
-        profile.apply(
-            changes=[
-                profile.Change(one, now, f"bench:{one}", {"country": "GB" if one % 2 else "DE"})
-                for one in some
-            ],
-            now=now,
-        )
-        people += some
-    return people
-
-
 def version_messages(run_id: int) -> int:
     return Message.objects.filter(run_id=run_id).count()
 
@@ -162,7 +133,7 @@ def journey_reaction(size: str) -> dict[str, Any]:
                 "rule": {"did": "bench_cart", "at_least": 1, "days": 1},
                 "branches": [{"key": "yes", "next": "mail"}, {"key": "no"}],
             },
-            "mail": {"kind": "send", "channel": "email", "template": _template().pk},
+            "mail": {"kind": "send", "channel": "email", "template": bench_replay.template().pk},
         },
     }
     journey = versions.create(name="Bench", definition=definition, user=None, now=now)
@@ -243,4 +214,5 @@ def _probe(port: int, secret: str, number: int, run_id: int) -> float:
 WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {
     "journey.steps": journey_steps,
     "journey.reaction": journey_reaction,
+    "journey.replay": bench_replay.journey_replay,
 }

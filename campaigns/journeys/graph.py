@@ -242,19 +242,19 @@ def question(node: Node) -> Question | None:
 def step(graph: Graph, at: Position, now: datetime, answer: Any = NOT_ASKED) -> Outcome:
     """What happens to somebody at a node now."""
     node = graph.nodes[at.node]
-    asked = question(node)
-    if asked is not None and answer is NOT_ASKED:
+    if answer is NOT_ASKED and (asked := question(node)) is not None:
         return Ask(asked)
-    if node.group == WAIT:
+    group = node.group
+    if group == WAIT:
         return _wait(node, at, now, answer)
-    if node.group == SPLIT:
+    if group == SPLIT:
         return _by(choose(node, at, answer), at.arrived_at)
     match node.kind:
         case "exit":
             return Done("exit")
         case "goal":
             return Go(node.next, at.arrived_at) if node.next else Done("goal")
-    if node.group == TRIGGER:
+    if group == TRIGGER:
         return Go(node.next, at.arrived_at) if node.next else Done("finished")
     return Act(node.next)
 

@@ -5,8 +5,9 @@ which ways nobody takes. Rules are asked as of the moment at which somebody come
 there are too many people to walk all, a stable share of them is walked and the numbers say so.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,16 +17,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.journeys import checking, clock, dates, definitions, past
-from campaigns.journeys.asked import Answers
-from campaigns.journeys.graph import Graph, Node, OfDay, OfRules, OfScore, Question
+from campaigns.journeys.graph import Graph, OfDay, OfRules, OfScore
 from campaigns.journeys.graph import question as question_of
 from campaigns.journeys.graphs import Walked
+from campaigns.journeys.memory import FEW, Memory
 from campaigns.journeys.replayed import Replayed
 from campaigns.journeys.timeline import Fact, Timeline
 from campaigns.models import Journey
 from campaigns.segments import clock as segment_clock
 from campaigns.segments.asking import array
-from marketing.core import jobs
+from marketing.core import collecting, jobs
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import Job, User
 from models_ml.queries import is_over
@@ -33,6 +34,8 @@ from models_ml.queries import is_over
 MOST_DAYS = 60
 MOST_FACTS = 300_000
 _BUCKETS = 1_000
+# A limit of people a day makes the ways of all hang together, so what is left then is asked for.
+WALKS = 4
 _SHARE = "abs(hashint8(customer_id)::bigint) %% 1000 < %(share)s"
 _FROM = f"""
 FROM ingestion_event, LATERAL (SELECT {past.TOLD_IN_TIME} AS moment) m
@@ -90,19 +93,59 @@ def run(
     share, facts = _facts(graph, since, until, imported, most)
     zones = _Zones()
     zones.learn({fact.customer_id for fact in facts})
-    asker = _Then(graph, progress)
+    memory = Memory(graph, (fact.customer_id for fact in facts), progress)
     rule = graph.entry.rule
-    line = Timeline(
-        graph,
-        key=f"journey:{journey_id}",
-        ask=asker,
-        may=None if rule is None else lambda ids, at: asker.holding(rule, ids, at),
-        zone_of=zones.of,
-        day_of=timezone.localdate,
-    )
-    with past.hidden(imported=imported):
-        line.run(facts, begins=since, until=until)
+
+    def fresh() -> Timeline:
+        return Timeline(
+            graph,
+            key=f"journey:{journey_id}",
+            ask=memory,
+            may=None if rule is None else lambda ids, at: memory.holding(rule, ids, at),
+            zone_of=zones.of,
+            day_of=lru_cache(timezone.localdate),
+        )
+
+    def walked(some: Sequence[Fact]) -> Timeline:
+        line = fresh()
+        line.run(some, begins=since, until=until)
+        return line
+
+    with past.hidden(imported=imported), collecting.without_pauses():
+        heard = list(_heard(fresh(), facts))
+        if rule is not None:
+            memory.learn(rule, fresh().asked_of(heard, begins=since))
+        line = _known(memory, heard, walked)
     return Replayed(since, until, share, len(facts), line, graph, _notes(graph, share))
+
+
+def _heard(line: Timeline, facts: Iterable[Fact]) -> Iterator[Fact]:
+    """What each person did from the first fact on that may bring them in."""
+    followed: set[int] = set()
+    for fact in facts:
+        if fact.customer_id in followed:
+            yield fact
+        elif line.brings(fact):
+            followed.add(fact.customer_id)
+            yield fact
+
+
+def _known(
+    memory: Memory, facts: Sequence[Fact], walked: Callable[[Sequence[Fact]], Timeline]
+) -> Timeline:
+    """A walk of everybody in which nothing was guessed."""
+    for _time in range(WALKS):
+        line = walked(facts)
+        if not memory.guessed:
+            return line
+        wrong = memory.look_up()
+        while wrong:  # those who went another way than was guessed, until all is known of them
+            walked([fact for fact in facts if fact.customer_id in wrong])
+            if memory.guessed < FEW:
+                break
+            wrong = memory.look_up()
+    memory.guessing = False
+    return walked(facts)
 
 
 def end(*, definition: object, now: datetime) -> datetime:
@@ -197,32 +240,6 @@ class _Zones:
 
     def of(self, person: int) -> ZoneInfo:
         return self._known.get(person, self._home)
-
-
-class _Then:
-    """Answers as of the moment of asking."""
-
-    def __init__(self, graph: Graph, progress: Callable[[int], None] | None) -> None:
-        self.graph, self.progress, self.asked = graph, progress, 0
-
-    def __call__(
-        self, node: Node, question: Question, people: Sequence[int], at: datetime
-    ) -> Mapping[int, Any]:
-        if node.kind == "split_bandit":
-            return {}  # nothing is known of ways that nobody went yet: equal shares
-        return self._answers(at, len(people)).of(question, people)
-
-    def holding(self, rule: Mapping[str, Any], people: Sequence[int], at: datetime) -> set[int]:
-        return self._answers(at, len(people)).holding(rule, people)
-
-    def _answers(self, at: datetime, people: int) -> Answers:
-        self.asked += people
-        if self.progress is not None:
-            self.progress(self.asked)
-        past.until(at)
-        found = Answers(graph=self.graph, version_id=0, now=at)
-        found.fix(at)
-        return found
 
 
 def _notes(graph: Graph, share: float) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ everybody else once a tick, all together.
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,6 +53,17 @@ def is_sign(sign: Sign, fact: Fact) -> bool:
     return fact.segment == sign.segment and fact.entered == sign.entered
 
 
+def _begins(graph: Graph) -> Sign | None:
+    """What brings people in; None where the calendar or somebody else does."""
+    said = graph.trigger.settings
+    match graph.trigger.kind:
+        case "event":
+            return Sign(event=said["event"], where=said["where"])
+        case "segment_enter" | "segment_leave" as kind:
+            return Sign(segment=said["segment"], entered=kind == "segment_enter")
+    return None
+
+
 class Timeline:
     """Stays in a journey along a line of time. `ask` answers questions as of a moment; `may` says
     of whom the rule of entry holds.
@@ -70,6 +81,7 @@ class Timeline:
     ) -> None:
         self.graph, self.key, self.ask, self.may = graph, key, ask, may
         self.zone_of, self.day_of = zone_of, day_of
+        self._begins = _begins(graph)
         self.lines: list[Line] = []
         self.deeds: list[Deed] = []
         self.stays: dict[int, Walker] = {}
@@ -111,23 +123,23 @@ class Timeline:
         skipped = max(0, (ahead - end) // TICK)
         return end + skipped * TICK
 
+    def asked_of(
+        self, facts: Iterable[Fact], *, begins: datetime
+    ) -> Iterator[tuple[int, datetime]]:
+        """Of whom, and as of when, `may` will be asked when these facts are told."""
+        for fact in facts:
+            if self.brings(fact):
+                yield fact.customer_id, begins + ((fact.at - begins) // TICK + 1) * TICK
+
     def _allowed(self, facts: Sequence[Fact], now: datetime) -> set[int] | None:
         if self.may is None:
             return None
-        asked = sorted({fact.customer_id for fact in facts if self._brings(fact)})
+        asked = sorted({fact.customer_id for fact in facts if self.brings(fact)})
         return self.may(asked, now) if asked else set()
 
-    def _brings(self, fact: Fact) -> bool:
-        trigger = self.graph.trigger
-        match trigger.kind:
-            case "event":
-                return is_sign(
-                    Sign(event=trigger.settings["event"], where=trigger.settings["where"]), fact
-                )
-            case "segment_enter" | "segment_leave":
-                wanted = trigger.kind == "segment_enter"
-                return is_sign(Sign(segment=trigger.settings["segment"], entered=wanted), fact)
-        return bool(fact.brings)
+    def brings(self, fact: Fact) -> bool:
+        """Whether somebody may come in by a fact."""
+        return bool(fact.brings) if self._begins is None else is_sign(self._begins, fact)
 
     def _slot(self, fact: Fact) -> str:
         said = fact.properties.get(self.graph.entry.key) if self.graph.entry.key else None
@@ -135,14 +147,18 @@ class Timeline:
 
     def _tell(self, fact: Fact, allowed: set[int] | None) -> None:
         """First those inside: whose wait is over, who reached the goal, who leaves; then entry."""
-        mine = self._open[fact.customer_id]
-        self._walk([w for w in mine if w.wake_at and w.wake_at <= fact.at], fact.at)
+        mine, brings = self._open[fact.customer_id], self.brings(fact)
+        if not mine and not brings:
+            return
+        due = [w for w in mine if w.wake_at and w.wake_at <= fact.at]
+        if due:
+            self._walk(due, fact.at)
         slot = self._slot(fact)
         for walker in list(mine):
             if slot and self._slots[walker.id] not in ("", slot):
                 continue
             self._tell_stay(walker, fact)
-        if self._brings(fact):
+        if brings:
             self._enter(fact, slot, allowed)
 
     def _tell_stay(self, walker: Walker, fact: Fact) -> None:

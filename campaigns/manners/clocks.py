@@ -22,6 +22,7 @@ def zone_called(name: str, otherwise: str = "UTC") -> ZoneInfo:
         return ZoneInfo(otherwise)
 
 
+@lru_cache(maxsize=4096)
 def moment_of(zone: ZoneInfo, day: date, at: time) -> datetime:
     """When the clock shows this time on this day for the first time, or jumps over it."""
     shown = datetime.combine(day, at)

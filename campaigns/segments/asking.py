@@ -4,7 +4,7 @@ Django takes longer to write a statement than PostgreSQL to look one person up, 
 one asking to the next stands in the kept text as values that no rule can hold.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any as Anything
@@ -65,6 +65,21 @@ def some(node: Node, *, people: Iterable[int], as_of: datetime) -> Asked:
         text, params = _of(node, as_of)
     ids = array(people)
     return text, tuple(ids if value == PEOPLE else value for value in params)
+
+
+def of_one(node: Node, *, person: Anything, moment: Callable[[timedelta], Anything]) -> Asked:
+    """The same of one person at a moment, either of which may be an expression of SQL; `moment`
+    gives it so much later. Not for rules whose days are those of a calendar.
+    """
+    text, params = _kept(node) if may_be_kept(node) else _of(node, MOMENT)
+    return text, tuple(
+        [person]
+        if value == PEOPLE
+        else moment(value - MOMENT)
+        if isinstance(value, datetime) and value.microsecond == MOMENT.microsecond
+        else value
+        for value in params
+    )
 
 
 def _at(params: Iterable[Anything], shift: timedelta) -> tuple[Anything, ...]:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns.journeys import replay, simulator, versions
+from campaigns.journeys import definitions, past, replay, simulator, versions
+from campaigns.journeys.asked import Answers
 from campaigns.journeys.simulator import Clock, Person, Scripted
 from campaigns.models import Enrollment, JourneyStep, Message
 from ingestion import events
@@ -64,6 +65,13 @@ PARTS = {
                                                     "value": "GB"}},
     "caps": {"per_day": 12},
 }  # fmt: skip
+
+
+def parsed(drawn: dict):
+    graph, flaws = definitions.parse(drawn)
+    assert graph is not None
+    assert not flaws
+    return graph
 
 
 def some_days(people: list) -> list[tuple]:
@@ -191,6 +199,67 @@ def test_a_rule_is_asked_as_of_then():
         definition=definition(rich(factories.template().pk)), since=NOW, until=after(days=2)
     )
     assert [one.branch for one in found.timeline.lines if one.node == "seen"] == ["no"]
+
+
+RULES = (
+    {"did": "view", "at_least": 2, "days": 1},
+    {"all": [{"not": {"did": "cart", "days": 2}}, {"field": "customer.country", "op": "=",
+                                                   "value": "GB"}]},
+    {"did": "view", "at_least": 1, "where": [{"property": "page", "op": "=",
+                                              "value": "$f$ 5% 'a' %s {0}"}]},
+    {"bought": {"any": True}, "days": 3},
+    {"reach": "email", "purpose": "marketing"},
+    {"did": "view", "at_least": 1, "when": {"calendar": "today"}},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_asking_for_many_moments_at_once_says_what_asking_one_by_one_says(rule: dict):
+    people = [factories.customer(country="GB" if n % 3 else "FR") for n in range(4)]
+    for n, person in enumerate(people):
+        for hours in range(0, 70, 9 + n):
+            kind = "cart" if hours % 4 == 0 else "view"
+            did(person, kind, at=after(hours=hours), page="$f$ 5% 'a' %s {0}" if n else "home")
+        factories.order(person, placed_at=after(hours=20 * n + 1))
+    pairs = [
+        (person.pk, after(hours=hours, minutes=7, seconds=n))
+        for n, person in enumerate(people)
+        for hours in range(0, 120, 5)
+    ]
+    answers = Answers(graph=parsed(definition(rich(1))), version_id=0, now=NOW)
+    node = answers.expanded(rule)
+    assert node is not None
+    with past.hidden():
+        together = past.holding(node, pairs)
+        one_by_one = []
+        for person, at in pairs:
+            past.until(at)
+            alone = Answers(graph=answers.graph, version_id=0, now=at)
+            alone.fix(at)
+            one_by_one.append(person in alone.holding(rule, [person]))
+    assert together == one_by_one
+    assert "reach" in rule or {*together} == {True, False}
+
+
+def test_a_limit_and_many_ways_give_the_same_log_however_the_questions_are_asked(monkeypatch):
+    people = [factories.customer(country="FR" if n == 9 else "GB") for n in range(20)]
+    for at, person, event, total in some_days(people):
+        did(person, event, at=after(minutes=at), total=total)
+    asked = {
+        "definition": definition(
+            rich(factories.template().pk), **{**PARTS, "caps": {"per_day": 4}}
+        ),
+        "since": NOW,
+        "until": after(days=7),
+    }
+    monkeypatch.setattr(past, "FEW", 0)
+    together = replay.run(**asked)
+    monkeypatch.setattr(replay, "WALKS", 0)
+    monkeypatch.setattr(past, "FEW", 1_000_000)
+    one_by_one = replay.run(**asked)
+    assert together.timeline.lines == one_by_one.timeline.lines
+    assert together.summary() == one_by_one.summary()
+    assert together.summary()["turned_away"]["capped"] > 0
 
 
 def test_too_many_facts_are_sampled_by_person_and_said_so():
