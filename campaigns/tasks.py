@@ -12,7 +12,7 @@ from campaigns.channels import domains
 from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
 from campaigns.messaging import claims, delivery, former, gate, news, transactional
 from campaigns.reporting import journeys as journey_effects
-from campaigns.reporting import readings
+from campaigns.reporting import readings, visits
 from campaigns.seeds import looking, sending
 from campaigns.segments import upkeep
 from ingestion.identity import merging
@@ -90,6 +90,12 @@ def take_readings(**_: Any) -> None:
     """Add up what campaigns of the last weeks caused until now."""
     readings.take_all(now=timezone.now())
     journey_effects.take_all(now=timezone.now())
+
+
+@shared_task(name="campaigns.tasks.count_visits")
+def count_visits(run_id: int, **_: Any) -> None:
+    """Count who came with a send's words, where that is too much for a page."""
+    visits.count(run_id=run_id, now=timezone.now())
 
 
 @shared_task(name="campaigns.tasks.walk_journeys")

@@ -2,22 +2,33 @@
 
 It stands beside clicks, never instead of them: a link may be passed on, and a browser may keep
 trackers out. Pages are found by an index over events that carry such a word, within the days in
-which a send is judged.
+which a send is judged. What is too much to count while somebody waits is counted by a worker and
+kept.
 """
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import redis
+from django.core.cache import cache
 from django.db import OperationalError, connection
 
 from campaigns.messaging import tags
 from campaigns.models import Run
 from campaigns.reporting.tallies import WINDOW
-from marketing.core.db import statement_timeout
+from marketing.core import bus
+from marketing.core.db import holding, statement_timeout
 
 COUNT_MS = 8_000
+# A worker takes its time; what it counted is shown for a day and counted anew after an hour.
+WORKER_MS = 250_000
+KEPT_SECONDS, FRESH = 86_400, timedelta(hours=1)
+ASKED_SECONDS = 300
+TASK = "campaigns.tasks.count_visits"
+_AWAY = (redis.RedisError, OSError)
 # An order this long after a visit came of it.
 BOUGHT_WITHIN = timedelta(hours=24)
 # A visit is the tracker's; other clients tell none, and then it is a visitor's day.
@@ -48,7 +59,8 @@ _VISITS = f"""
 class Visits:
     """Visits that arrived with `words`; `known` of the people are somebody we know.
 
-    `orders` are of those, within a day of a visit. `counted` is False when there are too many.
+    `orders` are of those, within a day of a visit. `counted` is False when there are too many;
+    `waits` when a worker counts them now. `counted_at` is set where one did.
     """
 
     words: tuple[str, ...]
@@ -59,6 +71,8 @@ class Visits:
     money: Decimal = Decimal(0)
     until: datetime | None = None
     counted: bool = True
+    waits: bool = False
+    counted_at: datetime | None = None
 
 
 def words_of(run: Run) -> tuple[str, ...]:
@@ -86,3 +100,51 @@ def of(*, run: Run, milliseconds: int = COUNT_MS) -> Visits | None:
     except OperationalError:
         return Visits(words, until=until, counted=False)
     return Visits(words, visits, people, known, orders, money, until)
+
+
+def shown(*, run: Run, now: datetime) -> Visits | None:
+    """The same for a page: counted now, or by a worker where that takes too long."""
+    if not words_of(run):
+        return None
+    try:
+        kept: Visits | None = cache.get(_key(run.pk))
+        if kept is None and cache.get(_asked(run.pk)):
+            return Visits(words_of(run), until=run.started_at + WINDOW, counted=False, waits=True)
+        if kept is not None:
+            if kept.counted_at and now - kept.counted_at > FRESH and now < run.started_at + WINDOW:
+                _ask(run.pk)
+            return kept
+    except _AWAY:
+        return of(run=run, milliseconds=COUNT_MS)
+    found = of(run=run, milliseconds=COUNT_MS)
+    if found is None or found.counted:
+        return found
+    with suppress(*_AWAY):
+        _ask(run.pk)
+        return replace(found, waits=True)
+    return found
+
+
+def count(*, run_id: int, now: datetime, milliseconds: int = WORKER_MS) -> None:
+    """Count for a page and keep the result; once, however many pages asked."""
+    run = Run.objects.filter(pk=run_id).first()
+    if run is None:
+        return
+    with holding(f"visits:{run_id}") as mine:
+        found = of(run=run, milliseconds=milliseconds) if mine else None
+        if found is not None:
+            cache.set(_key(run_id), replace(found, counted_at=now), KEPT_SECONDS)
+            cache.delete(_asked(run_id))
+
+
+def _ask(run_id: int) -> None:
+    if cache.add(_asked(run_id), 1, ASKED_SECONDS):  # a lost nudge is repeated when that is over
+        bus.nudge(TASK, "bulk", ASKED_SECONDS, run_id=run_id)
+
+
+def _key(run_id: int) -> str:
+    return f"visits:{run_id}"
+
+
+def _asked(run_id: int) -> str:
+    return f"visits:{run_id}:asked"

@@ -175,7 +175,8 @@ def campaign_visits(request: HttpRequest, campaign_id: int) -> HttpResponse:
         request,
         "campaigns/campaigns/_visits.html",
         {
-            "visits": visits.of(run=run) if run else None,
+            "campaign_id": campaign_id,
+            "visits": visits.shown(run=run, now=timezone.now()) if run else None,
             "currency": settings.DEFAULT_CURRENCY,
         },
     )

@@ -4,18 +4,26 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 
 from campaigns.models import Run
 from campaigns.reporting import visits
 from ingestion import events
 from ingestion.models import Customer
+from marketing.core import bus
 from tests import factories
 from tests.campaigns.conftest import people
 
 pytestmark = pytest.mark.django_db
 AT = factories.NOW - timedelta(days=3)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    cache.clear()
 
 
 def sent(*words: str) -> Run:
@@ -128,3 +136,37 @@ def test_too_many_to_count_are_said_to_be_so():
     found = visits.of(run=sent("spring"), milliseconds=1)
     assert found is not None
     assert found.words == ("spring",)
+
+
+def test_what_is_too_much_for_a_page_is_counted_by_a_worker_and_kept(monkeypatch):
+    (ada,) = people(1)
+    run = sent("spring")
+    store(page("spring", session="s1", customer_id=ada.pk))
+    asked: list[dict] = []
+    monkeypatch.setattr(bus, "nudge", lambda *given, **ids: asked.append(ids))
+    now, quick = timezone.now(), visits._VISITS
+    monkeypatch.setattr(visits, "COUNT_MS", 50)
+    monkeypatch.setattr(visits, "_VISITS", "SELECT 0, 0, 0, 0, 0 FROM pg_sleep(5)")
+    first = visits.shown(run=run, now=now)
+    again = visits.shown(run=run, now=now)
+    assert first is not None
+    assert (first.waits, first.counted) == (True, False)
+    assert again == first
+    assert asked == [{"run_id": run.pk}]  # however many look
+    client = factories.signed_in("marketer")
+    address = reverse("campaigns:campaign-visits", args=[run.campaign_id])
+    said = client.get(address).content.decode()
+    assert "counted beside this page" in said
+    assert f'hx-get="{address}"' in said
+    monkeypatch.setattr(visits, "_VISITS", quick)
+    visits.count(run_id=run.pk, now=now)
+    monkeypatch.setattr(visits, "_VISITS", "SELECT 0, 0, 0, 0, 0 FROM pg_sleep(5)")
+    found = visits.shown(run=run, now=now)
+    assert found is not None
+    assert (found.visits, found.counted_at, found.waits) == (1, now, False)
+    assert "1 of them known" in client.get(address).content.decode()
+    # What was counted is shown while it is counted anew.
+    assert visits.shown(run=run, now=now + visits.FRESH * 2) == found
+    assert asked == [{"run_id": run.pk}] * 2
+    visits.count(run_id=run.pk, now=now, milliseconds=50)
+    assert "There is too much to count" in client.get(address).content.decode()
