@@ -11,11 +11,13 @@ from django.utils.translation import ngettext
 from marketing.core.errors import Conflict, NotFound
 from models_ml import catalog, registry
 from models_ml.insights import lifecycle
-from models_ml.lab import OTHERS
 from recommendations import defining, outcomes, placements
 from recommendations.defining import Actor
 from recommendations.evaluate import Judged
 from recommendations.models import Placement
+
+# What `models_ml.lab` calls the countries beyond the largest; the web process does not load that.
+OTHERS = "…"
 from recommendations.outcomes import Side
 from recommendations.placements import BEST, HOLDOUT, LINKS, SORTS
 
