@@ -15,11 +15,11 @@ from recommendations import defining, outcomes, placements
 from recommendations.defining import Actor
 from recommendations.evaluate import Judged
 from recommendations.models import Placement
+from recommendations.outcomes import Side
+from recommendations.placements import BEST, HOLDOUT, LINKS, SORTS
 
 # What `models_ml.lab` calls the countries beyond the largest; the web process does not load that.
 OTHERS = "…"
-from recommendations.outcomes import Side
-from recommendations.placements import BEST, HOLDOUT, LINKS, SORTS
 
 # Fewer visitors a side decide nothing, however far apart the sides are.
 LEAST_VISITORS = 100
