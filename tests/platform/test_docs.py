@@ -1,0 +1,28 @@
+"""What the documents name is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+APPS = ("campaigns/", "ingestion/", "marketing/", "models_ml/", "recommendations/", "templates/",
+        "tests/", "docs/", "locale/")  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_and_folder_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`([\w./-]+)`", page.read_text())
+    ours = [path for path in named if path.startswith(APPS)]
+    # A page about tests names them by their place in the tests.
+    gone = [path for path in ours if not any((at / path).exists() for at in (ROOT, ROOT / "tests"))]
+    assert gone == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"`[^`]*`", "", page.read_text())
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    inside = [link for link in links if "://" not in link and not link.startswith("mailto:")]
+    assert [link for link in inside if not (page.parent / link).exists()] == []
