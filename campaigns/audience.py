@@ -4,17 +4,19 @@ Segments say who is meant, `ingestion.consent` alone says who may be written to,
 says who is kept back. One SQL expression joins the three, for the count before and the rows after.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.db import connection
-from django.db.models import CharField, QuerySet, Value
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import experiments
-from campaigns.models import Campaign, GlobalHoldout, Trial
+from campaigns import experiments, routes
+from campaigns.models import Campaign, GlobalHoldout, Template, Trial, Variant
+from campaigns.routes import addressed
 from campaigns.segments import compile as compiler
 from campaigns.segments import definitions, membership
 from campaigns.segments.rules import RuleFault
@@ -30,6 +32,7 @@ REASONS: dict[str, Any] = {
     "no_address": _("No address on this channel"),
     "no_consent": _("Has not agreed to marketing mail"),
     "suppressed": _("Unsubscribed or bounced before"),
+    routes.UNREACHABLE: _("Reached by none of the channels"),
     EXCLUDED: _("In the segment that gets nothing this time"),
     GLOBAL_HOLDOUT: _("Kept out of every campaign to measure them all"),
     HOLDOUT: _("Held out to measure the effect"),
@@ -55,12 +58,28 @@ REASONS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
+class Way:
+    """One channel of several: how many it could reach, how many get theirs by it, and why it does
+    not reach the others."""
+
+    channel: str
+    could: int = 0
+    given: int = 0
+    lacks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Reach:
-    """How many a segment means, how many of them get the mail, and why the rest do not."""
+    """How many a segment means, how many of them get the mail, and why the rest do not.
+
+    `ways` and `chosen`, how many of them have a choice, are told of several channels.
+    """
 
     total: int
     reachable: int
     skipped: Mapping[str, int]
+    ways: Sequence[Way] = ()
+    chosen: int = 0
 
 
 def members(*, rule: Mapping[str, Any] | None) -> QuerySet[Customer]:
@@ -86,12 +105,16 @@ def members(*, rule: Mapping[str, Any] | None) -> QuerySet[Customer]:
         ) from fault
 
 
+_PAIRS = ("variants", "routes")
+
+
 @dataclass(frozen=True)
 class Draw:
     """How chance parts an audience: who is kept back, and who gets which variant when.
 
     `slot` 0 goes out at once and by the weights; the others wait for their round, with the variant
-    of their own hash until then, so that nobody is lost where a round never comes.
+    of their own hash until then, so that nobody is lost where a round never comes. `routes` are the
+    channels of the variants where there are several.
     """
 
     key: str
@@ -101,13 +124,16 @@ class Draw:
     variants: Sequence[tuple[str, float]] = (("a", 1),)
     first: float = 1.0
     rounds: int = 0
+    routes: Sequence[tuple[str, str]] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "variants": [list(pair) for pair in self.variants]}
+        pairs = {name: [list(pair) for pair in getattr(self, name)] for name in _PAIRS}
+        return {**asdict(self), **pairs}
 
     @classmethod
     def of_json(cls, kept: Mapping[str, Any]) -> "Draw":
-        return cls(**{**kept, "variants": tuple((k, w) for k, w in kept["variants"])})
+        pairs = {name: tuple((k, w) for k, w in kept.get(name) or ()) for name in _PAIRS}
+        return cls(**{**kept, **pairs})
 
 
 def draw_of(campaign: Campaign | None, *, holdout: float | None = None) -> Draw:
@@ -122,15 +148,34 @@ def draw_of(campaign: Campaign | None, *, holdout: float | None = None) -> Draw:
     )
     if campaign is None:
         return draw
-    variants = tuple((row.key, row.weight) for row in campaign.variants.all())
-    if len(variants) < 2:
+    rows = _with_mails(campaign)
+    if len(rows) < 2:
         return draw
-    draw = replace(draw, variants=variants)
+    variants = tuple((row.key, row.weight) for row, _mail in rows)
+    draw = replace(draw, variants=variants, routes=_routes(rows))
     trial: Trial | None = getattr(campaign, "trial", None)
     if trial is None or trial.mode == Trial.Mode.FIXED:
         return draw
     rounds = 1 if trial.mode == Trial.Mode.WINNER else trial.rounds
     return replace(draw, first=trial.first_percent / 100, rounds=rounds)
+
+
+def _with_mails(campaign: Campaign) -> list[tuple[Variant, Template | None]]:
+    """Its variants, each with what it says."""
+    rows = campaign.variants.all()
+    if "variants" not in getattr(campaign, "_prefetched_objects_cache", {}):
+        rows = rows.select_related("template")
+    return [(row, row.template or campaign.template) for row in rows]
+
+
+def _routes(rows: Sequence[tuple[Variant, Template | None]]) -> Sequence[tuple[str, str]]:
+    return routes.of([(row.key, row.weight, mail.kind) for row, mail in rows if mail is not None])
+
+
+def routes_of(campaign: Campaign) -> Sequence[tuple[str, str]]:
+    """The channels of its variants, where there are several."""
+    rows = _with_mails(campaign)
+    return _routes(rows) if len(rows) > 1 else ()
 
 
 def kept_key(holdout: GlobalHoldout) -> str:
@@ -183,31 +228,6 @@ def slot_sql(person: str, draw: Draw) -> tuple[str, list[Any]]:
     return f"CASE {' '.join(parts)} END", params
 
 
-# What of a person a channel needs besides the consent that `consent.mailable` knows of.
-_NEEDS = {"email": "email", "sms": "phone", "inbox": "external_id"}
-_LACKS = {
-    "sms": "left(who.phone, 1) <> '+'",
-    "inbox": "who.external_id IS NULL",
-    "push": """NOT EXISTS (
-        SELECT FROM campaigns_pushsubscription s
-        WHERE s.customer_id = who.id AND s.ended_at IS NULL
-        UNION ALL SELECT FROM ingestion_identity i
-        JOIN campaigns_pushsubscription s ON s.anonymous_id = i.value AND s.anonymous_id <> ''
-        WHERE i.kind = 'anonymous' AND i.customer_id = who.id AND s.ended_at IS NULL
-          AND s.customer_id IS NULL)""",
-}
-
-
-def addressed(people: QuerySet[Customer], *, channel: str) -> Any:
-    """The people with `reason`, as consent and suppression of a channel have it.
-
-    A call to a system and a note in the shop's own app need no consent.
-    """
-    if channel in consent.CHANNELS:
-        return consent.mailable(people, channel=channel, purpose="marketing")
-    return people.annotate(reason=Value("", CharField()))
-
-
 def judged_sql(
     *,
     rule: Mapping[str, Any] | None,
@@ -216,37 +236,64 @@ def judged_sql(
     exclude: Mapping[str, Any] | None = None,
 ) -> tuple[str, list[Any]]:
     """SQL of one row a member: customer_id, address, reason ('' for those who get the mail),
-    variant ('holdout' for those held out of this campaign) and slot.
+    variant ('holdout' for those held out of this campaign) and slot. Of a draw with several
+    channels also channel, reach, chance and why; `channel` is not asked for then.
 
     Nobody whom the rule `exclude` means gets anything; a rule that means everybody is given as {}.
     """
+    if draw.routes:
+        return _routed_sql(rule, draw, exclude)
     people = addressed(members(rule=rule), channel=channel)
-    needs = _NEEDS.get(channel, "id")
+    needs = routes.NEEDS.get(channel, "id")
     inner, params = people.order_by().values("id", needs, "reason").query.sql_with_params()
     address = f"coalesce(who.{needs}, '')" if channel in consent.ADDRESSES else "''"
-    lacks = f"WHEN {_LACKS[channel]} THEN 'no_address'" if channel in _LACKS else ""
-    left = ""
-    of_left: list[Any] = []
-    if exclude is not None:
-        those, asked = members(rule=exclude).order_by().values("id").query.sql_with_params()
-        of_left = list(asked)
-        left = f"WHEN who.id IN ({those}) THEN '{EXCLUDED}'"
+    has_none = routes.LACKS.get(channel)
+    lacks = f"WHEN {has_none} THEN 'no_address'" if has_none else ""
     variant, of_variant = variant_sql("id", key=f"{draw.key}:variant", shares=draw.variants)
     slot, of_slot = slot_sql("id", draw)
-    # A hash costs: it is asked only where somebody is kept back by it.
-    kept = f"WHEN {hash_sql('who.id')} < %s THEN '{GLOBAL_HOLDOUT}'" if draw.kept else ""
-    of_kept = [draw.kept_key, experiments.holdout_ceiling(draw.kept)] if draw.kept else []
-    held = f"WHEN {hash_sql('who.id')} < %s THEN '{HOLDOUT}'" if draw.holdout else ""
-    of_held = [draw.key, experiments.holdout_ceiling(draw.holdout)] if draw.holdout else []
+    meant, of_meant = _kept_back(draw, exclude)
     sql = f"""
         SELECT id AS customer_id, address, reason,
                CASE WHEN reason = '{HOLDOUT}' THEN '{HOLDOUT}' ELSE {variant} END AS variant,
                {slot} AS slot
         FROM (SELECT who.id, {address} AS address,
-                     CASE WHEN who.reason <> '' THEN who.reason {lacks} {left} {kept} {held}
+                     CASE WHEN who.reason <> '' THEN who.reason {lacks} {meant}
                           ELSE '' END AS reason
               FROM ({inner}) AS who) AS sorted"""
-    return sql, [*of_variant, *of_slot, *of_left, *of_kept, *of_held, *params]
+    return sql, [*of_variant, *of_slot, *of_meant, *params]
+
+
+def _kept_back(draw: Draw, exclude: Mapping[str, Any] | None) -> tuple[str, list[Any]]:
+    """The cases of a CASE about `who`: why somebody gets nothing although they could."""
+    cases: list[str] = []
+    params: list[Any] = []
+    if exclude is not None:
+        those, asked = members(rule=exclude).order_by().values("id").query.sql_with_params()
+        cases.append(f"WHEN who.id IN ({those}) THEN '{EXCLUDED}'")
+        params += asked
+    # A hash costs: it is asked only where somebody is kept back by it.
+    for key, percent, reason in (
+        (draw.kept_key, draw.kept, GLOBAL_HOLDOUT), (draw.key, draw.holdout, HOLDOUT)
+    ):  # fmt: skip
+        if percent:
+            cases.append(f"WHEN {hash_sql('who.id')} < %s THEN '{reason}'")
+            params += [key, experiments.holdout_ceiling(percent)]
+    return " ".join(cases), params
+
+
+def _routed_sql(
+    rule: Mapping[str, Any] | None, draw: Draw, exclude: Mapping[str, Any] | None
+) -> tuple[str, list[Any]]:
+    cases, of_cases = _kept_back(draw, exclude)
+    return routes.judged_sql(
+        members(rule=rule),
+        routes=draw.routes,
+        weights=draw.variants,
+        key=draw.key,
+        bucket=hash_sql("id"),
+        meant=(f"CASE {cases} ELSE '' END" if cases else "''", of_cases),
+        slot=slot_sql("id", draw),
+    )
 
 
 def some(
@@ -271,12 +318,34 @@ def reach(
 ) -> Reach:
     """Count the audience by reason, in one query."""
     sql, params = judged_sql(rule=rule, draw=draw, channel=channel, exclude=exclude)
+    columns = "reason, reach, channel, why" if draw.routes else "reason"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT reason, count(*) FROM ({sql}) AS judged GROUP BY reason", params)
-        counts: dict[str, int] = dict(cursor.fetchall())
+        cursor.execute(f"SELECT {columns}, count(*) FROM ({sql}) AS j GROUP BY {columns}", params)
+        rows = cursor.fetchall()
+    counts: Counter[str] = Counter()
+    for reason, *_more, n in rows:
+        counts[reason] += n
     reachable = counts.pop("", 0)
     order = list(REASONS)
     skipped = dict(
         sorted(counts.items(), key=lambda item: order.index(item[0]) if item[0] in order else 99)
     )
-    return Reach(reachable + sum(skipped.values()), reachable, skipped)
+    total = reachable + sum(skipped.values())
+    if not draw.routes:
+        return Reach(total, reachable, skipped)
+    free = routes.choices(draw.routes)
+    chosen = sum(n for reason, reach, *_more, n in rows if not reason and reach in free)
+    ways = [_way(channel, rows) for channel in routes.channels(draw.routes)]
+    return Reach(total, reachable, skipped, ways, chosen)
+
+
+def _way(channel: str, rows: Sequence[Sequence[Any]]) -> Way:
+    """What rows of (reason, reach, channel, why, number) say of a channel."""
+    could = given = 0
+    lacks: Counter[str] = Counter()
+    for reason, reach, by, why, n in rows:
+        could += n if channel in reach.split() else 0
+        given += n if not reason and by == channel else 0
+        for other, cause in routes.read_why(why):
+            lacks[cause] += n if other == channel else 0
+    return Way(channel, could, given, {cause: n for cause, n in lacks.most_common() if n})

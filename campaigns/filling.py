@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import audience
+from campaigns import audience, routes
 from campaigns.manners import timing, tried
 from campaigns.models import Message, Run
 from marketing.core.db import advisory_lock
@@ -14,17 +14,26 @@ _FILL_LIMIT = "900s"
 _FILL = """
     INSERT INTO campaigns_message (run_id, customer_id, channel, address, state, reason,
         variant, attempt, fence, owner, message_id, subject, error, queued_at, next_try_at,
-        expires_at)
-    SELECT %s, customer_id, %s, address,
+        expires_at{also})
+    SELECT %s, customer_id, {channel}, address,
            CASE WHEN reason = '' THEN 'queued' ELSE 'skipped' END, reason,
            variant, 0, 0, '',
-           CASE WHEN reason = '' THEN md5(%s || ':' || customer_id) END, '', '', %s,
+           CASE WHEN reason = '' THEN md5(%s || ':' || customer_id) END, '', {why}, %s,
            CASE WHEN reason <> '' THEN NULL
                 WHEN slot > 0 THEN greatest(
                     due, %s + slot * %s * interval '1 hour' + {grace})
                 ELSE due END,
-           CASE WHEN reason = '' THEN expires END
+           CASE WHEN reason = '' THEN expires END{values}
     FROM ({judged}) AS judged"""
+_BY_ONE = {"also": "", "channel": "%s", "why": "''", "values": ""}
+# Why not by each of several channels stands with whoever none of them reaches.
+_BY_SEVERAL = {
+    "also": ", reach, chance",
+    "channel": "channel",
+    "why": "CASE WHEN reach = '' THEN why ELSE '' END",
+    "values": f""", coalesce(nullif(reach, ''), '{routes.NONE}'),
+           CASE WHEN reason = '' THEN chance END""",
+}
 # Who waits for a round is sent without one this long after it, should nobody have held it.
 _GRACE = "interval '1 hour'"
 # Of those who share an address one is written to. Equal is all that matters here, so the order of
@@ -51,19 +60,23 @@ def fill(*, run_id: int, now: datetime) -> bool:
             return False
         cursor.execute("SET LOCAL statement_timeout = %s", [_FILL_LIMIT])
         channel = run.snapshot.get("channel", "email")
+        draw = audience.Draw.of_json(run.snapshot["draw"])
         judged, params = audience.judged_sql(
             rule=run.snapshot["rule"],
-            draw=audience.Draw.of_json(run.snapshot["draw"]),
+            draw=draw,
             channel=channel,
             exclude=run.snapshot.get("exclude"),
         )
         judged, of_due = _timed(run, judged, now)
         params += of_due
+        # Of several channels each is asked by itself who shares an address.
+        rows = judged if draw.routes else _ONCE.format(judged=judged)
+        form = _BY_SEVERAL if draw.routes else _BY_ONE
         cursor.execute(
-            _FILL.format(judged=_ONCE.format(judged=judged), grace=_GRACE),
+            _FILL.format(judged=rows, grace=_GRACE, **form),
             [
-                run.pk, channel, run.snapshot["salt"], now, run.started_at, run.snapshot["hours"],
-                *params,
+                run.pk, *([] if draw.routes else [channel]), run.snapshot["salt"], now,
+                run.started_at, run.snapshot["hours"], *params,
             ],
         )  # fmt: skip
         count = cursor.rowcount

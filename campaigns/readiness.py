@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from campaigns import audience
+from campaigns import audience, routes
 from campaigns.messaging import contents, mime, occasions, parts, providers, rendering, wording
-from campaigns.models import Campaign, Channel, Segment, Template
+from campaigns.models import Campaign, Channel, Segment, Template, Trial
 from marketing.core.errors import Invalid
 
 
@@ -64,9 +64,9 @@ def utm(campaign: Campaign, template: Template) -> dict[str, dict[str, str] | No
     names = {row.key: row.name or row.key for row in rows} if len(rows) > 1 else {"a": ""}
     return {
         key: contents.utm_of(
-            own=campaign.utm, channel=template.kind, name=campaign.name, variant=name
+            own=campaign.utm, channel=mail.kind, name=campaign.name, variant=names[key]
         )
-        for key, name in names.items()
+        for key, mail in mails(campaign, template)
     }
 
 
@@ -76,21 +76,24 @@ def check(campaign: Campaign) -> tuple[Segment, Template]:
         raise Invalid(_("Choose who gets this campaign."), code="no_segment", field="segment")
     if campaign.template is None:
         raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
-    for _key, mail in mails(campaign, campaign.template):
-        if mail.kind != campaign.template.kind:
-            raise Invalid(
-                _("Every variant must go by the same channel."), code="mixed", field="template"
-            )
+    said = [mail for _key, mail in mails(campaign, campaign.template)]
+    for mail in said:
         compiled(mail)
-    if (
-        campaign.template.kind != Channel.Kind.EMAIL
-        and providers.find(kind=campaign.template.kind) is None
-    ):
-        raise Invalid(
-            _("There is no channel yet that this message could go by."),
-            code="no_channel",
-            field="template",
-            remedy=_("Add one in Settings, Channels."),
+    for kind in dict.fromkeys(mail.kind for mail in said):
+        if kind != Channel.Kind.EMAIL and providers.find(kind=kind) is None:
+            raise Invalid(
+                _("There is no channel yet that this message could go by."),
+                code="no_channel",
+                field="template",
+                remedy=_("Add one in Settings, Channels."),
+            )
+    trial: Trial | None = getattr(campaign, "trial", None)
+    if trial is not None and trial.mode != Trial.Mode.FIXED:
+        routes.refuse_unfit(
+            routes=audience.routes_of(campaign),
+            follows=True,
+            metric=trial.metric,
+            hours=trial.hours,
         )
     if campaign.timing != Campaign.Timing.ONCE and audience.draw_of(campaign).rounds:
         raise Invalid(

@@ -7,23 +7,21 @@ run's row locked, so that a variant is settled before any of them can be claimed
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from campaigns import audience
-from campaigns.experiments import bandits, winners
+from campaigns import audience, routed, shares
 from campaigns.experiments.winners import Arm
 from campaigns.manners import tried
 from campaigns.models import Message, Round, Run, Trial
 from campaigns.reporting import costs, settled, tallies
+from campaigns.shares import FOLLOWING, KEPT, PARTED, WON, Chooser, Held
 from marketing.core import audit, bus
 
-# Before so many people got each, chance alone makes winners.
-LEAST_SENT = 100
-WON, SHARED, KEPT, SUITED = "won", "shared", "kept", "suited"
-FOLLOWING = (Trial.Mode.BANDIT, Trial.Mode.PERSON)
+# After these nobody waits for another round.
+ENDS = frozenset({WON, PARTED, KEPT})
 _SENT = """
     SELECT variant, count(*) FILTER (WHERE state = 'sent'), count({answer})
     FROM campaigns_message
@@ -49,21 +47,6 @@ _AT_HOURS = """
           WHERE m.run_id = %s AND m.state = 'queued' AND m.first_try_at IS NULL
             AND {slot} {which}) AS due
     WHERE given.id = due.id AND due.at IS NOT NULL"""
-
-
-class Chosen(NamedTuple):
-    """What a chooser did. `people` None: it had no reason to, and left everybody waiting."""
-
-    people: int | None
-    shares: dict[str, float]
-    said: dict[str, Any]
-    reason: str
-
-
-class Chooser(Protocol):
-    def __call__(
-        self, *, run: Run, trial: Trial, number: int, shares: dict[str, float]
-    ) -> Chosen: ...
 
 
 def answers(*, run: Run, metric: str, before_round: int, now: datetime) -> dict[str, Arm]:
@@ -115,58 +98,52 @@ def turn(*, run_id: int, now: datetime, chooser: Chooser | None = None) -> bool:
         trial = Trial.objects.filter(campaign=run.campaign).first()
         if trial is None or run.state != Run.State.RUNNING or not run.snapshot.get("filled"):
             return False
-        if number > draw.rounds or run.rounds.filter(reason__in=(WON, KEPT)).exists():
+        if number > draw.rounds or run.rounds.filter(reason__in=ENDS).exists():
             return False
         due = now >= run.started_at + number * timedelta(hours=run.snapshot["hours"])
         if not due and trial.mode in FOLLOWING:
             return False
-        arms = answers(run=run, metric=trial.metric, before_round=number, now=now)
-        shares, reason = _shares(trial, draw, arms)
-        if not due and reason != WON:
+        asked: dict[str, Any] = {"trial": trial, "draw": draw, "number": number, "now": now}
+        held = (routed.hold if draw.routes else _hold)(
+            run=run, due=due, chooser=chooser if trial.mode == Trial.Mode.PERSON else None, **asked
+        )
+        if held is None:
             return False
-        _keep_to(run, trial, draw, number, last=reason == WON)
-        said: dict[str, Any] = {}
-        people = None
-        if trial.mode == Trial.Mode.PERSON and chooser is not None:
-            chosen = chooser(run=run, trial=trial, number=number, shares=shares)
-            people, said, reason = chosen.people, chosen.said, chosen.reason
-            shares = chosen.shares
-        if people is None:
-            people = _release(run, draw, number, shares, last=reason == WON)
-        _at_hours(run, draw, number, now, last=reason == WON)
-        Round.objects.create(
-            run=run, number=number, shares=shares, people=people, reason=reason, at=now,
-            seen={key: [arm.n, arm.converted] for key, arm in arms.items()}, policies=said,
-        )  # fmt: skip
+        _at_hours(run, draw, number, now, last=held.reason == WON)
+        Round.objects.create(run=run, number=number, at=now, **held._asdict())
         audit.record(
             actor=None, action="campaign.round", obj=run.campaign,
-            detail={"round": number, "shares": shares, "reason": reason},
+            detail={"round": number, "shares": held.shares, "reason": held.reason},
         )  # fmt: skip
         bus.announce("run.started", run_id=run.pk)
     return True
 
 
-def _shares(
-    trial: Trial, draw: audience.Draw, arms: Mapping[str, Arm]
-) -> tuple[dict[str, float], str]:
-    """The shares of the next round, and why."""
+def _hold(
+    *, run: Run, trial: Trial, draw: audience.Draw, number: int, due: bool, now: datetime,
+    chooser: Chooser | None,
+) -> Held | None:  # fmt: skip
+    arms = answers(run=run, metric=trial.metric, before_round=number, now=now)
     total = sum(weight for _key, weight in draw.variants)
     fixed = {key: weight / total for key, weight in draw.variants}
-    tried = {key: arm for key, arm in arms.items() if fixed[key] > 0}
-    if trial.mode in FOLLOWING:
-        shares = bandits.thompson(tried, floor=trial.floor_percent / 100)
-        return {key: shares.get(key, 0.0) for key in fixed}, SHARED
-    if min((arm.n for arm in tried.values()), default=0) >= LEAST_SENT:
-        chances = dict(zip(tried, winners.by_share(list(tried.values())), strict=True))
-        best = max(chances, key=lambda key: chances[key])
-        if chances[best] >= trial.win_percent / 100:
-            return {key: float(key == best) for key in fixed}, WON
-    return fixed, KEPT
+    given, reason = shares.of(trial, fixed, arms)
+    if not due and reason != WON:
+        return None
+    _keep_to(run, trial, draw, number, last=reason == WON)
+    said: dict[str, Any] = {}
+    people = None
+    if chooser is not None:
+        chosen = chooser(run=run, trial=trial, number=number, shares=given, sets=None)
+        people, given, said, reason = chosen
+    if people is None:
+        people = _release(run, draw, number, given, last=reason == WON)
+    seen = {key: [arm.n, arm.converted] for key, arm in arms.items()}
+    return Held(given, {}, seen, people, reason, said)
 
 
 def _keep_to(run: Run, trial: Trial, draw: audience.Draw, number: int, *, last: bool) -> None:
     """Skip whom the budget does not reach among those whose turn it is, by chance."""
-    price = costs.totals(campaign_ids=[run.campaign_id]).prices.get(run.campaign_id or 0)
+    price = costs.prices(campaign_id=run.campaign_id).of(run.snapshot.get("channel", "email"))
     if trial.budget is None or not price:
         return
     slot, of_slot = audience.slot_sql("customer_id", draw)
@@ -184,7 +161,7 @@ def _keep_to(run: Run, trial: Trial, draw: audience.Draw, number: int, *, last: 
 
 
 def _release(
-    run: Run, draw: audience.Draw, number: int, shares: Mapping[str, float], *, last: bool
+    run: Run, draw: audience.Draw, number: int, given: Mapping[str, float], *, last: bool
 ) -> int:
     """Give the round's people their variants and let them go; whoever waits, when it is the last.
 
@@ -193,8 +170,8 @@ def _release(
     slot, of_slot = audience.slot_sql("customer_id", draw)
     total = sum(weight for _key, weight in draw.variants)
     fixed = {key: weight / total for key, weight in draw.variants}
-    key = f"{draw.key}:variant" if shares == fixed else f"{draw.key}:round{number}"
-    variant, of_variant = audience.variant_sql("customer_id", key=key, shares=list(shares.items()))
+    key = f"{draw.key}:variant" if given == fixed else f"{draw.key}:round{number}"
+    variant, of_variant = audience.variant_sql("customer_id", key=key, shares=list(given.items()))
     sql = _RELEASE.format(variant=variant, slot=f"({slot})", which=">= %s" if last else "= %s")
     with connection.cursor() as cursor:
         cursor.execute(sql, [*of_variant, run.pk, *of_slot, number])
@@ -229,7 +206,7 @@ def waiting(*, run: Run) -> int:
     )
     if settled.hours_of(run.snapshot):  # of them some wait for an hour alone
         reasons = list(run.rounds.order_by("number").values_list("reason", flat=True))
-        if {WON, KEPT} & set(reasons):
+        if ENDS & set(reasons):
             return 0
         draw = audience.Draw.of_json(run.snapshot["draw"])
         found = found.filter(pk__in=_in_slots(run, draw, "> %s", len(reasons)))

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from campaigns import routes
 from campaigns.drafts import EDITABLE
 from campaigns.manners import clocks, rules, tried
 from campaigns.models import Campaign, Template, Trial, Variant
@@ -36,7 +37,8 @@ def save(
     """Say which mails are tried and how; fewer than two variants end the trial.
 
     `variants`: name, template_id (empty: the campaign's own), weight, hour (empty: when the
-    campaign goes out). `values`: fields of Trial.
+    campaign goes out). Messages of different kinds go by their own channels. `values`: fields of
+    Trial.
     """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
@@ -62,6 +64,16 @@ def save(
         campaign.variants.all().delete()
         Variant.objects.bulk_create(rows if len(rows) > 1 else [])
         checked = {name: _checked(name, value) for name, value in values.items()}
+        kept = Trial.objects.filter(campaign=campaign).first() or Trial(campaign=campaign)
+        mode, metric, hours = (
+            checked.get(name, getattr(kept, name)) for name in ("mode", "metric", "hours")
+        )
+        routes.refuse_unfit(
+            routes=routes.of([(row.key, row.weight, _kind(campaign, row)) for row in rows]),
+            follows=mode != Trial.Mode.FIXED,
+            metric=metric,
+            hours=hours,
+        )
         if len(rows) > 1 and any(row.hour is not None for row in rows):
             _fit_hours(campaign, rows, checked)
         trial, _new = Trial.objects.update_or_create(campaign=campaign, defaults=checked)
@@ -92,6 +104,12 @@ def _variant(campaign: Campaign, key: str, values: Mapping[str, Any]) -> Variant
     )  # fmt: skip
 
 
+def _kind(campaign: Campaign, row: Variant) -> str:
+    """The channel that a variant goes by."""
+    said = row.template or campaign.template
+    return said.kind if said else "email"
+
+
 def _hour(value: Any) -> int | None:
     text = "" if value is None else str(value).strip()
     if not text:
@@ -103,9 +121,9 @@ def _hour(value: Any) -> int | None:
 
 def _fit_hours(campaign: Campaign, rows: Sequence[Variant], values: Mapping[str, Any]) -> None:
     """Refuse hours that could not be compared, or at which nothing is sent."""
-    channel = campaign.template.kind if campaign.template else "email"
-    quiet = None if campaign.urgent else rules.current().quiet.get(channel)
+    silent = {} if campaign.urgent else rules.current().quiet
     for row in rows:
+        quiet = silent.get(_kind(campaign, row))
         if row.hour is not None and quiet and clocks.is_within(time(row.hour), *quiet):
             raise Invalid(
                 _("At %(hour)s nothing is sent: those are quiet hours.")

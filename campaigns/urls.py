@@ -157,6 +157,11 @@ _experiments = [
         experiments.campaign_variants,
         name="campaign-variants",
     ),
+    path(
+        "campaigns/<int:campaign_id>/channels/",
+        experiments.campaign_channels,
+        name="campaign-channels",
+    ),
     path("campaigns/<int:campaign_id>/cost/", experiments.campaign_cost, name="campaign-cost"),
 ]
 _content = [

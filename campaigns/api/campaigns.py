@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import approval, drafts, fairness, late, runs
+from campaigns import approval, drafts, fairness, late, routes, runs
 from campaigns.api import shapes
 from campaigns.models import Campaign, Message
 from marketing.core.api import View
@@ -323,9 +323,14 @@ def message_body(message: Message) -> dict[str, Any]:
     return {
         "id": message.pk,
         "customer_id": message.customer_id,
+        "channel": message.channel,
+        "variant": message.variant,
+        "reach": message.reach.split() if message.reach not in ("", routes.NONE) else [],
+        "chance": message.chance,
         "address": message.address,
         "state": message.state,
         "reason": message.reason or None,
+        "by_channel": dict(routes.read_why(message.error)) if message.reach else {},
         "attempt": message.attempt,
         "subject": message.subject or None,
         "error": message.error or None,

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from campaigns import holdouts
 from campaigns.experiments import Lift
 from campaigns.models import Campaign
-from campaigns.reporting import costs, effects, everybody, readings, variants
+from campaigns.reporting import by_channel, costs, effects, everybody, readings, variants
 from campaigns.reporting.effects import Answer, Effect
 from marketing.core.api import View
 from marketing.core.errors import NotFound
@@ -72,9 +72,60 @@ class EffectShape(serializers.Serializer):
     roi = LiftShape(allow_null=True, help_text="(caused − cost) / cost")
 
 
+class WayShape(serializers.Serializer):
+    channel = serializers.CharField()
+    people = serializers.IntegerField()
+    forced = serializers.IntegerField(help_text="whom no other channel of the send reached")
+    sent = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+    clicked = serializers.IntegerField(
+        allow_null=True, help_text="by people; null where nobody sees clicks"
+    )
+    cost = serializers.DecimalField(max_digits=14, decimal_places=4)
+    lacks = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="of people whom no channel reached, why not by this one",
+    )
+
+
+class SetVariantShape(serializers.Serializer):
+    key = serializers.CharField()
+    name = serializers.CharField()
+    channel = serializers.CharField()
+    people = serializers.IntegerField()
+    counted = serializers.IntegerField(help_text="who had a day to answer")
+    answered = serializers.IntegerField()
+    chance_to_be_best = serializers.FloatField()
+    against_held_out = LiftShape(allow_null=True)
+    p = serializers.FloatField()
+
+
+class ChannelSetShape(serializers.Serializer):
+    reach = serializers.ListField(child=serializers.CharField())
+    held = serializers.IntegerField()
+    variants = SetVariantShape(many=True)
+
+
+class ChannelsShape(serializers.Serializer):
+    metric = serializers.ChoiceField(choices=["clicked", "ordered"])
+    unreached = serializers.IntegerField(help_text="whom none of the channels reached")
+    channels = WayShape(many=True)
+    sets = ChannelSetShape(
+        many=True, help_text="people whom the same channels reach; whoever had no choice is in none"
+    )
+
+
+_OF_WAY = tuple(name for name in WayShape().get_fields() if name != "lacks")
+
+
 class CampaignEffectShape(serializers.Serializer):
     effect = EffectShape(allow_null=True, help_text="null when nobody was held out")
-    variants = VariantShape(many=True)
+    variants = VariantShape(many=True, help_text="none of a send by several channels")
+    channels = ChannelsShape(
+        allow_null=True, help_text="null for one channel, and where counting takes too long"
+    )
     rounds = serializers.ListField(child=serializers.DictField())
 
 
@@ -136,6 +187,38 @@ def _variant_body(row: variants.Row) -> dict[str, Any]:
     }
 
 
+def _channels_body(report: by_channel.Report) -> dict[str, Any]:
+    return {
+        "metric": report.metric,
+        "unreached": report.unreached,
+        "channels": [
+            {**{name: getattr(way, name) for name in _OF_WAY}, "lacks": dict(way.lacks)}
+            for way in report.ways
+        ],
+        "sets": [
+            {
+                "reach": list(group.channels),
+                "held": group.held,
+                "variants": [
+                    {
+                        "key": row.key,
+                        "name": row.name,
+                        "channel": row.channel,
+                        "people": row.tally.people,
+                        "counted": row.counted.n,
+                        "answered": row.counted.converted,
+                        "chance_to_be_best": row.wins,
+                        "against_held_out": lift_body(row.lift) if row.lift else None,
+                        "p": row.p,
+                    }
+                    for row in group.rows
+                ],
+            }
+            for group in report.groups
+        ],
+    }
+
+
 class CampaignEffect(View):
     scope_noun = "campaigns"
 
@@ -153,16 +236,18 @@ class CampaignEffect(View):
             shares=(1 - held, held),
             until=read.until,
             ends_at=run.started_at + effects.WINDOW,
-            cost=costs.total(campaign_id=campaign.pk, sent=read.sent),
+            cost=costs.total(campaign_id=campaign.pk, sent=read.sent(run)),
         )
         table = variants.of_run(run=run, arms=read.arms, now=timezone.now())
+        ways = by_channel.of_run(run=run, now=timezone.now())
         return Response(
             {
                 "effect": effect_body(found) if found else None,
                 "variants": [_variant_body(row) for row in table.rows] if table else [],
+                "channels": _channels_body(ways) if ways else None,
                 "rounds": list(
                     run.rounds.values(
-                        "number", "shares", "seen", "people", "reason", "policies", "at"
+                        "number", "shares", "sets", "seen", "people", "reason", "policies", "at"
                     )
                 ),
             }

@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from campaigns import late
-from campaigns.models import Campaign, Message
+from campaigns.models import Campaign, Channel, Message
 
 
 class CampaignWrite(serializers.Serializer):
@@ -142,9 +142,24 @@ class WaiverShape(WaiverWrite):
 class MessageShape(serializers.Serializer):
     id = serializers.IntegerField()
     customer_id = serializers.IntegerField()
+    channel = serializers.ChoiceField(choices=Channel.Kind.choices)
+    variant = serializers.CharField(help_text="holdout for people who are held out")
+    reach = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="of a send by several channels: those by which the person could be reached",
+    )
+    chance = serializers.FloatField(
+        allow_null=True,
+        help_text="by which they were given this variant, among those that reach them; 1 is no"
+        " choice; null in a send by one channel",
+    )
     address = serializers.CharField()
     state = serializers.ChoiceField(choices=Message.State.choices)
     reason = serializers.CharField(allow_null=True)
+    by_channel = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="why not, by channel, where none of several channels reaches them",
+    )
     attempt = serializers.IntegerField()
     subject = serializers.CharField(allow_null=True)
     error = serializers.CharField(allow_null=True)

@@ -56,8 +56,15 @@ class Linear:
         chances[np.arange(len(x)), best] += 1 - floor * len(self.arms)
         return chances
 
-    def thompson(self, x: np.ndarray, *, floor: float, seed: int, draws: int = 200) -> np.ndarray:
-        """Chances per person and arm: how often each is the best in draws of the weights."""
+    def thompson(
+        self, x: np.ndarray, *, floor: float, seed: int, draws: int = 200,
+        allowed: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """Chances per person and arm: how often each is the best in draws of the weights.
+
+        `allowed` says which arms each person may get, at least one; the others have no chance.
+        """
+        may = np.ones((len(x), len(self.arms)), bool) if allowed is None else allowed
         random = np.random.default_rng(seed)
         best = np.zeros((len(x), len(self.arms)))
         roots = [np.linalg.cholesky(np.linalg.inv(self.a[arm])) for arm in self.arms]
@@ -67,8 +74,10 @@ class Linear:
         for _draw in range(draws):
             for i, (middle, root) in enumerate(zip(middles, roots, strict=True)):
                 scores[:, i] = x @ (middle + self.alpha * root @ random.standard_normal(self.size))
-            best[rows, scores.argmax(axis=1)] += 1
-        return floor + (1 - floor * len(self.arms)) * best / draws
+            best[rows, np.where(may, scores, -np.inf).argmax(axis=1)] += 1
+        number = may.sum(axis=1, keepdims=True)
+        least = np.minimum(floor, 1 / number)
+        return np.where(may, least + (1 - least * number) * best / draws, 0.0)
 
     def as_json(self) -> dict[str, Any]:
         return {

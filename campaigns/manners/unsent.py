@@ -8,7 +8,8 @@ from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import audience
+from campaigns import audience, routes
+from campaigns.manners.rules import CHANNELS
 from campaigns.models import Message
 from marketing.core import wording
 
@@ -22,6 +23,7 @@ WAITING: dict[str, Any] = {
 }
 REMEDIES: dict[str, Any] = {
     "no_address": gettext_lazy("Ask for it at the next order, or import it."),
+    routes.UNREACHABLE: gettext_lazy("Look at each channel: ask for consent, or for an address."),
     "no_consent": gettext_lazy("Ask them by a sign-up form or their preference page."),
     "suppressed": gettext_lazy(
         "Leave them alone. If they ask to hear from you again, lift it on the suppression list."
@@ -81,7 +83,19 @@ def told(message: Message) -> str:
         why = label_of(message.reason, State.QUEUED) if message.reason in WAITING else _("Waits")
         until = {"why": why, "when": wording.moment(message.next_try_at)}
         return _("%(why)s, until %(when)s") % until
+    if ways := by_channel(message):
+        return ways
     return label_of(message.reason) if message.reason else ""
+
+
+def by_channel(message: Message) -> str:
+    """Why none of several channels reached them, channel by channel; empty of any other message."""
+    if message.reach != routes.NONE:
+        return ""
+    return "; ".join(
+        _("%(channel)s: %(why)s") % {"channel": CHANNELS[channel], "why": label_of(reason)}
+        for channel, reason in routes.read_why(message.error)
+    )
 
 
 def totals(*, since: datetime, until: datetime) -> list[Line]:

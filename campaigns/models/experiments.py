@@ -50,8 +50,8 @@ class Trial(models.Model):
 class Variant(models.Model):
     """One of several messages of a campaign, and at which hour of people's own clocks it goes out.
 
-    It goes by the channel that its message is written for. `a` may stand without a template: the campaign's own. Without an hour it goes when the campaign
-    does.
+    It goes by the channel that its message is written for. `a` may stand without a template: the
+    campaign's own. Without an hour it goes when the campaign does.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="variants")

@@ -36,7 +36,7 @@ class Message(models.Model):
     reason = models.CharField(max_length=40, blank=True)
     variant = models.CharField(max_length=10, default="a")
     # In a send by several channels: those by which this person could be reached, in the order of
-    # the send, and by which chance they were given theirs. Empty in every other send.
+    # the send or "none", and by which chance they were given theirs. Empty in every other send.
     reach = models.CharField(max_length=40, blank=True, default="", db_default="")
     chance = models.FloatField(null=True, blank=True)
     attempt = models.SmallIntegerField(default=0)

@@ -1,14 +1,14 @@
 """What campaigns cost: sums, and prices for each message that was sent."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.models import Campaign, Spend
+from campaigns.models import Campaign, Channel, Spend
 from marketing.core import audit
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import ApiKey, User
@@ -16,32 +16,58 @@ from marketing.core.models import ApiKey, User
 _MOST = Decimal(10) ** 9
 
 
+EVERY = ""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What each message costs, by channel; under EVERY what each costs in any case."""
+
+    by_channel: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def of(self, channel: str) -> Decimal:
+        """What one message of a channel costs."""
+        base = self.by_channel.get(EVERY, Decimal(0))
+        return base + (self.by_channel.get(channel, Decimal(0)) if channel else Decimal(0))
+
+
 @dataclass(frozen=True)
 class Totals:
     """Sums and prices for each message, by campaign."""
 
     sums: Mapping[int, Decimal]
-    prices: Mapping[int, Decimal]
+    prices: Mapping[int, Prices]
 
-    def of(self, campaign_id: int | None, *, sent: int) -> Decimal:
+    def of(self, campaign_id: int | None, *, sent: Mapping[str, int]) -> Decimal:
+        """What it cost with so many messages sent by each channel."""
         key = campaign_id or 0
-        return self.sums.get(key, Decimal(0)) + sent * self.prices.get(key, Decimal(0))
+        each = self.prices.get(key, Prices())
+        used = sum((n * each.of(channel) for channel, n in sent.items()), Decimal(0))
+        return self.sums.get(key, Decimal(0)) + used
 
 
 def totals(*, campaign_ids: Collection[int | None]) -> Totals:
     """What these campaigns cost, in one statement."""
     sums: dict[int, Decimal] = {}
-    prices: dict[int, Decimal] = {}
+    each: dict[int, dict[str, Decimal]] = {}
     rows = Spend.objects.filter(campaign_id__in=[key for key in campaign_ids if key])
-    for key, kind, amount in rows.values_list("campaign_id", "kind", "amount"):
-        into = prices if kind == Spend.Kind.EACH else sums
-        into[key] = into.get(key, Decimal(0)) + amount
-    return Totals(sums, prices)
+    for key, kind, amount, channel in rows.values_list("campaign_id", "kind", "amount", "channel"):
+        if kind == Spend.Kind.EACH:
+            by = each.setdefault(key, {})
+            by[channel] = by.get(channel, Decimal(0)) + amount
+        else:
+            sums[key] = sums.get(key, Decimal(0)) + amount
+    return Totals(sums, {key: Prices(by) for key, by in each.items()})
 
 
-def total(*, campaign_id: int | None, sent: int) -> Decimal:
-    """Everything it cost, with so many messages sent."""
+def total(*, campaign_id: int | None, sent: Mapping[str, int]) -> Decimal:
+    """Everything it cost, with so many messages sent by each channel."""
     return totals(campaign_ids=[campaign_id]).of(campaign_id, sent=sent)
+
+
+def prices(*, campaign_id: int | None) -> Prices:
+    """What its messages cost each."""
+    return totals(campaign_ids=[campaign_id]).prices.get(campaign_id or 0, Prices())
 
 
 def note(
@@ -50,10 +76,14 @@ def note(
     kind: str,
     amount: object,
     text: str = "",
+    channel: str = EVERY,
     user: User | ApiKey | None,
     now: datetime,
 ) -> Spend:
-    """Write down a cost. Invalid when it is no sum of money."""
+    """Write down a cost. Invalid when it is no sum of money.
+
+    `channel`: the one whose messages cost so much each; a sum is of the whole campaign.
+    """
     try:
         value = Decimal(str(amount).strip().replace(",", "."))
     except InvalidOperation:
@@ -66,6 +96,12 @@ def note(
         raise Invalid(
             _("Say whether it is a sum or a price for each message."), code="bad_kind", field="kind"
         )
+    if channel and (kind != Spend.Kind.EACH or channel not in Channel.Kind.values):
+        raise Invalid(
+            _("Only the price for each message may be of one channel, and of one that there is."),
+            code="bad_channel",
+            field="channel",
+        )
     with transaction.atomic():
         if not Campaign.objects.filter(pk=campaign_id).exists():
             raise NotFound(_("There is no such campaign."), code="campaign_unknown")
@@ -73,6 +109,7 @@ def note(
             campaign_id=campaign_id,
             kind=kind,
             amount=value.quantize(Decimal("0.0001")),
+            channel=channel,
             note=text.strip()[:120],
             created_by=user if isinstance(user, User) else None,
             created_at=now,

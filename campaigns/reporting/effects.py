@@ -116,7 +116,7 @@ def effect(*, run: Run, now: datetime | None = None) -> Effect | None:
         shares=(1 - _held(run), _held(run)),
         until=reading.until,
         ends_at=run.started_at + WINDOW,
-        cost=costs.total(campaign_id=run.campaign_id, sent=reading.sent),
+        cost=costs.total(campaign_id=run.campaign_id, sent=reading.sent(run)),
     )
 
 

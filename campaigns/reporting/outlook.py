@@ -77,12 +77,12 @@ def outlook(*, campaign: Campaign, now: datetime, milliseconds: int = COUNT_MS) 
     """Count the audience's recent orders; None when it takes too long or nobody is chosen."""
     if campaign.segment is None:
         return None
-    judged, params = audience.judged_sql(
-        rule=campaign.segment.rule,
-        draw=audience.draw_of(campaign),
-        channel=campaign.template.kind if campaign.template else "email",
-        exclude=campaign.exclude.rule if campaign.exclude else None,
-    )
+    draw, channel = audience.draw_of(campaign), "email"
+    if campaign.template is not None:
+        channel = campaign.template.kind
+    exclude = campaign.exclude.rule if campaign.exclude else None
+    rule = campaign.segment.rule
+    judged, params = audience.judged_sql(rule=rule, draw=draw, channel=channel, exclude=exclude)
     model = _model()
     try:
         with statement_timeout(milliseconds), connection.cursor() as cursor:
@@ -91,6 +91,10 @@ def outlook(*, campaign: Campaign, now: datetime, milliseconds: int = COUNT_MS) 
                 [*params, now - WINDOW, now, model[0].pk if model else 0],
             )
             reached, held, ordered, mean, spread, scored = cursor.fetchone()
+            sent = {channel: reached}
+            if draw.routes:
+                ways = audience.reach(rule=rule, draw=draw, exclude=exclude).ways
+                sent = {way.channel: way.given for way in ways}
     except OperationalError:
         return None
     rate = ordered / (reached + held) if reached + held else 0.0
@@ -98,7 +102,7 @@ def outlook(*, campaign: Campaign, now: datetime, milliseconds: int = COUNT_MS) 
         reached,
         held,
         ordered,
-        costs.total(campaign_id=campaign.pk, sent=reached),
+        costs.total(campaign_id=campaign.pk, sent=sent),
         power.smallest(treated=reached, control=held, variance=rate * (1 - rate)) if rate else None,
         _expected(model, scored, mean, spread),
     )

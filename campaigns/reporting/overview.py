@@ -78,7 +78,7 @@ def _effect(run: Run, row: Reading | None, spent: costs.Totals) -> Effect | None
         shares=(1 - held, held),
         until=read.until,
         ends_at=run.started_at + WINDOW,
-        cost=spent.of(run.campaign_id, sent=read.sent),
+        cost=spent.of(run.campaign_id, sent=read.sent(run)),
     )
 
 

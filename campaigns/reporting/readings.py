@@ -4,6 +4,7 @@ A page about few people asks the database when it is opened; about many it shows
 which a worker renews every ten minutes. A day that nobody read is read afterwards, from the orders.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,9 +28,13 @@ class Read:
     until: datetime
     arms: Mapping[str, Tally]
 
-    @property
-    def sent(self) -> int:
-        return sum(tally.sent for tally in self.arms.values())
+    def sent(self, run: Run) -> dict[str, int]:
+        """Messages that went out, by channel; those of people who were erased are of none."""
+        kept, found = run.snapshot.get("contents") or {}, Counter[str]()
+        for arm, tally in self.arms.items():
+            content = kept.get(arm.removesuffix(tallies.LATER)) or {}
+            found[content.get("channel", "")] += tally.sent
+        return dict(found)
 
 
 def latest(*, run: Run, now: datetime) -> Read:

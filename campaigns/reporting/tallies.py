@@ -106,6 +106,16 @@ _OF_RUN = """
         FROM campaigns_message AS m
         WHERE m.run_id = %(run)s
           AND (m.reason = 'holdout' OR m.state <> 'skipped' OR m.message_id IS NOT NULL))"""
+_OF_SETS = """
+    WITH meant AS (
+        SELECT m.customer_id AS id,
+               m.reach || '/' || CASE WHEN m.reason = 'holdout' THEN 'holdout'
+                                      ELSE m.variant END AS arm,
+               (m.state = 'sent')::int AS sent, (m.opened_at IS NOT NULL)::int AS opened,
+               (m.clicked_at IS NOT NULL)::int AS clicked
+        FROM campaigns_message AS m
+        WHERE m.run_id = %(run)s AND (m.reason = 'holdout' OR {slot} = 0)
+          AND (m.reason = 'holdout' OR m.state <> 'skipped' OR m.message_id IS NOT NULL))"""
 _OF_EVERYBODY = """
     WITH meant AS (
         SELECT c.id, CASE WHEN {bucket} < %(ceiling)s THEN 'kept' ELSE 'others' END AS arm,
@@ -128,6 +138,27 @@ def of_run(*, run: Run, until: datetime) -> dict[str, Tally]:
     for side in (HELD, "gone"):
         if erased := _erased(run.erased, side):
             found[side] = found.get(side, Tally()) + erased
+    return found
+
+
+def of_sets(*, run: Run, until: datetime) -> dict[tuple[str, str], Tally]:
+    """Sides of the first shares of a send by several channels, as (channels that reach, side)."""
+    draw = audience.Draw.of_json(run.snapshot["draw"])
+    slot, of_slot = audience.slot_sql("coalesce(m.first_customer_id, m.customer_id)", draw)
+    named = {f"slot{i}": value for i, value in enumerate(of_slot)}
+    meant = _OF_SETS.format(slot=slot % tuple(f"%({name})s" for name in named))
+    values = {
+        "run": run.pk,
+        "start": run.started_at,
+        "past": run.started_at - WINDOW,
+        "until": until,
+        "goal": run.snapshot.get("goal") or "",
+        **named,
+    }
+    found = {}
+    for arm, tally in _read(meant, values).items():
+        reach, _mark, side = arm.rpartition("/")
+        found[reach, side] = tally
     return found
 
 

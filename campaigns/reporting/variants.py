@@ -50,6 +50,8 @@ class Table:
 def of_run(*, run: Run, arms: Arms, now: datetime) -> Table | None:
     """The table of a send. Variants of different hours are compared by answers of one day each."""
     assert run.campaign is not None
+    if (run.snapshot.get("draw") or {}).get("routes"):
+        return None  # who gets which channel is no matter of chance alone: see `by_channel`
     counted = None
     if settled.hours_of(run.snapshot):
         metric = _metric(run.campaign)

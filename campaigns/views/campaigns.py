@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import approval, drafts, late, link_check, reporting, runs
-from campaigns.manners import unsent
+from campaigns import approval, drafts, late, link_check, reporting, routes, runs
+from campaigns.manners import rules, unsent
 from campaigns.models import Campaign, Message, Run
 from campaigns.reporting import overview, responses, visits, wording
 from campaigns.views import effects
@@ -148,10 +148,17 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "checked": link_check.latest(campaign=campaign) if not run else None,
             "over": campaign.state in drafts.OVER,
             "currency": settings.DEFAULT_CURRENCY,
+            "several": _several(run),
             "sample": recent.select_related("customer").order_by("id").first(),
             "sender": runs.sender(campaign),
         },
     )
+
+
+def _several(run: Run | None) -> list[tuple[str, Any]]:
+    """The channels of a send that goes by several, with what they are called."""
+    kept = (run.snapshot.get("draw") or {}).get("routes") if run else None
+    return [(one, rules.CHANNELS[one]) for one in routes.channels(kept)] if kept else []
 
 
 @page("view")

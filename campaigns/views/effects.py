@@ -6,7 +6,7 @@ from typing import Any
 from campaigns import rounds
 from campaigns.experiments import Lift
 from campaigns.models import Campaign, Run
-from campaigns.reporting import costs, effects, readings, variants, wording
+from campaigns.reporting import by_channel, costs, effects, readings, variants, wording
 from campaigns.reporting.effects import Answer, Effect
 
 # A cup is given to what leads by so much of a chance; half a chance is nobody's lead.
@@ -19,7 +19,7 @@ def panel(*, run: Run, now: datetime) -> dict[str, Any]:
     read = readings.latest(run=run, now=now)
     held = float(run.snapshot.get("holdout_percent") or 0) / 100
     shares, ends_at = (1 - held, held), run.started_at + effects.WINDOW
-    cost = costs.total(campaign_id=run.campaign_id, sent=read.sent)
+    cost = costs.total(campaign_id=run.campaign_id, sent=read.sent(run))
     found = effects.of_arms(
         arms=read.arms, shares=shares, until=read.until, ends_at=ends_at, cost=cost
     )
@@ -122,8 +122,32 @@ def _variants(table: variants.Table) -> dict[str, Any]:
     }
 
 
+def channel_group(group: by_channel.Group) -> dict[str, Any]:
+    """People whom the same channels reach, made ready to be drawn."""
+    lifts = [row.lift for row in group.rows if row.lift]
+    widest = wording.widest(lifts)
+    best = max(row.wins for row in group.rows)
+    return {
+        "group": group,
+        "rows": [
+            {
+                "row": row,
+                "best": row.wins == best and best >= LEADS,
+                "at": wording.points(row.lift.difference) if row.lift else "",
+                "low": wording.points(row.lift.low) if row.lift else "",
+                "high": wording.points(row.lift.high) if row.lift else "",
+                "picture": wording.picture(row.lift, widest=widest) if row.lift else None,
+            }
+            for row in group.rows
+        ],
+    }
+
+
 def tried(*, campaign: Campaign) -> list[dict[str, Any]]:
     """The variants of a draft, with the share that each gets."""
     rows = list(campaign.variants.all())
     total = sum(row.weight for row in rows) or 1
-    return [{"row": row, "share": row.weight / total} for row in rows]
+    return [
+        {"row": row, "share": row.weight / total, "said": row.template or campaign.template}
+        for row in rows
+    ]

@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import drafts, holdouts, rounds, trials
+from campaigns import audience, drafts, holdouts, rounds, shares, trials
+from campaigns.manners import rules
 from campaigns.models import Campaign, GlobalHoldout, Template, Trial
-from campaigns.reporting import costs, credit, everybody, overview, readings, wording
-from campaigns.views.effects import questions, tried
+from campaigns.reporting import by_channel, costs, credit, everybody, overview, readings, wording
+from campaigns.views.effects import channel_group, questions, tried
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
@@ -85,7 +86,7 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if request.method == "POST":
         rows = _written(request)
         mode = request.POST.get("mode", "")
-        wanted: tuple[str, ...] = (*_FIELDS, *_BANDIT) if mode in rounds.FOLLOWING else _FIELDS
+        wanted: tuple[str, ...] = (*_FIELDS, *_BANDIT) if mode in shares.FOLLOWING else _FIELDS
         if mode == Trial.Mode.FIXED:
             wanted = ("mode", "metric", "hypothesis")
         values |= {name: request.POST.get(name, "") for name in wanted}
@@ -113,7 +114,8 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "modes": Trial.Mode.choices,
             "metrics": Trial.Metric.choices,
             "hours": [(hour, f"{hour:02}:00") for hour in range(24)],
-            "templates": Template.objects.filter(kind="email").order_by("-updated_at")[:100],
+            "templates": Template.objects.order_by("kind", "-updated_at")[:200],
+            "channels": rules.CHANNELS,
             "error": error,
         },
         status=422 if error else 200,
@@ -141,6 +143,28 @@ def _written(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+@page("view")
+@require_GET
+def campaign_channels(request: HttpRequest, campaign_id: int) -> HttpResponse:
+    """What went by each channel; asked for beside the page, as orders are counted."""
+    run = get_object_or_404(Campaign, pk=campaign_id).runs.order_by("-id").first()
+    report = by_channel.of_run(run=run, now=timezone.now()) if run else None
+    return render(
+        request,
+        "campaigns/experiments/_channels.html",
+        {
+            "campaign": run.campaign if run else None,
+            "report": report,
+            "groups": [channel_group(group) for group in report.groups] if report else [],
+            "channels": rules.CHANNELS,
+            "reasons": audience.REASONS,
+            "rounds": run.rounds.all() if run else [],
+            "waiting": rounds.waiting(run=run) if run else 0,
+            "currency": settings.DEFAULT_CURRENCY,
+        },
+    )
+
+
 @page("edit")
 @require_POST
 def campaign_cost(request: HttpRequest, campaign_id: int) -> HttpResponse:
@@ -156,6 +180,7 @@ def campaign_cost(request: HttpRequest, campaign_id: int) -> HttpResponse:
                 kind=request.POST.get("kind", ""),
                 amount=request.POST.get("amount", ""),
                 text=request.POST.get("note", ""),
+                channel=request.POST.get("channel", ""),
                 user=signed_in(request),
                 now=timezone.now(),
             )

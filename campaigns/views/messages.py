@@ -14,6 +14,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
 from campaigns import audience
+from campaigns.manners import rules, unsent
 from campaigns.messaging import keeping
 from campaigns.models import Campaign, Message
 from campaigns.reporting import responses
@@ -75,6 +76,8 @@ def message_list(request: HttpRequest, campaign_id: int) -> HttpResponse:
             ],
             "reason": audience.REASONS.get(reason, ""),
             "reasons": audience.REASONS,
+            "channels": rules.CHANNELS,
+            "why": {m.pk: why for m in shown.object_list if (why := unsent.by_channel(m))},
         },
     )
 
@@ -114,7 +117,9 @@ def message_detail(request: HttpRequest, message_id: int) -> HttpResponse:
             "headers": headers,
             "text": text.get_content() if text else "",
             "parts": parts,
-            "reason": audience.REASONS.get(message.reason, message.reason),
+            "reason": unsent.by_channel(message)
+            or audience.REASONS.get(message.reason, message.reason),
+            "channel": rules.CHANNELS.get(message.channel, message.channel),
         },
     )
 

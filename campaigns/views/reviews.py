@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import approval, fairness, link_check
+from campaigns import approval, audience, fairness, link_check, routes
+from campaigns.manners import rules
 from campaigns.models import Campaign
 from campaigns.reporting import outlook
 from campaigns.views.people import signed_in
@@ -45,6 +46,9 @@ def campaign_outlook(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "outlook": counted,
             "currency": settings.DEFAULT_CURRENCY,
             "spends": campaign.spends.all(),
+            "several": [
+                (one, rules.CHANNELS[one]) for one in routes.channels(audience.routes_of(campaign))
+            ],
         },
     )
 

@@ -20,7 +20,7 @@ from campaigns import approval, audience, content, drafts, fairness, link_check,
 from campaigns.content import seeing
 from campaigns.manners import rules, timing
 from campaigns.messaging import tags
-from campaigns.models import Campaign, Segment, Variant
+from campaigns.models import Campaign, Segment, Template, Variant
 from campaigns.segments import compile as compiler
 from campaigns.segments import once
 from campaigns.segments.rules import RuleFault
@@ -82,7 +82,8 @@ def _counted(
         )
     except Refused as refusal:
         return {"segment": segment, "reach_fault": str(refusal)}
-    return {**asked, "reach": counted, "reasons": audience.REASONS}
+    told = {"reasons": audience.REASONS, "channels": rules.CHANNELS}
+    return {**asked, "reach": counted, **told}
 
 
 def _reach(campaign: Campaign) -> dict[str, Any]:
@@ -253,8 +254,18 @@ def _checked(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "missed": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
         "barred": fault or (fair and fair.barred) or standing.missing,
         "channel": rules.CHANNELS.get(campaign.template.kind) if campaign.template else "",
+        "channels": rules.CHANNELS,
+        "others": _others(campaign),
         **_reach(campaign),
     }
+
+
+def _others(campaign: Campaign) -> list[tuple[str, Template]]:
+    """What goes by other channels than the campaign's own message."""
+    if campaign.template is None:
+        return []
+    said = runs.mails(campaign, campaign.template)
+    return [(key, mail) for key, mail in said if mail.kind != campaign.template.kind]
 
 
 def _carried(campaign: Campaign) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ from ingestion.consent.answers import Answer, grant, is_purpose, record, revoke
 from ingestion.consent.asking import (
     agreed,
     barred,
+    barred_everywhere,
     judged,
     mailable,
     may_mail,
@@ -53,6 +54,7 @@ __all__ = [
     "Answer",
     "agreed",
     "barred",
+    "barred_everywhere",
     "digest_of",
     "grant",
     "is_purpose",

@@ -29,7 +29,7 @@ from ingestion.consent.words import (
     NO_CONSENT,
     SUPPRESSED,
 )
-from ingestion.models import Consent, Customer
+from ingestion.models import Consent, Customer, Suppression
 
 
 def agreed(*, channel: str = "email", purpose: str = "marketing") -> Exists:
@@ -141,14 +141,23 @@ class _Unlisted(_OfPerson):
     text = f"NOT {_PLAIN} AND NOT {_VEILED} AND NOT {{wider}}"
 
 
+def barred_everywhere() -> Q:
+    """Of a customer in SQL: nothing more may be sent to them, by whatever channel."""
+    listed = Suppression.objects.filter(kind=Suppression.Kind.PERSON, channel=EVERY)
+    merged = Customer.every.filter(pk__in=listed.values("customer"), merged_into__isnull=False)
+    return Q(pk__in=listed.values("customer")) | Q(pk__in=merged.values("merged_into"))
+
+
 def mailable(
     people: QuerySet[Customer] | Iterable[int],
     *,
     channel: str = "email",
     purpose: str = "marketing",
+    name: str = "reason",
 ) -> QuerySet[Customer]:
     """The people with `reason`: empty when they may be written to, else the reason, in SQL.
 
+    `name` calls it otherwise.
     Reasons: no_address, suppressed, no_consent. Filter `reason=""` for those who may be written to.
     """
     chosen = (
@@ -165,7 +174,8 @@ def mailable(
         ]
     else:
         cases = [When(Q(_OfPerson(channel)), then=Value(SUPPRESSED)), *cases]
-    return chosen.annotate(reason=Case(*cases, default=Value(""), output_field=CharField()))
+    reason = Case(*cases, default=Value(""), output_field=CharField())
+    return chosen.annotate(**{name: reason})
 
 
 def judged(

@@ -358,9 +358,9 @@ def test_a_cost_that_is_none_is_refused(amount):
 def test_a_cost_is_struck_and_the_log_keeps_both():
     of = factories.campaign()
     made = costs.note(campaign_id=of.pk, kind="each", amount="0.05", user=None, now=factories.NOW)
-    assert costs.total(campaign_id=of.pk, sent=1_000) == Decimal("50")
+    assert costs.total(campaign_id=of.pk, sent={"email": 1_000}) == Decimal("50")
     costs.remove(campaign_id=of.pk, spend_id=made.pk, user=None)
-    assert costs.total(campaign_id=of.pk, sent=1_000) == 0
+    assert costs.total(campaign_id=of.pk, sent={"email": 1_000}) == 0
     assert AuditEntry.objects.filter(action__startswith="campaign.cost").count() == 2
     with pytest.raises(NotFound):
         costs.remove(campaign_id=of.pk, spend_id=made.pk, user=None)
