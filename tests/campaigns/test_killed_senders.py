@@ -25,6 +25,32 @@ while True:
     import time
     time.sleep(0.05)
 """
+SHORT_OF_MEMORY = """
+import os, resource, sys
+import django
+django.setup()
+from django.db import connections
+from campaigns.messaging import bodies, claims, delivery
+from campaigns.models import Message, Run
+from django.utils import timezone
+pack, run, person = bodies.pack, int(sys.argv[1]), sys.argv[2].encode()
+def vast(mail, common):
+    return pack(mail + (bytes(2_000_000_000) if person in mail else b""), common)
+bodies.pack = vast
+most = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + 800_000_000
+for turn in range(12):
+    connections.close_all()
+    sender = os.fork()
+    if not sender:
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        delivery.deliver(run_id=run, lines=1, limit=20, budget_seconds=30)
+        os._exit(0)
+    print("ended", os.waitpid(sender, 0)[1], flush=True)
+    Message.objects.filter(state="sending").update(lease_until=timezone.now())
+    claims.sweep()
+    if Run.objects.get(pk=run).state == "finished":
+        break
+"""
 
 
 @pytest.fixture
@@ -104,3 +130,24 @@ def test_a_frozen_sender_that_wakes_up_after_its_lease_sends_nothing_more(
     assert len(copies) == 60
     # The mail that was on its way when the process froze may have arrived, and no other.
     assert sum(copies.values()) <= 61
+
+
+def test_a_message_too_large_for_memory_is_set_aside_and_everybody_else_gets_theirs(
+    postbox, start_process, tmp_path
+):
+    """Senders may have little more memory than they begin with; one mail needs two gigabytes."""
+    poison = people(40)[17]
+    run = started()
+    start_process(
+        "-c", SHORT_OF_MEMORY, str(run.pk), poison.email,
+        EMAIL_HOST="127.0.0.1", EMAIL_PORT=str(postbox.port),
+    ).wait(300)  # fmt: skip
+    assert states(run) == {"sent": 39, "failed": 1}
+    (aside,) = run.messages.filter(state="failed")
+    assert (aside.customer_id, aside.reason) == (poison.pk, "deadly")
+    assert set(postbox.copies.values()) == {1}
+    assert len(postbox.copies) == 39
+    said = (tmp_path / "process-0.log").read_text()
+    assert said.count("MemoryError") == claims.LAST_DEATH
+    run.refresh_from_db()
+    assert run.state == "finished"

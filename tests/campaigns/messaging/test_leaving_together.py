@@ -1,5 +1,9 @@
-"""A mail provider that unsubscribes one reader a hundred times at once is answered each time."""
+"""A mail provider that unsubscribes one reader a hundred times at once is answered each time.
 
+FAULTS=full posts ten thousand times.
+"""
+
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,7 +16,7 @@ from ingestion.models import Consent, Suppression
 from tests.campaigns.conftest import people, started
 
 pytestmark = pytest.mark.django_db(transaction=True)
-POSTS, LINES = 96, 8
+POSTS, LINES = 10_000 if os.environ.get("FAULTS") == "full" else 96, 8
 
 
 def test_many_posts_of_one_token_leave_one_answer_and_one_suppression() -> None:
