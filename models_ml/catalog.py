@@ -15,7 +15,10 @@ class Entry:
     `estimator` and `settings` are dotted paths (the class and its frozen parameters); `choices` are
     the parameters tried, the best of which on the validation window is taken; `gate` is the name
     whose figure on the same people must be beaten, "" for a baseline that is always published.
-    `members` are the names of entries before it that a blend is made of.
+    `members` are the names of entries before it that a blend is made of; `holds` is a file without
+    which a stored folder is of an earlier release and cannot be read; `reads` names what it is
+    fitted with beside purchases (see `interactions.facts`); `reader` is the dotted path of what
+    reads a stored folder, where that is not the class itself.
     """
 
     name: str
@@ -30,6 +33,9 @@ class Entry:
     by_epochs: bool = False
     members: tuple[str, ...] = ()
     queue: str = "train"
+    holds: str = ""
+    reads: tuple[str, ...] = ()
+    reader: str = ""
 
     def build(self, params: dict[str, Any]) -> Any:
         """A fresh estimator with these parameters."""
@@ -37,8 +43,18 @@ class Entry:
 
     def read(self) -> Any:
         """What reads a stored folder of this model."""
-        return import_string(self.estimator).load
+        return import_string(self.reader) if self.reader else import_string(self.estimator).load
 
+
+SEQUENTIAL = "models_ml.algorithms.recommenders.sequential"
+# A shop has few people and large baskets: small batches, few epochs, few places asked.
+SHOP: dict[str, Any] = {
+    "length": 64,
+    "batch": 64,
+    "weight_decay": 0.05,
+    "most_asked": 1024,
+    "patience": 2,
+}
 
 CATALOG = (
     Entry(
@@ -100,15 +116,68 @@ CATALOG = (
         choices=({"penalty": 500.0, "fade": 0.9},),
     ),
     Entry(
+        name="next_product_bpr",
+        engine="bpr",
+        title=_("BPR"),
+        about=_(
+            "Matrix factorisation that learns to put what a person bought above what they did not."
+        ),
+        estimator="models_ml.algorithms.recommenders.bpr.BPR",
+        settings="models_ml.algorithms.recommenders.bpr.Params",
+    ),
+    Entry(
+        name="next_product_local",
+        engine="local",
+        title=_("Popular among alike"),
+        about=_(
+            "What people of the same country who buy as often bought lately, drawn towards what "
+            "everybody bought where they are few."
+        ),
+        estimator="models_ml.algorithms.recommenders.local.Local",
+        settings="models_ml.algorithms.recommenders.local.Params",
+        choices=({"half_life_days": 4.0}, {"half_life_days": 14.0}, {"half_life_days": 60.0}),
+        reads=("people", "goods"),
+    ),
+    Entry(
+        name="next_product_content",
+        engine="content",
+        title=_("Like in words"),
+        about=_(
+            "Products whose title, category and price are like those of what a person bought. It "
+            "needs nobody to have bought them."
+        ),
+        estimator="models_ml.algorithms.recommenders.content.Content",
+        settings="models_ml.algorithms.recommenders.content.Params",
+        reads=("goods",),
+    ),
+    Entry(
+        name="next_product_sasrec",
+        engine="sasrec",
+        title=_("SASRec"),
+        about=_(
+            "A transformer that reads a person's purchases in order and says after each what "
+            "comes next."
+        ),
+        estimator=f"{SEQUENTIAL}.sasrec.SASRec",
+        settings=f"{SEQUENTIAL}.engine.Params",
+        choices=({**SHOP, "learning_rate": 1e-3, "epochs": 5},),
+        by_epochs=True,
+        holds="histories.npz",
+        reader=f"{SEQUENTIAL}.served.sasrec",
+    ),
+    Entry(
         name="next_product_bert4rec",
         engine="bert4rec",
         title=_("BERT4Rec"),
         about=_(
             "A transformer that reads a person's purchases in order and fills in what comes next."
         ),
-        estimator="models_ml.algorithms.bert4rec.BERT4Rec",
-        settings="models_ml.algorithms.bert4rec.Params",
+        estimator=f"{SEQUENTIAL}.bert4rec.BERT4Rec",
+        settings=f"{SEQUENTIAL}.engine.Params",
+        choices=({**SHOP, "learning_rate": 2e-3, "epochs": 5, "hidden": 0.3, "last_only": 0.8},),
         by_epochs=True,
+        holds="histories.npz",
+        reader=f"{SEQUENTIAL}.served.bert4rec",
     ),
     Entry(
         name="next_product_blend",
@@ -127,6 +196,10 @@ CATALOG = (
             "next_product_itemitem",
             "next_product_ease",
             "next_product_als",
+            "next_product_local",
+            "next_product_content",
+            "next_product_sasrec",
+            "next_product_bert4rec",
         ),
     ),
 )

@@ -1,10 +1,12 @@
-"""Facts → who bought what, when, as of a moment: what the recommenders learn from."""
+"""Facts → who bought what, when, as of a moment, and what was known of products and people then."""
 
 import io
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
+from django.utils.module_loading import import_string
 
 from models_ml.algorithms.data import Interactions
 
@@ -45,3 +47,41 @@ def read(*, as_of: datetime) -> Interactions:
     body = buffer.getbuffer()[_HEADER:-_TRAILER]
     rows = np.frombuffer(body, dtype=_ROW)
     return Interactions.of(rows["user"], rows["item"], rows["at"].astype("int64"))
+
+
+# Goods that the shop had by that moment: they stood in it, or somebody had bought them.
+_GOODS = """
+SELECT p.id, p.name, p.category, p.price::float8 FROM ingestion_product AS p
+WHERE p.is_goods AND (p.created_at < %(as_of)s OR EXISTS (
+    SELECT FROM ingestion_orderline AS l WHERE l.product_id = p.id AND l.placed_at < %(as_of)s
+)) ORDER BY p.id
+"""
+_PEOPLE = "SELECT id, country FROM ingestion_customer WHERE merged_into_id IS NULL ORDER BY id"
+_KINDS = "models_ml.algorithms.recommenders"
+
+
+def facts(*names: str, as_of: datetime) -> dict[str, Any]:
+    """What engines read beside purchases: `goods` (titles, categories, prices) and `people`."""
+    found: dict[str, Any] = {}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        if "goods" in names:
+            cursor.execute(_GOODS, {"as_of": as_of})
+            ids, titles, categories, prices = _columns(cursor.fetchall(), 4)
+            found["goods"] = import_string(f"{_KINDS}.content.Goods")(
+                ids=np.array(ids, dtype=np.int64),
+                title=titles,
+                category=categories,
+                price=np.array([np.nan if one is None else one for one in prices], dtype=float),
+            )
+        if "people" in names:
+            cursor.execute(_PEOPLE)
+            ids, countries = _columns(cursor.fetchall(), 2)
+            found["people"] = import_string(f"{_KINDS}.local.People")(
+                ids=np.array(ids, dtype=np.int64), country=countries
+            )
+    return found
+
+
+def _columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from marketing.core import bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict
+from models_ml import catalog
 from models_ml.algorithms import artifacts, forgetting, tensorboard
 from models_ml.models import ModelVersion
 
@@ -144,6 +145,14 @@ def promote(*, version: ModelVersion) -> ModelVersion:
                 code="model_files_missing",
                 remedy=_("Train the model again."),
             )
+        entry = catalog.BY_NAME.get(row.name)
+        if entry is not None and entry.holds and not (folder(row) / entry.holds).exists():
+            raise Conflict(
+                _("%(version)s was stored by an earlier release that kept it in another way, so it "
+                  "was not published.") % {"version": row},
+                code="model_of_earlier_release",
+                remedy=_("Train the model again."),
+            )  # fmt: skip
         ModelVersion.objects.filter(name=row.name, state=State.LIVE).update(state=State.RETIRED)
         row.state, row.reason = State.LIVE, ""
         row.save(update_fields=["state", "reason"])

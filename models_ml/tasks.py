@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from ingestion.identity import merging
 from marketing.core import bus, jobs
-from models_ml import catalog, features, queries, renewal, repeat, training
+from models_ml import catalog, features, queries, renewal, repeat, sittings, training
 from models_ml.algorithms.tree import Params
 from models_ml.clusters import definitions as clusterings
 from models_ml.demand import reading as demand
@@ -72,12 +72,14 @@ def train_tree(job: jobs.Running) -> dict[str, Any]:
 def train_recommenders(job: jobs.Running) -> dict[str, Any]:
     """Train every engine of the catalogue on one exam; those that beat popularity go live.
 
-    Called again after a crash it keeps the engines that were stored and judges the rest.
+    Called again after a crash it keeps the engines that were stored, goes on with the training that
+    was cut off, and judges the rest.
     """
     now = timezone.now()
     job.set_url(reverse("recommendations:home"))
     job.step(1, _("Reading who bought what"), unit="purchases")
-    exam = training.prepare(as_of=queries.data_now(now=now))
+    as_of = sittings.as_of(job_id=job.id, now=queries.data_now(now=now))
+    exam = training.prepare(as_of=as_of)
     job.progress(len(exam.data), len(exam.data))
     stored = {
         v.name: v for v in ModelVersion.objects.filter(job_id=job.id).exclude(state="candidate")
@@ -111,6 +113,7 @@ def train_recommenders(job: jobs.Running) -> dict[str, Any]:
             "state": version.state,
             entry.metric: ndcg,
         }
+    sittings.finish(job_id=job.id)
     bus.announce("recommenders.trained", job_id=job.id)
     return answer
 

@@ -8,26 +8,25 @@ with repeats allowed is noted beside them.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
 
 from marketing.core.errors import Invalid
-from models_ml import catalog, interactions, registry
+from models_ml import catalog, choosing, interactions, lab, registry
 from models_ml.algorithms import metrics
 from models_ml.algorithms.data import Interactions, Split, Truth, split_by_time, truth_of
+from models_ml.choosing import CHOSEN, JUDGED, WHOLE, Report
 from models_ml.models import ModelVersion
 
 K = 10
 WINDOW_DAYS = 30
 LEAST_PEOPLE = 30
 SEED = 20111209
-
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,17 @@ class Exam:
     with_repeats: Truth
     # Engines as they were fitted for this exam, by name: choosing, judging and for good.
     fitted: dict[str, list[Any]] = field(default_factory=dict)
+    # What came of engines that were judged already, by engine.
+    judged: dict[str, metrics.Ranking] = field(default_factory=dict)
+
+    def told(self, names: tuple[str, ...], part: str) -> dict[str, Any]:
+        """What was known beside purchases when that part of the history ended."""
+        ends = {
+            CHOSEN: self.split.validation_from,
+            JUDGED: self.split.test_from,
+            WHOLE: self.split.until,
+        }
+        return interactions.facts(*names, as_of=_moment(ends[part])) if names else {}
 
     def validate(self, model: Any) -> float:
         """NDCG@10 on the validation window; the figure parameters are chosen by."""
@@ -55,6 +65,11 @@ class Exam:
     def _answer(self, model: Any, truth: Truth, *, skip_seen: bool) -> metrics.Ranking:
         picks, _scores = model.recommend(truth.users, K, skip_seen=skip_seen)
         return metrics.ranking(truth, picks, K)
+
+    @cached_property
+    def groups(self) -> lab.Groups:
+        """Groups of the people judged, as they stood when the window began."""
+        return lab.groups_of(self.judging.users, self.split.before_test, self.split.test_from)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -111,14 +126,22 @@ def train(
     """
     began = time.monotonic()
     entry = catalog.BY_NAME[name]
-    chosen = _choose(entry, exam, report or _silent)
-    judged = chosen.fit(exam.split.before_test)
+    chosen = choosing.choose(entry, exam, report or choosing.silent, job_id)
+    judged = chosen.fit(exam.split.before_test, JUDGED)
     figures, repeats = exam.judge(judged), exam.judge_with_repeats(judged)
-    model = chosen.fit(exam.data)
-    if not entry.by_epochs and not entry.members:
+    model = chosen.fit(exam.data, WHOLE)
+    if not entry.members:
         exam.fitted[name] = [chosen.model, judged, model]
     seconds = round(time.monotonic() - began, 2)
     gap = metrics.paired_difference(figures.ndcg, baseline.ndcg, seed=SEED) if baseline else None
+    told = lab.report(
+        figures,
+        truth=exam.judging,
+        history=exam.split.before_test,
+        others=exam.judged,
+        groups=exam.groups,
+    )
+    exam.judged[entry.engine] = figures
     span = exam.data.span
     version = registry.save(
         name=name,
@@ -139,6 +162,7 @@ def train(
             "split": exam.facts,
             "difference": gap.as_dict() if gap else None,
             "with_repeats": repeats.figures,
+            "lab": told,
             **chosen.details,
         },
         job_id=job_id,
@@ -165,110 +189,6 @@ def _why_refused(ours: metrics.Ranking, theirs: metrics.Ranking, gap: metrics.Di
         "low": gap.low,
         "high": gap.high,
     }
-
-
-def _silent(done: int, total: int) -> None:
-    """The report of nobody."""
-
-
-@dataclass
-class _Chosen:
-    """Parameters that won on the validation window, and the fits still to come with them."""
-
-    entry: catalog.Entry
-    params: dict[str, Any]
-    details: dict[str, Any]
-    report: Report
-    epochs: int = 0
-    done: int = 0
-    model: Any = None
-    ready: list[Any] = field(default_factory=list)
-
-    def fit(self, data: Interactions) -> Any:
-        if self.ready:
-            return self.ready.pop(0)
-        model = self.entry.build(self.params)
-        if not self.epochs:
-            return model.fit(data)
-        return model.fit(data, epochs=self.epochs, on_epoch=self._count)
-
-    def _count(self, _epoch: Any) -> None:
-        self.done += 1
-        self.report(self.done, self.details["epochs_in_all"])
-
-
-def _choose(entry: catalog.Entry, exam: Exam, report: Report) -> _Chosen:
-    if entry.by_epochs:
-        return _choose_epochs(entry, exam, report)
-    if entry.members:
-        return _choose_weights(entry, exam, report)
-    scores, models = [], []
-    for done, params in enumerate(entry.choices):
-        report(done, len(entry.choices))
-        models.append(entry.build(params).fit(exam.split.train))
-        scores.append(exam.validate(models[-1]))
-    report(len(entry.choices), len(entry.choices))
-    tried = [
-        {"params": params, "ndcg@10": round(score, 6)}
-        for params, score in zip(entry.choices, scores, strict=True)
-    ]
-    best = int(np.argmax(scores))
-    return _Chosen(entry, entry.choices[best], {"tried": tried}, report, model=models[best])
-
-
-def _choose_weights(entry: catalog.Entry, exam: Exam, report: Report) -> _Chosen:
-    """Weigh the members where parameters are chosen; members are fitted once for each part."""
-    total = len(entry.members) + len(entry.choices)
-    for done, name in enumerate(entry.members):
-        report(done, total)
-        if name not in exam.fitted:
-            exam.fitted[name] = _fit_again(catalog.BY_NAME[name], exam)
-    parts = [
-        {catalog.BY_NAME[name].engine: exam.fitted[name][part] for name in entry.members}
-        for part in range(3)
-    ]
-    blends, scores = [], []
-    for done, params in enumerate(entry.choices, start=len(entry.members)):
-        report(done, total)
-        blends.append(entry.build(params))
-        scores.append(blends[-1].weigh(parts[0], exam.choosing))
-    best = int(np.argmax(scores))
-    weights = blends[best].weights
-    details = {
-        "tried": [
-            {"params": params, "ndcg@10": round(score, 6), "weights": blend.weights}
-            for params, score, blend in zip(entry.choices, scores, blends, strict=True)
-        ],
-        "weights": weights,
-    }
-    params = entry.choices[best]
-    ready = [entry.build(params).of(members, weights) for members in parts[1:]]
-    return _Chosen(entry, params, details, report, ready=ready)
-
-
-def _fit_again(entry: catalog.Entry, exam: Exam) -> list[Any]:
-    """A member whose training was done before a crash: fitted as its stored version was."""
-    stored = ModelVersion.objects.filter(name=entry.name).order_by("-version").first()
-    params = stored.params if stored is not None else entry.choices[0]
-    parts = (exam.split.train, exam.split.before_test, exam.data)
-    return [entry.build(params).fit(part) for part in parts]
-
-
-def _choose_epochs(entry: catalog.Entry, exam: Exam, report: Report) -> _Chosen:
-    """Train on the earlier part with early stop; the best epoch is how long later fits run."""
-    params = entry.choices[0]
-    model = entry.build(params)
-    most = 3 * model.params.epochs
-    model.fit(
-        exam.split.train, judge=exam.validate, on_epoch=lambda epoch: report(epoch.number, most)
-    )
-    ran, best = len(model.history.epochs), max(1, model.history.best_epoch)
-    details = {
-        "history": model.history.as_dict(),
-        "epochs": best,
-        "epochs_in_all": ran + 2 * best,
-    }
-    return _Chosen(entry, params, details, report, epochs=best, done=ran)
 
 
 def _moment(value: Any) -> datetime:

@@ -1,9 +1,9 @@
 """Model folders: written whole or not at all, never changed, and checked before they are believed.
 
-A folder holds the files the algorithm wrote (safetensors, npz, skops or JSON) and a manifest.json
-with parameters, metrics, data window, seed, library versions and the SHA-256 of every file. It is
-made beside its final place, synced, and renamed into it. Reading checks every hash first, and
-nothing here is ever unpickled.
+A folder holds the files the algorithm wrote (safetensors, npz, skops, ONNX or JSON) and a
+manifest.json with parameters, metrics, data window, seed, library versions and the SHA-256 of every
+file. It is made beside its final place, synced, and renamed into it. Reading checks every hash
+first, and nothing here is ever unpickled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-SUFFIXES = {".npz", ".safetensors", ".json", ".skops"}
+SUFFIXES = {".npz", ".safetensors", ".json", ".skops", ".onnx"}
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "implicit", "torch", "transformers", "safetensors")
 
 

@@ -16,6 +16,10 @@ from safetensors.numpy import load_file, save_file
 from models_ml.algorithms import artifacts
 
 FACTORS = "factors.safetensors"
+# What flat sequences hold of each event, people delimited by `start`.
+FLAT = ("item", "at", "kind")
+# What is told of each person beside their number.
+TOLD = ("segment", "country")
 _SEALED = ("format", "files", "versions")
 
 
@@ -74,6 +78,7 @@ def _part(name: str) -> str:
 
 def _without(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
     kept = {**arrays, "users": arrays["users"][keep]}
+    kept |= {name: arrays[name][keep] for name in TOLD if name in arrays}
     if "seen_indptr" in arrays:
         ends = arrays["seen_indptr"]
         stays = np.repeat(keep, np.diff(ends))
@@ -82,7 +87,11 @@ def _without(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.nd
                 kept[name] = arrays[name][stays]
         kept["seen_indptr"] = _ends(ends, keep)
     if "owner" in arrays:
-        kept |= _sequences_without(arrays, keep)
+        kept |= _examples_without(arrays, keep)
+    elif "start" in arrays:
+        stays = np.repeat(keep, np.diff(arrays["start"]))
+        kept |= {name: arrays[name][stays] for name in FLAT if name in arrays}
+        kept["start"] = _ends(arrays["start"], keep)
     return kept
 
 
@@ -92,8 +101,8 @@ def _ends(ends: np.ndarray, keep: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(ends.dtype)
 
 
-def _sequences_without(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
-    """The flat sequences of `sequences.Sequences` and the examples cut from them."""
+def _examples_without(arrays: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
+    """Flat sequences and the examples cut from them, as releases before histories.npz kept them."""
     start, owner = arrays["start"], arrays["owner"]
     stays = np.repeat(keep, np.diff(start))
     place = np.concatenate([[0], np.cumsum(stays)])

@@ -10,21 +10,36 @@ from ingestion.models import Customer, Erasure
 from marketing.core import jobs
 from marketing.core.models import Job
 from models_ml import registry
-from models_ml.algorithms import artifacts, bert4rec, forgetting
+from models_ml.algorithms import artifacts, forgetting
 from models_ml.algorithms.data import Interactions
-from models_ml.algorithms.recommenders import als, blend, ease, itemitem, markov, popular
+from models_ml.algorithms.recommenders import (
+    als,
+    blend,
+    bpr,
+    content,
+    ease,
+    itemitem,
+    local,
+    markov,
+    popular,
+)
+from models_ml.algorithms.recommenders.sequential import bert4rec, histories, sasrec
 from models_ml.models import ModelVersion
 from tests import factories
 from tests.models_ml.algorithms.shops import two_tastes
 
-SMALL = bert4rec.Params(dimension=16, heads=1, layers=1, length=8, batch=16, epochs=1)
+SMALL = bert4rec.Params(dimension=16, heads=1, layers=1, length=8, batch=16, epochs=1, threads=1)
 MAKE = {
     "popular": popular.Popular,
     "als": lambda: als.ALS(als.Params(factors=4, half_life_days=0)),
+    "bpr": lambda: bpr.BPR(bpr.Params(factors=4, iterations=3)),
+    "local": local.Local,
+    "content": content.Content,
     "markov": markov.Markov,
     "itemitem": itemitem.ItemItem,
     "ease": ease.EASE,
     "blend": blend.Blend,
+    "sasrec": lambda: sasrec.SASRec(SMALL),
     "bert4rec": lambda: bert4rec.BERT4Rec(SMALL),
 }
 
@@ -59,27 +74,46 @@ def test_a_model_lets_people_go_and_answers_the_others_as_before(
     assert after[1] == pytest.approx(before[1], abs=1e-5)
 
 
-def test_the_sequences_of_those_who_stay_are_what_they_alone_would_make(
+def test_the_histories_of_those_who_stay_are_what_they_alone_would_make(
     shop: Interactions, tmp_path: Path
 ) -> None:
-    model = bert4rec.BERT4Rec(SMALL).fit(shop)
+    model = sasrec.SASRec(SMALL).fit(shop)
     folder = tmp_path / "whole"
     with artifacts.create(folder, {}) as draft:
         model.save(draft)
     made = forgetting.drop_people(folder=folder, numbers=[1000, 1010])
     assert made is not None
-    stored = artifacts.read_arrays(made / "sequences.npz")
+    stored = artifacts.read_arrays(made / "histories.npz")
     stay = ~np.isin(shop.user, [1000, 1010])
-    others = Interactions.of(shop.user[stay], shop.item[stay], shop.at[stay])
-    model.users = others.users
-    model.read(others)
-    end = (shop.at.max() - others.at.max()).astype(np.int64) / 86_400
-    for field in ("item", "start", "cut", "stop", "owner"):
-        assert stored[field].tolist() == getattr(model.sequences, field).tolist(), field
-    assert stored["age"] == pytest.approx(model.sequences.age + end)
-    assert np.unique(stored["basket"], return_inverse=True)[1].tolist() == (
-        model.sequences.basket.tolist()
-    )
+    others = shop.where(stay)
+    alone = histories.read(others, others.users, model.items, once=True)
+    for field in ("item", "at", "start"):
+        assert stored[field].tolist() == getattr(alone, field).tolist(), field
+
+
+def test_sequences_of_an_earlier_release_let_people_go_too(tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    with artifacts.create(folder, {}) as draft:
+        artifacts.write_arrays(
+            draft / "sequences.npz",
+            users=np.array([7, 8, 9]),
+            items=np.array([50, 51, 52]),
+            seen_indptr=np.array([0, 2, 3, 5]),
+            seen_indices=np.array([0, 1, 2, 0, 2]),
+            item=np.array([0, 1, 2, 0, 2]),
+            basket=np.array([0, 1, 2, 3, 4]),
+            start=np.array([0, 2, 3, 5]),
+            cut=np.array([1, 4]),
+            stop=np.array([2, 5]),
+            owner=np.array([0, 2]),
+            age=np.array([4.0, 0.0]),
+        )
+    made = forgetting.drop_people(folder=folder, numbers=[7])
+    assert made is not None
+    stored = artifacts.read_arrays(made / "sequences.npz")
+    assert {name: stored[name].tolist() for name in ("users", "item", "start", "cut", "owner")} == {
+        "users": [8, 9], "item": [2, 0, 2], "start": [0, 1, 3], "cut": [2], "owner": [1],
+    }  # fmt: skip
 
 
 def test_everybody_may_go(shop: Interactions, tmp_path: Path) -> None:
@@ -97,8 +131,8 @@ def test_what_cannot_be_read_is_called_damaged(shop: Interactions, tmp_path: Pat
     folder = tmp_path / "m"
     with artifacts.create(folder, {}) as draft:
         popular.Popular().fit(shop).save(draft)
-    for content in (b"", b"PK\x03\x04 torn", b"no archive at all"):
-        (folder / "popular.npz").write_bytes(content)
+    for held in (b"", b"PK\x03\x04 torn", b"no archive at all"):
+        (folder / "popular.npz").write_bytes(held)
         with pytest.raises(artifacts.Damaged):
             forgetting.drop_people(folder=folder, numbers=[1000])
 

@@ -48,14 +48,16 @@ def test_every_engine_sits_the_same_exam_and_goes_live_when_better(shop, job, mo
     answer = tasks.train_recommenders(running)
     versions = {row.algorithm: row for row in ModelVersion.objects.order_by("pk")}
     assert list(versions) == [entry.engine for entry in catalog.CATALOG]
-    for name in ("popular", "als", "markov", "ease", "bert4rec", "blend"):
+    for name in ("popular", "als", "markov", "ease", "sasrec", "bert4rec", "blend"):
         row = versions[name]
         assert row.state == "live", (name, row.reason, row.params, row.details)
-    assert max(versions["blend"].details["weights"].values()) == 1
+    weights = versions["blend"].details["weights"]
+    assert {"sasrec", "bert4rec", "content", "local"} < set(weights)
+    assert max(weights.values()) == 1
     assert running.steps == list(range(1, len(catalog.CATALOG) + 2))
     base = versions["popular"].metrics["ndcg@10"]
     exam = versions["popular"].details["split"]
-    for name in ("als", "bert4rec"):
+    for name in ("als", "sasrec", "bert4rec"):
         row = versions[name]
         assert row.baseline["ndcg@10"] == base
         assert row.metrics["ndcg@10"] > base
@@ -117,6 +119,17 @@ def test_a_version_whose_files_are_gone_is_not_promoted(shop, train):  # noqa: F
     (registry.folder(version) / "manifest.json").unlink()
     with pytest.raises(Conflict, match="files"):
         registry.promote(version=version)
+
+
+def test_a_sequence_model_of_an_earlier_release_is_not_promoted(shop, train):  # noqa: F811
+    version = train()["next_product_popular"]
+    old = ModelVersion.objects.create(
+        name="next_product_bert4rec", version=1, state="retired", folder=version.folder
+    )
+    with pytest.raises(Conflict, match="earlier release"):
+        registry.promote(version=old)
+    with pytest.raises(artifacts.Damaged, match="train it again"):
+        registry.load(old, catalog.BY_NAME[old.name].read())
 
 
 def test_a_damaged_folder_is_not_loaded(shop, train):  # noqa: F811

@@ -17,8 +17,19 @@ import numpy as np
 from models_ml.algorithms import artifacts
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import Array, IdMap, Interactions, Truth, chunks, truth_of
-from models_ml.algorithms.recommenders import als, ease, histories, itemitem, markov, popular
+from models_ml.algorithms.recommenders import (
+    als,
+    bpr,
+    content,
+    ease,
+    histories,
+    itemitem,
+    local,
+    markov,
+    popular,
+)
 from models_ml.algorithms.recommenders.reasons import Reasons
+from models_ml.algorithms.recommenders.sequential import bert4rec, sasrec, served
 
 KINDS: dict[str, Any] = {
     "popular": popular.Popular,
@@ -26,7 +37,14 @@ KINDS: dict[str, Any] = {
     "itemitem": itemitem.ItemItem,
     "ease": ease.EASE,
     "als": als.ALS,
+    "bpr": bpr.BPR,
+    "local": local.Local,
+    "content": content.Content,
+    "sasrec": sasrec.SASRec,
+    "bert4rec": bert4rec.BERT4Rec,
 }
+# What reads a stored member, where that is not its class.
+READ: dict[str, Any] = {"sasrec": served.sasrec, "bert4rec": served.bert4rec}
 # What a weight is tried at, beside the engine that weighs 1.
 TRIED = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5)
 ROUNDS = 3
@@ -218,7 +236,8 @@ class Blend:
     @classmethod
     def load(cls, folder: Path) -> Blend:
         weights = dict(artifacts.read_json(folder / "weights.json"))
-        members = {name: KINDS[name].load(folder / name) for name in weights}
+        read = {name: READ.get(name, KINDS[name].load) for name in weights}
+        members = {name: read[name](folder / name) for name in weights}
         return cls(Params(**artifacts.read_json(folder / "params.json")), members, weights)
 
 

@@ -81,6 +81,8 @@ class Reading:
     # Of masked reading alone: the share hidden, and how often only the last is.
     hidden: float = 0.2
     last_only: float = 0.1
+    # Where there are baskets: so many places are asked in a batch (0: all).
+    most: int = 0
 
     @property
     def filling(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from models_ml.algorithms.recommenders.sequential import batches
+from models_ml.algorithms.recommenders.sequential import baskets, batches
 from models_ml.algorithms.recommenders.sequential.engine import Engine, Params
 
 __all__ = ["BERT4Rec", "Params"]
@@ -17,4 +17,4 @@ __all__ = ["BERT4Rec", "Params"]
 
 class BERT4Rec(Engine):
     causal: ClassVar[bool] = False
-    make: ClassVar[batches.Maker] = staticmethod(batches.masked)
+    make: ClassVar[batches.Maker] = staticmethod(baskets.masked)

@@ -18,10 +18,18 @@ from torch.nn import functional
 from models_ml.algorithms import artifacts, trainer
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import Array, IdMap, Interactions, chunks, concat
-from models_ml.algorithms.recommenders.sequential import batches, histories, loop, losses, start
+from models_ml.algorithms.recommenders.sequential import (
+    batches,
+    export,
+    histories,
+    loop,
+    losses,
+    start,
+)
 from models_ml.algorithms.recommenders.sequential.batches import Batch, Reading
 from models_ml.algorithms.recommenders.sequential.histories import GAPS, Histories, window
 from models_ml.algorithms.recommenders.sequential.network import Network, Shape, places
+from models_ml.algorithms.recommenders.sequential.served import HISTORIES, WEIGHTS
 
 ASK_AT_ONCE = 512
 # A catalogue up to this size competes whole; above it a sample of this many does.
@@ -30,7 +38,6 @@ WHOLE_CATALOGUE, SAMPLE = 6_000, 1024
 LEAST_STEPS = 32
 # Who learns further takes steps this much smaller, for so much less time.
 FURTHER = 4
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,9 @@ class Params:
     `half_life_days`: preference for recent answers (0: none); `popular_days`: window of the
     popularity that the output bias starts from (-1: no bias); `warm_table`: start the item table
     from singular vectors; `wide`: how much wider the inner layer is; `roam`: share of long
-    histories read from another end than the last; `precision`: auto (half where the processor has
-    units for it) or float32.
+    histories read from another end than the last; `most_asked`: places asked in a batch where
+    there are baskets, drawn by how much they count (0: all); `precision`: auto (half where the
+    processor has units for it) or float32.
     """
 
     dimension: int = 64
@@ -67,6 +75,7 @@ class Params:
     roam: float = 0.0
     hidden: float = 0.2
     last_only: float = 0.1
+    most_asked: int = 0
     batch: int = 128
     epochs: int = 10
     patience: int = 3
@@ -194,6 +203,7 @@ class Engine:
             half_life_days=params.half_life_days,
             hidden=params.hidden,
             last_only=params.last_only,
+            most=params.most_asked,
         )
 
     @property
@@ -415,22 +425,38 @@ class Engine:
     def save(self, folder: Path) -> None:
         assert self.net is not None
         artifacts.write_json(folder / "params.json", asdict(self.params))
-        artifacts.write_json(folder / "history.json", asdict(self.history))
         weights = {name: one.cpu().contiguous() for name, one in self.net.state_dict().items()}
         save_file(weights, folder / WEIGHTS)
         artifacts.write_arrays(
-            folder / "histories.npz",
+            folder / HISTORIES,
             users=self.users.ids,
             items=self.items.ids,
             item=self.histories.item,
             at=self.histories.at,
             start=self.histories.start,
         )
+        self._export(folder)
+        artifacts.write_json(folder / "history.json", asdict(self.history))
+
+    def _export(self, folder: Path) -> None:
+        """A graph that answers without torch, where its libraries are; torch answers elsewhere."""
+        if not export.possible():
+            return
+        try:
+            export.write(self, folder)
+        except Exception as fault:  # the libraries raise of all kinds, and the weights are good
+            for graph in folder.glob("*.onnx"):
+                graph.unlink()
+            self.history.told.append(f"no_graph:{type(fault).__name__}")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
+        if not (folder / HISTORIES).exists():
+            raise artifacts.Damaged(
+                f"{folder.name} was stored by an earlier release in another form; train it again"
+            )
         model = cls(Params(**artifacts.read_json(folder / "params.json")))
-        stored = artifacts.read_arrays(folder / "histories.npz")
+        stored = artifacts.read_arrays(folder / HISTORIES)
         model.users, model.items = IdMap(stored["users"]), IdMap(stored["items"])
         model.histories = Histories(stored["item"], stored["at"], stored["start"])
         model.seen = model.histories.seen(len(model.items))

@@ -43,6 +43,19 @@ class Histories:
         return np.cumsum(new) - 1
 
     @cached_property
+    def bounds(self) -> Array:
+        """(baskets + 1,) where each basket begins, and where the last one ends."""
+        return np.append(np.flatnonzero(np.diff(self.basket, prepend=-1)), len(self.item))
+
+    @cached_property
+    def follows(self) -> Array:
+        """(m,) the number of the basket after each event's own; -1 where the person has none."""
+        if not len(self.item):
+            return self.basket
+        last = self.basket[self.start[1:][self.owner] - 1]
+        return np.where(self.basket < last, self.basket + 1, -1)
+
+    @cached_property
     def tied(self) -> bool:
         """Whether any basket holds more than one thing."""
         return bool(len(self.item)) and int(self.basket[-1]) + 1 < len(self.item)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from models_ml.algorithms.recommenders.sequential import batches
+from models_ml.algorithms.recommenders.sequential import baskets, batches
 from models_ml.algorithms.recommenders.sequential.engine import Engine, Params
 
 __all__ = ["Params", "SASRec"]
@@ -17,4 +17,4 @@ __all__ = ["Params", "SASRec"]
 
 class SASRec(Engine):
     causal: ClassVar[bool] = True
-    make: ClassVar[batches.Maker] = staticmethod(batches.forward)
+    make: ClassVar[batches.Maker] = staticmethod(baskets.forward)
