@@ -1,6 +1,6 @@
 """Make everybody's picks anew: candidates, rules, reasons, written, switched; all or nothing."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from ingestion.models import Customer
 from marketing.core import bus
 from marketing.core.db import advisory_lock, copy_rows
 from recommendations import candidates, evaluate, likeness, placements, reasons, rules
 from recommendations.candidates import Engine, Question
-from recommendations.models import OfferChoice, Placement, Recommendation, RecommendationSet
+from recommendations.models import Placement, Recommendation, RecommendationSet
 from recommendations.placements import default_placement
 from recommendations.rules import Rules
 
@@ -212,10 +211,3 @@ def _lines(made: list[Picked], people: np.ndarray) -> Iterator[bytes]:
             out[name] = values[row, rank]
         yield out.tobytes()
     yield b"\xff\xff"
-
-
-def forget_merged(*, customer_ids: Sequence[int]) -> int:
-    """Remove picks and offers made for people who were merged into others; how many picks."""
-    merged = Customer.every.filter(pk__in=customer_ids, merged_into__isnull=False)
-    OfferChoice.objects.filter(customer_id__in=merged.values("pk")).delete()
-    return Recommendation.objects.filter(customer_id__in=merged.values("pk")).delete()[0]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from ingestion.models import Consent, Customer
 from marketing.core.errors import Conflict
 from models_ml import catalog, interactions, queries, registry
+from models_ml.algorithms import artifacts
 from models_ml.models import ModelVersion
 from recommendations import groups, knowledge
 from recommendations.rules import Limits, Owned, Rules, Shelf
@@ -125,8 +126,20 @@ def propose(
     rules: Rules,
     report: Callable[[int, int], None],
 ) -> Engine:
-    """Let one live model rank the shelf for everybody. `report(done, total)` may raise to stop."""
-    model = registry.load(version, entry.read())
+    """Let one live model rank the shelf for everybody. `report(done, total)` may raise to stop.
+
+    Conflict for a model whose files are damaged: whatever was chosen by it before is better than
+    choosing without it.
+    """
+    try:
+        model = registry.load(version, entry.read())
+    except (artifacts.Damaged, OSError) as fault:
+        raise Conflict(
+            _("The stored model of %(engine)s cannot be read: %(fault)s.")
+            % {"engine": entry.title, "fault": fault},
+            code="model_damaged",
+            remedy=_("Train the recommenders again. What was chosen before still serves."),
+        ) from fault
     total = len(question.people)
     picks = np.full((total, rules.wanted), -1, dtype=np.int64)
     scores = np.full((total, rules.wanted), -np.inf, dtype=np.float32)

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from ingestion import consent
-from ingestion.models import Product
+from ingestion.models import Customer, Product
 from marketing.core.errors import Invalid
 from models_ml import catalog
 from recommendations import placements, reasons
@@ -100,15 +100,16 @@ def _sides(row: Placement, ids: Collection[int]) -> dict[int, tuple[int | None, 
     place = placements.look().places.get(row.slug)
     if place is None:
         return {}
-    units = {f"c:{key}": key for key in ids}
-    kept = dict(
-        Visitor.objects.filter(placement_id=place.pk, unit__in=list(units)).values_list(
-            "unit", "arm"
-        )
-    )
+    now = {key: key for key in ids}
+    merged = Customer.every.filter(merged_into_id__in=list(ids))
+    now |= dict(merged.values_list("id", "merged_into_id"))
+    rows = Visitor.objects.filter(placement_id=place.pk, unit__in=[f"c:{key}" for key in now])
+    kept: dict[int, str] = {}
+    for unit, arm in rows.order_by("first_at").values_list("unit", "arm"):
+        kept.setdefault(now[int(unit[2:])], arm)
     found: dict[int, tuple[int | None, bool]] = {}
-    for unit, key in units.items():
-        arm = place.arm(unit, kept.get(unit, ""))
+    for key in ids:
+        arm = place.arm(f"c:{key}", kept.get(key, ""))
         if arm == placements.HOLDOUT:
             found[key] = (0, place.holdout_shows != Placement.Holdout.NOTHING)
         else:

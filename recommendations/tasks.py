@@ -7,7 +7,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ingestion.identity import merging
 from marketing.core import jobs
 from marketing.core.errors import NotFound
 from marketing.core.models import Job
@@ -92,13 +91,6 @@ def refresh_after_training(job_id: int, **_ids: Any) -> None:
             user=trained.created_by,
             steps=placements.REFRESH_STEPS,
         )
-
-
-@shared_task(name="recommendations.tasks.follow_people", queue="fast")
-def follow_people(customer_ids: list[int] | None = None, **_ids: Any) -> None:
-    """Drop the picks of people who were merged into others; theirs are chosen with the rest."""
-    moved = customer_ids or merging.moved_lately(now=timezone.now())
-    build.forget_merged(customer_ids=moved)
 
 
 @shared_task(name="recommendations.tasks.count_visitors", queue="fast")

@@ -39,8 +39,10 @@ SELECT (SELECT customer_id FROM who), (SELECT objects FROM who), (SELECT agrees 
     (SELECT array_agg(extract(epoch FROM %(now)s - at)::float8 ORDER BY at DESC) FROM looks
         WHERE sku IS NOT NULL),
     (SELECT v.arm FROM recommendations_visitor v WHERE v.placement_id = %(place)s
-        AND v.unit IN ('a:' || %(anonymous)s,
-            'c:' || coalesce((SELECT customer_id FROM who), 0)::text)
+        AND v.unit = ANY(ARRAY['a:' || %(anonymous)s,
+            'c:' || coalesce((SELECT customer_id FROM who), 0)::text] || ARRAY(
+            SELECT 'c:' || m.id FROM ingestion_customer m
+            WHERE m.merged_into_id = (SELECT customer_id FROM who)))
         ORDER BY v.first_at LIMIT 1)
 """
 

@@ -11,11 +11,12 @@ Nothing here knows a database.
 
 from recommendations.rules.applying import NOTHING, Limits, Owned, apply, compress, fill_up
 from recommendations.rules.shelf import Shelf
-from recommendations.rules.terms import Allow, Rules
+from recommendations.rules.terms import Allow, BadRule, Rules
 
 __all__ = [
     "NOTHING",
     "Allow",
+    "BadRule",
     "Limits",
     "Owned",
     "Rules",

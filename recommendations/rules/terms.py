@@ -9,6 +9,15 @@ from typing import Any
 TEXTS_LIMIT, TEXT_LIMIT, ALLOWS_LIMIT = 200, 100, 20
 
 
+class BadRule(ValueError):
+    """A rule that makes no sense: which, and a `code` of what is wrong with `params` for whoever
+    words it."""
+
+    def __init__(self, rule: str, code: str, said: str, **params: Any) -> None:
+        super().__init__(f"{rule}: {said}")
+        self.rule, self.code, self.params = rule, code, params
+
+
 @dataclass(frozen=True)
 class Allow:
     """People of a group (a key of whoever knows groups) see only these categories and brands."""
@@ -52,15 +61,15 @@ class Rules:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any], size: int) -> Rules:
-        """Rules as a placement stores them. ValueError("name: what is wrong") for what is none."""
+        """Rules as a placement stores them. BadRule for what is none."""
         unknown = set(stored) - {field.name for field in fields(cls)} | {"size"} & set(stored)
         if unknown:
-            raise ValueError(f"unknown rules, {', '.join(sorted(unknown))}")
+            raise BadRule(min(unknown), "unknown", "there is no such rule")
         made = cls(size=size, **{name: _read(name, value) for name, value in stored.items()})
         for low, high in (("price_min", "price_max"), ("price_from", "price_to")):
             least, most = getattr(made, low), getattr(made, high)
             if least is not None and most is not None and least > most:
-                raise ValueError(f"{high}: must not be below {low}")
+                raise BadRule(high, "below", f"must not be below {low}", other=low)
         return made
 
     def stored(self) -> dict[str, Any]:
@@ -96,6 +105,7 @@ _NUMBER = {
     "price_min": 1e9, "price_max": 1e9, "price_from": 1_000.0, "price_to": 1_000.0,
     "margin_boost": 5.0, "fresh_boost": 5.0, "diversity": 1.0,
 }  # fmt: skip
+_ALLOW = "each names a group, and categories or brands"
 _MAYBE = ("price_min", "price_max", "price_from", "price_to")
 _YES_NO = ("drop_owned", "with_picture")
 
@@ -103,7 +113,7 @@ _YES_NO = ("drop_owned", "with_picture")
 def _read(name: str, value: Any) -> Any:
     if name in _YES_NO:
         if not isinstance(value, bool):
-            raise ValueError(f"{name}: must be true or false")
+            raise BadRule(name, "yes_no", "must be true or false")
         return value
     if name == "allow":
         return _allow(value)
@@ -112,13 +122,13 @@ def _read(name: str, value: Any) -> Any:
     if value is None and name in _MAYBE:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name}: must be a number")
+        raise BadRule(name, "number", "must be a number")
     most = _WHOLE.get(name) or _NUMBER[name]
     if not 0 <= value <= most:
-        raise ValueError(f"{name}: must lie between 0 and {most:g}")
+        raise BadRule(name, "between", f"must lie between 0 and {most:g}", most=most)
     if name in _WHOLE:
         if value != int(value):
-            raise ValueError(f"{name}: must be a whole number")
+            raise BadRule(name, "whole", "must be a whole number")
         return int(value)
     return float(value)
 
@@ -126,26 +136,30 @@ def _read(name: str, value: Any) -> Any:
 def _texts(name: str, value: Any) -> tuple[str, ...]:
     good = isinstance(value, list | tuple) and len(value) <= TEXTS_LIMIT
     if not good or not all(isinstance(t, str) and 0 < len(t) <= TEXT_LIMIT for t in value):
-        raise ValueError(f"{name}: must be a list of at most {TEXTS_LIMIT} names")
+        raise BadRule(
+            name, "names", f"must be a list of at most {TEXTS_LIMIT} names", most=TEXTS_LIMIT
+        )
     return tuple(dict.fromkeys(value))
 
 
 def _allow(value: Any) -> tuple[Allow, ...]:
     if not isinstance(value, list | tuple) or len(value) > ALLOWS_LIMIT:
-        raise ValueError(f"allow: must be a list of at most {ALLOWS_LIMIT}")
+        raise BadRule(
+            "allow", "names", f"must be a list of at most {ALLOWS_LIMIT}", most=ALLOWS_LIMIT
+        )
     found = []
     for one in value:
         if isinstance(one, Allow):
             found.append(one)
             continue
         if not isinstance(one, dict) or set(one) - {"group", "categories", "brands"}:
-            raise ValueError("allow: each names a group, and categories or brands")
+            raise BadRule("allow", "allow", _ALLOW)
         group = one.get("group")
         categories = _texts("allow", one.get("categories", []))
         brands = _texts("allow", one.get("brands", []))
         if not isinstance(group, str) or not 0 < len(group) <= TEXT_LIMIT:
-            raise ValueError("allow: each names a group, and categories or brands")
+            raise BadRule("allow", "allow", _ALLOW)
         if not categories and not brands:
-            raise ValueError("allow: each names a group, and categories or brands")
+            raise BadRule("allow", "allow", _ALLOW)
         found.append(Allow(group, categories, brands))
     return tuple(found)

@@ -25,7 +25,6 @@ from recommendations.rules import Rules
 LINKS = "recommendations.links"
 _WHOLE = ("per_category", "per_brand", "min_stock", "max_age_days", "fresh_days")
 _NUMBER = ("price_min", "price_max", "price_from", "price_to", "margin_boost", "fresh_boost")
-_PERCENT = ("price_from", "price_to", "diversity")
 _TEXTS = ("without_brands", "without_categories")
 
 
@@ -106,6 +105,7 @@ def _save(request: HttpRequest, slug: str) -> tuple[HttpResponse | None, Refused
             values=_values(request.POST),
             actor=request.user,  # type: ignore[arg-type]
             now=timezone.now(),
+            percent=True,
         )
     except Refused as fault:
         return None, fault
@@ -136,7 +136,7 @@ def placement_preview(request: HttpRequest, slug: str) -> HttpResponse:
     if place is not None:
         try:
             values = _values(request.POST)
-            rules = defining.read_rules(values["rules"], values.get("size", row.size))
+            rules = defining.read_rules(values["rules"], values.get("size", row.size), percent=True)
             context["effect"] = preview.effect(place=place, rules=rules, now=timezone.now())
         except Refused as fault:
             context["error"] = fault
@@ -168,7 +168,7 @@ def _values(form: Mapping[str, str]) -> dict[str, Any]:
     for name in (*_WHOLE, *_NUMBER, "diversity"):
         number = _number(form, name)
         if number is not None:
-            rules[name] = number / 100 if name in _PERCENT else number
+            rules[name] = number / 100 if name in defining.PERCENT else number
     for name in _TEXTS:
         rules[name] = [text for part in form.get(name, "").split(",") if (text := part.strip())]
     rules["allow"] = [
@@ -215,7 +215,7 @@ def _shown(row: Placement, rules: Rules) -> dict[str, Any]:
     for name in (*_WHOLE, *_NUMBER, "diversity"):
         value = getattr(rules, name)
         if value is not None:
-            value = round(100 * value, 2) if name in _PERCENT else value
+            value = round(100 * value, 2) if name in defining.PERCENT else value
             values[name] = f"{value:g}"
     return values | {name: ", ".join(getattr(rules, name)) for name in _TEXTS}
 

@@ -8,9 +8,11 @@ from django.urls import reverse
 
 from ingestion import events
 from ingestion.events import draining
-from ingestion.models import Product
-from recommendations import health, outcomes
+from ingestion.identity import merging
+from ingestion.models import Merge, Product
+from recommendations import health, outcomes, placements, visits
 from recommendations.models import Placement, Visitor
+from recommendations.visits import Names
 from tests import factories
 from tests.recommendations.test_live import NOW, shop  # noqa: F401
 
@@ -87,6 +89,16 @@ def test_lists_and_try_it_and_the_catalogue_show(shop, client, django_assert_max
     assert "Nobody is known by this name" in stranger
 
 
+def test_a_rule_is_refused_in_the_scale_of_whoever_asks(client):
+    html = client.post(reverse("recommendations:placement-new"), FORM | {"diversity": "140"})
+    assert "Diversity: must lie between 0 and 100 percent." in html.content.decode()
+    answer = client.put(
+        "/api/v1/recommendations/placements/front/",
+        {"name": "Front", "rules": {"diversity": 1.4}}, content_type="application/json",
+    )  # fmt: skip
+    assert answer.json()["error"]["message"] == "diversity: must lie between 0 and 1."
+
+
 def test_the_catalogue_counts_what_is_missing(shop):  # noqa: F811
     Product.objects.filter(sku="HAT").update(stock=0, category="Hats", price=None)
     goods, found = health.findings()
@@ -107,29 +119,59 @@ def say(kind, n, *, at=NOW, engine="best", **names):
     events.accept(batch=[event], source="shop", now=NOW)
 
 
-def test_visitors_are_counted_once_and_keep_their_first_engine(shop):  # noqa: F811
+def test_visitors_are_counted_once_on_their_own_side_whatever_their_browser_says(shop):  # noqa: F811
+    Placement.objects.filter(slug="home").update(holdout_percent=30)
+    place = placements.look().places["home"]
+    devices = [f"v{n}" for n in range(40)]
+    best = [one for one in devices if place.arm(f"a:{one}") == "best"][:4]
+    held = [one for one in devices if place.arm(f"a:{one}") == "holdout"][:2]
+    people = (factories.customer() for _ in range(99))
+    buyer = next(one for one in people if place.arm(f"c:{one.pk}") == "best")
     begun = NOW - timedelta(days=2)
-    for n in range(4):
-        say("recommendation_shown", n, at=begun, anonymous_id=f"v{n}")
-    for n in range(2):
-        say("recommendation_shown", n, at=begun, engine="holdout", anonymous_id=f"h{n}")
-    say("recommendation_clicked", 0, anonymous_id="v0")
-    say("recommendation_shown", 9, engine="links", anonymous_id="v0")
-    say("recommendation_shown", 0, at=begun, external_id="ada")
+    for one in (*best, *held):
+        say("recommendation_shown", 0, at=begun, engine="holdout", anonymous_id=one)
+    say("recommendation_clicked", 0, anonymous_id=best[0])
+    say("recommendation_shown", 9, engine="links", anonymous_id=best[0])
+    say("recommendation_shown", 0, at=begun, external_id=buyer.external_id)
     draining.drain(now=NOW)
     outcomes.count()
     outcomes.count()
-    first = Visitor.objects.get(unit="a:v0")
+    first = Visitor.objects.get(unit=f"a:{best[0]}")
     assert (first.arm, first.shown, first.clicked) == ("best", 2, 1)
-    factories.order(shop, placed_at=NOW - timedelta(days=1))
-    best, held = outcomes.sides(
+    factories.order(buyer, placed_at=NOW - timedelta(days=1))
+    ours, theirs = outcomes.sides(
         placement=Placement.objects.get(slug="home"), now=NOW + timedelta(hours=1)
     )
-    assert (best.visitors, best.shown, best.clicks, held.visitors) == (5, 6, 1, 2)
-    assert best.bought.value == pytest.approx(1 / 5)
-    assert best.lift.value == pytest.approx(1 / 5)
-    assert best.lift.low < 0 < best.lift.high
-    assert (held.held_out, held.lift, best.proven) == (True, None, False)
+    assert (ours.visitors, ours.shown, ours.clicks, theirs.visitors) == (5, 6, 1, 2)
+    assert ours.bought.value == pytest.approx(1 / 5)
+    assert ours.lift.value == pytest.approx(1 / 5)
+    assert ours.lift.low < 0 < ours.lift.high
+    assert (theirs.held_out, theirs.lift, ours.proven) == (True, None, False)
+
+
+def test_merged_visitors_are_one_with_what_they_got_first_and_two_again_once_parted(shop):  # noqa: F811
+    place = Placement.objects.get(slug="home")
+    bob = factories.customer("bob", external_id="bob")
+    for who, arm, days in ((bob, "holdout", 3), (shop, "best", 2)):
+        Visitor.objects.create(
+            placement=place, unit=f"c:{who.pk}", customer=who, arm=arm, shown=2, clicked=1,
+            first_at=NOW - timedelta(days=days), last_at=NOW,
+        )  # fmt: skip
+
+    def seen():
+        sides = outcomes.sides(placement=place, now=NOW)
+        return [(one.arm, one.visitors, one.shown) for one in sides]
+
+    def got():
+        names = Names(external_id="ada")
+        return visits.ask(names=names, placement_id=place.pk, now=NOW).arm
+
+    apart = [("best", 1, 2), ("holdout", 1, 2)]
+    assert (seen(), got()) == (apart, "best")
+    merging.merge(kept=shop.pk, gone=bob.pk, actor=None, now=NOW)
+    assert (seen(), got()) == ([("holdout", 1, 4)], "holdout")
+    merging.undo(merge_id=Merge.objects.get().pk, actor=None, now=NOW)
+    assert (seen(), got()) == (apart, "best")
 
 
 def test_a_clear_difference_is_proven():

@@ -40,7 +40,7 @@ def test_a_placement_is_made_changed_read_and_removed(client):
     ("values", "field"),
     [
         ({"kind": "attic"}, "kind"), ({"size": 0}, "size"), ({"size": True}, "size"),
-        ({"rules": {"diversity": 3}}, "rules.diversity"), ({"rules": {"x": 1}}, "rules"),
+        ({"rules": {"diversity": 3}}, "rules.diversity"), ({"rules": {"x": 1}}, "rules.x"),
         ({"engine": "oracle"}, "engine"), ({"rival_percent": 10}, "rival"),
         ({"name": " "}, "name"), ({"colour": "red"}, "colour"), ({"enabled": 1}, "enabled"),
     ],

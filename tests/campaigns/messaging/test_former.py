@@ -8,10 +8,10 @@ from campaigns.messaging import former
 from campaigns.models import Message
 from ingestion.identity import merging
 from ingestion.models import Customer, Merge
+from marketing.core.errors import NotFound
 from models_ml import renewal
 from models_ml.models import Traits
-from recommendations import build
-from recommendations.models import Recommendation
+from recommendations import serve, stored
 from tests import factories
 from tests.factories import NOW
 
@@ -51,14 +51,18 @@ def test_chains_of_merges_end_at_whoever_stands_for_all() -> None:
     assert (message.customer_id, message.first_customer_id) == (one.pk, three.pk)
 
 
-def test_numbers_and_picks_of_a_merged_person_go() -> None:
+def test_numbers_of_a_merged_person_go_and_their_picks_are_theirs_again_once_parted() -> None:
     one, two = factories.customer(), factories.customer()
     for person in (one, two):
         factories.traits(person)
         factories.picks(person, [factories.product("TEAPOT")])
+    number = two.external_id
     merging.merge(kept=one.pk, gone=two.pk, actor=None, now=NOW)
     assert renewal.follow(customer_ids=[two.pk]) == 1
-    assert build.forget_merged(customer_ids=[two.pk]) == 1
     assert list(Traits.objects.values_list("customer_id", flat=True)) == [one.pk]
-    assert list(Recommendation.objects.values_list("customer_id", flat=True)) == [one.pk]
     assert merging.moved_lately(now=NOW) == [two.pk]
+    with pytest.raises(NotFound):
+        stored.of(external_id=number, limit=5)
+    merging.undo(merge_id=Merge.objects.get().pk, actor=None, now=NOW)
+    assert stored.of(external_id=number, limit=5).customer_id == two.pk
+    assert [pick.rank for pick in serve.for_customers([two.pk])[two.pk]] == [1]
