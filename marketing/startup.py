@@ -149,10 +149,21 @@ def use_servers(database: str, queue: str) -> None:
     app.conf.update(broker_url=queue)
 
 
+# Whether this account may make tables where Django makes them, its name, and that of the database.
+_RIGHTS = """
+    SELECT current_schema() IS NOT NULL AND has_schema_privilege(current_schema(), 'CREATE'),
+        current_user, current_database()"""
+
+
 def _require_postgres(url: str) -> None:
     try:
-        with contextlib.closing(psycopg2.connect(url, connect_timeout=5)) as probe:
+        with (
+            contextlib.closing(psycopg2.connect(url, connect_timeout=5)) as probe,
+            probe.cursor() as cursor,
+        ):
             version = probe.server_version
+            cursor.execute(_RIGHTS)
+            may_make, account, database = cursor.fetchone() or (False, "", "")
     except psycopg2.OperationalError as error:
         raise StartError(
             f"PostgreSQL at {_place(url)} does not answer: {str(error).strip()}\n"
@@ -163,6 +174,12 @@ def _require_postgres(url: str) -> None:
         raise StartError(
             f"PostgreSQL at {_place(url)} is version {version // 10_000}; 14 or newer is needed. "
             "Nothing was changed."
+        )
+    if not may_make:
+        raise StartError(
+            f"The account {account} may not make tables in the database {database} at "
+            f"{_place(url)}. Nothing was changed. As an administrator of that server: "
+            f'ALTER DATABASE "{database}" OWNER TO "{account}"'
         )
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import yaml
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -17,6 +19,7 @@ from ingestion import changes
 from marketing.core import auth, beats, counters, jobs
 from marketing.metrics import exposition
 from marketing.metrics.exposition import Family, Sample
+from marketing.metrics.questions import QUESTIONS
 from tests import factories
 from tests.campaigns.conftest import people, started
 
@@ -151,3 +154,15 @@ def test_labels_are_quoted():
     assert exposition.write([family, Family("b", "gauge", "", ())]) == (
         '# HELP a x\\ny\n# TYPE a gauge\na{l="a\\"b\\\\c\\n"} 0.5\n'
     )
+
+
+@pytest.mark.django_db
+def test_every_number_that_an_alert_asks_for_is_one_of_ours():
+    text = (settings.BASE_DIR / "marketing" / "deploy" / "alerts.yml").read_text()
+    rules = yaml.safe_load(text)["groups"][0]["rules"]
+    asked = set(re.findall(r"perennial_[a-z_]+", " ".join(rule["expr"] for rule in rules)))
+    ours = {question.name for question in QUESTIONS} | set(
+        re.findall(r"^# TYPE (\S+)", scraped(), re.MULTILINE)
+    )
+    assert {name.removesuffix("_bucket") for name in asked} - ours == set()
+    assert all(rule["annotations"]["summary"] for rule in rules)

@@ -1,12 +1,15 @@
 """What keeps the platform from starting is said before anything is started, with the remedy."""
 
+import contextlib
 import json
 import os
 import socket
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg2
 import pytest
+from django.db import connection
 
 from marketing import startup
 from marketing.core.models import ApiKey, User
@@ -71,6 +74,27 @@ def test_a_mute_server_is_named_without_its_password(database, queue, words):
 
     assert words in str(refusal.value)
     assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.django_db
+def test_an_account_that_may_not_make_tables_is_told_what_would_let_it():
+    known = connection.settings_dict
+    admin = psycopg2.connect(
+        host=known["HOST"], port=known["PORT"], user=known["USER"], password=known["PASSWORD"],
+        dbname="postgres",
+    )  # fmt: skip
+    admin.autocommit = True
+    with contextlib.closing(admin), admin.cursor() as cursor:
+        cursor.execute("CREATE ROLE poor LOGIN PASSWORD 'p'")
+        cursor.execute("CREATE DATABASE poordb")
+        url = f"postgres://poor:p@{known['HOST']}:{known['PORT']}/poordb"
+        try:
+            with pytest.raises(startup.StartError) as refused:
+                startup._require_postgres(url)
+        finally:
+            cursor.execute("DROP DATABASE poordb WITH (FORCE)")
+            cursor.execute("DROP ROLE poor")
+    assert 'ALTER DATABASE "poordb" OWNER TO "poor"' in str(refused.value)
 
 
 @pytest.mark.django_db
