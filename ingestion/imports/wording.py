@@ -377,7 +377,10 @@ def problem(code: str, facts: Mapping[str, Any]) -> tuple[str, str]:
             _("Only one column was found, “%(detail)s”."),
             _("Choose the delimiter that separates the columns."),
         ),
-        "missing_file": (_("The uploaded file is gone."), _("Upload it again.")),
+        "missing_file": (
+            _("The uploaded file is not in the folder of the worker that was to read it."),
+            _("Upload it again. Workers on several machines must share that folder."),
+        ),
         "field_required": (
             _("Choose a column for %(field)s."),
             _("If the file has none, a rule of the source's recipe can fill it."),

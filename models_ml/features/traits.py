@@ -86,7 +86,9 @@ def build(*, as_of: datetime) -> int:
             f"""
             {_facts(as_of)}, numbers AS MATERIALIZED (
                 SELECT customer_id, {_select()}
-                FROM (SELECT id AS customer_id FROM ingestion_customer WHERE merged_into_id IS NULL)
+                FROM (
+                    SELECT id AS customer_id FROM ingestion_customer WHERE merged_into_id IS NULL
+                ) AS everybody
                 {_JOINS}
             ), {bands.limits_sql(bands=bands.read(rows[0].body), rows="numbers", params=params)},
             measured AS (
