@@ -99,7 +99,7 @@ def mailbox(name: str, display: str, value: str) -> str:
     plain = address(name, value)
     if not display:
         return plain
-    if not display.isascii() or "=?" in display:
+    if not display.isascii() or "=?" in display or len(display) > 500:  # no line over 998
         return f"{encoded_words(display)} <{plain}>"
     if _PLAIN_NAME.fullmatch(display) and display == display.strip():
         return f"{display} <{plain}>"

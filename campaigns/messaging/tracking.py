@@ -36,17 +36,19 @@ def left(*, token: str, now: datetime | None = None) -> bool:
     if message is None:
         return False
     proof = {"message": message.message_id}
+    said = Consent.objects.filter(
+        customer_id=message.customer_id,
+        channel="email",
+        purpose="marketing",
+        current=True,
+        granted=False,
+        proof=proof,
+        at__gt=now - SAME_CLICK,
+    )
+    if said.exists():  # before anybody has to wait for the others of a flood
+        return True
     with advisory_lock(f"left:{message.message_id}"):
-        said = Consent.objects.filter(
-            customer_id=message.customer_id,
-            channel="email",
-            purpose="marketing",
-            current=True,
-            granted=False,
-            proof=proof,
-            at__gt=now - SAME_CLICK,
-        )
-        if said.exists():
+        if said.all().exists():
             return True
         consent.revoke(
             customer_ids=[message.customer_id],

@@ -117,6 +117,17 @@ def test_what_is_not_one_plain_address_is_refused(bad):
         mime.address("To", bad)
 
 
+def test_a_name_of_any_length_is_read_back_in_lines_that_servers_take():
+    name = "Ada " * 499 + "Ada"
+    mail = Writer(from_name=name, from_email="a@example.com").write(
+        key="a", to="b@example.com", to_name="", mail=Rendered("s", "h", "t"),
+        unsubscribe_url="https://m.example/u/T", at=AT,
+    )  # fmt: skip
+    assert max(map(len, mail.split(b"\r\n"))) <= 998
+    read = str(make_header(decode_header(message_from_bytes(mail)["From"])))
+    assert read == f"{name} <a@example.com>"
+
+
 def test_a_foreign_domain_is_written_as_the_network_wants_it():
     assert mime.address("To", "ada@münchen.example") == "ada@xn--mnchen-3ya.example"
 
