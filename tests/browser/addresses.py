@@ -44,7 +44,7 @@ from models_ml.models import ModelVersion, Prediction, ProductDemand, Score
 from models_ml.predictions import definitions, ready, scoring, training, watching
 from recommendations import build
 from tests import factories
-from tests.browser import lab_rows
+from tests.browser import lab_rows, offer_rows
 from tests.campaigns.journeys import drawn
 from tests.models_ml.predictions import shops
 
@@ -146,6 +146,9 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "placements": reverse("recommendations:placements"),
         "new placement": reverse("recommendations:placement-new"),
         "placement": reverse("recommendations:placement", args=[_placement()]),
+        "offers": reverse("recommendations:offers"),
+        "new offers": reverse("recommendations:offer-plan-new"),
+        "offers of a plan": reverse("recommendations:offer-plan", args=[offer_rows.fill(people)]),
         "try a placement": reverse("recommendations:try"),
         "catalogue to recommend": reverse("recommendations:catalogue"),
         "campaigns": reverse("campaigns:campaign-list"),
