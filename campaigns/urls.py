@@ -12,6 +12,7 @@ from campaigns.api import journeys as journeys_api
 from campaigns.api import manners as manners_api
 from campaigns.api import push as push_api
 from campaigns.api import segments as segments_api
+from campaigns.api import templates as templates_api
 from campaigns.views import (
     ad_exports,
     ads,
@@ -261,6 +262,7 @@ _channels_api = [
     path("push/subscriptions/", push_api.PushSubscriptions.as_view(), name="push-subscriptions"),
 ]
 _blocks_api = [
+    path("templates/", templates_api.TemplateList.as_view(), name="template-list"),
     path("blocks/", blocks_api.BlockList.as_view(), name="block-list"),
     path("blocks/<int:block_id>/", blocks_api.BlockDetail.as_view(), name="block-detail"),
     path(

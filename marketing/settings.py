@@ -291,8 +291,11 @@ SPECTACULAR_SETTINGS = {
         "JourneyStateEnum": "campaigns.models.journeys.Journey.State",
         "JourneyVersionStateEnum": "campaigns.models.journeys.JourneyVersion.State",
         "PrivacyKindEnum": "ingestion.models.privacy.PrivacyRequest.Kind",
+        "OfferPlanKindEnum": "recommendations.models.OfferPlan.Kind",
         "PlacementKindEnum": "recommendations.models.Placement.Kind",
         "PredictionKindEnum": "models_ml.models.predictions.Prediction.Kind",
+        "ChannelKindEnum": "campaigns.models.channels.Channel.Kind",
+        "SuppressionGivenEnum": "ingestion.privacy.suppressions.GIVEN",
         "PredictionStateEnum": "models_ml.models.predictions.Prediction.State",
     },
     "TITLE": "Perennial API",
@@ -311,6 +314,8 @@ SPECTACULAR_SETTINGS = {
         "ingestion.api.deliveries.describe",
         "marketing.core.schema.add_errors",
         "marketing.core.schema.show_pages",
+        "marketing.core.schema.tell_limits",
+        "marketing.core.schema.name_shapes",
     ],
 }
 

@@ -15,12 +15,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import django
 import numpy as np
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
+from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -110,6 +112,29 @@ def own_folders(settings, tmp_path: Path) -> Iterator[None]:  # type: ignore[no-
     yield
     for name in ("models", "uploads", "mail"):
         shutil.rmtree(tmp_path / name, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def held_to_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test asks of the API is answered as the API's document says."""
+    asked = Client.request
+
+    def request(self: Client, **given: Any) -> Any:
+        answer = asked(self, **given)
+        if not str(given.get("PATH_INFO", "")).startswith("/api/v1/"):
+            return answer
+        from tests import contract
+
+        fault = contract.fault(
+            method=str(given.get("REQUEST_METHOD", "GET")).lower(),
+            path=str(given.get("PATH_INFO", "")),
+            answer=answer,
+        )
+        if fault is not None:
+            pytest.fail(fault)
+        return answer
+
+    monkeypatch.setattr(Client, "request", request)
 
 
 @pytest.fixture(autouse=True)

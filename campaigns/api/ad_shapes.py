@@ -12,7 +12,9 @@ _DEVICES = [name for name in DEVICES if name]
 
 class PlacementIn(serializers.Serializer):
     name = serializers.CharField(max_length=120, required=False)
-    network = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    network = serializers.CharField(
+        max_length=60, required=False, allow_blank=True, allow_null=True
+    )
 
 
 class PlacementOut(serializers.Serializer):
@@ -86,7 +88,7 @@ class AdOut(serializers.Serializer):
     url = serializers.CharField()
 
 
-class MoveIn(serializers.Serializer):
+class AdMoveIn(serializers.Serializer):
     to = serializers.ChoiceField(choices=["start", "pause", "end"])
 
 

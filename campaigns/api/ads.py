@@ -73,7 +73,7 @@ class AdList(View):
 class AdDetail(View):
     scope_noun = "ads"
 
-    @extend_schema(operation_id="ads_read", responses=shapes.AdOut)
+    @extend_schema(operation_id="ads_get", responses=shapes.AdOut)
     def get(self, request: Request, key: str) -> Response:
         """One campaign with its pace."""
         row = AdCampaign.objects.filter(key=key).first()
@@ -82,7 +82,7 @@ class AdDetail(View):
         return Response(ad_body(row))
 
     @extend_schema(
-        operation_id="ads_write",
+        operation_id="ads_put",
         request=shapes.AdIn,
         responses={200: shapes.AdOut, 201: shapes.AdOut},
     )
@@ -100,7 +100,7 @@ class AdDetail(View):
 class AdMove(View):
     scope_noun = "ads"
 
-    @extend_schema(operation_id="ads_move", request=shapes.MoveIn, responses=shapes.AdOut)
+    @extend_schema(operation_id="ads_move", request=shapes.AdMoveIn, responses=shapes.AdOut)
     def post(self, request: Request, key: str) -> Response:
         """Start, pause or end a campaign."""
         to = _object(request.data).get("to")
@@ -127,7 +127,7 @@ class CreativeDetail(View):
     scope_noun = "ads"
 
     @extend_schema(
-        operation_id="ads_write_creative",
+        operation_id="ads_put_creative",
         request=shapes.CreativeIn,
         responses={200: shapes.CreativeOut, 201: shapes.CreativeOut},
     )
@@ -156,7 +156,7 @@ class PlacementDetail(View):
     scope_noun = "ads"
 
     @extend_schema(
-        operation_id="ads_write_placement",
+        operation_id="ads_put_placement",
         request=shapes.PlacementIn,
         responses={200: shapes.PlacementOut, 201: shapes.PlacementOut},
     )
@@ -182,7 +182,10 @@ class HitList(View):
         return _beside(super().as_view(**initkwargs), cls.take)
 
     @extend_schema(
-        operation_id="ads_hits", request=shapes.HitIn(many=True), responses=shapes.HitsOut
+        operation_id="ads_hits",
+        request=shapes.HitIn(many=True),
+        responses=shapes.HitsOut,
+        extensions={"x-most-items": LIMIT},
     )
     def post(self, request: Request) -> Response:
         """Take up to 10,000 impressions, clicks and conversions, each once by its kind and id.

@@ -162,7 +162,7 @@ class BlockList(View):
 class BlockDetail(View):
     scope_noun = NOUN
 
-    @extend_schema(operation_id="blocks_read", responses=BlockDetailShape)
+    @extend_schema(operation_id="blocks_get", responses=BlockDetailShape)
     def get(self, request: Request, block_id: int) -> Response:
         """One saved block: what it says, in all languages, and the mails in which it stands."""
         return Response(_detail(_found(block_id)))

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -133,7 +133,7 @@ class CampaignList(View):
 class CampaignDetail(View):
     scope_noun = "campaigns"
 
-    @extend_schema(operation_id="campaigns_read", responses=shapes.CampaignShape)
+    @extend_schema(operation_id="campaigns_get", responses=shapes.CampaignShape)
     def get(self, request: Request, campaign_id: int) -> Response:
         """One campaign with the counts of its run."""
         return Response(_detail(_found(campaign_id)))
@@ -166,17 +166,31 @@ class _Move(View):
         return Response({"campaign": body}, status=202, headers={"Location": body["url"]})
 
 
-@extend_schema(request=None, responses={202: shapes.CampaignAnswer})
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="campaigns_start", request=None, responses={202: shapes.CampaignAnswer}
+    )
+)
 class CampaignStart(_Move):
     move = staticmethod(runs.start)
 
 
-@extend_schema(request=None, responses={202: shapes.CampaignAnswer})
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="campaigns_pause", request=None, responses={202: shapes.CampaignAnswer}
+    )
+)
 class CampaignPause(_Move):
     move = staticmethod(runs.pause)
 
 
-@extend_schema(request=shapes.ResumeWrite, responses={202: shapes.CampaignAnswer})
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="campaigns_resume",
+        request=shapes.ResumeWrite,
+        responses={202: shapes.CampaignAnswer},
+    )
+)
 class CampaignResume(View):
     scope_noun = "campaigns"
 
@@ -194,7 +208,11 @@ class CampaignResume(View):
         return Response({"campaign": body}, status=202, headers={"Location": body["url"]})
 
 
-@extend_schema(request=None, responses={202: shapes.CampaignAnswer})
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="campaigns_cancel", request=None, responses={202: shapes.CampaignAnswer}
+    )
+)
 class CampaignCancel(_Move):
     move = staticmethod(runs.cancel)
 

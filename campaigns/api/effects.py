@@ -263,7 +263,7 @@ class HoldoutShape(serializers.Serializer):
 class Holdout(View):
     scope_noun = "campaigns"
 
-    @extend_schema(operation_id="holdout_read", responses=HoldoutShape)
+    @extend_schema(operation_id="holdout_get", responses=HoldoutShape)
     def get(self, request: Request) -> Response:
         """The share of people kept out of every campaign, and what all campaigns cause."""
         holdout = holdouts.standing()

@@ -66,7 +66,7 @@ class InboxUnread(OpenView):
 
 
 class InboxRead(OpenView):
-    @extend_schema(operation_id="inbox_read", request=ReadWrite, responses=UnreadShape)
+    @extend_schema(operation_id="inbox_mark_read", request=ReadWrite, responses=UnreadShape)
     def post(self, request: Request) -> Response:
         """Mark messages as read, by their ids or all of them; how many are unread after."""
         data = request.data if isinstance(request.data, dict) else {}

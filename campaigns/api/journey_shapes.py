@@ -3,13 +3,17 @@
 from rest_framework import serializers
 
 from campaigns.models import Enrollment, Journey, JourneyTally, JourneyVersion
+from marketing.core.jobs_api import JobSchema
 
 
 class JourneyWrite(serializers.Serializer):
     name = serializers.CharField(max_length=120)
-    definition = serializers.DictField(required=False, help_text="see the guide on journeys")
+    definition = serializers.DictField(
+        required=False, allow_null=True, help_text="see the guide on journeys"
+    )
     number = serializers.IntegerField(
         required=False,
+        allow_null=True,
         help_text="number of the draft that was changed: a newer one is not overwritten",
     )
 
@@ -132,4 +136,4 @@ class ReplayWrite(serializers.Serializer):
 
 
 class ReplayShape(serializers.Serializer):
-    job = serializers.DictField()
+    job = JobSchema()

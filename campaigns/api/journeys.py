@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -115,7 +115,7 @@ class JourneyList(View):
 class JourneyDetail(View):
     scope_noun = NOUN
 
-    @extend_schema(operation_id="journeys_read", responses=shapes.JourneyDetailShape)
+    @extend_schema(operation_id="journeys_get", responses=shapes.JourneyDetailShape)
     def get(self, request: Request, journey_id: int) -> Response:
         """One journey: its draft, what is wrong with it, and its versions."""
         return Response(_detail(journey_id))
@@ -150,21 +150,33 @@ class _Move(View):
         return Response(_detail(journey_id))
 
 
-@extend_schema(request=None, responses=shapes.JourneyDetailShape)
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="journeys_publish", request=None, responses=shapes.JourneyDetailShape
+    )
+)
 class JourneyPublish(_Move):
     """Make the draft the version that new people enter. Whoever is inside stays on theirs."""
 
     move = staticmethod(versions.publish)
 
 
-@extend_schema(request=None, responses=shapes.JourneyDetailShape)
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="journeys_pause", request=None, responses=shapes.JourneyDetailShape
+    )
+)
 class JourneyPause(_Move):
     """Nobody comes in, nobody goes on, nothing is sent."""
 
     move = staticmethod(versions.pause)
 
 
-@extend_schema(request=None, responses=shapes.JourneyDetailShape)
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="journeys_resume", request=None, responses=shapes.JourneyDetailShape
+    )
+)
 class JourneyResume(_Move):
     """Go on with everybody who is inside."""
 
@@ -182,9 +194,12 @@ class JourneyClose(View):
     def post(self, request: Request, journey_id: int) -> Response:
         """End it for everybody at once, or with `finish` let those inside go on to the end."""
         data = body_of(request, {"finish"}) if request.data else {}
+        finish = data.get("finish", False)
+        if not isinstance(finish, bool):
+            raise Invalid(_("This is true or false."), code="bad_flag", field="finish")
         versions.close(
             journey_id=journey_id,
-            finish=data.get("finish") is True,
+            finish=finish,
             user=_actor(request),
             now=timezone.now(),
         )

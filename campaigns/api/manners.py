@@ -22,7 +22,9 @@ DAYS, DAYS_MOST = 30, 366
 
 class CapShape(serializers.Serializer):
     channel = serializers.CharField(
-        allow_blank=True, help_text="email, sms, push or inbox; empty for all together"
+        required=False,
+        allow_blank=True,
+        help_text="email, sms, push or inbox; empty for all together",
     )
     days = serializers.IntegerField(min_value=1, max_value=rules.DAYS_MOST)
     most = serializers.IntegerField(min_value=1, max_value=rules.NUMBER_MOST)
@@ -84,12 +86,12 @@ def _body() -> dict[str, Any]:
 class Rules(View):
     scope_noun = "campaigns"
 
-    @extend_schema(operation_id="sending_rules_read", responses=RulesShape)
+    @extend_schema(operation_id="sending_rules_get", responses=RulesShape)
     def get(self, request: Request) -> Response:
         """How often and at which hours anybody is written to; empty until somebody sets it."""
         return Response(_body())
 
-    @extend_schema(operation_id="sending_rules_write", request=RulesWrite, responses=RulesShape)
+    @extend_schema(operation_id="sending_rules_put", request=RulesWrite, responses=RulesShape)
     def put(self, request: Request) -> Response:
         """Replace the rules. They hold for whatever is sent from now on."""
         data: Any = request.data

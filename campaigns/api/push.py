@@ -27,13 +27,13 @@ class SubscriptionKeys(serializers.Serializer):
     auth = serializers.CharField()
 
 
-class Subscription(serializers.Serializer):
+class BrowserSubscription(serializers.Serializer):
     endpoint = serializers.CharField()
     keys = SubscriptionKeys()
 
 
 class SubscriptionWrite(serializers.Serializer):
-    subscription = Subscription(help_text="what PushManager.subscribe() gave")
+    subscription = BrowserSubscription(help_text="what PushManager.subscribe() gave")
     anonymous_id = serializers.CharField(
         required=False, help_text="the visitor, as the tracker knows them; not with a token"
     )

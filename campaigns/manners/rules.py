@@ -118,9 +118,9 @@ def _caps(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         )
     found: dict[tuple[str, int], dict[str, Any]] = {}
     for cap in given:
-        channel = str(cap.get("channel") or ALL)
+        channel = cap.get("channel", ALL)
         days, most = _number(cap.get("days")), _number(cap.get("most"))
-        if channel not in (ALL, *CHANNELS) or channel == "webhook":
+        if not isinstance(channel, str) or channel not in (ALL, *CHANNELS) or channel == "webhook":
             raise Invalid(
                 _("There is no such channel to limit. Nothing was changed."),
                 code="bad_channel",

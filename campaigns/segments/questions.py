@@ -1,5 +1,6 @@
 """How each question about a person is read from JSON. The grammar is in `rules.py`."""
 
+import difflib
 from collections.abc import Callable, Mapping
 
 from campaigns.segments import terms
@@ -82,13 +83,23 @@ def read_field(data: Data, path: str, kinds: Mapping[str, str]) -> Leaf:
     name = text_of(data["field"], join(path, "field"))
     kind = kinds.get(name)
     if kind is None:
-        raise RuleFault(
-            join(path, "field"),
-            gettext_noop("There is no field called “%(name)s”."),
-            name=name[:80],
-        )
+        here = join(path, "field")
+        if meant := _meant(name, kinds):
+            raise RuleFault(
+                here,
+                gettext_noop("There is no field called “%(name)s”. Did you mean “%(meant)s”?"),
+                name=name[:80],
+                meant=meant,
+            )
+        raise RuleFault(here, gettext_noop("There is no field called “%(name)s”."), name=name[:80])
     op = _asked(data.get("op"), name, OPS[kind], path)
     return Compare(name, op, value_of(data, op, kind, path))
+
+
+def _meant(name: str, kinds: Mapping[str, str]) -> str | None:
+    """The field whose last word this is, or that is written nearly like it."""
+    last = next((known for known in kinds if known.rpartition(".")[2] == name), None)
+    return last or next(iter(difflib.get_close_matches(name[:80], kinds, 1)), None)
 
 
 def _asked(op: object, name: str, ops: tuple[str, ...], path: str) -> str:

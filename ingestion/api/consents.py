@@ -186,14 +186,16 @@ class ConsentList(View):
         for name in ("channel", "purpose"):
             if value := query.get(name):
                 rows = rows.filter(**{name: value})
-        if query.get("current", "").lower() in ("1", "true"):
+        current = query.get("current", "false").lower()
+        if current not in ("true", "false", "1", "0"):
+            raise _wrong("current", _("This must be true or false."), "not_yes_or_no")
+        if current in ("true", "1"):
             rows = rows.filter(current=True)
         return self.paginate(rows, body_of)
 
     @extend_schema(
         operation_id="consents_write",
-        request=shapes.ConsentIn(many=True),
-        responses=shapes.BatchOut,
+        **shapes.batch("ConsentsWritten", shapes.ConsentIn, shapes.ItemResult),
     )
     def post(self, request: Request) -> Response:
         """Keep one answer or up to 1,000; an answer that was sent before changes nothing."""

@@ -71,8 +71,7 @@ class CustomerList(View):
 
     @extend_schema(
         operation_id="customers_write",
-        request=shapes.CustomerIn(many=True),
-        responses=shapes.BatchOut,
+        **shapes.batch("CustomersWritten", shapes.CustomerIn, shapes.CustomerOut),
     )
     def post(self, request: Request) -> Response:
         """Add or change one person or up to 1,000. Known by external_id, e-mail or phone."""
@@ -117,7 +116,7 @@ class CustomerDetail(View):
         return self._write(request, external_id)
 
     @extend_schema(
-        operation_id="customers_patch", request=shapes.CustomerIn, responses=shapes.CustomerOut
+        operation_id="customers_update", request=shapes.CustomerIn, responses=shapes.CustomerOut
     )
     def patch(self, request: Request, external_id: str) -> Response:
         """Change a person who is known; fields left out stay."""

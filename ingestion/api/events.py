@@ -68,7 +68,8 @@ class EventList(View):
         return self.paginate(rows, body_of)
 
     @extend_schema(
-        operation_id="events_write", request=shapes.EventIn(many=True), responses=shapes.BatchOut
+        operation_id="events_write",
+        **shapes.batch("EventsWritten", shapes.EventIn, shapes.ItemResult),
     )
     def post(self, request: Request) -> Response:
         """Take one event or up to 1,000, each once by its message_id.

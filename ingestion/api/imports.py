@@ -93,7 +93,7 @@ class ImportList(View):
     @extend_schema(
         operation_id="imports_start",
         request={"multipart/form-data": shapes.ImportIn},
-        responses={202: shapes.ImportOut},
+        responses={202: shapes.IMPORT_STARTED},
     )
     def post(self, request: Request) -> Response:
         """Import a file: CSV, JSON Lines, Parquet or .xlsx, also as gzip, xz or zip.

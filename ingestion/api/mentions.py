@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.api import batches
-from ingestion.api.shapes import BatchOut
+from ingestion.api.shapes import LEFT, ItemResult, batch
 from ingestion.connectors import mentions
 from ingestion.models import Mention, Source
 from marketing.core.api import View
@@ -26,20 +26,26 @@ FIELDS = {
 
 
 class MentionIn(serializers.Serializer):
-    source = serializers.CharField(  # type: ignore[assignment]
-        required=False, default=batches.SOURCE, max_length=100
-    )
+    source = serializers.CharField(max_length=100, **LEFT)  # type: ignore[assignment]
     external_id = serializers.CharField(max_length=500)
-    author = serializers.CharField(required=False, max_length=200)
-    title = serializers.CharField(required=False, max_length=300)
-    text = serializers.CharField(required=False, max_length=20_000)
-    url = serializers.CharField(required=False, max_length=1000)
-    language = serializers.CharField(required=False, max_length=10)
+    author = serializers.CharField(max_length=200, **LEFT)
+    title = serializers.CharField(max_length=300, **LEFT)
+    text = serializers.CharField(max_length=20_000, **LEFT)
+    url = serializers.CharField(max_length=1000, **LEFT)
+    language = serializers.CharField(max_length=10, **LEFT)
     published_at = serializers.DateTimeField()
 
 
-class MentionOut(MentionIn):
+class MentionOut(serializers.Serializer):
     id = serializers.IntegerField()
+    source = serializers.CharField()  # type: ignore[assignment]
+    external_id = serializers.CharField()
+    author = serializers.CharField()
+    title = serializers.CharField()
+    text = serializers.CharField()
+    url = serializers.CharField()
+    language = serializers.CharField()
+    published_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
     sentiment = serializers.FloatField(allow_null=True)
 
@@ -129,7 +135,7 @@ class MentionList(View):
             rows = rows.filter(source__name=name.replace("\0", ""))
         return self.paginate(rows, body_of)
 
-    @extend_schema(operation_id="mentions_write", request=MentionIn(many=True), responses=BatchOut)
+    @extend_schema(operation_id="mentions_write", **batch("MentionsWritten", MentionIn, ItemResult))
     def post(self, request: Request) -> Response:
         """Store one mention or up to 1,000, each once by source and external_id."""
         now = timezone.now()

@@ -69,7 +69,8 @@ class OrderList(View):
         return self.paginate(rows, body_of)
 
     @extend_schema(
-        operation_id="orders_write", request=shapes.OrderIn(many=True), responses=shapes.BatchOut
+        operation_id="orders_write",
+        **shapes.batch("OrdersWritten", shapes.OrderIn, shapes.OrderOut),
     )
     def post(self, request: Request) -> Response:
         """Store one order or up to 1,000, each once: a number that is known changes nothing."""

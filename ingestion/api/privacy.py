@@ -71,6 +71,11 @@ class SuppressionIn(serializers.Serializer):
     note = serializers.CharField(max_length=300, required=False, help_text="how we know")
 
 
+class SuppressionsAdded(serializers.Serializer):
+    received = serializers.IntegerField()
+    new = serializers.IntegerField(help_text="how many of them were not known yet")
+
+
 class SuppressionOut(SuppressionIn):
     kind = serializers.ChoiceField(choices=Suppression.Kind.choices)
     customer_id = serializers.IntegerField(allow_null=True)
@@ -267,7 +272,7 @@ class SuppressionList(View):
     @extend_schema(
         operation_id="suppressions_add",
         request=SuppressionIn(many=True),
-        responses={200: OpenApiTypes.OBJECT},
+        responses=SuppressionsAdded,
     )
     def post(self, request: Request) -> Response:
         """Never send to these again: one, or up to 1,000."""

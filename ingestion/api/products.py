@@ -63,8 +63,7 @@ class ProductList(View):
 
     @extend_schema(
         operation_id="products_write",
-        request=shapes.ProductIn(many=True),
-        responses=shapes.BatchOut,
+        **shapes.batch("ProductsWritten", shapes.ProductIn, shapes.ProductOut),
     )
     def post(self, request: Request) -> Response:
         """Add or change one product or up to 1,000, by their code."""
@@ -102,7 +101,7 @@ class ProductDetail(View):
 
     @extend_schema(
         operation_id="products_put",
-        request=shapes.ProductIn,
+        request=shapes.ProductPut,
         responses={200: shapes.ProductOut, 201: shapes.ProductOut},
     )
     def put(self, request: Request, sku: str) -> Response:
@@ -110,7 +109,7 @@ class ProductDetail(View):
         return self._write(request, sku)
 
     @extend_schema(
-        operation_id="products_patch", request=shapes.ProductIn, responses=shapes.ProductOut
+        operation_id="products_update", request=shapes.ProductPut, responses=shapes.ProductOut
     )
     def patch(self, request: Request, sku: str) -> Response:
         """Change a product that is known; fields left out stay."""
@@ -120,6 +119,13 @@ class ProductDetail(View):
     def _write(self, request: Request, sku: str) -> Response:
         if not isinstance(request.data, dict):
             raise Invalid(_("Send a JSON object."), code="not_an_object")
+        said = request.data.get("sku", sku)
+        if not isinstance(said, str) or codes.unify(said) != codes.unify(sku):
+            raise Invalid(
+                _("The code in the body is not the one in the address."),
+                code="id_mismatch",
+                field="sku",
+            )
         known = Product.objects.filter(sku=codes.unify(sku)).exists()
         item = _read({**request.data, "sku": sku})
         catalogue.upsert(items=[item], now=timezone.now())

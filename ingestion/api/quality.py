@@ -89,7 +89,7 @@ class EventTypeList(View):
 class EventTypeDetail(View):
     scope_noun = "events"
 
-    @extend_schema(operation_id="event_types_read", responses=EventTypeDetailOut)
+    @extend_schema(operation_id="event_types_get", responses=EventTypeDetailOut)
     def get(self, request: Request, type_id: int) -> Response:
         """One kind of event with its properties, as they were seen and as they were agreed."""
         row = get_object_or_404(EventType.objects.prefetch_related("properties"), pk=type_id)
@@ -134,7 +134,7 @@ def _problem_body(item: quality.Shown) -> dict[str, Any]:
 class QualityNow(View):
     scope_noun = "sources"
 
-    @extend_schema(operation_id="quality_read", responses=QualityOut)
+    @extend_schema(operation_id="quality_get", responses=QualityOut)
     def get(self, request: Request) -> Response:
         """The score from 0 to 100, each dimension, and the open problems with who uses the data."""
         now = timezone.now()

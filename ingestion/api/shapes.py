@@ -1,6 +1,14 @@
 """What the API documents of its bodies; answers are built without these."""
 
+from typing import Any
+
+from drf_spectacular.utils import PolymorphicProxySerializer, inline_serializer
 from rest_framework import serializers
+
+from marketing.core.jobs_api import JobSchema
+
+# A text that may be left out; nothing, null and an empty text all leave what is stored.
+LEFT: dict[str, Any] = {"required": False, "allow_null": True, "allow_blank": True}
 
 
 class ConsentAnswer(serializers.Serializer):
@@ -11,9 +19,11 @@ class ConsentAnswer(serializers.Serializer):
         help_text="marketing, profiling, or a purpose of your own.",
     )
     at = serializers.DateTimeField(
-        required=False, help_text="When they said so. A yes without it never undoes a no."
+        required=False,
+        allow_null=True,
+        help_text="When they said so. A yes without it never undoes a no.",
     )
-    proof = serializers.DictField(required=False)
+    proof = serializers.DictField(required=False, allow_null=True)
 
 
 class ConsentByChannel(serializers.Serializer):
@@ -23,16 +33,16 @@ class ConsentByChannel(serializers.Serializer):
 
 
 class CustomerIn(serializers.Serializer):
-    external_id = serializers.CharField(max_length=100, required=False)
-    email = serializers.EmailField(max_length=254, required=False)
-    phone = serializers.CharField(max_length=30, required=False)
-    first_name = serializers.CharField(max_length=100, required=False)
-    last_name = serializers.CharField(max_length=100, required=False)
-    country = serializers.CharField(max_length=80, required=False)
-    language = serializers.CharField(max_length=10, required=False)
-    timezone = serializers.CharField(max_length=64, required=False)
-    attributes = serializers.DictField(required=False)
-    consent = ConsentByChannel(required=False)
+    external_id = serializers.CharField(max_length=100, **LEFT)
+    email = serializers.EmailField(max_length=254, **LEFT)
+    phone = serializers.CharField(max_length=30, **LEFT)
+    first_name = serializers.CharField(max_length=100, **LEFT)
+    last_name = serializers.CharField(max_length=100, **LEFT)
+    country = serializers.CharField(max_length=80, **LEFT)
+    language = serializers.CharField(max_length=10, **LEFT)
+    timezone = serializers.CharField(max_length=64, **LEFT)
+    attributes = serializers.DictField(required=False, allow_null=True)
+    consent = ConsentByChannel(required=False, allow_null=True)
 
 
 class Totals(serializers.Serializer):
@@ -63,17 +73,30 @@ class CustomerOut(serializers.Serializer):
 
 class ProductIn(serializers.Serializer):
     sku = serializers.CharField(max_length=60)
-    name = serializers.CharField(max_length=300, required=False)
-    category = serializers.CharField(max_length=100, required=False)
-    price = serializers.DecimalField(max_digits=12, decimal_places=2, required=False)
-    currency = serializers.CharField(max_length=3, required=False)
-    url = serializers.CharField(max_length=500, required=False)
-    image_url = serializers.CharField(max_length=500, required=False)
-    stock = serializers.IntegerField(required=False)
+    name = serializers.CharField(max_length=300, **LEFT)
+    category = serializers.CharField(max_length=100, **LEFT)
+    price = serializers.DecimalField(
+        max_digits=12, decimal_places=2, required=False, allow_null=True
+    )
+    currency = serializers.CharField(max_length=3, **LEFT)
+    url = serializers.CharField(max_length=500, **LEFT)
+    image_url = serializers.CharField(max_length=500, **LEFT)
+    stock = serializers.IntegerField(required=False, allow_null=True)
     active = serializers.BooleanField(default=True)
 
 
-class ProductOut(ProductIn):
+class ProductPut(ProductIn):
+    sku = serializers.CharField(max_length=60, required=False, help_text="as in the address")
+
+
+class ProductOut(serializers.Serializer):
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    category = serializers.CharField()
+    currency = serializers.CharField()
+    url = serializers.CharField()
+    image_url = serializers.CharField()
+    active = serializers.BooleanField()
     price = serializers.DecimalField(max_digits=12, decimal_places=2, allow_null=True)
     stock = serializers.IntegerField(allow_null=True)
     id = serializers.IntegerField()
@@ -84,10 +107,14 @@ class LineIn(serializers.Serializer):
     sku = serializers.CharField(max_length=60)
     quantity = serializers.IntegerField()
     unit_price = serializers.DecimalField(max_digits=12, decimal_places=4)
-    description = serializers.CharField(max_length=300, required=False)
+    description = serializers.CharField(max_length=300, **LEFT)
 
 
-class LineOut(LineIn):
+class LineOut(serializers.Serializer):
+    sku = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit_price = serializers.DecimalField(max_digits=12, decimal_places=4)
+    description = serializers.CharField()
     line_no = serializers.IntegerField()
     total = serializers.DecimalField(max_digits=14, decimal_places=2)
     kind = serializers.CharField()
@@ -96,12 +123,12 @@ class LineOut(LineIn):
 class OrderIn(serializers.Serializer):
     external_id = serializers.CharField(max_length=100)
     placed_at = serializers.DateTimeField()
-    source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]
-    currency = serializers.CharField(max_length=3, required=False)
-    country = serializers.CharField(max_length=80, required=False)
-    customer = CustomerIn(required=False)
+    source = serializers.CharField(max_length=100, **LEFT)  # type: ignore[assignment]
+    currency = serializers.CharField(max_length=3, **LEFT)
+    country = serializers.CharField(max_length=80, **LEFT)
+    customer = CustomerIn(required=False, allow_null=True)
     lines = LineIn(many=True)
-    attributes = serializers.DictField(required=False)
+    attributes = serializers.DictField(required=False, allow_null=True)
 
 
 class OrderOut(serializers.Serializer):
@@ -119,18 +146,20 @@ class OrderOut(serializers.Serializer):
 
 class EventIn(serializers.Serializer):
     type = serializers.CharField(max_length=100)
-    at = serializers.DateTimeField(required=False)
+    at = serializers.DateTimeField(required=False, allow_null=True)
     sent_at = serializers.DateTimeField(
-        required=False, help_text="When the sender's clock sent it; its error is taken off `at`."
+        required=False,
+        allow_null=True,
+        help_text="When the sender's clock sent it; its error is taken off `at`.",
     )
-    message_id = serializers.CharField(max_length=100, required=False)
-    external_id = serializers.CharField(max_length=100, required=False)
-    email = serializers.EmailField(required=False)
-    phone = serializers.CharField(max_length=30, required=False)
-    anonymous_id = serializers.CharField(max_length=100, required=False)
-    device_id = serializers.CharField(max_length=100, required=False)
-    properties = serializers.DictField(required=False)
-    context = serializers.DictField(required=False)  # type: ignore[assignment]
+    message_id = serializers.CharField(max_length=100, **LEFT)
+    external_id = serializers.CharField(max_length=100, **LEFT)
+    email = serializers.EmailField(**LEFT)
+    phone = serializers.CharField(max_length=30, **LEFT)
+    anonymous_id = serializers.CharField(max_length=100, **LEFT)
+    device_id = serializers.CharField(max_length=100, **LEFT)
+    properties = serializers.DictField(required=False, allow_null=True)
+    context = serializers.DictField(required=False, allow_null=True)  # type: ignore[assignment]
 
 
 class EventOut(serializers.Serializer):
@@ -148,19 +177,19 @@ class EventOut(serializers.Serializer):
 
 
 class ConsentIn(serializers.Serializer):
-    external_id = serializers.CharField(max_length=100, required=False)
-    email = serializers.EmailField(max_length=254, required=False)
-    phone = serializers.CharField(max_length=30, required=False)
+    external_id = serializers.CharField(max_length=100, **LEFT)
+    email = serializers.EmailField(max_length=254, **LEFT)
+    phone = serializers.CharField(max_length=30, **LEFT)
     channel = serializers.ChoiceField(choices=["email", "sms", "push"], default="email")
     purpose = serializers.CharField(max_length=20, default="marketing")
     granted = serializers.BooleanField()
-    at = serializers.DateTimeField(required=False)
-    expires_at = serializers.DateTimeField(required=False)
+    at = serializers.DateTimeField(required=False, allow_null=True)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
     method = serializers.CharField(max_length=20, default="api")
-    text_version = serializers.IntegerField(required=False)
-    text_language = serializers.CharField(max_length=10, required=False)
-    source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]
-    proof = serializers.DictField(required=False)
+    text_version = serializers.IntegerField(required=False, allow_null=True)
+    text_language = serializers.CharField(max_length=10, **LEFT)
+    source = serializers.CharField(max_length=100, **LEFT)  # type: ignore[assignment]
+    proof = serializers.DictField(required=False, allow_null=True)
 
 
 class ConsentOut(serializers.Serializer):
@@ -191,12 +220,28 @@ class ItemResult(serializers.Serializer):
         choices=["created", "updated", "unchanged", "stored", "duplicate", "conflict", "invalid"]
     )
     error = ItemError(required=False)
+    id = serializers.IntegerField(
+        required=False, allow_null=True, help_text="of a person who was stored"
+    )
+    sku = serializers.CharField(required=False)
+    external_id = serializers.CharField(required=False)
+    message_id = serializers.CharField(required=False)
 
 
 class BatchOut(serializers.Serializer):
     received = serializers.IntegerField()
     counts = serializers.DictField(child=serializers.IntegerField())
     results = ItemResult(many=True)
+
+
+def batch(
+    name: str, taken: type[serializers.Serializer], lone: type[serializers.Serializer]
+) -> Any:
+    """What a batch takes and answers: a list item by item, a lone object by what became of it."""
+    either = PolymorphicProxySerializer(
+        component_name=name, serializers=[BatchOut, lone], resource_type_field_name=None
+    )
+    return {"request": taken(many=True), "responses": {200: either, 201: lone}}
 
 
 class ImportIn(serializers.Serializer):
@@ -233,6 +278,9 @@ class ImportOut(serializers.Serializer):
     finished_at = serializers.DateTimeField(allow_null=True)
     job = serializers.CharField(allow_null=True)
     url = serializers.CharField()
+
+
+IMPORT_STARTED = inline_serializer("ImportStarted", {"job": JobSchema(), "import": ImportOut()})
 
 
 class RejectOut(serializers.Serializer):

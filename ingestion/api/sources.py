@@ -56,7 +56,7 @@ class SourceOut(serializers.Serializer):
     url = serializers.CharField()
 
 
-class SourceChange(serializers.Serializer):
+class SourceWrite(serializers.Serializer):
     name = serializers.CharField(required=False, max_length=100)
     settings = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
     every_minutes = serializers.IntegerField(required=False, allow_null=True)
@@ -152,19 +152,19 @@ class SourceDetail(View):
             raise NotFound(_("There is no such source."), code="source_unknown")
         return found[0]
 
-    @extend_schema(operation_id="sources_read", responses=SourceOut)
+    @extend_schema(operation_id="sources_get", responses=SourceOut)
     def get(self, request: Request, source_id: int) -> Response:
         """One source. Secrets are never shown, only which are set."""
         return Response(body_of(self._line(source_id)))
 
-    @extend_schema(operation_id="sources_change", request=SourceChange, responses=SourceOut)
+    @extend_schema(operation_id="sources_update", request=SourceWrite, responses=SourceOut)
     def patch(self, request: Request, source_id: int) -> Response:
         """Other settings of a source that is fetched from; what is left out stays."""
         connector = _fetched(source_id)
-        given = SourceChange(data=request.data)
+        given = SourceWrite(data=request.data)
         given.is_valid(raise_exception=True)
         body = given.validated_data
-        if unknown := sorted(set(request.data) - set(SourceChange().fields)):
+        if unknown := sorted(set(request.data) - set(SourceWrite().fields)):
             raise Invalid(
                 _("There is no field of this name."), code="unknown_field", field=unknown[0][:60]
             )
@@ -192,7 +192,7 @@ class PullList(View):
     scope_noun = "sources"
 
     @extend_schema(
-        operation_id="source_pulls_list",
+        operation_id="sources_pulls",
         responses=PullOut(many=True),
         parameters=[OpenApiParameter("limit", int)],
     )
@@ -201,7 +201,7 @@ class PullList(View):
         rows = _fetched(source_id).pulls.prefetch_related("imports")
         return self.paginate(rows, pull_body)
 
-    @extend_schema(operation_id="source_pulls_start", request=None, responses={202: JobStarted})
+    @extend_schema(operation_id="sources_pull", request=None, responses={202: JobStarted})
     def post(self, request: Request, source_id: int) -> Response:
         """Fetch now. 409 while a fetch from this source is under way."""
         pull = schedule.begin(

@@ -1,9 +1,12 @@
 """What every operation of the OpenAPI document shares: the key, and the one error shape."""
 
+import json
+import re
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
+HOME = "#/components/schemas/"
 _NULLABLE_TEXT = {"type": ["string", "null"]}
 ERROR = {
     "type": "object",
@@ -80,12 +83,82 @@ def show_pages(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         body = answer.get("content", {}).get("application/json", {})
         if body.get("schema", {}).get("type") != "array":
             continue
-        body["schema"] = {
+        name = body["schema"]["items"]["$ref"].rsplit("/", 1)[1] + "Page"
+        result["components"]["schemas"][name] = {
             "type": "object",
             "required": ["data", "next", "previous"],
             "properties": {"data": body["schema"], "next": LINK, "previous": LINK},
         }
-        known = operations["get"].setdefault("parameters", [])
-        names = {parameter.get("name") for parameter in known}
-        known += [parameter for parameter in PAGING if parameter["name"] not in names]
+        body["schema"] = {"$ref": f"{HOME}{name}"}
+        names = {parameter["name"] for parameter in PAGING}
+        known = operations["get"].get("parameters", [])
+        operations["get"]["parameters"] = [
+            *(parameter for parameter in known if parameter["name"] not in names),
+            *PAGING,
+        ]
+    return result
+
+
+def tell_limits(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of bodies what the readers of all of them hold to.
+
+    A field that is not known is refused, money may be a number or its text, and a batch is a list
+    of one to a thousand items, or a lone one.
+    """
+    for name, schema in result["components"]["schemas"].items():
+        if not name.endswith("Request"):
+            continue
+        if schema.get("properties"):
+            schema.setdefault("additionalProperties", False)
+        for field in schema.get("properties", {}).values():
+            if "default" in field:  # generators of clients take such a field for one that is sent
+                usual = json.dumps(field.pop("default")).strip('"')
+                told = field.get("description", "").rstrip(".")
+                field["description"] = "; ".join(filter(None, [told, f"{usual} when left out"]))
+            if field.get("format") == "decimal":
+                nothing = ["null"] if "null" in field["type"] else []
+                field["type"] = ["string", "number", *nothing]
+                field["pattern"] = field["pattern"].replace(r"\d{0,", r"\d{1,", 1)
+    for operations in result["paths"].values():
+        post = operations.get("post", {})
+        most = post.pop("x-most-items", 1000)
+        body = post.get("requestBody", {}).get("content", {})
+        schema = body.get("application/json", {}).get("schema", {})
+        if schema.get("type") == "array":
+            many = {**schema, "minItems": 1, "maxItems": most}
+            body["application/json"]["schema"] = {"oneOf": [many, dict(schema["items"])]}
+    return result
+
+
+_WORDS = (
+    (re.compile(r"^Patched(\w+?)(In|Write|Put)?Request$"), r"\1Update"),
+    (re.compile(r"(In|Write|Shape)?Request$"), "Write"),
+    (re.compile(r"^(\w+?)(In|Write|Out|Shape|Schema)([A-Z]\w+)Enum$"), r"\1\3"),
+    (re.compile(r"Enum$"), ""),
+    (re.compile(r"(Out|Shape|Schema)(Page)?$"), r"\2"),
+)
+
+
+def name_shapes(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Name shapes as a client's programmer would: `Customer`, `CustomerWrite`, `CampaignState`."""
+    shapes = result["components"]["schemas"]
+    names: dict[str, str] = {}
+    for old in shapes:
+        new = next(
+            (pattern.sub(by, old) for pattern, by in _WORDS if pattern.search(old)),
+            old,
+        )
+        if new in names.values():
+            raise ValueError(f"Two shapes of the API's document are called {new}.")
+        names[old] = new
+    result["components"]["schemas"] = {names[old]: shape for old, shape in shapes.items()}
+
+    def follow(node: Any) -> None:
+        for value in node.values() if isinstance(node, dict) else node:
+            if isinstance(value, dict | list):
+                follow(value)
+        if isinstance(node, dict) and str(node.get("$ref", "")).startswith(HOME):
+            node["$ref"] = HOME + names[node["$ref"].removeprefix(HOME)]
+
+    follow(result)
     return result

@@ -196,7 +196,7 @@ class PredictionDetail(View):
         return Response(_body(definitions.get(key=key)))
 
     @extend_schema(
-        operation_id="predictions_change", request=PredictionWrite, responses=PredictionShape
+        operation_id="predictions_update", request=PredictionWrite, responses=PredictionShape
     )
     def patch(self, request: Request, key: str) -> Response:
         """Change what is sent. What it asks stays as it is once it was published."""

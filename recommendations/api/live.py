@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.api import doors
+from ingestion.api.shapes import LEFT
 from ingestion.events import bodies
 from ingestion.preprocess import codes
 from ingestion.tracking import keys
@@ -40,15 +41,20 @@ PUBLIC = ("writeKey", "placement", "anonymousId", "product", "items", "size")
 
 
 class LiveIn(serializers.Serializer):
-    placement = serializers.CharField()
-    external_id = serializers.CharField(required=False)
-    email = serializers.CharField(required=False)
-    anonymous_id = serializers.CharField(required=False)
-    product = serializers.CharField(required=False, help_text="Stock code of the page's product")
+    placement = serializers.CharField(help_text="its key")
+    external_id = serializers.CharField(**LEFT)
+    email = serializers.CharField(**LEFT)
+    anonymous_id = serializers.CharField(**LEFT)
+    product = serializers.CharField(help_text="Stock code of the page's product", **LEFT)
     items = serializers.ListField(
-        child=serializers.CharField(), required=False, help_text="Stock codes, newest last"
+        child=serializers.CharField(),
+        required=False,
+        max_length=ITEMS,
+        help_text="Stock codes, newest last",
     )
-    size = serializers.IntegerField(required=False)
+    size = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=SIZE, help_text="how many picks"
+    )
 
 
 class LivePick(PickSchema):
@@ -169,6 +175,7 @@ def _one(value: Any, name: str) -> str:
 
 class Live(View):
     scope_noun = "recommendations"
+    reads_only = True
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:

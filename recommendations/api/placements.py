@@ -55,13 +55,13 @@ class PlacementList(View):
 class PlacementDetail(View):
     scope_noun = "recommendations"
 
-    @extend_schema(operation_id="placements_read", responses=PickPlacementOut)
+    @extend_schema(operation_id="placements_get", responses=PickPlacementOut)
     def get(self, request: Request, slug: str) -> Response:
         """One placement with its rules."""
         return Response(body(get_object_or_404(Placement, slug=slug)))
 
     @extend_schema(
-        operation_id="placements_write",
+        operation_id="placements_put",
         request=PickPlacementIn,
         responses={200: PickPlacementOut, 201: PickPlacementOut},
     )
@@ -74,7 +74,7 @@ class PlacementDetail(View):
         )
         return Response(body(row), status=201 if made else 200)
 
-    @extend_schema(operation_id="placements_remove", responses={204: None})
+    @extend_schema(operation_id="placements_delete", responses={204: None})
     def delete(self, request: Request, slug: str) -> Response:
         """Take a placement away with what was counted of it."""
         defining.remove(slug=slug, actor=_actor(request))

@@ -205,3 +205,20 @@ def test_a_key_archives_what_is_over_and_nothing_else(ask):
     assert body["archived_at"] is not None
     body = ask("post", f"{of.pk}/archive/", {"archived": False}).json()["campaign"]
     assert body["archived_at"] is None
+
+
+def test_a_program_finds_the_message_that_a_campaign_is_to_send(client):
+    mail = factories.template("Come back")
+    text = factories.template("Short", kind="sms", parts={"text": "Hello"})
+    _key, secret = auth.create_key(name="test", scopes=["campaigns:read"], user=None)
+
+    def found(asked=""):
+        return client.get(
+            f"/api/v1/templates/{asked}", headers={"Authorization": f"Bearer {secret}"}
+        )
+
+    rows = found().json()["data"]
+    assert [(row["id"], row["kind"]) for row in rows] == [(text.pk, "sms"), (mail.pk, "email")]
+    assert [row["name"] for row in found("?kind=email").json()["data"]] == ["Come back"]
+    refused = found("?kind=pigeon")
+    assert (refused.status_code, refused.json()["error"]["field"]) == (422, "kind")

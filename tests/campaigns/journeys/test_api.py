@@ -165,3 +165,11 @@ def test_the_job_tells_what_the_last_days_would_have_brought():
     assert (job.state, job.error) == ("done", "")
     assert (job.result["entered"], job.result["messages"], len(job.result["days"])) == (2, 0, 8)
     assert Enrollment.objects.count() == 0
+
+
+@pytest.mark.parametrize("finish", [{}, "true", 1, None])
+def test_an_end_that_is_not_said_plainly_ends_it_for_nobody(ask, finish):
+    url = f"{ask('post', '', {'name': 'Hello'}).json()['id']}/"
+    refused = ask("post", url + "close/", {"finish": finish})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (422, "finish")
+    assert ask("get", url).json()["state"] == "draft"

@@ -90,3 +90,10 @@ def test_hours_that_are_none_are_refused(channel, hours) -> None:
     with pytest.raises(Invalid):
         save(quiet={channel: hours})
     assert rules.current().none
+
+
+@pytest.mark.parametrize("channel", [0, {}, [], None, False])
+def test_a_channel_that_is_no_text_is_not_taken_for_all_of_them(channel) -> None:
+    with pytest.raises(Invalid, match="no such channel"):
+        save([{"channel": channel, "days": 1, "most": 1}])
+    assert rules.current().none

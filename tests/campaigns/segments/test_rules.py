@@ -261,3 +261,10 @@ def test_any_json_at_all_is_either_read_or_refused_and_survives_the_way_back(dat
 def test_the_segments_a_rule_names_are_found_at_any_depth() -> None:
     rule = {"all": [{"not": {"in_segment": 3}}, {"any": [{"in_segment": 9}, {"all": []}]}]}
     assert rules.segments_in(parse(rule, KINDS)) == {3, 9}
+
+
+@pytest.mark.parametrize("name", ["country", "customer.contry"])
+def test_a_field_that_is_nearly_one_is_named(name) -> None:
+    with pytest.raises(RuleFault) as caught:
+        parse({"field": name, "op": "=", "value": "GB"}, {"customer.country": "choice", **KINDS})
+    assert "Did you mean “customer.country”?" in str(caught.value)

@@ -102,3 +102,10 @@ def test_a_key_needs_the_scope_for_consents(api) -> None:
         _key, secret = auth.create_key(name=scope, scopes=[scope], user=None)
         api.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
         assert api.post("/api/v1/consents/", YES).status_code == status
+
+
+def test_a_question_that_is_neither_yes_nor_no_is_refused_and_not_taken_for_no(api) -> None:
+    for asked in ("AAA", "null", "2", ""):
+        answer = api.get("/api/v1/consents/", {"current": asked})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (422, "current"), asked
+    assert api.get("/api/v1/consents/", {"current": "false"}).status_code == 200

@@ -281,3 +281,10 @@ def test_a_moment_that_no_calendar_holds_is_told(api, at) -> None:
     event = api.post("/api/v1/events/", {"type": "view", "external_id": "7", "at": at})
     assert (order.status_code, event.status_code) == (422, 422)
     assert order.json()["error"]["field"] == "placed_at"
+
+
+def test_a_product_put_at_an_address_that_is_not_its_own_is_refused(api) -> None:
+    answer = api.put("/api/v1/products/T1/", {"sku": "T2", "name": "Teapot"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "id_mismatch")
+    assert not Product.objects.exists()
+    assert api.put("/api/v1/products/T1/", {"sku": "t1", "name": "Teapot"}).status_code == 201
