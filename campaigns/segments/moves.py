@@ -151,7 +151,8 @@ def place(*, steps: Sequence[Step], at: datetime) -> dict[int, Placed]:
         return {}
     values: dict[str, Any] = {
         "segments": array(step.segment_id for step in steps),
-        "people": [array(step.people) for step in steps],
+        # In order, so that those who stand side by side in the indexes are written one by one.
+        "people": [array(sorted(step.people)) for step in steps],
         "entered": [step.entered for step in steps],
         "causes": [str(step.cause) for step in steps],
         "at": at,
