@@ -20,7 +20,7 @@ import numpy as np
 
 from models_ml.algorithms import metrics
 from models_ml.algorithms.data import Truth
-from models_ml.algorithms.recommenders import als, blend, ease, itemitem, markov, popular
+from models_ml.algorithms.recommenders import als, blend, bpr, ease, itemitem, markov, popular
 from models_ml.benchmarks import leaveoneout, sequences
 from models_ml.benchmarks.bare import Bare
 from models_ml.benchmarks.data import Line, find, line, skipped
@@ -33,7 +33,8 @@ BLEND, ALS, PEER = "blend", "ALS", "implicit's ALS, bare"
 NEAR = 0.01
 # EASE inverts a dense table: larger catalogues learn this many items, with one penalty.
 DENSE = 6_000
-FACTORS = ((64, 1.0, 10.0), (128, 5.0, 10.0), (32, 5.0, 5.0))
+LOG_2 = float(np.log(2.0))
+FACTORS = ((64, 1.0, 10.0), (64, 1.0, 7.0), (128, 5.0, 10.0), (128, 5.0, 7.0), (32, 5.0, 3.5))
 
 
 def _grid(kind: Any, *params: Any) -> list[Any]:
@@ -71,9 +72,15 @@ ENGINES: dict[str, Callable[[int], list[Any]]] = {
     ALS: lambda items: _grid(
         als.ALS,
         *(
-            als.Params(factors=factors, regularization=ridge, alpha=alpha, half_life_days=0.0)
+            # A pair bought once counts log 2 here and 1 there.
+            als.Params(
+                factors=factors, regularization=ridge, alpha=alpha / LOG_2, half_life_days=0.0
+            )
             for factors, ridge, alpha in FACTORS
         ),
+    ),
+    "BPR": lambda items: _grid(
+        bpr.BPR, bpr.Params(), bpr.Params(factors=64, learning_rate=0.1, iterations=100)
     ),
     PEER: lambda items: _grid(
         Bare,
