@@ -74,4 +74,7 @@ def expect(*, chance: Array, gain: Array, fixed: float, level: tuple[float, floa
     mean = float((chance * gain).sum())
     spread = 1.96 * float(np.sqrt((chance * (1 - chance) * gain**2).sum()))
     ends = (mean * level[0], mean * level[1])
-    return Sum(mean - fixed, min(ends) - spread - fixed, max(ends) + spread - fixed)
+    # Never beyond what comes of it when nobody takes it, or everybody does.
+    low = max(min(ends) - spread, float(np.minimum(gain, 0).sum()))
+    high = min(max(ends) + spread, float(np.maximum(gain, 0).sum()))
+    return Sum(mean - fixed, min(low, mean) - fixed, max(high, mean) - fixed)

@@ -19,7 +19,7 @@ from recommendations.models import OfferChoice, OfferPlan
 from recommendations.offers import keeping, suitability, terms
 from recommendations.views.placements import mind_rights
 
-ROWS, RULES, SHOWN = 4, 4, 20
+ROWS, RULES, SHOWN = 2, 3, 20
 
 
 @page("view")

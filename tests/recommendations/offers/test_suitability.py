@@ -59,6 +59,8 @@ def test_the_sum_is_surer_the_more_people_share_it_and_never_surer_than_the_leve
     few = expect(chance=np.full(10, 0.5), gain=np.full(10, 10.0), fixed=0.0, level=(1.0, 1.0))
     many = expect(chance=np.full(1000, 0.5), gain=np.full(1000, 0.1), fixed=0.0, level=(1.0, 1.0))
     assert few.value == pytest.approx(many.value) == 50.0
+    one = expect(chance=np.array([0.5]), gain=np.array([9.0]), fixed=0.5, level=(1.0, 1.0))
+    assert (one.low, one.high) == (-0.5, 8.5)
     assert few.high - few.low > 5 * (many.high - many.low)
     off = expect(chance=np.full(1000, 0.5), gain=np.full(1000, 0.1), fixed=5.0, level=(0.8, 1.1))
     assert [round(off.value, 1), round(off.low, 1), round(off.high, 1)] == [45.0, 31.9, 53.1]
