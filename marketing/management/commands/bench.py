@@ -47,6 +47,7 @@ MODULES = (
     "campaigns.bench_ads",
     "marketing.benchmarks",
     "marketing.bench_pages",
+    "marketing.bench_soak",
 )
 SIZES = ("small", "full")
 
