@@ -12,7 +12,7 @@ ten, so then the blend is weighed on the others alone, by members that know no m
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +193,7 @@ class _Exam:
         if engine not in ASIDE:
             self.chosen[engine], self.judged[engine] = best, model
         made = self._line(engine, model, validation=score, seconds=took)
+        made["params"] = asdict(model.params)
         return self._beside_ours(made) if engine == PEER else made
 
     def _beside_ours(self, made: Line) -> Line:
