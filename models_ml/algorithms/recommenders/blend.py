@@ -135,13 +135,14 @@ class Blend:
                     tried[place] = value
                     if not tried.any():
                         continue
+                    # As they are kept: with other digits equals might change places.
+                    tried = (tried / tried.max()).round(4)
                     reached = board.ndcg(tried)
                     if reached > best + 1e-9:
                         best, weights = reached, tried
             if best <= before:
                 break
-        weights = weights / weights.max()
-        self.weights = dict(zip(self.members, weights.round(4).tolist(), strict=True))
+        self.weights = dict(zip(self.members, weights.tolist(), strict=True))
         return best
 
     def _lists(
