@@ -140,13 +140,13 @@ def addressed(
 ) -> Any:
     """The people with `reason`, as consent and suppression of a channel have it.
 
-    A call to a system and a note in the shop's own app need no consent. Where they are one of
-    `several` channels, whoever wants nothing more at all does not get them instead.
+    A call to a system and a note in the shop's own app need no consent, but whoever wants nothing
+    more at all gets no note. Where a call is one of `several` ways to reach people, it neither.
     """
     if channel in consent.CHANNELS:
         return consent.mailable(people, channel=channel, purpose="marketing", name=name)
     reason: Any = Value("", CharField())
-    if several:
+    if several or channel == "inbox":
         barred = When(consent.barred_everywhere(), then=Value("suppressed"))
         reason = Case(barred, default=Value(""), output_field=CharField())
     return people.annotate(**{name: reason})

@@ -110,7 +110,8 @@ def marketing(_step: str, _variant: str) -> str:
 def unwanted(messages: Sequence[Due], purpose_of: Purpose = marketing) -> dict[int, str]:
     """Reasons, by message id, why these may not be sent as of now.
 
-    A call to a system and a note in the shop's own app need no consent, only somebody to be for.
+    A call to a system and a note in the shop's own app need no consent, only somebody to be for;
+    whoever wants nothing more at all gets no note.
     """
     groups: dict[tuple[str, str], list[Due]] = defaultdict(list)
     for message in messages:
@@ -123,8 +124,11 @@ def unwanted(messages: Sequence[Due], purpose_of: Purpose = marketing) -> dict[i
         if channel in consent.CHANNELS:
             now_true = consent.judged(people, channel=channel, purpose=purpose)
         else:
-            there = Customer.objects.filter(id__in=people).values_list("id", flat=True)
-            now_true = dict.fromkeys(there, ("", None))
+            there = Customer.objects.filter(id__in=people)
+            now_true = dict.fromkeys(there.values_list("id", flat=True), ("", None))
+            if channel == "inbox":
+                barred = there.filter(consent.barred_everywhere())
+                now_true |= dict.fromkeys(barred.values_list("id", flat=True), ("suppressed", None))
         for message in asked:
             reason, address = now_true.get(message.customer_id, ("gone", None))
             if not reason and message.expired:

@@ -11,6 +11,7 @@ from campaigns.messaging import delivery, subscriptions
 from campaigns.models import Campaign, InboxItem, Message, Template
 from campaigns.segments import definitions
 from ingestion.models import Consent, Customer
+from ingestion.privacy import suppressions
 from marketing.core.errors import Invalid
 from tests import factories
 from tests.campaigns.channels.test_api import browser
@@ -113,6 +114,25 @@ def test_an_inbox_campaign_is_a_row_for_everybody_known(peer):
     assert states(run) == {"sent": 4, "skipped": 1}
     titles = InboxItem.objects.order_by("title").values_list("title", flat=True)
     assert list(titles) == ["For Person1", "For Person2", "For Person3", "For Person4"]
+
+
+def test_no_note_reaches_whoever_wants_nothing_more_at_all_also_when_they_say_so_late(peer):
+    channel(peer, "inbox_own")
+    made = people()
+
+    def no_more(person: Customer) -> None:
+        suppressions.add_person(customer_id=person.pk, actor=None, now=factories.now())
+
+    no_more(made[1])
+    run = runs.start(
+        campaign_id=campaign("inbox", title="News").pk, user=None, now=factories.now()
+    )
+    runs.fill(run_id=run.pk, now=factories.now())
+    assert run.messages.get(customer=made[1]).reason == "suppressed"
+    no_more(made[2])
+    delivery.deliver(run_id=run.pk)
+    assert states(run) == {"sent": 3, "skipped": 2}
+    assert run.messages.get(customer=made[2]).reason == "suppressed"
 
 
 def test_a_webhook_campaign_calls_once_for_everybody_with_their_own_values(peer):
