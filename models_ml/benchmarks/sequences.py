@@ -21,7 +21,8 @@ import numpy as np
 from models_ml.algorithms import trainer
 from models_ml.algorithms.data import Interactions
 from models_ml.algorithms.recommenders.sequential import bert4rec, checkpoints, loop, sasrec
-from models_ml.algorithms.recommenders.sequential.engine import Engine, Params
+from models_ml.algorithms.recommenders.sequential.engine import Engine
+from models_ml.algorithms.recommenders.sequential.params import Params
 from models_ml.benchmarks import leaveoneout
 from models_ml.benchmarks.data import find, line, skipped
 from models_ml.benchmarks.leaveoneout import Questions

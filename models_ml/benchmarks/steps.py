@@ -19,7 +19,8 @@ import pandas as pd
 from models_ml.algorithms import trainer
 from models_ml.algorithms.data import Interactions
 from models_ml.algorithms.recommenders.sequential import bert4rec, sasrec
-from models_ml.algorithms.recommenders.sequential.engine import Engine, Params
+from models_ml.algorithms.recommenders.sequential.engine import Engine
+from models_ml.algorithms.recommenders.sequential.params import Params
 from models_ml.benchmarks.data import line
 from models_ml.benchmarks.recommenders import purchases
 

@@ -124,9 +124,7 @@ def test_no_note_reaches_whoever_wants_nothing_more_at_all_also_when_they_say_so
         suppressions.add_person(customer_id=person.pk, actor=None, now=factories.now())
 
     no_more(made[1])
-    run = runs.start(
-        campaign_id=campaign("inbox", title="News").pk, user=None, now=factories.now()
-    )
+    run = runs.start(campaign_id=campaign("inbox", title="News").pk, user=None, now=factories.now())
     runs.fill(run_id=run.pk, now=factories.now())
     assert run.messages.get(customer=made[1]).reason == "suppressed"
     no_more(made[2])

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from models_ml.algorithms.recommenders.sequential import baskets, batches
-from models_ml.algorithms.recommenders.sequential.engine import Engine, Params
+from models_ml.algorithms.recommenders.sequential.engine import Engine
+from models_ml.algorithms.recommenders.sequential.params import Params
 
 __all__ = ["BERT4Rec", "Params"]
 
