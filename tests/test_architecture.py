@@ -84,7 +84,7 @@ def test_the_own_writes_check_sees_a_planted_fault(tmp_path: Path) -> None:
         planted.unlink()
 
 
-HEAVY = ("torch", "transformers", "implicit", "sklearn", "pandas", "scipy")
+HEAVY = ("torch", "transformers", "implicit", "onnxruntime", "sklearn", "pandas", "scipy")
 
 
 def test_the_web_process_loads_no_model_library() -> None:
