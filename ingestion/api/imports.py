@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.api import shapes
-from ingestion.imports import uploads
+from ingestion.imports import choosing, starting, uploads
 from ingestion.models import ImportJob, Reject
 from marketing.core.api import View, accepted
 from marketing.core.errors import Invalid
@@ -37,7 +37,7 @@ def body_of(row: ImportJob) -> dict[str, Any]:
         "mapping": {
             name: header[index] for name, index in row.mapping.items() if index < len(header)
         },
-        "options": {name: row.options.get(name) for name in uploads.OPTIONS},
+        "options": {name: row.options.get(name) for name in choosing.OPTIONS},
         "rules": {name: entry["rows"] for name, entry in row.report.get("rules", {}).items()},
         "created_at": row.created_at,
         "finished_at": row.finished_at,
@@ -109,13 +109,13 @@ class ImportList(View):
         form: Any = request.data
         user: Any = request.user
         chosen, options = _json(form, "mapping"), _json(form, "options")
-        unknown = sorted(set(options) - set(uploads.OPTIONS))
+        unknown = sorted(set(options) - set(choosing.OPTIONS))
         if unknown:
             raise Invalid(
                 _("There is no such option."),
                 code="unknown_option",
                 field=f"options.{unknown[0]}",
-                remedy=", ".join(uploads.OPTIONS),
+                remedy=", ".join(choosing.OPTIONS),
             )
         with transaction.atomic():
             record = uploads.receive(
@@ -126,16 +126,16 @@ class ImportList(View):
                 user=user,
                 now=now,
             )
-            seen = uploads.look(record, again=options, kind=record.kind)
+            seen = choosing.look(record, again=options, kind=record.kind)
             mapping = {**seen.mapping, **_columns(chosen, seen.detected.header)}
-            uploads.choose(
+            choosing.choose(
                 record=record,
                 kind=record.kind,
                 mapping=mapping,
                 options={**seen.options, **options},
                 now=now,
             )
-            job = uploads.start(record=record, user=user, now=now)
+            job = starting.start(record=record, user=user, now=now)
         response = accepted(job)
         record.refresh_from_db()
         response.data = {**response.data, "import": body_of(record)}

@@ -19,7 +19,7 @@ from django.utils import timezone
 from ingestion import rollups
 from ingestion.benchmarks import measuring
 from ingestion.benchmarks.measuring import FACTS, STREAM, Line
-from ingestion.imports import demo, uploads
+from ingestion.imports import choosing, demo, starting, uploads
 from ingestion.models import Customer, ImportJob
 from marketing.core.errors import Refused
 
@@ -117,10 +117,10 @@ def _run_import(path: Path, kind: str, options: Line) -> tuple[float, int, Impor
         path=path, name=path.name, kind=kind, source_name="bench", is_demo=kind == "orders",
         now=now, options=options,
     )  # fmt: skip
-    uploads.choose(
+    choosing.choose(
         record=record, kind=kind, mapping=record.mapping, options=record.options, now=now
     )
-    job = uploads.start(record=record, now=now)
+    job = starting.start(record=record, now=now)
     done = subprocess.run(
         [sys.executable, "-m", "ingestion.benchmarks.job_process", str(job.pk)],
         cwd=settings.BASE_DIR,

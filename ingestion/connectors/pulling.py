@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 
 from ingestion.connectors import configuring, mentions, schedule, spool
 from ingestion.connectors.base import Batch, File, Kind, Later
-from ingestion.imports import storage, uploads
+from ingestion.imports import choosing, starting, storage, uploads
 from ingestion.models import Connector, ImportJob, Pull, PulledFile
 from marketing.core import jobs, vault
 from marketing.core.errors import Conflict, NotFound, Refused, TooLarge, Unavailable
@@ -213,14 +213,14 @@ def _start(record: ImportJob, connector: Connector, now: datetime) -> None:
     carried = {n: last.options[n] for n in _CARRIED if n in last.options} if last else {}
     try:
         with transaction.atomic():
-            uploads.choose(
+            choosing.choose(
                 record=record,
                 kind=record.kind,
                 mapping=mapping,
                 options={**record.options, **carried},
                 now=now,
             )
-            uploads.start(record=record, user=connector.created_by, now=now)
+            starting.start(record=record, user=connector.created_by, now=now)
     except Refused as refusal:  # a column is gone: the import waits, and the page says why
         record.report = {**record.report, "waiting": str(refusal)}
         record.save(update_fields=["report"])

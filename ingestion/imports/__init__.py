@@ -1,7 +1,9 @@
 """Files on their way in: received, mapped, then stored chunk by chunk.
 
 storage   the folder where files lie, and writing one into it
-uploads   receive a file, look at it, take the mapping, start the job
+uploads   receive a file, recognise it, register an import of it
+choosing  how it is read: looked at, columns mapped, choices taken
+starting  start the job, try it out, or give it up
 matching  which column fills which field, and what was chosen for such a file before
 trial     a dry run: the real path, each chunk rolled back
 archive   raw files: packed, pruned, and rid of a person on request
@@ -13,10 +15,13 @@ finishing what can only be known at the end: outliers, matched returns, rollups
 rejects   quarantined lines: stored raw, handed back as a CSV, taken back when mended
 wording   codes of rules, faults and problems → sentences
 
-`uploads`, `demo`, `rejects` and `wording` serve the web process too and import no pandas.
+`uploads`, `choosing`, `starting`, `demo`, `rejects` and `wording` serve the web process too and import
+no pandas.
 """
 
+from ingestion.imports.choosing import choose, look
 from ingestion.imports.demo import begin_demo
-from ingestion.imports.uploads import choose, look, receive, register, start
+from ingestion.imports.starting import start
+from ingestion.imports.uploads import receive, register
 
 __all__ = ["begin_demo", "choose", "look", "receive", "register", "start"]

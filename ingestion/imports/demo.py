@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from ingestion.imports import uploads
+from ingestion.imports import starting, uploads
 from ingestion.models import ImportJob
 from marketing.core.models import User
 
@@ -30,5 +30,5 @@ def begin_demo(*, user: User | None, now: datetime) -> ImportJob:
             now=now,
             options=OPTIONS,
         )
-        uploads.start(record=record, user=user, now=now)
+        starting.start(record=record, user=user, now=now)
     return record

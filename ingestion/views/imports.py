@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from ingestion import queries
-from ingestion.imports import rejects, uploads, wording
+from ingestion.imports import choosing, rejects, starting, uploads, wording
 from ingestion.models import ImportJob, Source
 from ingestion.privacy import retention
 from ingestion.recipes import wording as recipe_words
@@ -81,7 +81,7 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
         now = timezone.now()
         options, columns = mapping.chosen(request, record)
         try:
-            uploads.choose(
+            choosing.choose(
                 record=record,
                 kind=request.POST.get("kind", record.kind),
                 mapping=columns,
@@ -90,14 +90,14 @@ def import_map(request: HttpRequest, public_id: UUID) -> HttpResponse:
                 now=now,
             )
             if rows := request.POST.get("try"):
-                uploads.try_out(
+                starting.try_out(
                     record=record,
                     rows=int(rows) if rows.isdecimal() else None,
                     user=request.user,  # type: ignore[arg-type]
                     now=now,
                 )
                 return redirect(reverse("ingestion:import-map", args=[public_id]) + "#trial")
-            uploads.start(record=record, user=request.user, now=now)  # type: ignore[arg-type]
+            starting.start(record=record, user=request.user, now=now)  # type: ignore[arg-type]
         except Refused as refusal:
             if refusal.code == "import_started":  # by a second click, or by somebody else
                 return redirect("ingestion:import-detail", record.public_id)
@@ -136,7 +136,7 @@ def import_discard(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Delete an upload that was never started."""
     record = _record(public_id)
     try:
-        uploads.forget(record=record, user=request.user, now=timezone.now())  # type: ignore[arg-type]
+        starting.forget(record=record, user=request.user, now=timezone.now())  # type: ignore[arg-type]
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("ingestion:import-detail", public_id)

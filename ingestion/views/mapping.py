@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ingestion import schemas
-from ingestion.imports import matching, uploads, wording
+from ingestion.imports import choosing, matching, wording
 from ingestion.models import ImportJob, Source
 from ingestion.preprocess import detect, preview, properties, values
 from ingestion.preprocess.recipe.expressions import Reading
@@ -78,7 +78,7 @@ def chosen(request: HttpRequest, record: ImportJob) -> tuple[dict[str, Any], dic
         for index in range(len(header))
         if post.get(f"keep-{index}")
     }
-    options["numbered"] = uploads.default_number(record) if "numbered" in post else ""
+    options["numbered"] = choosing.default_number(record) if "numbered" in post else ""
     return options, mapping
 
 
@@ -91,14 +91,14 @@ def context(request: HttpRequest, record: ImportJob) -> dict[str, Any]:
         again, mapping = chosen(request, record)
         kind = request.POST.get("kind", kind)
         kind = kind if kind in schemas.KINDS else record.kind
-    seen = uploads.look(record, again=again, kind=kind)
+    seen = choosing.look(record, again=again, kind=kind)
     same = seen.detected.header == record.options["header"] and kind == request.POST.get(
         "was", kind
     )
     mapping = mapping if mapping and same else seen.mapping
     mapping = {name: i for name, i in mapping.items() if i < len(seen.detected.header)}
     columns = _columns(seen.detected)
-    source = uploads.target(record, request.POST.get("source", ""))
+    source = choosing.target(record, request.POST.get("source", ""))
     version = versions.current(source=source, kind=kind) if source else None
     recipe = versions.recipe_of(version)
     header = seen.detected.header
@@ -152,7 +152,7 @@ PROPERTY_KINDS: list[tuple[str, Any]] = [
 
 
 def _others(
-    seen: uploads.Look, kind: str, mapping: dict[str, int], columns: list[dict[str, Any]]
+    seen: choosing.Look, kind: str, mapping: dict[str, int], columns: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """The columns that no field takes and that may be kept as properties."""
     taken = {index for name, index in mapping.items() if properties.name_of(name) is None}
@@ -180,7 +180,7 @@ def _columns(found: detect.Detected) -> list[dict[str, Any]]:
     ]
 
 
-def _chips(seen: uploads.Look, columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _chips(seen: choosing.Look, columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What was recognised, each with the control that changes it."""
     found, options = seen.detected, seen.options
     packed = _PACKED.get(found.compression)
@@ -222,7 +222,7 @@ def _chips(seen: uploads.Look, columns: list[dict[str, Any]]) -> list[dict[str, 
 
 
 def _fields(
-    seen: uploads.Look,
+    seen: choosing.Look,
     kind: str,
     mapping: dict[str, int],
     columns: list[dict[str, Any]],
@@ -249,7 +249,7 @@ def _fields(
 
 
 def _preview(
-    seen: uploads.Look,
+    seen: choosing.Look,
     kind: str,
     mapping: dict[str, int],
     filled: Collection[str],

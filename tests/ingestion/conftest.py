@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
-from ingestion.imports import uploads
+from ingestion.imports import choosing, starting, uploads
 from ingestion.models import ImportJob
 from marketing.core import auth, jobs
 
@@ -36,10 +36,10 @@ def bring(db: None) -> Bring:
         chosen = dict(record.mapping)
         for field, column in (mapping or {}).items():
             chosen[field] = header.index(column)
-        uploads.choose(
+        choosing.choose(
             record=record, kind=kind, mapping=chosen, options={**record.options, **options}, now=NOW
         )
-        job = uploads.start(record=record, now=NOW)
+        job = starting.start(record=record, now=NOW)
         jobs.run(job_id=job.pk)
         job.refresh_from_db()
         assert job.state == "done", job.error + "\n" + str(job.log)

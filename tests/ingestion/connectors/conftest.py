@@ -13,7 +13,7 @@ from django.conf import settings as platform
 from django.utils import timezone
 
 from ingestion.connectors import configuring, schedule
-from ingestion.imports import uploads
+from ingestion.imports import choosing, starting
 from ingestion.models import Connector, ImportJob, Pull
 from marketing.core import jobs
 
@@ -157,14 +157,14 @@ def settle_columns(pull: Pull, kind: str, mapping: dict[str, str], **options: An
     """Choose the columns of what a first fetch brought, as a person does, and import it."""
     record = pull.imports.get()
     header = record.options["header"]
-    uploads.choose(
+    choosing.choose(
         record=record,
         kind=kind,
         mapping={field: header.index(column) for field, column in mapping.items()},
         options={**record.options, **options},
         now=NOW,
     )
-    uploads.start(record=record, now=NOW)
+    starting.start(record=record, now=NOW)
     schedule.activate(now=NOW)
     return run_import(record)
 

@@ -19,7 +19,7 @@ from django.db import connection
 from moto.server import ThreadedMotoServer
 
 from ingestion.connectors import folder, places
-from ingestion.imports import uploads
+from ingestion.imports import starting
 from ingestion.models import Connector, ImportJob, Product, PulledFile
 from marketing.core import jobs
 from marketing.core.errors import Invalid, Refused, Unavailable
@@ -44,7 +44,7 @@ def inbox(settings, tmp_path: Path) -> Path:  # type: ignore[no-untyped-def]
 
 
 def begin_with_products(record: ImportJob) -> ImportJob:
-    uploads.start(record=record, now=NOW)
+    starting.start(record=record, now=NOW)
     return run_import(record)
 
 

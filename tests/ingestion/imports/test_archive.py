@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from ingestion.imports import archive, uploads
+from ingestion.imports import archive, starting, uploads
 from ingestion.models import Customer, ImportJob, OrderLine, RecipeRun, Reject
 from ingestion.preprocess import files
 from ingestion.recipes import asking
@@ -145,7 +145,7 @@ def test_an_import_that_stopped_midway_goes_on_right_after_a_person_was_taken_ou
     record = uploads.receive(
         chunks=[HEAD + LINES], name="f", kind="orders", source_name="s", user=None, now=NOW
     )
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     ImportJob.objects.filter(pk=record.pk).update(state="cancelled", offset=2, received=2, stored=2)
     with pytest.raises(Conflict):
         archive.strip(import_job_id=record.pk, names=["ada@example.com"])
@@ -180,7 +180,7 @@ def test_a_file_that_is_being_tried_is_left_as_it_is() -> None:
     record = uploads.receive(
         chunks=[HEAD + LINES], name="f", kind="orders", source_name="s", user=None, now=NOW
     )
-    job = uploads.try_out(record=record, now=NOW)
+    job = starting.try_out(record=record, now=NOW)
     with pytest.raises(Conflict):
         archive.strip(import_job_id=record.pk, names=["ada@example.com"])
     jobs.cancel(job_id=job.pk)

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from ingestion import consent
-from ingestion.imports import rejects, uploads
+from ingestion.imports import choosing, rejects, starting, uploads
 from ingestion.models import Consent, Customer, ImportJob, Order, OrderLine, Product
 from marketing.core.errors import Invalid
 from tests import factories
@@ -99,7 +99,7 @@ def test_a_delimiter_inside_quotes_belongs_to_its_cell(bring, mark) -> None:
 def test_a_file_of_one_column_is_asked_about_and_goes_in(bring) -> None:
     content = b"email\nada@example.com\nbob@example.com\n"
     record = uploads.receive(chunks=[content], name="f.csv", kind="customers", user=None, now=NOW)
-    assert [code for code, _, _ in uploads.look(record).problems] == ["one_column"]
+    assert [code for code, _, _ in choosing.look(record).problems] == ["one_column"]
     assert ledger(bring(content, kind="customers")) == (2, 2, 0, 0)
 
 
@@ -141,10 +141,10 @@ def test_mixed_line_ends_in_one_file_give_the_right_rows(bring) -> None:
 def test_a_header_that_could_be_mixed_up_cannot_start(head, code) -> None:
     content = f"{head}\n1,A,B,2011-01-05,2,1\n".encode()
     record = uploads.receive(chunks=[content], name="f.csv", kind="orders", user=None, now=NOW)
-    seen = uploads.look(record)
+    seen = choosing.look(record)
     assert (seen.blocked, seen.problems[0][0]) == (True, code)
     with pytest.raises(Invalid) as error:
-        uploads.start(record=record, now=NOW)
+        starting.start(record=record, now=NOW)
     assert error.value.code == code
 
 
@@ -194,9 +194,9 @@ def test_a_file_of_nothing_is_refused(content, code) -> None:
 def test_a_file_of_one_byte_or_of_a_header_alone_cannot_start() -> None:
     for content in (b"x", HEAD):
         record = uploads.receive(chunks=[content], name="f.csv", kind="orders", user=None, now=NOW)
-        assert uploads.look(record).problems
+        assert choosing.look(record).problems
         with pytest.raises(Invalid):
-            uploads.start(record=record, now=NOW)
+            starting.start(record=record, now=NOW)
 
 
 def test_two_gigabytes_of_nothing_are_refused_at_the_first_look(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.imports import running, uploads
+from ingestion.imports import choosing, running, starting, uploads
 from ingestion.models import ImportJob, OrderLine, Reject
 from marketing.core import jobs
 from tests.ingestion.conftest import NOW
@@ -114,7 +114,7 @@ def test_every_format_goes_on_after_the_rows_that_are_committed(
     """The import dies after a commit of `after` rows; the next run takes the rest."""
     content = FORMATS[form]()
     record = uploads.receive(chunks=[content], name="f", source_name="s", user=None, now=NOW)
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     whole = running.clean_chunks
 
     def only(record, handler, now, **choices):
@@ -138,15 +138,15 @@ def test_every_format_goes_on_after_the_rows_that_are_committed(
 def test_one_of_several_files_in_an_archive_is_chosen(bring) -> None:
     archive = zipped(separated(","), a_txt=b"nothing,here\n1,2\n", __MACOSX_x=b"x")
     record = uploads.receive(chunks=[archive], name="two.zip", user=None, now=NOW)
-    assert uploads.look(record).detected.members == [".MACOSX.x", "a.txt", "orders.csv"][1:]
+    assert choosing.look(record).detected.members == [".MACOSX.x", "a.txt", "orders.csv"][1:]
     assert record.options["member"] == "a.txt"
-    seen = uploads.look(record, again={"member": "orders.csv"}, kind="orders")
+    seen = choosing.look(record, again={"member": "orders.csv"}, kind="orders")
     assert seen.detected.header == HEAD
-    uploads.choose(
+    choosing.choose(
         record=record, kind="orders", mapping=seen.mapping, options={"member": "orders.csv"},
         now=NOW,
     )  # fmt: skip
-    jobs.run(job_id=uploads.start(record=record, now=NOW).pk)
+    jobs.run(job_id=starting.start(record=record, now=NOW).pk)
     assert stored() == STORED
 
 
@@ -154,12 +154,12 @@ def test_one_of_several_sheets_is_chosen(bring) -> None:
     days = [[*row[:3], row[3], *row[4:]] for row in ROWS]
     book = workbook({"Notes": [["a", "b"], ["1", "2"]], "Orders": [HEAD, *days]})
     record = uploads.receive(chunks=[book], name="book.xlsx", user=None, now=NOW)
-    seen = uploads.look(record, again={"sheet": "Orders"}, kind="orders")
+    seen = choosing.look(record, again={"sheet": "Orders"}, kind="orders")
     assert (seen.detected.sheets, seen.detected.sheet) == (["Notes", "Orders"], "Orders")
-    uploads.choose(
+    choosing.choose(
         record=record, kind="orders", mapping=seen.mapping, options={"sheet": "Orders"}, now=NOW
     )
-    jobs.run(job_id=uploads.start(record=record, now=NOW).pk)
+    jobs.run(job_id=starting.start(record=record, now=NOW).pk)
     assert stored() == STORED
 
 

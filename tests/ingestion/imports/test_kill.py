@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from ingestion.imports import uploads
+from ingestion.imports import starting, uploads
 from ingestion.models import ImportJob, Order, OrderLine, Source
 from marketing.core import jobs
 from marketing.core.models import Job
@@ -56,7 +56,7 @@ def test_an_import_that_is_killed_again_and_again_ends_with_every_row_once(
     path = tmp_path / "orders.csv"
     rows = write(path, 5_000)
     record = uploads.register(path=path, name="orders.csv", source_name="kills", now=timezone.now())
-    job = uploads.start(record=record, now=timezone.now())
+    job = starting.start(record=record, now=timezone.now())
     chance = random.Random(3)
 
     def received() -> int:

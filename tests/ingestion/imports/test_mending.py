@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ingestion.imports import rejects, uploads
+from ingestion.imports import rejects, starting, uploads
 from ingestion.models import Customer, ImportJob, Order, OrderLine, Reject, Source
 from marketing.core import jobs
 from tests.ingestion.conftest import NOW
@@ -45,7 +45,7 @@ def upload(head: list[str], rows: list[list[str]], delimiter: str = ",") -> Impo
 
 
 def run(record: ImportJob) -> ImportJob:
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     jobs.run(job_id=job.pk)
     job.refresh_from_db()
     assert job.state == "done", job.error + str(job.log)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.events.incoming import Incoming
-from ingestion.imports import rejects, uploads
+from ingestion.imports import rejects, starting, uploads
 from ingestion.models import (
     Customer,
     Event,
@@ -175,7 +175,7 @@ def test_a_dry_run_says_what_the_plan_will_do(count) -> None:
         user=None,
         now=NOW,
     )
-    job = uploads.try_out(record=record, rows=None, now=NOW)
+    job = starting.try_out(record=record, rows=None, now=NOW)
     jobs.run(job_id=job.pk)
     record.refresh_from_db()
     trial = record.trial
@@ -201,7 +201,7 @@ def test_lines_kept_out_come_in_once_they_were_mended(bring) -> None:
         user=None,
         now=NOW,
     )
-    jobs.run(job_id=uploads.start(record=record, now=NOW).pk)
+    jobs.run(job_id=starting.start(record=record, now=NOW).pk)
     record.refresh_from_db()
     assert numbers(record) == (1, 1, 0, 0)
     assert done.rejects.get().mended_by_id == record.pk

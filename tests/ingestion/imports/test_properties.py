@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingestion.imports import uploads
+from ingestion.imports import choosing, starting, uploads
 from ingestion.models import Customer, ImportJob
 from marketing.core.errors import Invalid
 from tests.ingestion.conftest import NOW
@@ -87,8 +87,8 @@ def test_the_same_file_again_tells_nothing_new_and_a_changed_property_does(bring
 def test_what_was_left_out_of_such_a_file_stays_left_out_the_next_time(bring) -> None:
     record = receive(CLUB)
     few = {"customer_id": 0, "attributes.Income": 3}
-    uploads.choose(record=record, kind="customers", mapping=few, options=record.options, now=NOW)
-    uploads.start(record=record, now=NOW)
+    choosing.choose(record=record, kind="customers", mapping=few, options=record.options, now=NOW)
+    starting.start(record=record, now=NOW)
     assert receive(CLUB, "next.csv").mapping == {"customer_id": 0, "attributes.Income": 3}
 
 

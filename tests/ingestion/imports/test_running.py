@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from ingestion.imports import begin_demo, orders, running, uploads
+from ingestion.imports import begin_demo, orders, running, starting, uploads
 from ingestion.models import (
     Customer,
     CustomerRollup,
@@ -277,7 +277,7 @@ def test_a_killed_import_goes_on_where_it_stood(bring, monkeypatch, after) -> No
     monkeypatch.setattr(reading, "BLOCK", 130)
     stopper = Stopper(monkeypatch, after)
     record = uploads.receive(chunks=[SMALL], name="f.csv", source_name="shop", user=None, now=NOW)
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     jobs.run(job_id=job.pk)
     job.refresh_from_db()
     record.refresh_from_db()
@@ -298,7 +298,7 @@ def test_a_killed_import_goes_on_where_it_stood(bring, monkeypatch, after) -> No
 def test_a_cancelled_import_keeps_what_it_stored_and_can_go_on(bring, monkeypatch) -> None:
     monkeypatch.setattr(reading, "BLOCK", 130)
     record = uploads.receive(chunks=[SMALL], name="f.csv", source_name="shop", user=None, now=NOW)
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     real = orders.store_chunk
 
     def cancel_after_the_first(**values):
@@ -322,7 +322,7 @@ def test_a_cancelled_import_keeps_what_it_stored_and_can_go_on(bring, monkeypatc
 
 def test_a_worker_that_fell_behind_another_writes_nothing(bring, monkeypatch) -> None:
     record = uploads.receive(chunks=[SMALL], name="f.csv", source_name="shop", user=None, now=NOW)
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     real = running._store_all
 
     def after_somebody_else(one, *rest):
@@ -345,7 +345,7 @@ def test_the_uploaded_copy_is_kept_so_that_cleaning_can_run_on_it_again(bring) -
 
 def test_a_vanished_file_is_told(bring) -> None:
     record = uploads.receive(chunks=[SMALL], name="f.csv", source_name="shop", user=None, now=NOW)
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     uploads.path_of(record).unlink()
     jobs.run(job_id=job.pk)
     job.refresh_from_db()

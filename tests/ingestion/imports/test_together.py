@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import connection, connections
 
-from ingestion.imports import uploads
+from ingestion.imports import starting, uploads
 from ingestion.models import Customer, ImportJob, Order, OrderLine, Product
 from ingestion.preprocess import reading
 from marketing.core import jobs
@@ -32,7 +32,7 @@ def test_three_imports_at_once_store_each_row_once(monkeypatch, sources) -> None
         record = uploads.receive(
             chunks=[rows(numbers)], name="f.csv", source_name=source, user=None, now=NOW
         )
-        started.append(uploads.start(record=record, now=NOW))
+        started.append(starting.start(record=record, now=NOW))
 
     def work(job_id: int) -> None:
         try:

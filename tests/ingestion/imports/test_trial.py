@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from ingestion.imports import running, uploads
+from ingestion.imports import choosing, running, starting, uploads
 from ingestion.models import Customer, EventKey, Identity, ImportJob, Order, OrderLine, Product
 from ingestion.preprocess import reading
 from ingestion.recipes import versions
@@ -29,7 +29,7 @@ def received(content: bytes = HEAD + LINES, kind: str = "orders") -> ImportJob:
 
 
 def tried(record: ImportJob, rows: int | None = None) -> dict:
-    job = uploads.try_out(record=record, rows=rows, now=NOW)
+    job = starting.try_out(record=record, rows=rows, now=NOW)
     jobs.run(job_id=job.pk)
     job.refresh_from_db()
     assert job.state == "done", job.error + str(job.log)
@@ -58,7 +58,7 @@ def test_a_dry_run_counts_what_the_import_then_comes_to(bring) -> None:
     assert reason["remedy"]
     record.refresh_from_db()
     assert (record.received, record.state) == (0, "uploaded")
-    jobs.run(job_id=uploads.start(record=record, now=NOW).pk)
+    jobs.run(job_id=starting.start(record=record, now=NOW).pk)
     record.refresh_from_db()
     assert (record.received, record.stored, record.duplicate, record.quarantined) == (5, 2, 2, 1)
 
@@ -110,7 +110,7 @@ def test_rows_that_a_recipe_leaves_out_are_counted_once() -> None:
 def test_other_choices_make_an_earlier_dry_run_void() -> None:
     record = received()
     tried(record)
-    uploads.choose(
+    choosing.choose(
         record=record, kind="orders", mapping=record.mapping, options={"decimal": ","}, now=NOW
     )
     assert record.trial == {}
@@ -118,12 +118,12 @@ def test_other_choices_make_an_earlier_dry_run_void() -> None:
 
 def test_starting_stops_a_dry_run_and_none_begins_after() -> None:
     record = received()
-    trial = uploads.try_out(record=record, rows=None, now=NOW)
-    uploads.start(record=record, now=NOW)
+    trial = starting.try_out(record=record, rows=None, now=NOW)
+    starting.start(record=record, now=NOW)
     trial.refresh_from_db()
     assert trial.state == "stopped"
     with pytest.raises(Conflict):
-        uploads.try_out(record=record, rows=None, now=NOW)
+        starting.try_out(record=record, rows=None, now=NOW)
 
 
 def test_a_dry_run_holds_no_lock_when_it_is_over() -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from ingestion.imports import rejects, uploads
+from ingestion.imports import choosing, rejects, starting, uploads
 from ingestion.models import ImportJob, OrderLine
 from marketing.core.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 from marketing.core.models import Job
@@ -59,9 +59,9 @@ def test_what_is_no_table_is_refused_and_not_kept(content, code, words) -> None:
 )
 def test_a_header_that_would_mix_columns_up_cannot_be_started(content, code) -> None:
     record = receive(content, kind="orders")
-    assert uploads.look(record).blocked
+    assert choosing.look(record).blocked
     with pytest.raises(Invalid) as refused:
-        uploads.start(record=record, now=NOW)
+        starting.start(record=record, now=NOW)
     assert refused.value.code == code
     assert (Job.objects.count(), ImportJob.objects.get().state) == (0, "uploaded")
 
@@ -69,7 +69,7 @@ def test_a_header_that_would_mix_columns_up_cannot_be_started(content, code) -> 
 def test_a_needed_field_without_a_column_is_named() -> None:
     record = receive(b"order,thing,qty,date,price\n1,A,2,2011-01-05,3\n", kind="orders")
     with pytest.raises(Invalid) as refused:
-        uploads.start(record=record, now=NOW)
+        starting.start(record=record, now=NOW)
     assert (refused.value.field, refused.value.message) == (
         "sku",
         "Choose a column for Product code.",
@@ -90,7 +90,7 @@ def test_a_needed_field_without_a_column_is_named() -> None:
 def test_a_choice_that_is_not_on_the_list_is_refused(option, value) -> None:
     record = receive(GOOD)
     with pytest.raises(Invalid):
-        uploads.choose(
+        choosing.choose(
             record=record, kind="orders", mapping=record.mapping, options={option: value}, now=NOW
         )
     record.refresh_from_db()
@@ -136,22 +136,22 @@ def test_file_names_are_shown_safely_and_never_used_on_disk(name, shown) -> None
 
 def test_starting_twice_gives_the_same_job() -> None:
     record = receive(GOOD)
-    first = uploads.start(record=record, now=NOW)
-    assert uploads.start(record=record, now=NOW) == first
+    first = starting.start(record=record, now=NOW)
+    assert starting.start(record=record, now=NOW) == first
     assert Job.objects.count() == 1
     record.refresh_from_db()
     record.state = "running"
     with pytest.raises(Conflict):
-        uploads.choose(record=record, kind="orders", mapping={}, options={}, now=NOW)
+        choosing.choose(record=record, kind="orders", mapping={}, options={}, now=NOW)
 
 
 def test_a_choice_from_a_page_loaded_before_the_start_does_not_undo_it() -> None:
     record = receive(GOOD)
     stale = ImportJob.objects.get(pk=record.pk)
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     ImportJob.objects.filter(pk=record.pk).update(offset=1)
     with pytest.raises(Conflict, match="already been started"):
-        uploads.choose(
+        choosing.choose(
             record=stale, kind="orders", mapping=stale.mapping, options=stale.options, now=NOW
         )
     record.refresh_from_db()
@@ -161,11 +161,11 @@ def test_a_choice_from_a_page_loaded_before_the_start_does_not_undo_it() -> None
 def test_a_choice_for_a_deleted_upload_does_not_bring_it_back() -> None:
     record = receive(GOOD)
     stale = ImportJob.objects.get(pk=record.pk)
-    uploads.forget(record=record, now=NOW)
+    starting.forget(record=record, now=NOW)
     stale_file = Path(settings.MEDIA_ROOT) / stale.path
     stale_file.write_bytes(GOOD)  # read by whoever opened it before
     with pytest.raises(NotFound):
-        uploads.choose(
+        choosing.choose(
             record=stale, kind="orders", mapping=stale.mapping, options=stale.options, now=NOW
         )
     stale_file.unlink()
@@ -174,12 +174,12 @@ def test_a_choice_for_a_deleted_upload_does_not_bring_it_back() -> None:
 
 def test_other_columns_end_a_dry_run_of_the_first_ones() -> None:
     record = receive(GOOD)
-    job = uploads.try_out(record=record, now=NOW)
+    job = starting.try_out(record=record, now=NOW)
     mapping = record.mapping | {
         "sku": record.mapping["order_id"],
         "order_id": record.mapping["sku"],
     }
-    uploads.choose(record=record, kind="orders", mapping=mapping, options={}, now=NOW)
+    choosing.choose(record=record, kind="orders", mapping=mapping, options={}, now=NOW)
     job.refresh_from_db()
     assert job.state == "stopped"
 

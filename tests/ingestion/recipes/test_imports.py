@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from ingestion.imports import uploads
+from ingestion.imports import choosing, starting, uploads
 from ingestion.models import Customer, ImportJob, Order, OrderLine, RecipeVersion, Reject, Source
 from ingestion.recipes import rates, versions
 from marketing.core import jobs
@@ -152,7 +152,7 @@ def test_a_resumed_import_gives_the_same_rows(shop, bring, monkeypatch):
     record = uploads.receive(
         chunks=[content], name="f.csv", kind="orders", source_name="shop", user=None, now=NOW
     )
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     seen = []
 
     def stop(self):
@@ -226,10 +226,10 @@ def test_the_recipe_that_counts_is_that_of_the_source_the_file_goes_to(shop):
     )
     chosen = {"record": record, "kind": "orders", "mapping": record.mapping}
     with pytest.raises(Invalid):
-        uploads.choose(**chosen, options=record.options, now=NOW)
+        choosing.choose(**chosen, options=record.options, now=NOW)
     with pytest.raises(Invalid):
-        uploads.choose(**chosen, options=record.options, source_name="a new one", now=NOW)
-    uploads.choose(**chosen, options=record.options, source_name=" shop ", now=NOW)
+        choosing.choose(**chosen, options=record.options, source_name="a new one", now=NOW)
+    choosing.choose(**chosen, options=record.options, source_name=" shop ", now=NOW)
     record.refresh_from_db()
     assert (record.state, record.source) == ("mapped", shop)
 
@@ -239,7 +239,7 @@ def test_a_rule_taken_out_before_the_start_sets_the_rows_aside(shop):
     record = uploads.receive(
         chunks=[SHORT], name="f.csv", kind="orders", source_name="shop", user=None, now=NOW
     )
-    job = uploads.start(record=record, now=NOW)
+    job = starting.start(record=record, now=NOW)
     save(shop, SUPPLIED[1:])
     jobs.run(job_id=job.pk)
     record.refresh_from_db()
