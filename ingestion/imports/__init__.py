@@ -15,8 +15,8 @@ finishing what can only be known at the end: outliers, matched returns, rollups
 rejects   quarantined lines: stored raw, handed back as a CSV, taken back when mended
 wording   codes of rules, faults and problems → sentences
 
-`uploads`, `choosing`, `starting`, `demo`, `rejects` and `wording` serve the web process too and import
-no pandas.
+`uploads`, `choosing`, `starting`, `demo`, `rejects` and `wording` serve the web process too and
+import no pandas.
 """
 
 from ingestion.imports.choosing import choose, look
