@@ -33,21 +33,28 @@ _RANGE = """
 placed_at >= (%(start)s::timestamp AT TIME ZONE %(zone)s)
 AND placed_at < (%(end)s::timestamp AT TIME ZONE %(zone)s)
 """
+_BUYERS = "buyers"
 _DAY = "(placed_at AT TIME ZONE %(zone)s)::date"
-_BY_DAY = f"""
-SELECT currency, {_DAY} AS day, sum(total), count(*) FILTER (WHERE total > 0)
-FROM ingestion_order WHERE {_RANGE} GROUP BY 1, 2
-"""
-# A person and a day are one number, so that very many of them fit into memory.
-_BUYERS = f"""
-WITH bought AS MATERIALIZED (
+# One question: by day; buyers by day; buyers of this period (1) and of the one before (0).
+# Amounts of other currencies than that of most orders are left out, as they cannot be added. A
+# person and a day are one number, so that very many of them fit into memory.
+_ADDED_UP = f"""
+WITH days AS MATERIALIZED (
+    SELECT currency, {_DAY} AS day, sum(total) AS revenue, count(*) FILTER (WHERE total > 0) AS n
+    FROM ingestion_order WHERE {_RANGE} GROUP BY 1, 2
+), main AS (
+    SELECT currency FROM days GROUP BY 1 ORDER BY sum(n) DESC, 1 LIMIT 1
+), bought AS MATERIALIZED (
     SELECT DISTINCT customer_id * 1024 + ({_DAY} - %(start)s::date) AS key FROM ingestion_order
-    WHERE {_RANGE} AND total > 0 AND currency = %(currency)s AND customer_id IS NOT NULL
+    WHERE {_RANGE} AND total > 0 AND currency = (SELECT currency FROM main)
+      AND customer_id IS NOT NULL
 ), people AS (
     SELECT DISTINCT (key >> 10) * 2 + ((key & 1023) >= %(days)s)::int AS key FROM bought
 )
-SELECT %(start)s::date + (key & 1023)::int, NULL, count(*) FROM bought GROUP BY key & 1023
-UNION ALL SELECT NULL, (key & 1) = 1, count(*) FROM people GROUP BY key & 1
+SELECT currency, day, revenue, n FROM days WHERE currency = (SELECT currency FROM main)
+UNION ALL SELECT '{_BUYERS}', %(start)s::date + (key & 1023)::int, NULL, count(*)
+          FROM bought GROUP BY key & 1023
+UNION ALL SELECT '{_BUYERS}', NULL, key & 1, count(*) FROM people GROUP BY key & 1
 """
 
 
@@ -110,7 +117,6 @@ def _keep(since: date, days: int, zone: str) -> Turnover:
 
 
 def _added_up(since: date, days: int, zone: str) -> Turnover:
-    """Amounts of other currencies than that of most orders are left out: they cannot be added."""
     asked: dict[str, Any] = {
         "zone": zone,
         "days": days,
@@ -118,25 +124,20 @@ def _added_up(since: date, days: int, zone: str) -> Turnover:
         "end": since + timedelta(days=days),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_BY_DAY, asked)
-        rows = cursor.fetchall()
-        orders: dict[str, int] = {}
-        for currency, _day, _revenue, count in rows:
-            orders[currency] = orders.get(currency, 0) + count
-        main = max(orders, key=lambda code: orders[code], default=settings.DEFAULT_CURRENCY)
-        cursor.execute(_BUYERS, {**asked, "currency": main})
-        people = {day if this is None else this: n for day, this, n in cursor.fetchall()}
-    by_day = {
-        day: sums(revenue, count, people.get(day, 0))
-        for currency, day, revenue, count in rows
-        if currency == main
+        cursor.execute(_ADDED_UP, asked)
+        found = cursor.fetchall()
+    people = {
+        (bool(which) if day is None else day): n for name, day, which, n in found if name == _BUYERS
     }
+    rows = [row for row in found if row[0] != _BUYERS]
+    currency = rows[0][0] if rows else settings.DEFAULT_CURRENCY
+    by_day = {day: sums(revenue, n, people.get(day, 0)) for _name, day, revenue, n in rows}
     totals = {}
     for this in (True, False):
-        mine = [row for row in rows if row[0] == main and (row[1] >= since) == this]
+        mine = [row for row in rows if (row[1] >= since) == this]
         revenue = sum((row[2] for row in mine), Decimal())
         totals[this] = sums(revenue, sum(row[3] for row in mine), people.get(this, 0))
-    return totals, by_day, main
+    return totals, by_day, currency
 
 
 def sums(revenue: Decimal | int = 0, orders: int = 0, people: int = 0) -> Sums:
