@@ -49,7 +49,8 @@ def table(kept: dict[str, Line]) -> list[str]:
         line = kept[name]
         limit, peer = _what(line.get("limit")), _what(line.get("peer"))
         rows.append(
-            f"| `{name}` | {_number(line['value'])} {line.get('unit', '')} | {limit} |"
+            f"| `{name}`, n = {_number(line.get('n', ''))} |"
+            f" {_number(line['value'])} {line.get('unit', '')} | {limit} |"
             f" {_ratio(line.get('ratio'))} | {peer} | {_ratio(line.get('peer_ratio'))} |"
             f" {line.get('runs', 1)} | {line['day']}{', busy' if line['busy'] else ''} |"
         )
@@ -66,7 +67,7 @@ def _what(side: Any) -> str:
 def _number(value: Any) -> str:
     if not isinstance(value, int | float):
         return str(value)
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
 
 
 def _ratio(value: Any) -> str:
