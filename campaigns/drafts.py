@@ -6,10 +6,10 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import runs
 from campaigns.manners import timing
 from campaigns.messaging import mime, tags
 from campaigns.models import Campaign, Segment, Template, Trial, Variant
+from campaigns.sending import runs
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User

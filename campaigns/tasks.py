@@ -5,7 +5,6 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import contextual, holds, rounds, runs
 from campaigns.ads import exporting, sharing, steering, trainings
 from campaigns.answers import boxes, collecting, feedback, texts
 from campaigns.channels import domains
@@ -15,6 +14,8 @@ from campaigns.reporting import journeys as journey_effects
 from campaigns.reporting import readings, visits
 from campaigns.seeds import looking, sending
 from campaigns.segments import upkeep
+from campaigns.sending import holds, runs
+from campaigns.variants import contextual, rounds
 from ingestion.identity import merging
 from models_ml.explorer import groups
 

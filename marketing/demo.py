@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns import demo as campaigns_demo
-from campaigns import runs
 from campaigns.ads import demo as ads_demo
 from campaigns.ads import trainings
 from campaigns.models import Campaign, Run
+from campaigns.sending import runs
 from ingestion import imports
 from ingestion.models import ImportJob
 from marketing.core import jobs

@@ -30,9 +30,10 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import audience, experiments
+from campaigns import experiments
 from campaigns.ads import hashing, permission
 from campaigns.models import AdExport, GlobalHoldout, Segment
+from campaigns.recipients import audience
 from ingestion import consent
 from marketing.core import audit, jobs
 from marketing.core.errors import Conflict, Invalid, NotFound

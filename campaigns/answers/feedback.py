@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from psycopg2.extras import execute_values
 
-from campaigns import runs
 from campaigns.answers.returned import Cause, Kind, Report
 from campaigns.messaging import contents, watching
 from campaigns.models import Message, Returned, Run
+from campaigns.sending import runs
 from ingestion import consent, events
 from ingestion.events import claims
 from marketing.core.errors import Refused

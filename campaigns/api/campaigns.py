@@ -10,9 +10,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import approval, drafts, fairness, late, routes, runs
+from campaigns import drafts
 from campaigns.api import shapes
 from campaigns.models import Campaign, Message
+from campaigns.recipients import routes
+from campaigns.review import approval, fairness
+from campaigns.sending import late, runs
 from marketing.core.api import View
 from marketing.core.auth import ApiKey, may
 from marketing.core.errors import Forbidden, Invalid, NotFound

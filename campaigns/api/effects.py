@@ -10,9 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns import holdouts
 from campaigns.experiments import Lift
 from campaigns.models import Campaign
+from campaigns.recipients import holdouts
 from campaigns.reporting import by_channel, costs, effects, everybody, readings, variants
 from campaigns.reporting.effects import Answer, Effect
 from marketing.core.api import View

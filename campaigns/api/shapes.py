@@ -2,8 +2,8 @@
 
 from rest_framework import serializers
 
-from campaigns import late
 from campaigns.models import Campaign, Channel, Message
+from campaigns.sending import late
 
 
 class CampaignWrite(serializers.Serializer):

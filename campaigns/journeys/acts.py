@@ -10,13 +10,13 @@ from datetime import datetime
 
 from django.db import connection
 
-from campaigns import audience
 from campaigns.journeys import entering, graphs
 from campaigns.journeys.entering import Candidate
 from campaigns.journeys.graph import Node
 from campaigns.journeys.walking import Walker
 from campaigns.messaging import contents, queueing
 from campaigns.messaging.queueing import NewMessage
+from campaigns.recipients import audience
 from ingestion.identity import profile
 from marketing.core import bus
 

@@ -8,9 +8,9 @@ from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import audience, routes
 from campaigns.manners.rules import CHANNELS
 from campaigns.models import Message
+from campaigns.recipients import audience, routes
 from marketing.core import wording
 
 State = Message.State

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from campaigns import runs
 from campaigns.messaging import claims, gate, watching
 from campaigns.messaging.batches import Batch
 from campaigns.messaging.providers.base import Verdict
 from campaigns.messaging.pump import Pump
 from campaigns.models import Run
+from campaigns.sending import runs
 from marketing.core import counters
 from marketing.core.errors import Refused
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from django.db import OperationalError, connection
 
-from campaigns import audience, routes
 from campaigns.answers import humans
 from campaigns.experiments import Lift, comparisons, difference, winners
 from campaigns.experiments.winners import Arm
 from campaigns.models import Run, Trial
+from campaigns.recipients import audience, routes
 from campaigns.reporting import costs, settled, tallies
 from campaigns.reporting.tallies import HELD, Tally
 from marketing.core.db import statement_timeout

@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db import OperationalError, connection
 
-from campaigns import audience
 from campaigns.experiments import power
 from campaigns.models import Campaign
+from campaigns.recipients import audience
 from campaigns.reporting import costs
 from campaigns.reporting.tallies import WINDOW
 from marketing.core.db import statement_timeout

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import audience
 from campaigns.answers import humans
 from campaigns.experiments.winners import Arm
 from campaigns.manners.tried import ANSWER
 from campaigns.models import Run, Trial
+from campaigns.recipients import audience
 
 _COUNTS = """
     SELECT m.variant, count(*), count(*) FILTER (WHERE {answer})

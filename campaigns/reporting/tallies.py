@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import audience
 from campaigns.experiments import Sums, holdout_ceiling
 from campaigns.models import GlobalHoldout, Run
+from campaigns.recipients import audience
 
 WINDOW = timedelta(days=14)
 HELD = "holdout"

@@ -14,13 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaigns import runs
 from campaigns.content import seeing, testing
 from campaigns.messaging import contents, context, occasions, providers
 from campaigns.messaging.claims import Claimed
 from campaigns.messaging.providers.base import Outgoing, Unreachable, Verdict
 from campaigns.models import Campaign, SeedCopy, SeedMailbox, SeedTest, Template
 from campaigns.seeds import lines, mailboxes
+from campaigns.sending import runs
 from ingestion.models import Customer
 from marketing.core import audit, bus
 from marketing.core.db import holding

@@ -1,4 +1,4 @@
-"""Lists of people from files: kept under a name, and read in by a job (`campaigns.list_jobs`)."""
+"""Lists of people from files: kept under a name, and read in by a job (`campaigns.jobs.lists`)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -15,10 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import approval, drafts, late, link_check, reporting, routes, runs
+from campaigns import drafts, reporting
+from campaigns.content import link_check
 from campaigns.manners import rules, unsent
 from campaigns.models import Campaign, Message, Run
+from campaigns.recipients import routes
 from campaigns.reporting import overview, responses, visits, wording
+from campaigns.review import approval
+from campaigns.sending import late, runs
 from campaigns.views import effects
 from campaigns.views.people import signed_in
 from marketing.core.auth import page

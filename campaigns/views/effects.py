@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from campaigns import rounds
 from campaigns.experiments import Lift
 from campaigns.models import Campaign, Run
 from campaigns.reporting import by_channel, costs, effects, readings, variants, wording
 from campaigns.reporting.effects import Answer, Effect
+from campaigns.variants import rounds
 
 # A cup is given to what leads by so much of a chance; half a chance is nobody's lead.
 LEADS = 0.95

@@ -12,10 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import audience, drafts, holdouts, rounds, shares, trials
+from campaigns import drafts
 from campaigns.manners import rules
 from campaigns.models import Campaign, GlobalHoldout, Template, Trial
+from campaigns.recipients import audience, holdouts
 from campaigns.reporting import by_channel, costs, credit, everybody, overview, readings, wording
+from campaigns.variants import rounds, shares, trials
 from campaigns.views.effects import channel_group, questions, tried
 from campaigns.views.people import signed_in
 from marketing.core.auth import page

@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns import audience
 from campaigns.manners import pressure, rules, unsent
 from campaigns.models import SendingRules
+from campaigns.recipients import audience
 from campaigns.views.people import signed_in
 from marketing.core.auth import may, page
 from marketing.core.db import statement_timeout

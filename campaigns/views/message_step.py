@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from campaigns import content, drafts, link_check
-from campaigns.content import testing
+from campaigns import content, drafts
+from campaigns.content import link_check, testing
 from campaigns.manners import rules
 from campaigns.messaging import contents, context, tags
 from campaigns.models import Campaign, Template

@@ -13,10 +13,10 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
-from campaigns import audience
 from campaigns.manners import rules, unsent
 from campaigns.messaging import keeping
 from campaigns.models import Campaign, Message
+from campaigns.recipients import audience
 from campaigns.reporting import responses
 from campaigns.views.content import MAIL_POLICY, mail_page
 from marketing.core.auth import page

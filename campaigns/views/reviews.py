@@ -8,10 +8,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import approval, audience, fairness, link_check, routes
+from campaigns.content import link_check
 from campaigns.manners import rules
 from campaigns.models import Campaign
+from campaigns.recipients import audience, routes
 from campaigns.reporting import outlook
+from campaigns.review import approval, fairness
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused

@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import audience, runs
 from campaigns.content import saving, seeing
 from campaigns.models import Campaign, SeedCopy, SeedMailbox, SeedTest, Template
+from campaigns.recipients import audience
 from campaigns.seeds import history, mailboxes, sending
+from campaigns.sending import runs
 from campaigns.views import content as editor
 from campaigns.views.people import signed_in
 from marketing.core.auth import may, page

@@ -16,15 +16,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns import approval, audience, content, drafts, fairness, link_check, runs
-from campaigns.content import seeing
+from campaigns import content, drafts
+from campaigns.content import link_check, seeing
 from campaigns.manners import rules, timing
 from campaigns.messaging import tags
 from campaigns.models import Campaign, Segment, Template, Variant
+from campaigns.recipients import audience
+from campaigns.review import approval, fairness
 from campaigns.segments import compile as compiler
 from campaigns.segments import once
 from campaigns.segments.rules import RuleFault
 from campaigns.segments.turns import OutOfTime, patiently
+from campaigns.sending import runs
 from campaigns.views.effects import tried
 from campaigns.views.people import signed_in
 from marketing.core.auth import page

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns import content, runs
+from campaigns import content
 from campaigns.models import Campaign, Run
 from campaigns.segments import definitions
+from campaigns.sending import runs
 from ingestion.models import Consent, Customer
 from tests import factories
 from tests.campaigns.postbox import Postbox

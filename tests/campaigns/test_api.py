@@ -2,8 +2,8 @@
 
 import pytest
 
-from campaigns import runs
 from campaigns.models import Campaign, Message, Run
+from campaigns.sending import runs
 from marketing.core import auth
 from tests import factories
 from tests.campaigns.conftest import campaign, people, started

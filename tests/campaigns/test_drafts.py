@@ -2,8 +2,9 @@
 
 import pytest
 
-from campaigns import demo, drafts, runs
+from campaigns import demo, drafts
 from campaigns.models import Campaign
+from campaigns.sending import runs
 from marketing.core.errors import Conflict, Invalid, NotFound
 from tests import factories
 from tests.campaigns.conftest import campaign, people

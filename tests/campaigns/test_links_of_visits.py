@@ -7,11 +7,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import approval, drafts, runs
+from campaigns import drafts
 from campaigns.journeys import frozen
 from campaigns.journeys.definitions import load
 from campaigns.messaging import contents, delivery
 from campaigns.models import Variant
+from campaigns.review import approval
+from campaigns.sending import runs
 from marketing.core.errors import Invalid
 from tests import factories
 from tests.campaigns.conftest import campaign, people, started

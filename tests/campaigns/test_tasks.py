@@ -5,9 +5,10 @@ import signal
 
 import pytest
 
-from campaigns import runs, tasks
+from campaigns import tasks
 from campaigns.messaging import claims, delivery
 from campaigns.models import Message
+from campaigns.sending import runs
 from marketing.core import bus, strangers
 from marketing.core.models import AuditEntry
 from tests import factories

@@ -10,7 +10,7 @@ from ingestion.models import Event, Suppression
 from tests import factories
 from tests.campaigns.conftest import people, started
 from tests.campaigns.journeys.drawn import did, live, look, stay
-from tests.campaigns.test_killed_senders import expire_leases
+from tests.campaigns.sending.test_killed_senders import expire_leases
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,10 @@ import pytest
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from campaigns import runs
 from campaigns.channels import saving
 from campaigns.messaging import delivery
 from campaigns.models import Campaign, Segment, Template
+from campaigns.sending import runs
 from ingestion import events
 from ingestion.models import Consent, Customer, Event, ImportJob, Order, Product
 from ingestion.tracking import keys

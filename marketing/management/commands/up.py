@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -40,6 +41,8 @@ class Command(BaseCommand):
         self.screen = Screen()
         self.servers: Servers | None = None
         self.supervisor: Supervisor | None = None
+        # Held here and handed down, so that the port stays ours while the mail catcher restarts.
+        self.mail_socket: socket.socket | None = None
         # How long each silent queue's worker has from its last start.
         self.waits: dict[str, float] = {}
         try:
@@ -73,7 +76,8 @@ class Command(BaseCommand):
         if self.with_demo:
             settings.BUSINESS_NAME = os.environ.setdefault("BUSINESS_NAME", "Online Retail")
         if "EMAIL_HOST" not in os.environ:
-            settings.EMAIL_PORT = startup.free_port(settings.EMAIL_PORT)
+            self.mail_socket = startup.take_port(settings.EMAIL_PORT)
+            settings.EMAIL_PORT = self.mail_socket.getsockname()[1]
             os.environ["EMAIL_PORT"] = str(settings.EMAIL_PORT)
         startup.use_servers(database, queue)
         self.supervisor = Supervisor(var / "log", self.screen.say)
@@ -92,7 +96,7 @@ class Command(BaseCommand):
         )
         if applied:
             self.screen.say(f"The database was brought up to date: {applied} migrations.")
-        for program in _background():
+        for program in _background(self.mail_socket):
             self.supervisor.start(program)
         running = ", ".join(self.supervisor.processes())
         place = "" if self.servers is None else " with its own PostgreSQL and Valkey"
@@ -218,7 +222,7 @@ def _worker(queue: str, processes: int, **environment: str) -> Program:
     return Program(f"worker-{queue}", command, environment, patience=8.0)
 
 
-def _background() -> list[Program]:
+def _background(mail_socket: socket.socket | None) -> list[Program]:
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     programs = [
         _worker("bulk", 1),
@@ -227,8 +231,10 @@ def _background() -> list[Program]:
         Program("beat", [*manage, "beat"]),
         _worker("train", 1, OPENBLAS_NUM_THREADS="1"),
     ]
-    if "EMAIL_HOST" not in os.environ:
-        programs.insert(0, Program("mailcatcher", [*manage, "mailcatcher"]))
+    if mail_socket is not None:
+        number = mail_socket.fileno()
+        catcher = [*manage, "mailcatcher", "--descriptor", str(number)]
+        programs.insert(0, Program("mailcatcher", catcher, descriptors=(number,)))
     return programs
 
 

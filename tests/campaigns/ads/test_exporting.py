@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from django.conf import settings as conf
 
-from campaigns import ad_jobs, holdouts, personal
+from campaigns import personal
 from campaigns.ads import exporting, permission
+from campaigns.jobs import ads as ad_jobs
 from campaigns.models import AdExport, Segment
+from campaigns.recipients import holdouts
 from campaigns.segments import definitions
 from ingestion import consent
 from marketing.core import jobs

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from campaigns import runs
 from campaigns.answers import feedback, returned
 from campaigns.answers.feedback import News, Told
 from campaigns.models import Message, Returned, Run
+from campaigns.sending import runs
 from ingestion import consent
 from ingestion.models import Consent, Event, Suppression
 from tests.campaigns.answers import letters

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns import audience, runs
 from campaigns.channels import saving
 from campaigns.messaging import delivery, subscriptions
 from campaigns.models import Campaign, InboxItem, Message, Template
+from campaigns.recipients import audience
 from campaigns.segments import definitions
+from campaigns.sending import runs
 from ingestion.models import Consent, Customer
 from ingestion.privacy import suppressions
 from marketing.core.errors import Invalid

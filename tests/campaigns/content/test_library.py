@@ -4,9 +4,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from campaigns import approval, content
+from campaigns import content
 from campaigns.content import history, library, references, translations, versions
 from campaigns.models import SavedBlock, Template
+from campaigns.review import approval
 from marketing.core.errors import Conflict, Invalid, NotFound
 from tests import factories
 from tests.campaigns.conftest import campaign, people, started

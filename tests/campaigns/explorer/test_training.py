@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from campaigns import tree_jobs
+from campaigns.jobs import trees as tree_jobs
 from campaigns.segments import compile as compiler
 from campaigns.segments import definitions, leaves, membership
 from ingestion import consent

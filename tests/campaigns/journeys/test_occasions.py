@@ -5,11 +5,11 @@ from html import unescape
 
 import pytest
 
-from campaigns import runs
 from campaigns.content import blocks, saving, seeing
 from campaigns.journeys import checking, simulator
 from campaigns.messaging import delivery, rendering
 from campaigns.models import Enrollment, Message
+from campaigns.sending import runs
 from ingestion import erasure
 from ingestion.models import EventProperty, EventType, Product
 from marketing.core.errors import Invalid

@@ -5,10 +5,10 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from campaigns import audience, holdouts
 from campaigns.journeys import former_people, runner, triggers, versions
 from campaigns.messaging import delivery
 from campaigns.models import Enrollment, JourneyStep, JourneyTally, Message, Run
+from campaigns.recipients import audience, holdouts
 from ingestion import events
 from ingestion.models import Customer
 from marketing.core.errors import Invalid

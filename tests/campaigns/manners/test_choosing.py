@@ -5,8 +5,9 @@ from datetime import time
 import pytest
 from django.urls import reverse
 
-from campaigns import drafts, runs
+from campaigns import drafts
 from campaigns.models import Campaign, Run
+from campaigns.sending import runs
 from marketing.core.errors import Invalid
 from tests import factories
 from tests.campaigns.conftest import campaign

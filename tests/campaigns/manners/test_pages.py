@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import audience
 from campaigns.manners import pressure, rules, unsent
 from campaigns.models import Message
+from campaigns.recipients import audience
 from marketing.core import auth
 from tests import factories
 

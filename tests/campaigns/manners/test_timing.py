@@ -4,8 +4,8 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from campaigns import runs
 from campaigns.models import Message
+from campaigns.sending import runs
 from ingestion import consent
 from ingestion.models import Customer
 from models_ml.models import Prediction, Score

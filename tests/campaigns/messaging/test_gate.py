@@ -6,9 +6,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from campaigns import runs, tasks
+from campaigns import tasks
 from campaigns.messaging import delivery, gate
 from campaigns.models import Campaign, Message, Pace, Run
+from campaigns.sending import runs
 from ingestion.privacy import confirmations
 from tests import factories
 from tests.campaigns.conftest import campaign, people, started, states

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from campaigns import runs
 from campaigns.messaging import delivery, watching
 from campaigns.models import Message, Pace
+from campaigns.sending import runs
 from tests import factories
 from tests.campaigns.conftest import people, started, states
 

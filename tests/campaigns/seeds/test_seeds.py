@@ -11,13 +11,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from campaigns import runs
 from campaigns.answers import collecting
 from campaigns.channels import domains
 from campaigns.messaging import contents
 from campaigns.messaging import dkim as signer
 from campaigns.models import Campaign, Hit, Message, SeedCopy, SeedMailbox, SeedTest
 from campaigns.seeds import looking, mailboxes, sending
+from campaigns.sending import runs
 from ingestion.models import Consent, Customer, Event, Suppression
 from marketing.core.errors import Invalid
 from marketing.core.models import AuditEntry, User

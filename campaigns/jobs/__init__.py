@@ -1,0 +1,1 @@
+"""Long work of campaigns, done by workers and shown as jobs."""

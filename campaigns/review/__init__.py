@@ -1,0 +1,1 @@
+"""What is looked at before a campaign goes out: a second person's word, and fairness."""

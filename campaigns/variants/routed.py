@@ -1,0 +1,225 @@
+"""Rounds of a send by several channels: what people answered who could have got another.
+
+People whom the same channels reach are one set, and every set is learned by itself: whoever has a
+phone number is another kind of person than who has none. Whoever one channel alone reaches gets it
+in their turn and teaches nothing, for nothing was chosen.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from campaigns.experiments.winners import Arm
+from campaigns.models import Run, Trial
+from campaigns.recipients import audience, routes
+from campaigns.reporting import costs, settled
+from campaigns.variants import shares
+from campaigns.variants.shares import KEPT, PARTED, SHARED, WON, Chooser, Held
+from ingestion.models import Customer
+
+Slot = tuple[str, list[Any]]
+_WAITS = "m.run_id = %s AND m.state = 'queued' AND m.first_try_at IS NULL"
+# By which channels people can still be reached when it is their turn; never by more than at first,
+# since of those who share an address the first has it.
+_NARROW = """
+    UPDATE campaigns_message AS m
+    SET reach = CASE WHEN n.reach = '' THEN '{none}' ELSE n.reach END,
+        state = CASE WHEN n.reach = '' THEN 'skipped' ELSE m.state END,
+        reason = CASE WHEN n.reach = '' THEN n.alike ELSE '' END,
+        error = CASE WHEN n.reach = '' THEN n.why ELSE '' END,
+        next_try_at = CASE WHEN n.reach = '' THEN NULL ELSE m.next_try_at END
+    FROM (SELECT m.id, {reach} AS reach, {why} AS why,
+                 coalesce(nullif({alike}, ''), '{unreachable}') AS alike
+          FROM campaigns_message AS m JOIN ({named}) AS named ON named.id = m.customer_id
+          WHERE {waits} AND {slot}) AS n
+    WHERE m.id = n.id AND m.reach <> n.reach"""
+_RELEASE = """
+    UPDATE campaigns_message AS m
+    SET variant = plan.variant, channel = plan.channel, chance = plan.chance, next_try_at = NULL,
+        address = {address}
+    FROM ingestion_customer AS c, {plan}
+    WHERE {waits} AND {slot} AND c.id = m.customer_id AND plan.reach = m.reach AND {between}"""
+# Where it stays, the address is the one that was asked about before.
+ADDRESS = """CASE WHEN {channel} = m.channel THEN m.address WHEN {channel} = 'email'
+    THEN coalesce(c.email, '') WHEN {channel} = 'sms' THEN c.phone ELSE '' END"""
+# Somebody may have got an address since that another of the send has.
+_ONCE = """
+    UPDATE campaigns_message SET state = 'skipped', reason = 'duplicate_address', next_try_at = NULL
+    WHERE id IN (
+        SELECT id FROM (
+            SELECT id, state, first_try_at, row_number() OVER (
+                PARTITION BY channel, lower(address) COLLATE "C"
+                ORDER BY state = 'queued' AND first_try_at IS NULL, id) AS n
+            FROM campaigns_message
+            WHERE run_id = %s AND state <> 'skipped' AND address <> '') AS those
+        WHERE n > 1 AND state = 'queued' AND first_try_at IS NULL)"""
+# Whoever is beyond the budget is drawn by the hash of their message, so nobody is favoured.
+_BEYOND = """
+    UPDATE campaigns_message SET state = 'skipped', reason = 'budget', next_try_at = NULL
+    WHERE id IN (
+        SELECT id FROM (
+            SELECT m.id, sum(coalesce(price.each, %s)) OVER (
+                ORDER BY md5('budget:' || m.id), m.id) AS spent
+            FROM campaigns_message AS m
+            LEFT JOIN unnest(%s::text[], %s::numeric[]) AS price (channel, each)
+                ON price.channel = m.channel
+            WHERE {waits} AND {slot}) AS those
+        WHERE spent > %s)"""
+_SPENT = """
+    SELECT m.channel, count(*) FROM campaigns_message AS m
+    WHERE m.run_id = %s AND m.state <> 'skipped' AND (m.state <> 'queued' OR {slot} < %s)
+    GROUP BY m.channel"""
+_GIVEN = """
+    SELECT m.reach, m.variant, count(*) FROM campaigns_message AS m
+    WHERE {waits} AND {slot} GROUP BY m.reach, m.variant"""
+
+
+def hold(
+    *, run: Run, trial: Trial, draw: audience.Draw, number: int, due: bool, now: datetime,
+    chooser: Chooser | None,
+) -> Held | None:  # fmt: skip
+    """Decide over the next part of those who wait; None while it is not time."""
+    sure = routes.fixed(draw.routes, draw.variants)
+    free = routes.choices(draw.routes)
+    metric = routes.metric_of(draw.routes, trial.metric)
+    found = settled.of_sets(run=run, metric=metric, before_round=number, now=now)
+    arms = {
+        reach: {key: found.get((reach, key), Arm(0, 0)) for key in sure[reach]} for reach in free
+    }
+    decided = {reach: shares.of(trial, sure[reach], arms[reach]) for reach in free}
+    rest = _slots(draw, number, last=True)
+    there = {reach for reach, _variant, _n in _given(run, rest)}
+    reason = _reason([why for reach, (_shares, why) in decided.items() if reach in there])
+    if not due and reason != WON:
+        return None
+    mine = rest if reason == WON else _slots(draw, number, last=False)
+    narrow(run, draw, mine)
+    sets: dict[str, Mapping[str, float]] = {reach: given for reach, (given, _w) in decided.items()}
+    said: dict[str, Any] = {}
+    todo = {reach: sets.get(reach, sure[reach]) for reach in sure}
+    if chooser is not None:
+        chosen = chooser(run=run, trial=trial, number=number, shares={}, sets=sets)
+        said, reason = chosen.said, chosen.reason
+        if chosen.people is not None:
+            todo = {reach: given for reach, given in todo.items() if reach not in free}
+    _release(run, draw, number, mine, todo, sure)
+    with connection.cursor() as cursor:
+        cursor.execute(_ONCE, [run.pk])
+    _keep_to(run, trial, draw, number, mine)
+    rows = _given(run, mine)
+    return Held(
+        _shared(draw, [row for row in rows if row[0] in free]),
+        {
+            reach: {
+                "shares": sets[reach],
+                "seen": {key: [arm.n, arm.converted] for key, arm in arms[reach].items()},
+            }
+            for reach in free
+        },
+        _summed(draw, arms),
+        sum(n for _reach, _variant, n in rows),
+        reason,
+        said,
+    )
+
+
+def _reason(reasons: Sequence[str]) -> str:
+    """Of all sets that somebody waits in."""
+    if SHARED in reasons:
+        return SHARED
+    if WON not in reasons:
+        return KEPT
+    return WON if set(reasons) == {WON} else PARTED
+
+
+def _shared(draw: audience.Draw, rows: Sequence[tuple[str, str, int]]) -> dict[str, float]:
+    """What part of those who had a choice got each variant."""
+    total = sum(n for _reach, _variant, n in rows) or 1
+    return {
+        key: sum(n for _reach, variant, n in rows if variant == key) / total
+        for key, _weight in draw.variants
+    }
+
+
+def _summed(draw: audience.Draw, arms: Mapping[str, Mapping[str, Arm]]) -> dict[str, list[int]]:
+    found = {key: [0, 0] for key, _weight in draw.variants}
+    for by_variant in arms.values():
+        for key, arm in by_variant.items():
+            found[key][0] += arm.n
+            found[key][1] += arm.converted
+    return found
+
+
+def _slots(draw: audience.Draw, number: int, *, last: bool) -> Slot:
+    """SQL of whose turn it is among messages `m`."""
+    slot, of_slot = audience.slot_sql("m.customer_id", draw)
+    return f"({slot}) {'>=' if last else '='} %s", [*of_slot, number]
+
+
+def narrow(run: Run, draw: audience.Draw, mine: Slot) -> int:
+    """Take channels away that people cannot or may not be reached by any more; how many changed."""
+    slot, of_slot = mine
+    waits = f"{_WAITS} AND {slot}"
+    asked = [run.pk, *of_slot]
+    whose = (
+        f"ingestion_customer.id IN (SELECT m.customer_id FROM campaigns_message m WHERE {waits})"
+    )
+    people = Customer.objects.extra(where=[whose], params=asked)
+    named, params = routes.named_sql(people, draw.routes)
+    sql = _NARROW.format(
+        named=named, waits=_WAITS, slot=slot, none=routes.NONE, unreachable=routes.UNREACHABLE,
+        reach=routes.reach_sql(draw.routes, "named.n_", within="m.reach"),
+        why=routes.why_sql(draw.routes, "named.n_"),
+        alike=routes.reason_sql(draw.routes, "named.n_"),
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*params, *asked])
+        return int(cursor.rowcount)
+
+
+def _release(
+    run: Run, draw: audience.Draw, number: int, mine: Slot,
+    todo: routes.Sets, sure: routes.Sets,
+) -> None:  # fmt: skip
+    """Give people their variant and the channel of it, and let them go.
+
+    Where the shares are those of the beginning, so is everybody's own hash.
+    """
+    keys = {
+        reach: f"{draw.key}:variant" if given == sure[reach] else f"{draw.key}:round{number}"
+        for reach, given in todo.items()
+    }
+    plan, of_plan = routes.plan_sql(draw.routes, todo, keys)
+    bucket = "substr(md5(plan.key || ':' || m.customer_id), 1, 8) COLLATE \"C\""
+    sql = _RELEASE.format(
+        plan=plan, waits=_WAITS, slot=mine[0], between=routes.between(bucket),
+        address=ADDRESS.format(channel="plan.channel"),
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*of_plan, run.pk, *mine[1]])
+
+
+def _keep_to(run: Run, trial: Trial, draw: audience.Draw, number: int, mine: Slot) -> None:
+    """Skip whom the budget does not reach among those who were just given theirs, by chance."""
+    prices = costs.prices(campaign_id=run.campaign_id)
+    if trial.budget is None or not prices.by_channel:
+        return
+    slot, of_slot = audience.slot_sql("m.customer_id", draw)
+    by = routes.channels(draw.routes)
+    with connection.cursor() as cursor:
+        cursor.execute(_SPENT.format(slot=f"({slot})"), [run.pk, *of_slot, number])
+        spent = sum((n * prices.of(channel) for channel, n in cursor.fetchall()), Decimal(0))
+        cursor.execute(
+            _BEYOND.format(waits=_WAITS, slot=mine[0]),
+            [prices.of(costs.EVERY), by, [prices.of(channel) for channel in by], run.pk,
+             *mine[1], trial.budget - spent],
+        )  # fmt: skip
+
+
+def _given(run: Run, mine: Slot) -> list[tuple[str, str, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVEN.format(waits=_WAITS, slot=mine[0]), [run.pk, *mine[1]])
+        return list(cursor.fetchall())

@@ -1,0 +1,191 @@
+"""What a campaign tries: its variants, and how they share its people. `rounds` decides later."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from campaigns.drafts import EDITABLE
+from campaigns.manners import clocks, rules, tried
+from campaigns.models import Campaign, Template, Trial, Variant
+from campaigns.recipients import routes
+from marketing.core import audit
+from marketing.core.errors import Conflict, Invalid, NotFound
+from marketing.core.models import ApiKey, User
+
+KEYS = "abcdefghij"
+_BOUNDS = {
+    "first_percent": (1, 100),
+    "hours": (1, 240),
+    "rounds": (1, 48),
+    "win_percent": (60, 99.9),
+    "floor_percent": (0, 50),
+}
+
+
+def save(
+    *,
+    campaign_id: int,
+    variants: Sequence[Mapping[str, Any]],
+    values: Mapping[str, Any],
+    user: User | ApiKey | None,
+    now: datetime,
+) -> Trial:
+    """Say which mails are tried and how; fewer than two variants end the trial.
+
+    `variants`: name, template_id (empty: the campaign's own), weight, hour (empty: when the
+    campaign goes out). Messages of different kinds go by their own channels. `values`: fields of
+    Trial.
+    """
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
+        if campaign is None:
+            raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+        if campaign.state not in EDITABLE:
+            raise Conflict(
+                _("A campaign that has begun cannot be changed. Nothing was changed."),
+                code="campaign_begun",
+                remedy=_("Make a copy and change that."),
+            )
+        if len(variants) > len(KEYS):
+            raise Invalid(
+                _("At most %(n)d variants.") % {"n": len(KEYS)}, code="too_many", field="variants"
+            )
+        rows = [
+            _variant(campaign, key, values) for key, values in zip(KEYS, variants, strict=False)
+        ]
+        if rows and not any(row.weight for row in rows):
+            raise Invalid(
+                _("Give at least one variant a share."), code="no_weight", field="variants"
+            )
+        campaign.variants.all().delete()
+        Variant.objects.bulk_create(rows if len(rows) > 1 else [])
+        checked = {name: _checked(name, value) for name, value in values.items()}
+        kept = Trial.objects.filter(campaign=campaign).first() or Trial(campaign=campaign)
+        mode, metric, hours = (
+            checked.get(name, getattr(kept, name)) for name in ("mode", "metric", "hours")
+        )
+        routes.refuse_unfit(
+            routes=routes.of([(row.key, row.weight, _kind(campaign, row)) for row in rows]),
+            follows=mode != Trial.Mode.FIXED,
+            metric=metric,
+            hours=hours,
+        )
+        if len(rows) > 1 and any(row.hour is not None for row in rows):
+            _fit_hours(campaign, rows, checked)
+        trial, _new = Trial.objects.update_or_create(campaign=campaign, defaults=checked)
+        campaign.updated_at = now
+        campaign.save(update_fields=["updated_at"])
+        audit.record(
+            actor=user, action="campaign.variants", obj=campaign, detail={"variants": len(rows)}
+        )
+    return trial
+
+
+def _variant(campaign: Campaign, key: str, values: Mapping[str, Any]) -> Variant:
+    template_id = values.get("template_id") or None
+    if template_id is not None and not Template.objects.filter(pk=template_id).exists():
+        raise Invalid(
+            _("That no longer exists; choose another."), code="unknown", field="template_id"
+        )
+    try:
+        weight = int(values.get("weight", 1))
+    except (TypeError, ValueError):
+        weight = -1
+    if not 0 <= weight <= 1_000:
+        raise Invalid(_("A share lies between 0 and 1,000."), code="bad_weight", field="weight")
+    name = str(values.get("name") or "").strip()[:80]
+    return Variant(
+        campaign=campaign, key=key, name=name, template_id=template_id, weight=weight,
+        hour=_hour(values.get("hour")),
+    )  # fmt: skip
+
+
+def _kind(campaign: Campaign, row: Variant) -> str:
+    """The channel that a variant goes by."""
+    said = row.template or campaign.template
+    return said.kind if said else "email"
+
+
+def _hour(value: Any) -> int | None:
+    text = "" if value is None else str(value).strip()
+    if not text:
+        return None
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and int(text[:3]) < 24):
+        raise Invalid(_("An hour lies between 0 and 23."), code="bad_hour", field="hour")
+    return int(text)
+
+
+def _fit_hours(campaign: Campaign, rows: Sequence[Variant], values: Mapping[str, Any]) -> None:
+    """Refuse hours that could not be compared, or at which nothing is sent."""
+    silent = {} if campaign.urgent else rules.current().quiet
+    for row in rows:
+        quiet = silent.get(_kind(campaign, row))
+        if row.hour is not None and quiet and clocks.is_within(time(row.hour), *quiet):
+            raise Invalid(
+                _("At %(hour)s nothing is sent: those are quiet hours.")
+                % {"hour": f"{row.hour:02}:00"},
+                code="quiet_hour",
+                field="hour",
+                remedy=_("Choose another hour, or change the quiet hours."),
+            )
+    kept = Trial.objects.filter(campaign=campaign).first() or Trial(campaign=campaign)
+    mode, apart = (values.get(name, getattr(kept, name)) for name in ("mode", "hours"))
+    if mode != Trial.Mode.FIXED and (apart < tried.LEAST_HOURS or apart % 24):
+        raise Invalid(
+            _(
+                "Where hours of the day are tried, rounds are whole days apart, and three days at "
+                "least: each hour has to come and to be answered."
+            ),
+            code="too_soon",
+            field="hours",
+            remedy=_("Say 72, 96 or more hours."),
+        )
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name == "hypothesis":
+        return str(value or "").strip()[:300]
+    choices: dict[str, list[str]] = {"mode": Trial.Mode.values, "metric": Trial.Metric.values}
+    if name in choices:
+        if value not in choices[name]:
+            raise Invalid(_("This is none of the choices."), code="bad_choice", field=name)
+        return value
+    if name == "budget":
+        return _budget(value)
+    if name not in _BOUNDS:
+        raise Invalid(
+            _("There is no field called %(name)s.") % {"name": name},
+            code="unknown_field",
+            field=name,
+        )
+    least, most = _BOUNDS[name]
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1
+    if not least <= number <= most:
+        raise Invalid(
+            _("Give a number from %(least)s to %(most)s.") % {"least": least, "most": most},
+            code="out_of_range",
+            field=name,
+        )
+    return number if name.endswith(("win_percent", "floor_percent")) else int(number)
+
+
+def _budget(value: Any) -> Decimal | None:
+    text = "" if value is None else str(value).strip().replace(",", ".")
+    if not text:
+        return None
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite() or not 0 < found <= 10**9:
+        raise Invalid(
+            _("Give an amount above zero, or leave it empty."), code="bad_amount", field="budget"
+        )
+    return found.quantize(Decimal("0.01"))
