@@ -9,6 +9,7 @@ import itertools
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,7 @@ class Store:
 
 
 async def serve(
-    *, host: str, port: int, folder: Path, ready: Callable[[int], None] | None = None
+    *, listener: socket.socket, folder: Path, ready: Callable[[int], None] | None = None
 ) -> None:
     """Take mail until cancelled or told to stop (SIGTERM, SIGINT). `ready` is told the port."""
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # not a line for every command
@@ -64,7 +65,7 @@ async def serve(
     def session() -> SMTP:
         return SMTP(store, data_size_limit=SIZE_LIMIT, hostname="mailcatcher", ident="mail catcher")
 
-    server = await loop.create_server(session, host, port)
+    server = await loop.create_server(session, sock=listener)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

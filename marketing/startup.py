@@ -97,13 +97,33 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def take_port(wanted: int) -> socket.socket:
+    """A socket that listens on the wanted port, or on some free one where another has that; 0 wants
+    any.
+
+    A port that is only looked at may be gone when it is used: two installations that start in the
+    same second would both find it free.
+    """
+    for port in (wanted, 0):
+        taken = socket.socket()
+        # A port whose last connections still wait for their end is no other program's.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", port))
+            taken.listen(128)
+        except OSError:
+            taken.close()
+            if not port:
+                raise
+        else:
+            return taken
+    raise AssertionError
+
+
 def free_port(wanted: int) -> int:
-    """The wanted port, or some free one; 0 wants any."""
-    if wanted and _is_free(wanted):
-        return wanted
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """The wanted port, or some free one; 0 wants any. Nothing holds it afterwards."""
+    with take_port(wanted) as taken:
+        return int(taken.getsockname()[1])
 
 
 def require_space(var: Path) -> None:

@@ -22,12 +22,14 @@ LOG_LIMIT_BYTES = 10_000_000
 
 @dataclass(frozen=True)
 class Program:
-    """What to run. `patience` is how many seconds it gets to end before it is killed."""
+    """What to run. `patience` is how many seconds it gets to end before it is killed; `descriptors`
+    are open files and sockets of ours that it goes on using under the same numbers."""
 
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     patience: float = 5.0
+    descriptors: tuple[int, ...] = ()
 
 
 @dataclass
@@ -67,6 +69,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 env={**os.environ, **child.program.environment},
+                pass_fds=child.program.descriptors,
             )
         child.started = time.monotonic()
         # A negative number names the whole group: a worker's pool ends with it.

@@ -134,7 +134,7 @@ def test_only_the_drain_waits_in_the_queue_of_events() -> None:
 
 
 def test_up_starts_a_worker_for_every_queue() -> None:
-    started = {program.name for program in up._background()}
+    started = {program.name for program in up._background(None)}
     assert {f"worker-{queue}" for queue in pipeline.QUEUES} <= started
 
 

@@ -1,18 +1,18 @@
 """The demo's mail server takes real SMTP, keeps every mail as a file, and forwards nothing."""
 
+import os
 import signal
 import smtplib
 import socket
+import sys
 from email import message_from_bytes
 
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+from marketing import startup
+from marketing.supervisor import Program, Supervisor
 
 
 def test_every_mail_becomes_a_whole_file_in_the_order_of_arrival(start_process, wait_for, tmp_path):
-    port, folder = free_port(), tmp_path / "caught"
+    port, folder = startup.free_port(0), tmp_path / "caught"
     process = start_process(
         "manage.py", "mailcatcher", "--port", str(port), "--folder", str(folder)
     )
@@ -40,6 +40,21 @@ def test_every_mail_becomes_a_whole_file_in_the_order_of_arrival(start_process, 
     assert list((folder / "tmp").iterdir()) == []
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
+
+
+def test_a_mail_that_comes_while_the_catcher_starts_again_waits_and_is_taken(tmp_path, wait_for):
+    with startup.take_port(0) as held:
+        number = held.fileno()
+        catcher = [sys.executable, "manage.py", "mailcatcher", "--descriptor", str(number)]
+        catcher += ["--folder", str(tmp_path / "caught")]
+        supervisor = Supervisor(tmp_path / "log", lambda _words: None)
+        supervisor.start(Program("mailcatcher", catcher, descriptors=(number,)))
+        os.kill(supervisor.processes()["mailcatcher"], signal.SIGKILL)
+        wait_for(lambda: not supervisor.processes())
+        with socket.create_connection(held.getsockname(), timeout=30) as waiting:
+            wait_for(lambda: supervisor.watch() or supervisor.processes())
+            assert waiting.recv(100).startswith(b"220 ")
+        supervisor.stop()
 
 
 def test_a_port_in_use_is_said_with_what_to_do(start_process, tmp_path):

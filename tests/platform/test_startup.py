@@ -31,6 +31,16 @@ def test_a_port_in_use_is_named_with_a_free_one_to_use():
     assert "make run" in str(refusal.value)
 
 
+def test_two_installations_that_start_at_once_never_take_the_same_mail_port():
+    wanted = startup.free_port(0)
+    with startup.take_port(wanted) as first, startup.take_port(wanted) as second:
+        assert first.getsockname() == ("127.0.0.1", wanted)
+        assert second.getsockname()[1] not in (0, wanted)
+        for taken in (first, second):  # whoever connects reaches the one it asked for
+            with socket.create_connection(taken.getsockname(), timeout=5) as asked:
+                assert taken.accept()[1] == asked.getsockname()
+
+
 def test_a_second_start_from_the_same_folder_says_where_the_first_one_runs(tmp_path: Path):
     first = startup.take_folder(tmp_path, "http://127.0.0.1:8000")
     with pytest.raises(
