@@ -6,6 +6,7 @@ function or starts a worker. TEST_DATABASE_URL and TEST_REDIS_URL put other serv
 """
 
 import contextlib
+import math
 import os
 import random
 import shutil
@@ -100,6 +101,14 @@ def nobody_came_yet() -> None:
     from marketing.core import passing
 
     passing.forget()
+
+
+@pytest.fixture(autouse=True)
+def nobody_named_the_business() -> None:
+    """As in a fresh database, without asking it; whatever saves a brand ends that."""
+    from marketing.core import brand
+
+    brand._seen = (math.inf, None)
 
 
 @pytest.fixture(autouse=True)

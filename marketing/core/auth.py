@@ -46,6 +46,8 @@ RIGHTS = {
     "privacy": {ADMIN},
     # Whose groups are watched, and letting a campaign start that chooses them unequally.
     "fairness": {ADMIN},
+    # What the business is called and looks like in every mail.
+    "brand": {ADMIN},
 }
 NOUNS = (
     "customers",
@@ -63,6 +65,7 @@ NOUNS = (
     "jobs",
     "privacy",
     "ads",
+    "brand",
 )
 SCOPES = tuple(f"{noun}:{verb}" for noun in NOUNS for verb in ("read", "write"))
 USED_EVERY = timedelta(minutes=1)
@@ -204,6 +207,8 @@ class HasScope(BasePermission):
             return f"{noun}:{'read' if reading else 'write'}" in request.auth.scopes
         if noun == "privacy":  # copies of people's data and erasures, reading included
             return may(request.user, "privacy")
+        if noun == "brand" and not reading:
+            return may(request.user, "brand")
         right = "view" if reading else ("data" if noun in NOUNS[:8] else "edit")
         return may(request.user, right)
 

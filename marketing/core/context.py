@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from marketing.core import auth, progress
+from marketing.core import auth, brand, progress
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -17,7 +16,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return {right: auth.may(user, right) for right in auth.RIGHTS}
 
     return {
-        "business_name": settings.BUSINESS_NAME,
+        "business_name": SimpleLazyObject(lambda: brand.now().name),
+        "house": SimpleLazyObject(brand.now),
         "rights": SimpleLazyObject(rights),
         "ring": SimpleLazyObject(progress.ring),
     }

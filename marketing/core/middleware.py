@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from marketing.core import brand
+
 
 class NoZeroBytes:
     """No text here holds a zero byte, and the database takes none.
@@ -47,7 +49,7 @@ class PersonalSettings:
         try:
             zone = zoneinfo.ZoneInfo(user.timezone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-            zone = zoneinfo.ZoneInfo(settings.TIME_ZONE)
+            zone = brand.now().zone
         with timezone.override(zone):
             answer = self.get_response(request)
         # What somebody saw who was signed in stays in no cache, of a proxy or of a shared machine.

@@ -47,6 +47,36 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
 
+class Brand(models.Model):
+    """What the business is called and looks like: one row, once somebody has saved it."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    name = models.CharField(max_length=100)
+    site_url = models.CharField(max_length=500, blank=True)
+    postal_address = models.CharField(max_length=300, blank=True)
+    sender_name = models.CharField(max_length=100, blank=True)
+    sender_email = models.CharField(max_length=254, blank=True)
+    # The picture itself: every host that serves it reads this table, and so does every backup.
+    logo = models.BinaryField(null=True)
+    logo_kind = models.CharField(max_length=4, blank=True)
+    logo_digest = models.CharField(max_length=16, blank=True)
+    logo_width = models.IntegerField(default=0)
+    logo_height = models.IntegerField(default=0)
+    color = models.CharField(max_length=7, blank=True)
+    currency = models.CharField(max_length=3)
+    timezone = models.CharField(max_length=64)
+    language = models.CharField(max_length=10)
+    cancel_prefix = models.CharField(max_length=8, blank=True)
+    updated_at = models.DateTimeField()
+    updated_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="brand_one")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class AuditEntry(models.Model):
     """Who did what, when. Rows are only ever added."""
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from celery import shared_task
-from celery.signals import task_unknown, worker_ready
+from celery.signals import task_prerun, task_unknown, worker_ready
 from django.utils import timezone
 
-from marketing.core import beats, jobs, shared, strangers
+from marketing.core import beats, brand, jobs, shared, strangers
 
 
 # Long work acknowledges early: the leased row, not the message, brings it back after a crash. Its
@@ -32,6 +32,12 @@ def canary(queue_name: str, **_: Any) -> None:
 
 
 worker_ready.connect(shared.tell)
+
+
+@task_prerun.connect
+def at_home(**_: Any) -> None:
+    """Days and hours in background work are those of the business."""
+    timezone.activate(brand.now().zone)
 
 
 @task_unknown.connect

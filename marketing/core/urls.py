@@ -3,6 +3,8 @@
 from django.urls import path
 
 from marketing.core import health, jobs_api, views
+from marketing.core.brand import api as brand_api
+from marketing.core.brand import pages as brand_pages
 
 app_name = "core"
 
@@ -19,11 +21,14 @@ pages: list = [
     path("jobs/<uuid:public_id>/retry/", views.job_retry, name="job-retry"),
     path("settings/", views.profile, name="profile"),
     path("settings/theme/", views.theme, name="theme"),
+    path("settings/brand/", brand_pages.edit, name="brand"),
+    path("brand/<str:name>", brand_pages.logo, name="logo"),
     path("settings/keys/", views.keys, name="keys"),
     path("settings/keys/<int:key_id>/revoke/", views.key_revoke, name="key-revoke"),
     path("settings/team/", views.team, name="team"),
 ]
 api = [
+    path("brand/", brand_api.BrandDetail.as_view(), name="brand"),
     path("jobs/", jobs_api.JobList.as_view(), name="job-list"),
     path("jobs/<uuid:public_id>/", jobs_api.JobDetail.as_view(), name="job-detail"),
     path("jobs/<uuid:public_id>/cancel/", jobs_api.JobCancel.as_view(), name="job-cancel"),
