@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import translation
 
@@ -15,6 +14,7 @@ from campaigns.journeys import letters, starters, versions
 from campaigns.journeys.recipes import Starter
 from campaigns.models import Journey, Segment, Template
 from campaigns.segments import definitions
+from marketing.core import brand
 from marketing.core.models import User
 
 LANGUAGES = ("en", "zh-hans")
@@ -126,7 +126,7 @@ def _filled(
         if "segment" in node and node["segment"] is None and segment is not None:
             node["segment"] = segment.pk
         if node["kind"] == "notify" and not node.get("to"):
-            node["to"] = (user.email if user else "") or str(settings.DEFAULT_FROM_EMAIL)
+            node["to"] = (user.email if user else "") or brand.now().sender_email
     for sign in drawn.get("exits", []):
         if "segment" in sign and sign["segment"] is None and segment is not None:
             sign["segment"] = segment.pk

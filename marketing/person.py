@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,7 +16,7 @@ from ingestion import consent
 from ingestion import queries as facts
 from ingestion.identity import panel
 from ingestion.models import Consent, Customer, Order
-from marketing.core import wording
+from marketing.core import brand, wording
 from models_ml import queries as numbers
 from models_ml.queries import Person
 from recommendations import serve
@@ -62,7 +61,7 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
     )
     return {
         "customer": customer,
-        "currency": orders[0].currency if orders else settings.DEFAULT_CURRENCY,
+        "currency": orders[0].currency if orders else brand.now().currency,
         "chips": _chips(customer),
         "person": person,
         "numbers": _numbers(person, customer),
@@ -189,7 +188,7 @@ def _numbers(person: Person | None, customer: Customer) -> list[dict[str, Any]]:
 
 def _worded(value: float, unit: str, decimals: int) -> str:
     if unit == "money":
-        return wording.money(value, settings.DEFAULT_CURRENCY)
+        return wording.money(value, brand.now().currency)
     if unit == "share":
         return wording.pct(value)
     if unit == "days":

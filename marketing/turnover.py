@@ -8,13 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import redis
-from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
 from ingestion.models import Order
+from marketing.core import brand
 
 PERIODS = (7, 28, 90)
 QUIET = timedelta(days=7)
@@ -85,7 +85,7 @@ def renew(*, now: datetime) -> int:
         cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'ingestion_order'::regclass")
         if cursor.fetchone()[0] <= MANY:
             return 0
-    wanted = {(PERIODS[1], settings.TIME_ZONE), *_looked()}
+    wanted = {(PERIODS[1], brand.now().timezone), *_looked()}
     for days, zone in sorted(wanted):
         with timezone.override(ZoneInfo(zone)), transaction.atomic():
             with connection.cursor() as cursor:
@@ -130,7 +130,7 @@ def _added_up(since: date, days: int, zone: str) -> Turnover:
         (bool(which) if day is None else day): n for name, day, which, n in found if name == _BUYERS
     }
     rows = [row for row in found if row[0] != _BUYERS]
-    currency = rows[0][0] if rows else settings.DEFAULT_CURRENCY
+    currency = rows[0][0] if rows else brand.now().currency
     by_day = {day: sums(revenue, n, people.get(day, 0)) for _name, day, revenue, n in rows}
     totals = {}
     for this in (True, False):

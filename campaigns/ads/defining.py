@@ -11,7 +11,6 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
@@ -19,7 +18,7 @@ from django.utils.translation import gettext as _
 from campaigns.ads import steering
 from campaigns.models import AdCampaign, AdCreative, AdPlacement
 from ingestion.preprocess import values as cleaning
-from marketing.core import audit
+from marketing.core import audit, brand
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
@@ -54,7 +53,7 @@ def save(
             if lacking := next((name for name in REQUIRED if not values.get(name)), None):
                 raise Invalid(_("This may not be empty."), code="missing", field=lacking)
             user = actor if isinstance(actor, User) else getattr(actor, "created_by", None)
-            ad = AdCampaign(key=key, currency=settings.DEFAULT_CURRENCY, created_by=user)
+            ad = AdCampaign(key=key, currency=brand.now().currency, created_by=user)
         if ad.state == State.ENDED:
             raise Conflict(_("This campaign has ended and cannot be changed."), code="ad_ended")
         checked = {name: _checked(name, value) for name, value in values.items()}

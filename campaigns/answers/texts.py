@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 
 import orjson
-from django.conf import settings
 from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -22,6 +21,7 @@ from campaigns.models import Channel, Message, Returned
 from ingestion import consent
 from ingestion.models import Customer
 from ingestion.preprocess import values
+from marketing.core import brand
 
 logger = logging.getLogger(__name__)
 
@@ -126,11 +126,11 @@ def _channel_of(row: Returned) -> Channel | None:
 
 
 def _words(row: Returned, message: Message) -> bytes:
-    language = message.customer.language or settings.LANGUAGE_CODE
+    language = message.customer.language or brand.now().language
     with translation.override(language if translation.check_for_language(language) else "en"):
         text = (
             _("%(shop)s: you get no more texts from us. Answer START to get them again.")
             if row.kind == Returned.Kind.STOP
             else _("%(shop)s: you get our texts again. Answer STOP to end them.")
-        ) % {"shop": settings.BUSINESS_NAME}
+        ) % {"shop": brand.now().name}
     return orjson.dumps({"text": text})

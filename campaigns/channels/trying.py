@@ -4,7 +4,6 @@ from datetime import datetime
 from uuid import uuid4
 
 import orjson
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from campaigns.messaging import mime, providers, signing
@@ -13,6 +12,7 @@ from campaigns.messaging.providers.base import Answer, Connection, Outgoing, Unr
 from campaigns.messaging.rendering import Rendered
 from campaigns.models import Channel
 from ingestion.models import Customer
+from marketing.core import brand
 from marketing.core.errors import Invalid, Unavailable
 
 
@@ -48,7 +48,7 @@ def _handed(line: Connection, outgoing: Outgoing) -> Answer:
 
 
 def _outgoing(kind: str, to: str, from_name: str, from_address: str, now: datetime) -> Outgoing:
-    key, name = uuid4().hex, settings.BUSINESS_NAME
+    key, name = uuid4().hex, brand.now().sender_name
     said = _("This is a test from %(name)s. The channel works.") % {"name": name}
     if kind == "email":
         return _mail(key, to, from_name or name, from_address, said, now)
@@ -70,7 +70,7 @@ def _outgoing(kind: str, to: str, from_name: str, from_address: str, now: dateti
 def _mail(
     key: str, to: str, from_name: str, from_address: str, said: str, now: datetime
 ) -> Outgoing:
-    sender = from_address or str(settings.DEFAULT_FROM_EMAIL)
+    sender = from_address or brand.now().sender_email
     try:
         writer = mime.Writer(from_name=from_name, from_email=sender, signer=signing.of(sender))
         recipient = mime.address("To", to)

@@ -28,8 +28,7 @@ def starter() -> list[dict[str, Any]]:
     """What a new mail of blocks begins with."""
     return read(
         [
-            {"kind": "heading", "text": "{{ shop_name }}", "size": "small", "align": "center",
-             "tone": "paper"},
+            {"kind": "logo"},
             {"kind": "heading", "tone": "dark",
              "text": _('{{ first_name|default("Hello") }}, we kept a few things aside.')},
             {"kind": "text", "text": _(

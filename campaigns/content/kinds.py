@@ -66,6 +66,21 @@ _COLUMN = (
 )
 KINDS: tuple[Kind, ...] = (
     Kind(
+        "logo",
+        gettext_lazy("Logo"),
+        "flag",
+        (
+            Setting(
+                "align",
+                gettext_lazy("Stands"),
+                "choice",
+                "center",
+                _ALIGN.options,
+            ),
+            Setting("tone", _TONE.label, "choice", "paper", _TONE.options),
+        ),
+    ),
+    Kind(
         "heading",
         gettext_lazy("Heading"),
         "letter-case",

@@ -11,7 +11,7 @@ from django.contrib.staticfiles import finders
 from django.urls import Resolver404, ResolverMatch, resolve
 
 from campaigns.messaging import addresses
-from marketing.core import outbound
+from marketing.core import brand, outbound
 from marketing.core.errors import Refused
 
 # Pages that readers reach from their mail, without signing in.
@@ -38,7 +38,7 @@ def is_ours(url: str) -> bool:
 
 def is_shop(url: str) -> bool:
     """Whether this address is of the shop, as the settings name it."""
-    return _is_of(url, settings.SHOP_URL)
+    return _is_of(url, brand.now().site_url)
 
 
 def judge(url: str) -> tuple[str, str]:

@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from campaigns.content import seeing
 from campaigns.messaging import mime, providers, signing, wording
 from campaigns.messaging.providers.base import Outgoing, Unreachable, Verdict
 from campaigns.messaging.rendering import Rendered
-from marketing.core import audit, counting
+from marketing.core import audit, brand, counting
 from marketing.core.errors import Invalid, Unavailable
 from marketing.core.models import User
 
@@ -114,12 +113,12 @@ def _hand_over(
 ) -> None:
     channel = providers.find(kind="email")
     address = sender.get("from_email") or (channel.from_address if channel else "")
-    address = address or str(settings.DEFAULT_FROM_EMAIL)
+    address = address or brand.now().sender_email
     name = sender.get("from_name") or (channel.from_name if channel else "")
     key = uuid4().hex
     try:
         writer = mime.Writer(
-            from_name=name or settings.BUSINESS_NAME,
+            from_name=name or brand.now().sender_name,
             from_email=address,
             reply_to=sender.get("reply_to", ""),
             signer=signing.of(address),

@@ -13,6 +13,10 @@ from campaigns.messaging import layout
 _BOLD = re.compile(r"\*\*([^*]+)\*\*")
 _SLANTED = re.compile(r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])")
 _NAMED_LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
+# Old callers of a template may not know the brand: then it looks as it does without one.
+_ACCENT = '{{ brand_colour|default("#a4451f") }}'
+_LOGO = 'logo_url|default("")'
+_ADDRESS = '{% if postal_address|default("") %}<br />{{ postal_address }}{% endif %}'
 _TONES = {"white": "#ffffff", "paper": "", "dark": "#27362f", "warm": "#f6e7d3"}
 _INK = {"dark": ("#fbf6ec", "#e6ddcc", "#e8c79a")}
 _SIZES = {"large": ("33px", "41px"), "medium": ("25px", "32px"), "small": ("19px", "26px")}
@@ -40,7 +44,7 @@ def _words(text: str) -> str:
     """Written words as HTML: blank lines part paragraphs, **bold**, *slanted*, [label](address)."""
     held, kept = layout.hold(text)
     html = escape(held.strip())
-    html = _NAMED_LINK.sub(lambda m: f'<a href="{m[2]}" style="color:#a4451f">{m[1]}</a>', html)
+    html = _NAMED_LINK.sub(lambda m: f'<a href="{m[2]}" style="color:{_ACCENT}">{m[1]}</a>', html)
     html = _SLANTED.sub(r"<i>\1</i>", _BOLD.sub(r"<b>\1</b>", html))
     html = re.sub(r"\n[ \t]*\n\s*", "<br /><br />", html).replace("\n", "<br />")
     return layout.release(html, kept)
@@ -62,7 +66,19 @@ def _section(block: Mapping[str, Any], inner: str, padding: str) -> str:
 
 
 def _ink(block: Mapping[str, Any], which: int) -> str:
-    return _INK.get(block.get("tone", ""), ("#1f1a13", "#3b352c", "#a4451f"))[which]
+    return _INK.get(block.get("tone", ""), ("#1f1a13", "#3b352c", _ACCENT))[which]
+
+
+def _logo(block: Mapping[str, Any]) -> str:
+    """The logo where there is one, else the name."""
+    picture = (
+        f'<mj-text align="{block["align"]}" padding="0"><a href="{{{{ shop_url }}}}">'
+        '<img src="{{ logo_url }}" width="{{ logo_width }}" height="{{ logo_height }}" '
+        'alt="{{ shop_name }}" style="border:0;display:inline-block" /></a></mj-text>'
+    )
+    shown = _section(block, f"<mj-column>{picture}</mj-column>", "24px 36px 10px")
+    name = _heading({**block, "text": "{{ shop_name }}", "size": "small"})
+    return f"{_shown_if(_LOGO, shown)}\n{_shown_if(f'not ({_LOGO})', name)}"
 
 
 def _heading(block: Mapping[str, Any]) -> str:
@@ -84,7 +100,7 @@ def _text(block: Mapping[str, Any]) -> str:
 
 def _one_button(label: str, url: str, align: str = "left") -> str:
     return (
-        '<mj-button background-color="#a4451f" color="#ffffff" border-radius="6px" '
+        f'<mj-button background-color="{_ACCENT}" color="#ffffff" border-radius="6px" '
         f'font-size="17px" inner-padding="14px 28px" align="{align}" padding="6px 0" '
         f'href="{_attribute(url)}">{_words(label)}</mj-button>'
     )
@@ -171,7 +187,7 @@ def _html(block: Mapping[str, Any]) -> str:
 def _footer(block: Mapping[str, Any]) -> str:
     text = (
         '<mj-text align="center" font-size="13px" line-height="20px" color="#6b6457">'
-        f"{_words(block['text'])}<br />"
+        f"{_words(block['text'])}{_ADDRESS}<br />"
         f'<a href="{{{{ unsubscribe_url }}}}" style="color:#6b6457">{_words(block["label"])}</a>'
         "</mj-text>"
     )
@@ -179,6 +195,7 @@ def _footer(block: Mapping[str, Any]) -> str:
 
 
 _MAKERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "logo": _logo,
     "heading": _heading,
     "text": _text,
     "button": _button,

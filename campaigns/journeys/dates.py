@@ -8,7 +8,6 @@ from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -18,6 +17,7 @@ from campaigns.journeys.entering import Candidate
 from campaigns.journeys.graphs import Walked
 from campaigns.models import JourneyCursor, Segment
 from campaigns.segments import membership, moves
+from marketing.core import brand
 
 # After a standstill longer than this, hours that were missed are let go: nobody is congratulated
 # a week late.
@@ -94,7 +94,7 @@ def dated(version: Walked, since: datetime, until: datetime) -> Iterator[Candida
     if not any_zone_shows(said["at"].minute, since, until):
         return
     yearly = said["every"] == "year"
-    home = ZoneInfo(timezone.get_default_timezone_name())
+    home = brand.now().zone
     for person, kept, name in _people_with(said, since, until):
         day = (
             clock.read_day(kept)
@@ -176,7 +176,7 @@ def scheduled(version: Walked, since: datetime, until: datetime) -> Iterator[Can
 
 def slots(said: Any, since: datetime, until: datetime) -> Iterator[datetime]:
     """The moments of a schedule in (since, until], by the shop's clock."""
-    zone = ZoneInfo(timezone.get_default_timezone_name())
+    zone = brand.now().zone
     day = since.astimezone(zone).date() - _DAY
     while day <= until.astimezone(zone).date():
         moment = clock.at(day, said["at"], zone)

@@ -5,12 +5,11 @@ from html import escape
 from types import SimpleNamespace
 from typing import Any
 
-from django.conf import settings
-
 from campaigns.journeys.graph import Graph, Node
 from campaigns.messaging import contents as messaging
 from campaigns.messaging import tags
 from campaigns.models import Template
+from marketing.core import brand
 
 VARIANT = "a"
 _SAID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
@@ -33,8 +32,8 @@ def content(node: Node, template_of: Any, name: str = "") -> dict[str, Any]:
     """The content of one step."""
     said = node.settings
     sender = {
-        "from_name": said.get("from_name") or settings.BUSINESS_NAME,
-        "from_email": said.get("from_email") or str(settings.DEFAULT_FROM_EMAIL),
+        "from_name": said.get("from_name") or brand.now().sender_name,
+        "from_email": said.get("from_email") or brand.now().sender_email,
         "reply_to": said.get("reply_to") or "",
     }
     if node.kind == "send":

@@ -32,9 +32,8 @@ class Letter:
 
     def blocks(self) -> list[dict[str, Any]]:
         """The same as blocks of the editor."""
-        shop = {"kind": "heading", "text": "{{ shop_name }}", "size": "small", "tone": "paper"}
         made: list[dict[str, Any]] = [
-            {**shop, "align": "center"},
+            {"kind": "logo"},
             {"kind": "heading", "text": self.heading, "size": "medium", "tone": "white"},
             {"kind": "text", "text": self.text},
             *(

@@ -26,7 +26,7 @@ from campaigns.journeys.timeline import Fact, Timeline
 from campaigns.models import Journey
 from campaigns.segments import clock as segment_clock
 from campaigns.segments.asking import array
-from marketing.core import collecting, jobs
+from marketing.core import brand, collecting, jobs
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import Job, User
 from models_ml.queries import is_over
@@ -229,7 +229,7 @@ def _of_share(people: set[int], share: float) -> set[int]:
 
 class _Zones:
     def __init__(self) -> None:
-        self._home = ZoneInfo(timezone.get_default_timezone_name())
+        self._home = brand.now().zone
         self._known: dict[int, ZoneInfo] = {}
 
     def learn(self, people: set[int]) -> None:

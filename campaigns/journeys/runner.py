@@ -21,6 +21,7 @@ from campaigns.journeys import clock, graphs
 from campaigns.journeys.acts import Deeds
 from campaigns.journeys.asked import Answers
 from campaigns.journeys.walking import Line, Walker, walk
+from marketing.core import brand
 
 BATCH = 1_000
 SECONDS = 8.0
@@ -106,7 +107,7 @@ def batch(*, version: graphs.Walked, now: datetime, limit: int = BATCH) -> tuple
 def _due(cursor: Any, version: graphs.Walked, now: datetime, limit: int) -> list[Walker]:
     text = _DUE.format(context="e.context, e.waited" if version.graph.remembers else "NULL, NULL")
     cursor.execute(text, [version.id, now, limit])
-    home = ZoneInfo(timezone.get_default_timezone_name())
+    home = brand.now().zone
     zones: dict[str | None, ZoneInfo] = {}
     found = []
     for id_, customer, node, arrived, heard, steps, goal, zone, event, waited in cursor.fetchall():

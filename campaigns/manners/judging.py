@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import orjson
-from django.conf import settings
 from django.db import connection
 
 from campaigns.manners import clocks
 from campaigns.manners.rules import Cap, Rules, read
+from marketing.core import brand
 
 CAPPED, TOO_LATE, QUIET = "capped", "too_late", "quiet"
 # Nothing without an end of its own is put off for longer than this.
@@ -124,7 +124,7 @@ def _verdict(
     room = max((room_from(cap, channel, past, now) for cap in rules.caps), default=now)
     reason = CAPPED if room > now else QUIET
     if hours := rules.quiet.get(channel):
-        room = clocks.allowed(clocks.zone_called(zone, settings.TIME_ZONE), hours, room)
+        room = clocks.allowed(clocks.zone_called(zone, brand.now().timezone), hours, room)
     if room <= now:
         return None
     if room >= (now + PATIENCE if expires is None else expires):

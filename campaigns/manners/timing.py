@@ -10,11 +10,11 @@ from datetime import datetime, time
 from typing import Any
 from zoneinfo import available_timezones
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from campaigns.manners import clocks
 from campaigns.models import Campaign
+from marketing.core import brand
 from marketing.core.errors import Invalid
 from models_ml.predictions import hours
 
@@ -111,7 +111,7 @@ def moments(*, snapshot: Mapping[str, Any], now: datetime) -> Moments:
 
 
 def _zones() -> list[str]:
-    return sorted(available_timezones() | {settings.TIME_ZONE})
+    return sorted(available_timezones() | {brand.now().timezone})
 
 
 def _due(zones: Iterable[str], at: time, now: datetime, at_once: bool) -> list[datetime]:
@@ -120,7 +120,7 @@ def _due(zones: Iterable[str], at: time, now: datetime, at_once: bool) -> list[d
 
 def _local(at: time, now: datetime, at_once: bool) -> Moments:
     zones = _zones()
-    house = settings.TIME_ZONE
+    house = brand.now().timezone
     join = f"""
         LEFT JOIN ingestion_customer place ON place.id = judged.customer_id
         LEFT JOIN unnest(%s::text[], %s::timestamptz[]) AS there(zone, at) ON there.zone = {_PLACE}
@@ -131,7 +131,7 @@ def _local(at: time, now: datetime, at_once: bool) -> Moments:
 
 def _best(at: time, now: datetime, at_once: bool) -> Moments:
     """By the hour, and within the hour spread by chance, the same for each person every time."""
-    zones, house = _zones(), settings.TIME_ZONE
+    zones, house = _zones(), brand.now().timezone
     own, everyones = hours.chosen()
     usual = at.hour if everyones is None else everyones
     rows = [

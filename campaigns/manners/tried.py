@@ -9,9 +9,8 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.conf import settings
-
 from campaigns.manners import clocks
+from marketing.core import brand
 
 # Answers that come later than this after a message are not counted, so that each hour has as long.
 ANSWER = timedelta(days=1)
@@ -36,7 +35,7 @@ def joined(
     `person` and `variant` name columns of what it is joined to; of a variant without an hour both
     are NULL.
     """
-    house = settings.TIME_ZONE
+    house = brand.now().timezone
     rows = list(_rows(hours, sorted(available_timezones() | {house}), since))
     zones, keys, at = ([row[i] for row in rows] for i in range(3))
     home = moments(hours, clocks.zone_called(house), since)

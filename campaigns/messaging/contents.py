@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
-from django.conf import settings
-
 from campaigns.messaging import (
     addresses,
     bodies,
@@ -26,6 +24,7 @@ from campaigns.messaging.claims import Claimed
 from campaigns.messaging.providers.base import Outgoing
 from campaigns.models import Run
 from ingestion import consent
+from marketing.core import brand
 
 MARKETING = "marketing"
 T = TypeVar("T")
@@ -100,7 +99,7 @@ def utm_of(
     if channel not in MEDIUMS:
         return None
     usual = {
-        "source": tags.slug(settings.BUSINESS_NAME),
+        "source": tags.slug(brand.now().name),
         "medium": MEDIUMS[channel],
         "campaign": tags.slug(name),
         "content": tags.slug(content),

@@ -7,14 +7,15 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
-from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as noop
+from minijinja import safe
 
 from campaigns.messaging import rendering
 from ingestion.models import Customer
+from marketing.core import brand
 from models_ml import queries
 from models_ml.models import Traits
 from recommendations import serve
@@ -48,6 +49,9 @@ FIELDS = (
     Field("offer.name", gettext_lazy("What the newest plan of offers has for them")),
     Field("shop_name", gettext_lazy("Name of the shop"), "house"),
     Field("shop_url", gettext_lazy("Address of the shop"), "house"),
+    Field("postal_address", gettext_lazy("Postal address of the shop, one line"), "house"),
+    Field("logo_url", gettext_lazy("Address of the logo"), "house"),
+    Field("brand_colour", gettext_lazy("Colour of the brand"), "house"),
     Field("unsubscribe_url", gettext_lazy("Unsubscribe link"), "house"),
 )
 PRODUCT_PARTS = ("name", "price", "reason", "url", "image_url", "initial", "colour", "sku")
@@ -59,7 +63,9 @@ TRAITS = (
 )  # fmt: skip
 # What happened in a journey; its properties are the shop's own (`occasions`).
 HAPPENED = ("event", "waited")
-_KNOWN = frozenset(field.name.partition(".")[0] for field in FIELDS)
+# Said beside the logo by the block that shows it; nobody writes them by hand.
+_OF_LOGO = frozenset(["logo_width", "logo_height"])
+_KNOWN = _OF_LOGO | frozenset(field.name.partition(".")[0] for field in FIELDS)
 # Marks the reason sentences for translation; recommendations stores the English template.
 _FALLBACK_REASON = noop("Picked for you")
 
@@ -130,6 +136,7 @@ def _facts(ids: Sequence[int], now: datetime) -> dict[int, dict[str, Any]]:
         "rollup__orders", "rollup__revenue", "rollup__last_order_at",
     )  # fmt: skip
     people: dict[int, dict[str, Any]] = {}
+    currency = brand.now().currency
     rows = Customer.objects.filter(id__in=ids).values_list(*columns)
     for key, first, last, email, country, language, orders, revenue, last_order in rows:
         people[key] = {
@@ -139,11 +146,25 @@ def _facts(ids: Sequence[int], now: datetime) -> dict[int, dict[str, Any]]:
             "country": country,
             "_language": language,
             "orders": orders or 0,
-            "revenue": money(revenue or Decimal(0), settings.DEFAULT_CURRENCY),
+            "revenue": money(revenue or Decimal(0), currency),
             "last_order_date": f"{last_order:%-d %B %Y}" if last_order else None,
             "days_since_order": max((now - last_order).days, 0) if last_order else None,
         }
     return people
+
+
+def _house() -> dict[str, Any]:
+    """What is the same in every mail."""
+    said = brand.now()
+    return {
+        "shop_name": said.name,
+        "shop_url": said.site_url,
+        "postal_address": said.postal_line,
+        "brand_colour": said.color,
+        "logo_url": safe(said.logo_url),  # our own address: escaping would change its slashes only
+        "logo_width": said.logo_width,
+        "logo_height": said.logo_height,
+    }
 
 
 def build(*, customer_ids: Sequence[int], wants: Collection[str]) -> dict[int, dict[str, Any]]:
@@ -172,7 +193,7 @@ def build(*, customer_ids: Sequence[int], wants: Collection[str]) -> dict[int, d
     if "offer" in roots:
         for key, given in keeping.of_people(list(people)).items():
             people[key]["offer"] = offer(given[0])
-    house = {"shop_name": settings.BUSINESS_NAME, "shop_url": settings.SHOP_URL}
+    house = _house()
     cleaned = {}
     for key, person in people.items():
         values = rendering.clean(person)

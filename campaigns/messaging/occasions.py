@@ -11,7 +11,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
-from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q
 
@@ -19,6 +18,7 @@ from campaigns.messaging import context, rendering
 from campaigns.models import Enrollment
 from ingestion.models import EventType, Product
 from ingestion.tracking import commerce
+from marketing.core import brand
 
 ROOTS = context.HAPPENED
 # Made here of the products that an event names, whatever it calls them.
@@ -153,7 +153,7 @@ class _Named:
         self.name = (known.name if known else "") or _text(line, "name", "title") or self.sku
         self.price = known.price if known and known.price is not None else _amount(line)
         self.currency = known.currency if known else _text(line, "currency")
-        self.currency = self.currency or settings.DEFAULT_CURRENCY
+        self.currency = self.currency or brand.now().currency
         self.url = (known.url if known else "") or _text(line, "url")
         self.image_url = (known.image_url if known else "") or _text(line, "image_url", "image")
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
 from campaigns.models import Channel
+from marketing.core import brand
 
 # Slots are taken for so long ahead, and used no later than this after their moment.
 SLICE_SECONDS = 0.2
@@ -97,7 +97,7 @@ class Allowance:
             "slots": slots,
             "ahead": SLICE_SECONDS,
             "most": self.most,
-            "zone": settings.TIME_ZONE,
+            "zone": brand.now().timezone,
         }
 
     def _ask(self) -> float:

@@ -6,7 +6,6 @@ They carry no tracking and no marketing.
 
 from datetime import datetime
 
-from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from campaigns.messaging.rendering import Rendered
 from ingestion import consent
 from ingestion.models import Confirmation
 from ingestion.privacy import confirmations
+from marketing.core import brand
 
 # A confirmation ends none of these, so its mail would only annoy.
 _NEVER = ("complained", "bounced", "manual", "imported")
@@ -58,9 +58,9 @@ def send_confirmations(*, now: datetime) -> int:
 
 def _writer() -> mime.Writer:
     return mime.Writer(
-        from_name=settings.BUSINESS_NAME,
-        from_email=str(settings.DEFAULT_FROM_EMAIL),
-        signer=signing.of(str(settings.DEFAULT_FROM_EMAIL)),
+        from_name=brand.now().sender_name,
+        from_email=brand.now().sender_email,
+        signer=signing.of(brand.now().sender_email),
     )
 
 
@@ -71,13 +71,13 @@ def _mail(row: Confirmation, now: datetime) -> bytes:
     ):
         values = {
             "url": url,
-            "business": settings.BUSINESS_NAME,
+            "business": brand.now().name,
             "words": row.text.text if row.text else "",
             "until": row.expires_at,
         }
         mail = Rendered(
             subject=_("Please confirm that you want to hear from %(name)s")
-            % {"name": settings.BUSINESS_NAME},
+            % {"name": brand.now().name},
             html=render_to_string("email/confirm.html", values),
             text=render_to_string("email/confirm.txt", values),
         )

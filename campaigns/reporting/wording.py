@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from campaigns.experiments import Lift
@@ -18,7 +17,7 @@ from campaigns.reporting.effects import (
     Answer,
     Effect,
 )
-from marketing.core import wording
+from marketing.core import brand, wording
 
 WIDTH, HEIGHT = 110, 18
 PLOT_WIDTH, PLOT_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 480, 220, 52, 12, 10, 30
@@ -40,9 +39,9 @@ def points(share: float) -> str:
 
 def amount(value: float, digits: int = 2) -> str:
     """A difference of money with its sign."""
-    shown = wording.money(abs(value), settings.DEFAULT_CURRENCY)
+    shown = wording.money(abs(value), brand.now().currency)
     if not digits:
-        shown = wording.money0(abs(value), settings.DEFAULT_CURRENCY)
+        shown = wording.money0(abs(value), brand.now().currency)
     return f"{'+' if value >= 0 else '−'}{shown}"
 
 

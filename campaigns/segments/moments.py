@@ -12,10 +12,10 @@ from typing import Any as Anything
 from django.db.models import CharField, DateField, DateTimeField, F, Func, Q, Value
 from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import GreaterThanOrEqual, LessThan
-from django.utils import timezone
 
 from campaigns.segments.nodes import Ago, Calendar, Dates, Last, Span, When
 from campaigns.segments.terms import SECONDS
+from marketing.core import brand
 
 Column = Callable[[str], Anything]
 
@@ -56,7 +56,7 @@ def zone(person: Column = F) -> Coalesce:
     known = Func(
         person("timezone"), person("country"), function="campaigns_zone", output_field=CharField()
     )
-    return Coalesce(known, Value(timezone.get_default_timezone_name()))
+    return Coalesce(known, Value(brand.now().timezone))
 
 
 def today(as_of: datetime, person: Column = F) -> Cast:
@@ -116,7 +116,7 @@ def day_begins(day: str, *, later: int = 0) -> datetime:
     return datetime.combine(
         min(moment, last - timedelta(days=later)) + timedelta(days=later),
         time(),
-        timezone.get_default_timezone(),
+        brand.now().zone,
     )
 
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from campaigns.messaging import contents, mime, occasions, parts, providers, rendering, wording
 from campaigns.models import Campaign, Channel, Segment, Template, Trial
 from campaigns.recipients import audience, routes
+from marketing.core import brand
 from marketing.core.errors import Invalid
 
 
@@ -42,8 +42,8 @@ def sender(campaign: Campaign) -> dict[str, Any]:
     usual = providers.find(kind="email")
     name, address = (usual.from_name, usual.from_address) if usual else ("", "")
     return {
-        "from_name": campaign.from_name or name or settings.BUSINESS_NAME,
-        "from_email": campaign.from_email or address or settings.DEFAULT_FROM_EMAIL,
+        "from_name": campaign.from_name or name or brand.now().sender_name,
+        "from_email": campaign.from_email or address or brand.now().sender_email,
         "reply_to": campaign.reply_to,
     }
 

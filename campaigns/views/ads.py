@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from campaigns.ads import defining, figures, permission, steering, trainings
 from campaigns.models import AdCampaign, AdCreative, AdPlacement
 from campaigns.views.people import signed_in
+from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from models_ml import charts
@@ -150,7 +150,7 @@ def ad_edit(request: HttpRequest, key: str = "") -> HttpResponse:
             "goals": AdCampaign.Goal.choices,
             "pricings": AdCampaign.Pricing.choices,
             "modes": AdCampaign.Mode.choices,
-            "currency": found.currency if found else settings.DEFAULT_CURRENCY,
+            "currency": found.currency if found else brand.now().currency,
         },
         status=422 if error else 200,
     )

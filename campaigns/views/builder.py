@@ -4,7 +4,6 @@ import secrets
 from typing import Any
 
 import sqlparse
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -21,7 +20,7 @@ from campaigns.segments.starters import Starter, starters
 from campaigns.segments.terms import NotRead
 from campaigns.segments.turns import Superseded
 from campaigns.views import palette
-from marketing.core import auth
+from marketing.core import auth, brand
 from marketing.core.auth import page
 
 TREND = 30
@@ -125,7 +124,7 @@ def _seen(request: HttpRequest) -> dict[str, Any]:
         "people": people,
         "trend": [],
         "seed": seed + 1,
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
     }
     if segment:
         trend = list(segment.sizes.order_by("-at")[:TREND])[::-1]

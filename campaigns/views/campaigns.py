@@ -4,7 +4,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count
@@ -25,6 +24,7 @@ from campaigns.review import approval
 from campaigns.sending import late, runs
 from campaigns.views import effects
 from campaigns.views.people import signed_in
+from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
@@ -151,7 +151,7 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "approval": {"latest": approval.last(campaign=campaign)},
             "checked": link_check.latest(campaign=campaign) if not run else None,
             "over": campaign.state in drafts.OVER,
-            "currency": settings.DEFAULT_CURRENCY,
+            "currency": brand.now().currency,
             "several": _several(run),
             "sample": recent.select_related("customer").order_by("id").first(),
             "sender": runs.sender(campaign),
@@ -188,7 +188,7 @@ def campaign_visits(request: HttpRequest, campaign_id: int) -> HttpResponse:
         {
             "campaign_id": campaign_id,
             "visits": visits.shown(run=run, now=timezone.now()) if run else None,
-            "currency": settings.DEFAULT_CURRENCY,
+            "currency": brand.now().currency,
         },
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from csp.constants import NONE, SELF
 from csp.decorators import csp
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -27,10 +28,12 @@ from marketing.core.forms import whole_number
 
 PER_PAGE = 25
 MOST_SAVED = 200
-# A mail on screen: its own inline styles, pictures only from its own bytes, no script, no request.
+# A mail on screen: its own inline styles, pictures of its own bytes and the logo, no script, no
+# other request: the sign that it was opened must not be asked for.
+_LOGO = f"{settings.PUBLIC_URL.rstrip('/')}/brand/"
 MAIL_POLICY = {
     "default-src": [NONE],
-    "img-src": ["data:"],
+    "img-src": ["data:", _LOGO],
     "style-src": ["'unsafe-inline'"],
     "frame-ancestors": [SELF],
     "base-uri": [NONE],
@@ -38,7 +41,7 @@ MAIL_POLICY = {
     "sandbox": ["allow-same-origin"],
 }
 # What is being written here has pictures of its author, who wants to see them.
-WRITING_POLICY = {**MAIL_POLICY, "img-src": ["data:", "https:"]}
+WRITING_POLICY = {**MAIL_POLICY, "img-src": ["data:", "https:", _LOGO]}
 WRITTEN = ("name", "subject", "preheader", "mjml", "written_in")
 
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +19,7 @@ from campaigns.reporting import by_channel, costs, credit, everybody, overview, 
 from campaigns.variants import rounds, shares, trials
 from campaigns.views.effects import channel_group, questions, tried
 from campaigns.views.people import signed_in
+from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
@@ -162,7 +162,7 @@ def campaign_channels(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "reasons": audience.REASONS,
             "rounds": run.rounds.all() if run else [],
             "waiting": rounds.waiting(run=run) if run else 0,
-            "currency": settings.DEFAULT_CURRENCY,
+            "currency": brand.now().currency,
         },
     )
 
@@ -244,7 +244,7 @@ def holdout_page(request: HttpRequest) -> HttpResponse:
             "earlier": GlobalHoldout.objects.exclude(ended_at=None)[:10],
             "people": everybody.people(),
             "most": holdouts.MOST,
-            "currency": settings.DEFAULT_CURRENCY,
+            "currency": brand.now().currency,
         },
     )
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -18,6 +17,7 @@ from campaigns.reporting.effects import Effect
 from campaigns.reporting.wording import Said
 from campaigns.views.builder import whole
 from campaigns.views.effects import questions
+from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.wording import comma
 
@@ -52,7 +52,7 @@ def journey_effect(request: HttpRequest, pk: int) -> HttpResponse:
         "questions": questions(found) if found else [],
         "days": wording.days(past),
         "goal": goal.get("event") or (_("the goal") if goal else ""),
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
         "totals": figures.totals(
             journey_id=pk, version_id=versions[0].pk if number and versions else None
         ),

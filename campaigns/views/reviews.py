@@ -1,6 +1,5 @@
 """What is done on the last step before sending: links called, a second person, an answer given."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,6 +14,7 @@ from campaigns.recipients import audience, routes
 from campaigns.reporting import outlook
 from campaigns.review import approval, fairness
 from campaigns.views.people import signed_in
+from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
@@ -46,7 +46,7 @@ def campaign_outlook(request: HttpRequest, campaign_id: int) -> HttpResponse:
         {
             "campaign": campaign,
             "outlook": counted,
-            "currency": settings.DEFAULT_CURRENCY,
+            "currency": brand.now().currency,
             "spends": campaign.spends.all(),
             "several": [
                 (one, rules.CHANNELS[one]) for one in routes.channels(audience.routes_of(campaign))

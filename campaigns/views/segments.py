@@ -2,7 +2,6 @@
 
 import json
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +21,7 @@ from campaigns.segments.turns import OutOfTime, patiently
 from campaigns.views import palette
 from campaigns.views.builder import whole
 from ingestion.models import Customer
+from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
@@ -132,7 +132,7 @@ def segment_people(request: HttpRequest, pk: int) -> HttpResponse:
         "next": f"?after={shown[-1].pk}" if more else "",
         "first": f"{request.path}" if after else "",
         "size": size,
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
     }
     return render(request, "campaigns/segments/people.html", context)
 

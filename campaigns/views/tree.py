@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -17,7 +16,7 @@ from campaigns.segments import explored, leaves
 from campaigns.segments.explored import Tree
 from campaigns.views.questions import QuestionForm
 from ingestion.models import EventType
-from marketing.core import jobs
+from marketing.core import brand, jobs
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from marketing.core.models import Job, User
@@ -85,7 +84,7 @@ def _frame(exploration: Exploration | None, tree: Tree | None, job: Job | None) 
         "depths": DEPTHS,
         "leaf_counts": sorted({*LEAVES, wishes.get("leaves", 8)}),
         "sizes": sorted({*SIZES, wishes.get("min_leaf", 100)}),
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
         "depth": wishes.get("depth", 4),
         "max_leaves": wishes.get("leaves", 8),
         "min_leaf": wishes.get("min_leaf", 100),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 from ingestion import intake, orders
 from ingestion.api import batches, shapes
 from ingestion.models import Order, OrderLine
+from marketing.core import brand
 from marketing.core.api import View
 from marketing.core.errors import Invalid, NotFound
 
@@ -79,7 +79,7 @@ class OrderList(View):
 
         def read(item: Any) -> tuple[str, orders.Incoming]:
             source = _source(item)
-            return source, intake.order(item, default_currency=settings.DEFAULT_CURRENCY, now=now)
+            return source, intake.order(item, default_currency=brand.now().currency, now=now)
 
         good, results = batches.read_all(items, read)
         if not many:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,6 +12,7 @@ from ingestion import catalogue, intake
 from ingestion.api import batches, shapes
 from ingestion.models import Product
 from ingestion.preprocess import codes
+from marketing.core import brand
 from marketing.core.api import View
 from marketing.core.errors import Invalid, NotFound
 
@@ -36,7 +36,7 @@ def body_of(row: Product) -> dict[str, Any]:
 
 
 def _read(item: Any) -> catalogue.Item:
-    return intake.product(item, default_currency=settings.DEFAULT_CURRENCY)
+    return intake.product(item, default_currency=brand.now().currency)
 
 
 def _one(sku: str) -> Product:

@@ -80,6 +80,7 @@ def options(chosen: Mapping[str, Any], now: datetime) -> orders.Options:
         decimal=chosen["decimal"],
         currency=chosen["currency"],
         now=now,
+        cancel_prefix=chosen.get("cancel_prefix", "C"),
     )
 
 

@@ -17,7 +17,7 @@ from ingestion.imports import matching, rejects, storage, wording
 from ingestion.models import ImportJob, Source
 from ingestion.preprocess import detect, properties, shape
 from ingestion.preprocess.faults import Unreadable
-from marketing.core import jobs
+from marketing.core import brand, jobs
 from marketing.core.errors import Conflict, Invalid, NotFound, Refused
 from marketing.core.models import User
 
@@ -187,10 +187,11 @@ def _options(
         "has_header": detected.has_header,
         "header": detected.header,
         "columns": len(detected.header),
-        "timezone": chosen.get("timezone", settings.TIME_ZONE),
+        "timezone": chosen.get("timezone", brand.now().timezone),
         "date_style": chosen.get("date_style") or (styles[0] if styles else "iso"),
         "decimal": decimal,
-        "currency": chosen.get("currency", settings.DEFAULT_CURRENCY),
+        "currency": chosen.get("currency", brand.now().currency),
+        "cancel_prefix": chosen.get("cancel_prefix", brand.now().cancel_prefix),
         "property_kinds": {
             **properties.kinds_of(mapping, detected.rows, decimal),
             **chosen.get("property_kinds", {}),

@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from ingestion.identity import merging
 from ingestion.models import Customer, PersonalExport, PrivacyRequest
 from ingestion.privacy import subjects
-from marketing.core import audit, jobs, personal
+from marketing.core import audit, brand, jobs, personal
 from marketing.core.errors import Conflict, NotFound
 from marketing.core.models import ApiKey, User
 from marketing.core.personal import Holding, Subject
@@ -151,7 +151,7 @@ def write(
             "person": person,
             "contents": contents,
             "now": now,
-            "business": settings.BUSINESS_NAME,
+            "business": brand.now().name,
         },
     )
     archive.writestr("index.html", page)

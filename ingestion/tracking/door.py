@@ -20,7 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ingestion.events import bodies
 from ingestion.tracking import keys, storing
-from marketing.core import passing
+from marketing.core import brand, passing
 from marketing.core.api import error_body
 from marketing.core.errors import Invalid, Refused, TooLarge
 
@@ -122,7 +122,7 @@ def _take(request: HttpRequest, call: str) -> dict[str, Any]:
         kind="" if kind == "batch" else kind,
         envelope=body if kind == "batch" else {},
         source=source,
-        default_currency=settings.DEFAULT_CURRENCY,
+        default_currency=brand.now().currency,
         now=timezone.now(),
     )
 

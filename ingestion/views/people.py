@@ -8,7 +8,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
-from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from ingestion import consent
 from ingestion.models import Customer
 from ingestion.preprocess import countries
+from marketing.core import brand
 from marketing.core.auth import page
 
 PER_PAGE = 50
@@ -69,7 +69,7 @@ def customer_list(request: HttpRequest) -> HttpResponse:
         "next": following,
         "orders": [(key, label) for key, (label, _column) in ORDERS.items()],
         "reaches": list(REACH.items()),
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
     }
     if request.headers.get("HX-Request") and request.headers.get("HX-Target") == "people-rows":
         return render(request, "ingestion/_people_rows.html", context)

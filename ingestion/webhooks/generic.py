@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 
 from ingestion import rollups
 from ingestion.imports import running
@@ -20,6 +19,7 @@ from ingestion.preprocess.recipe.statistics import Statistics
 from ingestion.preprocess.texts import Ints, column_of
 from ingestion.recipes import rates, using, versions
 from ingestion.webhooks.said import Unclear
+from marketing.core import brand
 
 OPTIONS = {"date_style": "iso", "decimal": "."}
 
@@ -77,8 +77,8 @@ def store(*, endpoint: WebhookEndpoint, body: Any, delivery_id: str, now: dateti
     columns = {name: column_of(row[name] for row in rows) for name in names}
     options = {
         **OPTIONS,
-        "timezone": settings.TIME_ZONE,
-        "currency": settings.DEFAULT_CURRENCY,
+        "timezone": brand.now().timezone,
+        "currency": brand.now().currency,
         **endpoint.source.options,
     }
     batch, columns, outcome = _recipe(endpoint, options).apply(Rows(items), columns)

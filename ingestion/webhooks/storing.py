@@ -5,7 +5,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from ingestion import catalogue, people
@@ -15,6 +14,7 @@ from ingestion.preprocess import codes, titles
 from ingestion.privacy import requests
 from ingestion.webhooks import keeping, said, shopify, things, woocommerce
 from ingestion.webhooks.said import Said
+from marketing.core import brand
 
 TOPICS = {
     WebhookEndpoint.Scheme.SHOPIFY: shopify.TOPICS,
@@ -106,7 +106,7 @@ def _store_product(source: Source, one: Said, now: datetime) -> bool:
             name=titles.tidy(item["name"]),
             category=titles.tidy(item["category"]),
             price=None if item["price"] is None else Decimal(item["price"]),
-            currency=settings.DEFAULT_CURRENCY,
+            currency=brand.now().currency,
             url=item["url"],
             image_url=item["image_url"],
             stock=item["stock"],

@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
-from marketing.core import wording
+from marketing.core import brand, wording
 from models_ml.clusters import facts
 from models_ml.models import Clustering, ModelVersion
 
@@ -53,7 +52,7 @@ def value(name: str, number: float) -> str:
     """A value of a fact as people write it."""
     unit = facts.OFFERED[name].unit
     if unit == "money":
-        return wording.money0(number, settings.DEFAULT_CURRENCY)
+        return wording.money0(number, brand.now().currency)
     if unit == "share":
         return wording.pct(number, 0)
     if unit == "days":

@@ -14,9 +14,9 @@ from typing import Any
 import redis
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from marketing.core import brand
 from marketing.core.errors import Invalid
 from models_ml.features.registry import CLICKS, MAILS, OPENS
 
@@ -160,7 +160,7 @@ def read(*, began: str, act: str, unit: str, country: str = "") -> Asked:
 def table(*, asked: Asked, as_of: datetime) -> Table:
     """The cohorts of the last periods up to `as_of`, the oldest that has people first."""
     days = _days(asked.unit, as_of)
-    zone = timezone.get_default_timezone()
+    zone = brand.now().zone
     starts = [datetime.combine(day, time(), zone) for day in days[:-1]]
     sql = _TABLE.format(first=_FIRST[asked.began], acts=_ACTS[asked.act])
     params: dict[str, Any] = {
@@ -205,7 +205,7 @@ def _key(asked: Asked) -> str:
 
 def _days(unit: str, as_of: datetime) -> list[date]:
     """The first days of the periods, and that of the one after the last."""
-    today = as_of.astimezone(timezone.get_default_timezone()).date()
+    today = as_of.astimezone(brand.now().zone).date()
     count = PERIODS[unit]
     if unit == WEEK:
         monday = today - timedelta(days=today.weekday())

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from marketing.core import wording
+from marketing.core import brand, wording
 from models_ml import registry
 from models_ml.algorithms.classify import Interval
 from models_ml.models import ModelVersion
@@ -106,7 +105,7 @@ def _share(value: float) -> str:
 
 
 def _money(value: float) -> str:
-    return ("+" if value > 0 else "") + wording.money(value, settings.DEFAULT_CURRENCY)
+    return ("+" if value > 0 else "") + wording.money(value, brand.now().currency)
 
 
 def _days(value: float) -> str:

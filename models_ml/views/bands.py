@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from marketing.core import wording
+from marketing.core import brand, wording
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from models_ml.insights import bands, rfm, yardsticks
@@ -99,7 +98,7 @@ def _show(
             {"row": row, "words": _version_in_words(bands.read(row.body)), "current": n == 0}
             for n, row in enumerate(yardsticks.versions(kind=bands.KIND))
         ],
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
         "job": yardsticks.pending(),
     }
     return render(request, "models_ml/insights/rfm_bands.html", context, status=status)

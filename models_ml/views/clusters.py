@@ -4,7 +4,6 @@ import json
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from models_ml.clusters import definitions, explaining, facts, wording
@@ -45,7 +45,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "cards": cards,
         "jobs": definitions.open_jobs(),
         "usual": [wording.fact(name) for name in facts.usual(who="buyers")],
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
     })  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def detail(request: HttpRequest, key: str) -> HttpResponse:
         "left_out": explaining.left_out(shown) if shown else [],
         "versions": found[:8],
         "job": definitions.open_job(clustering=row),
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
         "sized": row.sizes.get("people") or 0,
         "sized_at": datetime.fromisoformat(row.sizes["as_of"]) if row.sizes else None,
     }

@@ -5,7 +5,6 @@ import json
 from datetime import date
 from typing import Any
 
-from django.conf import settings
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,6 +12,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
+from marketing.core import brand
 from marketing.core import wording as words
 from marketing.core.auth import page
 from marketing.core.errors import Invalid
@@ -69,7 +69,7 @@ def page_of(request: HttpRequest) -> HttpResponse:
         "query": _query(asked, figure),
         "trouble": trouble,
         "waits": waits,
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
     }
     if table is not None:
         context |= _laid(table, figure)
@@ -195,7 +195,7 @@ def _text(value: float, figure: str) -> str:
         return words.pct(value, 1 if value < 0.0995 else 0)
     if figure == PEOPLE:
         return words.comma(int(value))
-    return words.money0(value, settings.DEFAULT_CURRENCY)
+    return words.money0(value, brand.now().currency)
 
 
 def _period(day: date, unit: str) -> str:

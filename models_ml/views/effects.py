@@ -4,12 +4,11 @@ import json
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from marketing.core import wording
+from marketing.core import brand, wording
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import reading
 from models_ml.views import names, person, plots
@@ -140,7 +139,7 @@ def reach(row: Prediction) -> dict[str, Any]:
         "reach_data": {
             "slices": slices,
             "kind": row.kind,
-            "currency": settings.DEFAULT_CURRENCY,
+            "currency": brand.now().currency,
             "points": _("%s points"),
             "worth": profit.get("worth"),
             "cost": profit.get("cost"),

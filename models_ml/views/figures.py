@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext_lazy
 
-from marketing.core import wording
+from marketing.core import brand, wording
 from models_ml import catalog
 from models_ml.models import ModelVersion
 
@@ -97,7 +96,7 @@ def against(version: ModelVersion, name: str) -> dict[str, Any] | None:
 def worded(name: str, value: float) -> str:
     """A figure as it is written large."""
     if name in MONEY:
-        return wording.money0(value, settings.DEFAULT_CURRENCY)
+        return wording.money0(value, brand.now().currency)
     if name in PER_THOUSAND:
         return wording.decimal(value, 2)
     return wording.decimal(value, 1 if name in DAYS else 3)

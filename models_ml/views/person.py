@@ -6,7 +6,6 @@ Worked out by a worker when somebody looks; the part of the page asks again unti
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -14,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ingestion.models import Customer
-from marketing.core import wording
+from marketing.core import brand, wording
 from marketing.core.auth import page
 from models_ml.models import Prediction
 from models_ml.predictions import answers, reading
@@ -146,7 +145,7 @@ def said(kind: str, value: float) -> str:
         # Nobody is odder than everybody, themselves among them.
         return wording.pct(min(value, 0.999))
     if kind == Prediction.Kind.AMOUNT:
-        return wording.money(value, settings.DEFAULT_CURRENCY)
+        return wording.money(value, brand.now().currency)
     return wording.day(reading.EPOCH + timedelta(days=value))
 
 
@@ -158,7 +157,7 @@ def step(kind: str, share: float) -> str:
             "sign": sign,
             "points": wording.decimal(abs(share) * 100, 1),
         }
-    return f"{sign}{wording.money(abs(share), settings.DEFAULT_CURRENCY)}"
+    return f"{sign}{wording.money(abs(share), brand.now().currency)}"
 
 
 def known(value: float | str | None, unit: str) -> str:
@@ -168,7 +167,7 @@ def known(value: float | str | None, unit: str) -> str:
     if isinstance(value, str):
         return value
     if unit == "money":
-        return wording.money(value, settings.DEFAULT_CURRENCY)
+        return wording.money(value, brand.now().currency)
     if unit == "share":
         return wording.pct(value)
     if unit == "days":

@@ -3,14 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from marketing.core import wording
+from marketing.core import brand, wording
 from marketing.core.auth import page
 from marketing.core.models import Job
 from models_ml import charts
@@ -69,7 +68,7 @@ def prediction(request: HttpRequest, key: str) -> HttpResponse:
         "trouble": _trouble(row),
         "small": shapes.small(row.trouble or {}, row.kind) if live is None else [],
         "newer": versions[0] if versions and versions[0] is not shown else None,
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
         "due": life.due(prediction=row, now=timezone.now()) if live else None,
         "previous": life.previous(prediction=row) if live else None,
         "stale": live is not None and not life.is_served_by(prediction=row, version=live),
@@ -268,7 +267,7 @@ def _reach(row: Prediction, live: ModelVersion) -> dict[str, Any]:
         "reach_data": {
             "slices": slices,
             "kind": row.kind,
-            "currency": settings.DEFAULT_CURRENCY,
+            "currency": brand.now().currency,
             "worth": profit.get("worth"),
             "cost": profit.get("cost"),
         },

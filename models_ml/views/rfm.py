@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ingestion.models import Customer
+from marketing.core import brand
 from marketing.core.auth import page
 from models_ml.insights import bands, rfm, yardsticks
 from models_ml.insights.bands import AXES
@@ -75,7 +75,7 @@ def grid(request: HttpRequest) -> HttpResponse:
         "as_of": rfm.as_of(),
         "own": [axis.label for axis in AXES if bands.chosen().of(axis) is not None],
         "job": yardsticks.pending(),
-        "currency": settings.DEFAULT_CURRENCY,
+        "currency": brand.now().currency,
     }
     return render(request, "models_ml/insights/rfm.html", context)
 
@@ -156,7 +156,7 @@ def listing(request: HttpRequest, **context: Any) -> HttpResponse:
     shown = Paginator(context["ids"], PER_PAGE).get_page(request.GET.get("page"))
     people = Customer.objects.select_related("traits").in_bulk(list(shown.object_list))
     shown.object_list = [people[pk] for pk in shown.object_list if pk in people]
-    more = {"page": shown, "currency": settings.DEFAULT_CURRENCY}
+    more = {"page": shown, "currency": brand.now().currency}
     return render(request, "models_ml/insights/people.html", context | more)
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from marketing.core import wording
+from marketing.core import brand, wording
 from models_ml.insights import bands
 from models_ml.insights.bands import AXES
 from models_ml.models import Yardstick
@@ -58,8 +57,8 @@ def _orders(low: float, high: float | None, _first: bool) -> str:
 
 def _money(low: float, high: float | None, first: bool) -> str:
     said = {
-        "low": wording.money0(low, settings.DEFAULT_CURRENCY),
-        "high": wording.money0(high, settings.DEFAULT_CURRENCY),
+        "low": wording.money0(low, brand.now().currency),
+        "high": wording.money0(high, brand.now().currency),
     }
     if high is None:
         return _("from %(low)s") % said

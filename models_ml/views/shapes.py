@@ -3,10 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
-from marketing.core import wording
+from marketing.core import brand, wording
 from models_ml.algorithms import fourfifths
 from models_ml.models import Prediction
 from models_ml.views import plots
@@ -67,7 +66,7 @@ class _Scale:
         if self.kind == Prediction.Kind.CHANCE:
             wide = self.top - self.bottom
             return wording.pct(value, 0 if wide >= 0.2 else 1 if wide >= 0.02 else 2)
-        return wording.money0(value, settings.DEFAULT_CURRENCY)
+        return wording.money0(value, brand.now().currency)
 
     def ticks(self) -> list[dict[str, Any]]:
         values = (self.bottom, (self.bottom + self.top) / 2, self.top)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.errors import Invalid, NotFound, Refused
 from models_ml.features import targets
@@ -122,7 +122,7 @@ def _show(
             "kinds": kinds,
             "parts": PART_OF,
             "found": found,
-            "currency": settings.DEFAULT_CURRENCY,
+            "currency": brand.now().currency,
             "quick": (7, 14, 30, 60, 90, 180, 365),
         },
         status=status,

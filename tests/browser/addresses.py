@@ -197,6 +197,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "failed job": reverse("core:job-detail", args=[failed.public_id]),
         "profile": reverse("core:profile"),
         "keys": reverse("core:keys"),
+        "brand": reverse("core:brand"),
         "returned": reverse("campaigns:returned-mail"),
         **_channels(),
         "team": reverse("core:team"),

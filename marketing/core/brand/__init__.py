@@ -27,6 +27,8 @@ from marketing.core.models import ApiKey, User
 from marketing.core.models import Brand as Row
 
 FRESH_SECONDS = 2.0
+# A database that is away is not asked by every request: each question may hang for seconds.
+REST_SECONDS = 30.0
 CANCEL_PREFIX = "C"
 # Shown 180 pixels wide at most in mails; twice that is as sharp as screens are.
 LOGO_SHOWN_WIDTH, LOGO_SHOWN_HEIGHT = 180, 72
@@ -85,13 +87,13 @@ def now() -> Brand:
     While the database does not answer, what was last known stays in force.
     """
     global _seen
-    seen = _seen
-    if seen is None or time.monotonic() - seen[0] > FRESH_SECONDS:
+    seen, asked = _seen, time.monotonic()
+    if seen is None or asked - seen[0] > FRESH_SECONDS:
         try:
             row = Row.objects.values(*_KEPT).first()
         except (DatabaseError, InterfaceError):
-            row = seen[1] if seen else None
-        _seen = seen = (time.monotonic(), row)
+            row, asked = (seen[1] if seen else None), asked + REST_SECONDS
+        _seen = seen = (asked, row)
     return _over_environment(seen[1] or {})
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from marketing.core import brand
 from marketing.core.errors import Invalid
 from models_ml import registry
 from models_ml.algorithms import artifacts, sending
@@ -130,7 +130,7 @@ def read(*, as_of: datetime, only: Sequence[int] | None = None) -> Answered:
                 "types": [*OPENS, *CLICKS],
                 "since": as_of - LONGEST,
                 "until": as_of,
-                "zone": settings.TIME_ZONE,
+                "zone": brand.now().timezone,
                 "only": None if only is None else list(only),
             },
         )

@@ -58,6 +58,7 @@ def test_a_block_that_cannot_be_is_refused_by_its_place(block, why):
 @pytest.mark.django_db
 def test_a_mail_of_every_kind_of_block_is_compiled_and_keeps_its_blocks():
     template = save(
+        {"kind": "logo"},
         {"kind": "heading", "text": 'For {{ first_name|default("you & yours") }} <3'},
         {"kind": "text", "text": "**Bold** and *slanted*, [new](https://shop.example/n)\n\nTwo"},
         {"kind": "button", "label": "Look", "url": "https://shop.example/look?a=1&b=2"},
@@ -84,11 +85,23 @@ def test_a_mail_of_every_kind_of_block_is_compiled_and_keeps_its_blocks():
     assert "Nothing yet." not in shown.html
     assert "Yours" in shown.html
     assert "Nothing yet." in mail.text
+    assert "#a4451f" in mail.html
+    assert "<img" not in mail.html.partition("For you")[0]
+    house = {"brand_colour": "#1b4d3e", "logo_url": "https://p.example/brand/1.png",
+             "logo_width": 180, "logo_height": 40,
+             "postal_address": "1 Mill Lane, Otley"}  # fmt: skip
+    dressed = compiled.render({**values, **house, "products": []})
+    assert '<img src="https://p.example/brand/1.png" width="180" height="40"' in (
+        dressed.html.replace("&#x2f;", "/")
+    )
+    assert "#a4451f" not in dressed.html
+    assert "background:#1b4d3e" in dressed.html
+    assert "1 Mill Lane, Otley" in dressed.text
 
 
 def _in_order():
-    names = ["heading", "text", "button", "image", "products", "columns", "divider", "spacer",
-             "html", "footer"]  # fmt: skip
+    names = ["logo", "heading", "text", "button", "image", "products", "columns", "divider",
+             "spacer", "html", "footer"]  # fmt: skip
     return [blocks.BY_NAME[name] for name in names]
 
 
