@@ -1,5 +1,6 @@
 """The WSGI door that the HTTP server opens."""
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -16,9 +17,12 @@ from campaigns.answers import door as hits  # noqa: E402
 from marketing.core import arrival, counters  # noqa: E402
 from marketing.core.programs import ProgramDoor  # noqa: E402
 
-programs = ProgramDoor()
+programs = ProgramDoor(first="marketing.busy_urls")
 # Load every view now, so that the first visitor does not wait for it.
 _ = get_resolver().url_patterns
+# All of that stays: whoever collects garbage later need not walk through it while somebody waits.
+gc.collect()
+gc.freeze()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -56,10 +60,20 @@ def _door(environ: dict[str, Any]) -> tuple[str, Callable[..., Iterable[bytes]]]
     path: str = environ["PATH_INFO"]
     if path.startswith(hits.PREFIXES):
         return "hits", hits.application
-    if path.startswith(("/v1/", "/t/", "/t.js")) or (
-        path == "/api/v1/events/"
-        and environ["REQUEST_METHOD"] == "POST"
-        and "HTTP_AUTHORIZATION" in environ
-    ):
+    if path.startswith(("/v1/", "/t/", "/t.js")):
         return "events", programs
-    return "api" if path.startswith("/api/") else "pages", pages
+    if not path.startswith("/api/"):
+        return "pages", pages
+    if "HTTP_AUTHORIZATION" in environ:
+        method = environ["REQUEST_METHOD"]
+        if method == "POST" and path == "/api/v1/events/":
+            return "events", programs
+        if (method == "POST" and path == "/api/v1/recommendations/live/") or (
+            method == "GET"
+            and path.startswith("/api/v1/customers/")
+            and path.endswith("/recommendations/")
+            and "\0" not in path
+            and "%00" not in environ.get("QUERY_STRING", "")
+        ):
+            return "api", programs
+    return "api", pages

@@ -234,6 +234,7 @@ def _line(name: str, sent: sending.Sent, limit: float) -> Line:
         "spread": 0.0,
         "median_ms": round(1_000 * steps[49], 2),
         "p95_ms": round(1_000 * steps[94], 2),
+        "client_late_p99_ms": round(1_000 * statistics.quantiles(sent.late, n=100)[98], 2),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection
 
+from marketing.core.prepared import Question
 from recommendations import knowledge, placements
 from recommendations.models import Placement
 from recommendations.placements import HOLDOUT, LINKS, Known, Place
@@ -23,7 +24,13 @@ CANDIDATES = 60
 FILL = 40  # candidates below which what is popular is added
 AGAIN_FROM, AGAIN_TO = 0.8, 3.0  # parts of the usual time between two purchases
 
-_FIND = """
+_FIND = Question(
+    "links_of_visit",
+    {
+        "skus": "text[]", "links": "bigint", "kinds": "text[]", "depth": "integer",
+        "customer": "bigint", "set": "bigint",
+    },
+    """
 SELECT s.n, p.id, p.category, l.kind, l.other_id, l.score, l.count, NULL::jsonb
 FROM unnest(%(skus)s::text[]) WITH ORDINALITY AS s (sku, n)
 JOIN ingestion_product p ON p.sku = s.sku
@@ -34,14 +41,19 @@ UNION ALL
 SELECT 0, NULL, NULL, 'set', r.product_id, r.score, r.rank, r.reason
 FROM recommendations_recommendation r
 WHERE r.customer_id = %(customer)s AND r.set_id = %(set)s
-"""
-_KNOW = f"""
+""",
+)  # fmt: skip
+_KNOW = Question(
+    "products_of_visit",
+    {"ids": "bigint[]", "customer": "bigint"},
+    f"""
 SELECT {knowledge.COLUMNS}, p.sku, p.name, p.currency, p.url, p.image_url,
     p.active AND p.is_goods, p.stock,
     p.id IN (SELECT o.product_id FROM ingestion_orderline o
         WHERE o.customer_id = %(customer)s AND o.kind = 'product' AND o.quantity > 0)
 FROM ingestion_product p WHERE p.id = ANY(%(ids)s) ORDER BY p.id
-"""
+""",
+)
 # What somebody bought at least twice, and how far they are into the usual time between two.
 _AGAIN = """
 SELECT product_id, days, gone / days AS part FROM (
@@ -114,10 +126,8 @@ def gather(
     category = found.context.category if side != HOLDOUT else ""
     _fill(found.candidates, known, category, place)
     if found.candidates:
-        with connection.cursor() as cursor:
-            ids = [*found.candidates, *found.context.seeds]
-            cursor.execute(_KNOW, {"ids": ids, "customer": customer})
-            found.rows = {row[0]: row for row in cursor.fetchall()}
+        ids = [*found.candidates, *found.context.seeds]
+        found.rows = {row[0]: row for row in _KNOW.rows(ids=ids, customer=customer)}
     return found
 
 
@@ -157,19 +167,14 @@ def _find(
     chosen = place.sets.get(_engine_of(place, side)) if side not in (LINKS, HOLDOUT) else None
     if not seeds and (customer is None or chosen is None):
         return {}, context
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _FIND,
-            {
-                "skus": [sku for sku, _weight in seeds],
-                "links": known.links if follows else None,
-                "kinds": list(place.sort.links),
-                "depth": DEPTH // max(len(seeds), 1),
-                "customer": customer,
-                "set": chosen,
-            },
-        )
-        rows = cursor.fetchall()
+    rows = _FIND.rows(
+        skus=[sku for sku, _weight in seeds],
+        links=known.links if follows else None,
+        kinds=list(place.sort.links),
+        depth=DEPTH // max(len(seeds), 1),
+        customer=customer,
+        set=chosen,
+    )
     linked: dict[int, tuple[float, float, dict[str, Any]]] = {}
     picked: list[tuple[int, int, float, Any]] = []
     for n, key, category, kind, other, score, count, reason in rows:

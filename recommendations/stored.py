@@ -1,19 +1,22 @@
 """One person's stored picks, as programs ask for them all day: one question to the database."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+import orjson
 from django.utils.translation import gettext as _
 
 from marketing.core.errors import NotFound
+from marketing.core.prepared import Question
 from recommendations import reasons, serve
 from recommendations.serve import Pick
 
 # A refresh that switches sets in between cannot be seen in half by a single statement.
-_ASK = """
+_ASK = Question(
+    "stored_picks",
+    {"person": "text", "place": "text", "engine": "text"},
+    """
 WITH who AS (
     SELECT id FROM ingestion_customer WHERE external_id = %(person)s AND merged_into_id IS NULL
 ), current AS (
@@ -33,7 +36,8 @@ LEFT JOIN (recommendations_recommendation r JOIN ingestion_product g ON g.id = r
     AND NOT EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = w.id
         AND k.purpose = 'profiling' AND k.current AND NOT k.granted)
 ORDER BY r.rank
-"""
+""",
+)
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,7 @@ class Stored:
 def of(*, external_id: str, engine: str | None = None, limit: int) -> Stored:
     """The first `limit` picks for whom the shop knows by this number, by the serving engine or a
     named one. NotFound for nobody, Invalid for an engine there is not."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ASK, {"person": external_id, "place": serve.PLACEMENT, "engine": engine or ""}
-        )
-        rows = cursor.fetchall()
+    rows = _ASK.rows(person=external_id, place=serve.PLACEMENT, engine=engine or "")
     if not rows:
         raise NotFound(_("There is no customer of this number."), code="customer_unknown")
     serve.mind_engine(engine)
@@ -71,5 +71,5 @@ def of(*, external_id: str, engine: str | None = None, limit: int) -> Stored:
 
 def _pick(row: Any) -> Pick:
     *values, reason = row[5:]
-    why = json.loads(reason) if isinstance(reason, str) else reason
+    why = orjson.loads(reason) if isinstance(reason, str) else reason
     return Pick(*values, why.get("code", ""), reasons.sentence(why))  # type: ignore[call-arg]

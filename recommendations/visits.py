@@ -4,16 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
-
 from ingestion.identity.names import ANONYMOUS, EMAIL, EXTERNAL
+from marketing.core.prepared import Question
 
 TYPES = ("view", "click", "cart", "wishlist", "order", "recommendation_clicked")
 LOOKS, SINCE = 20, timedelta(days=30)
 
 # A device that is nobody's has its events by its own number; that of a person has the person's, and
 # where only the device may be known (`own`), of those the ones it sent itself.
-_ASK = """
+_ASK = Question(
+    "visit",
+    {
+        "kind": "text", "value": "text", "anonymous": "text", "own": "boolean",
+        "types": "text[]", "since": "timestamptz", "now": "timestamptz", "looks": "integer",
+        "place": "bigint",
+    },
+    """
 WITH who AS (
     SELECT i.customer_id, coalesce(EXISTS (SELECT FROM ingestion_consent k
             WHERE k.customer_id = i.customer_id AND k.purpose = 'profiling' AND k.current
@@ -44,7 +50,8 @@ SELECT (SELECT customer_id FROM who), (SELECT objects FROM who), (SELECT agrees 
             SELECT 'c:' || m.id FROM ingestion_customer m
             WHERE m.merged_into_id = (SELECT customer_id FROM who)))
         ORDER BY v.first_at LIMIT 1)
-"""
+""",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,16 +98,17 @@ def ask(*, names: Names, placement_id: int, now: datetime, own: bool = False) ->
     kind, value = names.strongest
     if not kind:
         return Visit()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _ASK,
-            {
-                "kind": kind, "value": value, "anonymous": names.anonymous_id, "own": own,
-                "types": list(TYPES), "since": now - SINCE, "now": now, "looks": LOOKS,
-                "place": placement_id,
-            },
-        )  # fmt: skip
-        customer_id, objects, agrees, skus, ages, arm = cursor.fetchone()
+    [(customer_id, objects, agrees, skus, ages, arm)] = _ASK.rows(
+        kind=kind,
+        value=value,
+        anonymous=names.anonymous_id,
+        own=own,
+        types=list(TYPES),
+        since=now - SINCE,
+        now=now,
+        looks=LOOKS,
+        place=placement_id,
+    )
     return Visit(
         customer_id,
         bool(objects),

@@ -14,10 +14,15 @@ HOST = "127.0.0.1"
 
 @dataclass
 class Sent:
-    """How a load went: seconds in all, and of each request."""
+    """How a load went: seconds in all, and of each request.
+
+    `late`: how long after it was due each left, for want of a processor or of a free connection;
+    it is part of the latency.
+    """
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
 
 
@@ -67,7 +72,8 @@ def send(
     """
     result = Sent()
     lines = [_Line(port) for _ in range(connections)]
-    waiting = selectors.DefaultSelector()
+    # The others round a pause up to whole milliseconds, and every request would leave late.
+    waiting = selectors.SelectSelector()
     for one in lines:
         waiting.register(one.socket, selectors.EVENT_READ, one)
     began = time.perf_counter()
@@ -80,7 +86,9 @@ def send(
         while idle and upcoming is not None and upcoming[0] <= clock:
             one = idle.popleft()
             one.send(upcoming[1])
-            one.sent_at = upcoming[0] if per_second else one.sent_at
+            if per_second:
+                result.late.append(one.sent_at - upcoming[0])
+                one.sent_at = upcoming[0]
             busy += 1
             upcoming = next(todo, None)
         pause = 1.0
