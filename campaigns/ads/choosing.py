@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.db.models import Prefetch, Sum
 from django.utils.translation import gettext as _
 
-from campaigns.ads import features, permission, purses, steering, storing
+from campaigns.ads import features, pacing, permission, purses, steering, storing
 from campaigns.ads.features import Facts, Table
 from campaigns.models import AdCampaign, AdCreative, AdHour, AdPlacement, AdRound
 from ingestion.identity.names import ANONYMOUS, EMAIL, EXTERNAL
@@ -63,7 +63,8 @@ class Viewer(NamedTuple):
 @dataclass(frozen=True)
 class Offer:
     """A running campaign in a placement. `price` is what an impression may cost it at most, or is
-    expected to at most where a `click` is paid for.
+    expected to at most where a `click` is paid for. `late` is what clicks on impressions whose
+    price is not kept any more may still cost today.
     """
 
     ad: AdCampaign
@@ -73,6 +74,7 @@ class Offer:
     chance: float
     table: Table | None
     click: Decimal | None = None
+    late: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -162,18 +164,14 @@ def _offer(
         price = each / 1000
     else:
         # A click pays: an impression may cost as much as the rate of clicks can turn out to be.
-        price = each * Decimal(str(highest_rate(clicks=rate[1], n=rate[0])))
+        price = each * Decimal(str(pacing.highest_rate(clicks=rate[1], n=rate[0])))
     person = ad.mode == AdCampaign.Mode.PERSON and newest is not None and newest.reason == SUITED
     name = CVR if ad.goal == AdCampaign.Goal.CONVERSION else CTR
     table = live_table(name) if person else None
     price = max(price.quantize(Decimal("0.000001")), Decimal("0.000001"))
     click = each if ad.pricing == AdCampaign.Pricing.CLICK else None
-    return Offer(ad, creatives, tuple(shares), price, chance, table, click)
-
-
-def highest_rate(*, clicks: int, n: int) -> float:
-    """The rate of clicks that could still be true (rule of three where none came yet)."""
-    return min(1.0, (clicks + 2 * (clicks + 1) ** 0.5 + 1) / (n + 60))
+    late = Decimal(str(pace.get("late") or 0)) if click is not None else Decimal(0)
+    return Offer(ad, creatives, tuple(shares), price, chance, table, click, late)
 
 
 def shares_of(
@@ -293,8 +291,9 @@ def _promised(
         return True
     with transaction.atomic():
         filled = purses.fill(
-            ad_id=offer.ad.pk, day=day, slot=slot, price=offer.price, click=offer.click
-        )
+            ad_id=offer.ad.pk, day=day, slot=slot, price=offer.price, click=offer.click,
+            late=offer.late,
+        )  # fmt: skip
         return filled and _paid(values)
 
 

@@ -109,6 +109,11 @@ def most_expected(clicks: int) -> float:
     return (clicks + 1) * max(1 - spread + UNLUCKY * math.sqrt(spread), 0.0) ** 3
 
 
+def highest_rate(*, clicks: int, n: int) -> float:
+    """The rate of clicks that could still be true (rule of three where none came yet)."""
+    return min(1.0, (clicks + 2 * (clicks + 1) ** 0.5 + 1) / (n + 60))
+
+
 def promisable(*, left: Decimal, click: Decimal | None) -> Decimal:
     """How much of the money that is left may be promised to impressions.
 

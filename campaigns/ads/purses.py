@@ -46,20 +46,26 @@ UPDATE campaigns_adday d SET promised = greatest(d.promised - s.money, 0)
 FROM sums s WHERE d.ad_id = s.ad_id AND d.day = s.day"""
 
 
-def fill(*, ad_id: int, day: date, slot: int, price: Decimal, click: Decimal | None) -> bool:
+def fill(
+    *, ad_id: int, day: date, slot: int, price: Decimal, click: Decimal | None,
+    late: Decimal = Decimal(0),
+) -> bool:  # fmt: skip
     """Put money for at least one choice into a purse, or False where the day holds no more.
 
-    `click` is what a click costs where clicks are paid for. Called within a transaction, whose end
-    lets the day go.
+    `click` is what a click costs where clicks are paid for, `late` what clicks on impressions whose
+    price is not kept any more may still cost. Called within a transaction, whose end lets the day
+    go.
     """
     # A day that is spent is asked for all the time: that locks nothing.
     seen = _row(_PEEK, [ad_id, day])
-    if seen is None or pacing.promisable(left=seen[0], click=click) - seen[1] + seen[2] < price:
+    if seen is None:
+        return False
+    if pacing.promisable(left=seen[0], click=click) - late - seen[1] + seen[2] < price:
         return False
     locked = _row(_LOCK, [ad_id, day])
     if locked is None:
         return False
-    room = pacing.promisable(left=locked[0], click=click) - locked[1]
+    room = pacing.promisable(left=locked[0], click=click) - late - locked[1]
     back = Decimal(0)
     if room < price * FILLED_FOR:
         back = _row(_EMPTY, {"ad": ad_id, "day": day})[0]

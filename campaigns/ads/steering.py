@@ -1,21 +1,25 @@
 """The controller's rounds over rows: what today may cost, and how often to show until the next."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.models import Sum
 
-from campaigns.ads import pacing, purses
+from campaigns.ads import pacing, purses, tails
 from campaigns.models import AdCampaign, AdDay, AdHour
 from marketing.core import audit
 
 State = AdCampaign.State
 SHAPE_DAYS = 28
-# A creative that was chosen and not shown, or not clicked where that is paid for, will not be.
+# A creative that was chosen and not shown by then will not be. Where clicks are paid for, those
+# that come later are reckoned with by what was measured (`late`).
 PROMISE = timedelta(hours=1)
+MEASURED = timedelta(hours=1)
+WEEK = timedelta(hours=tails.HOURS)
 _FREE = """
 WITH late AS (
     UPDATE campaigns_adchoice SET freed = true
@@ -26,11 +30,21 @@ FROM sums s WHERE d.ad_id = s.ad_id AND d.day = s.day"""
 _CAP = """
 INSERT INTO campaigns_adday AS d (ad_id, day, cap, spent, promised) VALUES (%s, %s, %s, 0, 0)
 ON CONFLICT (ad_id, day) DO UPDATE SET cap = excluded.cap
-RETURNING d.spent, d.spent + d.promised > d.cap"""
+RETURNING d.spent, d.promised"""
+# Clicks by the whole hours they took: of this campaign and of all, of impressions whose week is
+# over, and of this one's at all.
+_WAITS = """
+SELECT floor(extract(epoch FROM at - cause_at) / 3600)::int,
+    count(*) FILTER (WHERE ad_id = %(ad)s AND cause_at < %(ripe)s),
+    count(*) FILTER (WHERE cause_at < %(ripe)s), count(*) FILTER (WHERE ad_id = %(ad)s)
+FROM campaigns_adhit
+WHERE kind = 2 AND at >= %(since)s AND at < %(now)s AND cause_at >= %(since)s AND at >= cause_at
+  AND at - cause_at < %(week)s
+GROUP BY 1"""
 
 
 def steer_all(*, now: datetime) -> int:
-    """Free what was promised and came to nothing, then decide for every running campaign."""
+    """Free what was promised and came to nothing by now, then decide for every running campaign."""
     with connection.cursor() as cursor:
         cursor.execute(_FREE, [now - PROMISE])
     purses.close(before=now.date() - timedelta(days=1))
@@ -88,11 +102,16 @@ def steer(*, ad: AdCampaign, now: datetime) -> pacing.Pace:
         cursor.execute(_CAP, [ad.pk, day, round(cap, 6)])
         row = cursor.fetchone()
     spent = float(row[0])
-    if row[1]:
+    kept: dict[str, Any] = ad.pace or {}
+    click, tail = None, {"late": 0.0}
+    if ad.pricing == AdCampaign.Pricing.CLICK:
+        click = ad.price * Decimal(str(round(float(kept.get("bid") or 1.0), 6)))
+        tail = late(ad, click=click, now=now)
+    room = pacing.promisable(left=Decimal(str(round(cap, 6))) - row[0], click=click)
+    if row[1] + Decimal(str(tail["late"])) > room:
         purses.gather(ad_id=ad.pk, day=day)
     plan = pacing.curve(day, ad.timezone, shape_of(ad, now=now))
     gone = pacing.gone_by(plan, now)
-    kept: dict[str, Any] = ad.pace or {}
     same = kept.get("day") == day.isoformat()
     # A new day begins with what is known of the traffic and an open door.
     before = pacing.Pace.of_json(kept) if same else replace(pacing.OPEN, full=kept.get("full"))
@@ -104,15 +123,61 @@ def steer(*, ad: AdCampaign, now: datetime) -> pacing.Pace:
         passed=gone - (kept.get("gone") or 0.0) if same else gone,
         gone=gone,
     )
-    return _keep(ad, pace, day=day, now=now, cap=cap, spent=spent, gone=gone)
+    return _keep(ad, pace, day=day, now=now, cap=cap, spent=spent, gone=gone, tail=tail)
+
+
+def late(ad: AdCampaign, *, click: Decimal, now: datetime) -> dict[str, Any]:
+    """What clicks may still cost today whose impression keeps no price of today: {"late": money},
+    and the delays that rests on, as they are kept with the pace and measured once an hour.
+    """
+    kept = (ad.pace or {}).get("waits") or {}
+    if not kept or now - datetime.fromisoformat(kept["at"]) >= MEASURED:
+        kept = {"at": now.isoformat(), "by": waits_of(ad, now=now)}
+    waits = [float(kept["by"].get(str(hour), 0)) for hour in range(tails.HOURS)]
+    midnight = _begins(ad, today_of(ad, now) + timedelta(days=1))
+    today = _begins(ad, today_of(ad, now))
+    rows = (
+        AdHour.objects.filter(ad=ad, hour__gt=now - WEEK - PROMISE, hour__lte=now)
+        .values_list("hour")
+        .annotate(n=Sum("impressions"))
+    )
+    shown = [tails.Shown((now - hour) / PROMISE, float(n), hour >= today) for hour, n in rows]
+    worth = tails.open_ones(shown=shown, waits=waits, rest=(midnight - now) / PROMISE)
+    seen = AdHour.objects.filter(ad=ad).aggregate(n=Sum("impressions"), clicks=Sum("clicks"))
+    rate = pacing.highest_rate(clicks=int(seen["clicks"] or 0), n=int(seen["n"] or 0))
+    return {"late": round(float(click) * rate * worth, 6), "waits": kept}
+
+
+def waits_of(ad: AdCampaign, *, now: datetime) -> dict[str, int]:
+    """How many clicks took how many whole hours: the campaign's own where enough of them had their
+    week, else everybody's, else all its own.
+    """
+    values: dict[str, Any] = {
+        "ad": ad.pk,
+        "now": now,
+        "since": now - timedelta(days=SHAPE_DAYS) - WEEK,
+        "ripe": now - WEEK,
+        "week": WEEK,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITS, values)
+        rows = cursor.fetchall()
+    sums = [sum(row[place] for row in rows) for place in (1, 2)]
+    place = next((p for p, n in enumerate(sums, start=1) if n >= tails.LEAST), 3)
+    return {str(row[0]): row[place] for row in rows if row[place]}
+
+
+def _begins(ad: AdCampaign, day: date) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(ad.timezone)).astimezone(UTC)
 
 
 def _keep(
     ad: AdCampaign, pace: pacing.Pace, *, day: date, now: datetime, cap: float, spent: float,
-    gone: float,
+    gone: float, tail: dict[str, Any] | None = None,
 ) -> pacing.Pace:  # fmt: skip
     ad.pace = {
-        **pace.as_json(), "day": day.isoformat(), "at": now.isoformat(), "cap": round(cap, 6),
+        **(tail or {}), **pace.as_json(),
+        "day": day.isoformat(), "at": now.isoformat(), "cap": round(cap, 6),
         "spent": round(spent, 6), "gone": round(gone, 6),
     }  # fmt: skip
     ad.save(update_fields=["pace"])

@@ -230,32 +230,6 @@ def test_a_cap_is_passed_by_no_more_than_the_clicks_beyond_what_was_left_for_luc
     assert spent <= max(cap, allowed)
 
 
-def test_a_hundred_days_pass_their_cap_seldom_and_by_little():
-    """A day of 20 clicks at the rate it was planned for, an hour being a tenth of its traffic."""
-    rng = random.Random(20261122)
-    rate, cap, over, used = 0.02, 20, [], 0
-    for _day in range(100):
-        spent, waiting = 0, []
-        for moment in range(3_000):
-            # An answer comes after a twentieth of the hour, if it comes.
-            answers = [at for at, clicked in waiting if clicked and at + 15 <= moment]
-            spent += len(answers)
-            waiting = [
-                (at, clicked)
-                for at, clicked in waiting
-                if at + 300 > moment and not (clicked and at + 15 <= moment)
-            ]
-            room = pacing.promisable(left=Decimal(cap - spent), click=Decimal(1))
-            if Decimal(str(rate)) * (len(waiting) + 1) <= room:
-                waiting.append((moment, rng.random() < rate))
-        spent += sum(clicked for _at, clicked in waiting)
-        over.append(max(spent - cap, 0))
-        used += min(spent, cap)
-    assert sum(n > 0 for n in over) <= 3
-    assert max(over) <= 2
-    assert used / (100 * cap) > 0.85
-
-
 @pytest.mark.django_db
 def test_a_day_paid_by_the_click_keeps_its_cap_when_all_clicks_come_late():
     advert(pricing="cpc", price="0.20", daily_cap="4")
