@@ -1,7 +1,7 @@
 """Make everybody's picks anew: candidates, rules, reasons, written, switched; all or nothing."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,26 +10,41 @@ from django.db import connection
 
 from marketing.core import bus
 from marketing.core.db import advisory_lock, copy_rows
-from recommendations import candidates, evaluate, likeness, placements, reasons, rules
+from recommendations import (
+    candidates,
+    evaluate,
+    likeness,
+    novelties,
+    placements,
+    reasons,
+    rules,
+)
 from recommendations.candidates import Engine, Question
 from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations.novelties import Catalogue, News
 from recommendations.placements import default_placement
-from recommendations.rules import Rules
+from recommendations.rules import Rules, costs
 
 State = RecommendationSet.State
 
 Say = Callable[[str, int, int], None]
+# People whose picks are compared with and without new products.
+COMPARED = 10_000
 
 
 @dataclass(frozen=True)
 class Picked:
-    """One engine's final picks: (n, size) products, scores, reason codes and anchor products."""
+    """One engine's final picks: (n, size) products, scores, reason codes and anchor products.
+
+    `kept`: what is left of the engine's own gain where new products got places (`rules.costs`).
+    """
 
     engine: Engine
     picks: np.ndarray
     scores: np.ndarray
     why: np.ndarray
     anchor: np.ndarray
+    kept: float = 1.0
 
 
 def stored_placements() -> list[Placement]:
@@ -41,17 +56,23 @@ def stored_placements() -> list[Placement]:
 
 
 def refresh(
-    *, placement: Placement, now: datetime, say: Say | None = None
+    *,
+    placement: Placement,
+    now: datetime,
+    say: Say | None = None,
+    catalogue: Catalogue | None = None,
 ) -> list[RecommendationSet]:
     """Pick for everybody with every live engine, and let the best judged one serve.
 
     `say(engine, done, total)` hears of progress and may raise to stop; until the switch, which is
-    one transaction, nothing is changed. Refuses when no model is live.
+    one transaction, nothing is changed. Refuses when no model is live. `catalogue` is what is said
+    of goods, where several placements are picked for at once.
     """
     tell = say or (lambda engine, done, total: None)
     wanted = Rules.of(placement.rules, placement.size)
     live = candidates.live_entries()
     question = candidates.ask(rules=wanted, now=now)
+    news = novelties.propose(question=question, catalogue=catalogue or Catalogue(now), rules=wanted)
     everyone: Picked | None = None
     made: list[Picked] = []
     for entry, version in live:
@@ -64,9 +85,17 @@ def refresh(
         )
         picked = pick(engine, question, wanted, everyone)
         everyone = everyone or picked
-        made.append(picked)
+        made.append(with_new(picked, news, question, wanted))
+    assert everyone is not None
     best = evaluate.best([version for _entry, version in live])
-    return switch(placement=placement, made=made, people=question.people, best=best.pk, now=now)
+    return switch(
+        placement=placement,
+        made=made,
+        people=question.people,
+        best=best.pk,
+        now=now,
+        popular=everyone.picks,
+    )
 
 
 def pick(engine: Engine, question: Question, wanted: Rules, everyone: Picked | None) -> Picked:
@@ -94,10 +123,49 @@ def pick(engine: Engine, question: Question, wanted: Rules, everyone: Picked | N
     return Picked(engine, picks, scores, np.where(picks >= 0, why, reasons.NONE), anchor)
 
 
+def with_new(picked: Picked, news: News | None, question: Question, wanted: Rules) -> Picked:
+    """The same with new products in the places that the rules give them."""
+    if news is None:
+        return picked
+    picks, scores, whence = rules.give_places(
+        picked.picks,
+        picked.scores,
+        news.picks,
+        news.scores,
+        shelf=question.shelf,
+        owned=question.owned,
+        rules=wanted,
+        limits=question.limits,
+    )
+    is_new = whence >= 0
+    # Where each of the old picks stood, so that its reason comes along.
+    came = (picks[:, :, None] == picked.picks[:, None, :]).argmax(axis=2)
+    why, anchor = (np.take_along_axis(one, came, axis=1) for one in (picked.why, picked.anchor))
+    like = np.take_along_axis(news.anchor, np.maximum(whence, 0), axis=1)
+    return replace(
+        picked,
+        picks=picks,
+        scores=scores,
+        why=np.where(is_new, reasons.NEW, np.where(picks >= 0, why, reasons.NONE)),
+        anchor=np.where(is_new, like, anchor),
+        kept=costs.kept(picked.picks[:COMPARED], picks[:COMPARED]),
+    )
+
+
 def switch(
-    *, placement: Placement, made: list[Picked], people: np.ndarray, best: int | None, now: datetime
+    *,
+    placement: Placement,
+    made: list[Picked],
+    people: np.ndarray,
+    best: int | None,
+    now: datetime,
+    popular: np.ndarray | None = None,
 ) -> list[RecommendationSet]:
-    """Write the new sets and put them in place of the old ones in one transaction."""
+    """Write the new sets and put them in place of the old ones in one transaction.
+
+    `popular` (n, size) are everybody's picks by popularity alone, else those of the first.
+    """
+    head = made[0].picks if popular is None else popular
     with advisory_lock(f"placement:{placement.pk}"), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         sets = RecommendationSet.objects.bulk_create(
@@ -106,7 +174,7 @@ def switch(
                 engine=picked.engine.entry.engine,
                 model_version_id=picked.engine.version.pk,
                 state=State.BUILDING,
-                metrics=_facts(picked, made[0]),
+                metrics=_facts(picked, head),
                 created_at=now,
             )
             for picked in made
@@ -129,17 +197,19 @@ def clear(*, placement: Placement, but: Collection[int] = ()) -> None:
     old.delete()
 
 
-def _facts(picked: Picked, everyone: Picked) -> dict[str, Any]:
+def _facts(picked: Picked, popular: np.ndarray) -> dict[str, Any]:
     shown = picked.picks[picked.picks >= 0]
     # What people without a history get: the head of the popular list, whoever it was made for.
-    head = everyone.picks[everyone.picks >= 0]
-    ids, counts = np.unique(head, return_counts=True)
-    newcomers = ids[np.argsort(-counts, kind="stable")][: everyone.picks.shape[1]]
+    ids, counts = np.unique(popular[popular >= 0], return_counts=True)
+    newcomers = ids[np.argsort(-counts, kind="stable")][: popular.shape[1]]
     return {
         "people": int((picked.picks >= 0).any(axis=1).sum()),
         "picks": len(shown),
         "products": len(np.unique(shown)),
         "personal": int(np.isin(picked.why, [reasons.BECAUSE, reasons.TASTE]).sum()),
+        "new": int((picked.why == reasons.NEW).sum()),
+        "new_products": len(np.unique(picked.picks[picked.why == reasons.NEW])),
+        "new_cost": round(1 - picked.kept, 6),
         "newcomers": [int(key) for key in newcomers],
     }
 
@@ -155,6 +225,8 @@ INSERT INTO recommendations_recommendation (set_id, customer_id, rank, product_i
 SELECT (%(sets)s::int8[])[f.place], f.customer_id, f.rank, f.product_id, f.score,
        CASE WHEN f.why = %(because)s AND a.id IS NOT NULL
             THEN jsonb_build_object('code', 'because', 'product_id', a.id, 'name', coalesce(nullif(a.name, ''), a.sku))
+            WHEN f.why = %(new)s
+            THEN jsonb_build_object('code', 'new', 'product_id', a.id, 'name', coalesce(nullif(a.name, ''), a.sku))
             WHEN f.why = %(popular)s THEN '{"code": "popular"}'::jsonb
             ELSE '{"code": "taste"}'::jsonb END
 FROM fresh_picks AS f
@@ -185,6 +257,7 @@ def _write(cursor: Any, made: list[Picked], sets: list[RecommendationSet], peopl
             "sets": [row.pk for row in sets],
             "because": reasons.BECAUSE,
             "popular": reasons.POPULAR,
+            "new": reasons.NEW,
         },
     )
     cursor.execute("DROP TABLE fresh_picks")

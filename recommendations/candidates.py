@@ -1,7 +1,7 @@
 """Facts and live models → candidates: who, which products are on the shelf, who owns what."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,17 +19,23 @@ from recommendations import groups, knowledge
 from recommendations.rules import Limits, Owned, Rules, Shelf
 
 CHUNK = 20_000
+FEW = 5  # buyers from whom on the engines that learn from purchases know a product
+MOST_NEW = 500  # new products that compete, the newest ones
+DAY = 86_400
 
 
 @dataclass(frozen=True)
 class Question:
-    """Everybody to pick for: ids (n,), sorted; what they own by row; who gets no personal picks."""
+    """Everybody to pick for: ids (n,), sorted; what they own by row; who gets no personal picks;
+    what is new on the shelf as of a moment, sorted."""
 
     people: np.ndarray
     owned: Owned
     unprofiled: np.ndarray
     shelf: Shelf
     limits: Limits | None = None
+    new: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Engine:
 def ask(*, rules: Rules, now: datetime) -> Question:
     """Read people, shelf and purchases as they stand."""
     people = np.sort(_ids(Customer.objects.all()))
-    history = interactions.read(as_of=queries.data_now(now=now))
+    as_of = queries.data_now(now=now)
+    history = interactions.read(as_of=as_of)
     row = np.searchsorted(people, history.user)
     row[row == len(people)] = 0
     known = people[row] == history.user if len(people) else np.zeros(0, dtype=bool)
@@ -60,13 +67,19 @@ def ask(*, rules: Rules, now: datetime) -> Question:
             )
         )
     )
+    stands = shelf(rules=rules, now=now)
     return Question(
         people=people,
         owned=Owned(row=pairs[:, 0], item=pairs[:, 1]),
         unprofiled=np.isin(people, declined),
-        shelf=shelf(rules=rules, now=now),
+        shelf=stands,
         limits=limits(people=people, rules=rules),
-    )
+        new=newest(
+            stands, history.user, history.item, history.at.astype(np.int64),
+            until=int(as_of.timestamp()), days=rules.fresh_days,
+        ),
+        as_of=as_of,
+    )  # fmt: skip
 
 
 _SHELF = f"""
@@ -81,6 +94,21 @@ def shelf(*, rules: Rules, now: datetime) -> Shelf:
     with connection.cursor() as cursor:
         cursor.execute(_SHELF, [rules.min_stock])
         return knowledge.shelf(cursor.fetchall(), now=now).under(rules)
+
+
+def newest(
+    shelf: Shelf, buyer: np.ndarray, item: np.ndarray, at: np.ndarray, *, until: int, days: int
+) -> np.ndarray:
+    """Ids of what is new on the shelf, sorted: in it for at most so many days, bought by fewer
+    than FEW, and first bought no longer ago. Purchases are aligned, `at` in seconds."""
+    if shelf.age is None or not days:
+        return np.zeros(0, dtype=np.int64)
+    pairs = np.unique(np.stack([item, buyer]), axis=1)
+    known, buyers = np.unique(pairs[0], return_counts=True)
+    settled = np.union1d(known[buyers >= FEW], item[at < until - days * DAY])
+    found = np.flatnonzero((shelf.age <= days) & ~np.isin(shelf.ids, settled))
+    kept = found[np.argsort(shelf.age[found], kind="stable")][:MOST_NEW]
+    return np.sort(shelf.ids[kept])
 
 
 # The middle price of what each person bought.

@@ -23,7 +23,7 @@ FIELDS = (
 )  # fmt: skip
 SIZE_MOST = 50
 # What the form of a placement calls its rules, and which of them it shows in percent.
-PERCENT = ("price_from", "price_to", "diversity")
+PERCENT = ("price_from", "price_to", "diversity", "new_share")
 LABELS = {
     "min_stock": gettext_lazy("Least stock"),
     "price_min": gettext_lazy("From"),
@@ -35,6 +35,7 @@ LABELS = {
     "fresh_days": gettext_lazy("New for so many days"),
     "max_age_days": gettext_lazy("Older than"),
     "diversity": gettext_lazy("Diversity"),
+    "new_share": gettext_lazy("Places for new products"),
     "per_category": gettext_lazy("At most of a category"),
     "per_brand": gettext_lazy("At most of a brand"),
     "without_brands": gettext_lazy("Brands (with commas)"),

@@ -11,8 +11,8 @@ from typing import Any
 from django.db import connection
 
 from marketing.core.prepared import Question
-from recommendations import knowledge, placements
-from recommendations.models import Placement
+from recommendations import knowledge, placements, reasons
+from recommendations.models import Placement, ProductLink
 from recommendations.placements import HOLDOUT, LINKS, Known, Place
 from recommendations.visits import Visit
 
@@ -23,6 +23,7 @@ FIRST = 2.0  # how much more the product on the page counts
 CANDIDATES = 60
 FILL = 40  # candidates below which what is popular is added
 AGAIN_FROM, AGAIN_TO = 0.8, 3.0  # parts of the usual time between two purchases
+NEW = ProductLink.Kind.NEW.value  # the kind of links, and the code of reasons, of new products
 
 _FIND = Question(
     "links_of_visit",
@@ -170,12 +171,13 @@ def _find(
     rows = _FIND.rows(
         skus=[sku for sku, _weight in seeds],
         links=known.links if follows else None,
-        kinds=list(place.sort.links),
+        kinds=[*place.sort.links, *([NEW] if place.rules.new_share else [])],
         depth=DEPTH // max(len(seeds), 1),
         customer=customer,
         set=chosen,
     )
     linked: dict[int, tuple[float, float, dict[str, Any]]] = {}
+    news: dict[int, Candidate] = {}
     picked: list[tuple[int, int, float, Any]] = []
     for n, key, category, kind, other, score, count, reason in rows:
         if kind == "set":
@@ -185,6 +187,12 @@ def _find(
         if n == 1:
             context.category, context.reference = category or "", key
         if kind is None:
+            continue
+        if kind == NEW:
+            worth = seeds[n - 1][1] * score
+            if other not in news or news[other].score < worth:
+                why = {"code": NEW, "product_id": key}
+                news[other] = Candidate(worth, reasons.GIVES[NEW], why)
             continue
         worth = seeds[n - 1][1] * place.sort.links[kind] * score
         total, best, why = linked.get(other, (0.0, 0.0, {}))
@@ -199,9 +207,13 @@ def _find(
         )[:CANDIDATES]
     }
     engine = _engine_of(place, side)
+    news = dict(sorted(news.items(), key=lambda pair: (-pair[1].score, pair[0])))
     for _rank, key, score, reason in sorted(picked, key=lambda row: row[0]):
-        found.setdefault(key, Candidate(score, engine, _read(reason)))
-    return found, context
+        why = _read(reason)
+        to, name = (news, reasons.GIVES[NEW]) if why.get("code") == NEW else (found, engine)
+        to.setdefault(key, Candidate(score, name, why))
+    # What is new comes last, and never in place of what goes with the visit anyway.
+    return found | {key: one for key, one in news.items() if key not in found}, context
 
 
 def _read(reason: Any) -> dict[str, Any]:

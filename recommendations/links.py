@@ -14,9 +14,12 @@ from django.db import connection, transaction
 from ingestion.models import Product
 from marketing.core.db import advisory_lock, copy_rows
 from models_ml import queries
-from recommendations import pairs
-from recommendations.models import LinkSet, ProductLink
+from recommendations import candidates, novelties, pairs
+from recommendations.models import LinkSet, Placement, ProductLink
+from recommendations.novelties import Catalogue
 from recommendations.pairs import Array, Pairs
+from recommendations.rules import Rules
+from recommendations.visits import LOOKED_AT
 
 Kind = ProductLink.Kind
 KEPT = 30  # links of a kind that each product keeps
@@ -24,7 +27,6 @@ AT_LEAST = 3  # units that must have a pair
 LARGEST = 300  # products of an order beyond which it says nothing of what goes together
 ORDERS_SINCE = timedelta(days=730)
 EVENTS_SINCE = timedelta(days=90)
-LOOKED_AT = ("view", "click", "cart", "wishlist")
 POPULAR_DAYS = (30, 90, 365)
 POPULAR, POPULAR_OF_CATEGORY = 200, 30
 
@@ -56,8 +58,9 @@ COPY (
 _HEADER, _TRAILER = 19, 2
 
 
-def make(*, now: datetime, say: Say | None = None) -> LinkSet:
-    """Link all products by what was looked at and bought together, and note what is popular.
+def make(*, now: datetime, say: Say | None = None, catalogue: Catalogue | None = None) -> LinkSet:
+    """Link all products by what was looked at and bought together, and to new ones that are like
+    them; and note what is popular.
 
     `say(what, done, total)` hears of progress and may raise to stop; until the switch nothing is
     changed.
@@ -79,9 +82,10 @@ def make(*, now: datetime, say: Say | None = None) -> LinkSet:
             (Kind.BOUGHT, lambda: _together(people[people > 0], items[people > 0])),
             (Kind.TOGETHER, lambda: _together(orders[small], items[small])),
             (Kind.NEXT, lambda: _next(orders, people, items, moments)),
+            (Kind.NEW, lambda: _to_new(people, items, moments, as_of, catalogue or Catalogue(now))),
         )
     ):
-        tell(kind, number, 4)
+        tell(kind, number, 5)
         found[kind] = counted()
     popular = _popular(people, items, moments, int(as_of.timestamp()), seen)
     metrics = {
@@ -137,6 +141,18 @@ def _next(orders: Array, people: Array, items: Array, moments: Array) -> Pairs:
     return pairs.after(
         at[has_next], items[has_next], at[is_next] - 1, items[is_next], k=KEPT, at_least=AT_LEAST
     )
+
+
+def _to_new(
+    people: Array, items: Array, moments: Array, as_of: datetime, catalogue: Catalogue
+) -> Pairs:
+    """Links to what is new, for as long as any placement calls it so."""
+    terms = [Rules.of(one, 1) for one in Placement.objects.values_list("rules", flat=True)]
+    days = max((one.fresh_days for one in terms if one.new_share), default=Rules().fresh_days)
+    shelf = candidates.shelf(rules=Rules(), now=catalogue.now)
+    until = int(as_of.timestamp())
+    new = candidates.newest(shelf, people, items, moments, until=until, days=days)
+    return novelties.link(new=new, others=shelf.ids, catalogue=catalogue)
 
 
 def _popular(

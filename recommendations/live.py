@@ -131,9 +131,11 @@ def answer(found: Found, *, terms: Rules, size: int, now: datetime) -> Answer:
 def shown(found: Found, *, terms: Rules, now: datetime) -> list[Shown]:
     """What the rules leave, ready to show, best first."""
     rows, context = found.rows, found.context
-    order = np.array([[key for key in found.candidates if key in rows]], dtype=np.int64)
-    if not order.size:
+    known = [key for key in found.candidates if key in rows]
+    if not known:
         return []
+    new = {key for key in known if found.candidates[key].why.get("code") == gathering.NEW}
+    order = np.array([[key for key in known if key not in new]], dtype=np.int64)
     there = [
         row
         for row in rows.values()
@@ -144,22 +146,31 @@ def shown(found: Found, *, terms: Rules, now: datetime) -> list[Shown]:
     shelf = knowledge.shelf(there, now=now).under(terms)
     again = found.place.kind == Placement.Kind.REPLENISH
     mine = np.array([row[0] for row in there if row[15] and not again], dtype=np.int64)
-    picks, _scores = rules.apply(
-        order,
-        np.zeros(order.shape),
-        shelf=shelf,
-        owned=Owned(row=np.zeros(len(mine), dtype=np.int64), item=mine),
-        rules=terms,
-        limits=_limits(terms, found),
+    owned = Owned(row=np.zeros(len(mine), dtype=np.int64), item=mine)
+    limits = _limits(terms, found)
+    picks, scores = rules.apply(
+        order, np.zeros(order.shape), shelf=shelf, owned=owned, rules=terms, limits=limits
     )
+    if new:
+        # Newness is of this moment: what was new when links were counted may not be any more.
+        assert shelf.age is not None
+        young = set(shelf.ids[shelf.age <= terms.fresh_days].tolist())
+        fresh = np.array([[key for key in known if key in new and key in young]], dtype=np.int64)
+        picks, scores, _whence = rules.give_places(
+            picks, scores, fresh, np.zeros(fresh.shape), shelf=shelf, owned=owned, rules=terms,
+            limits=limits,
+        )  # fmt: skip
     keys = [key for key in picks[0].tolist() if key >= 0]
     return [_shown(rank, key, found) for rank, key in enumerate(keys, start=1)]
 
 
 def _shown(rank: int, key: int, found: Found) -> Shown:
     row, candidate, why = found.rows[key], found.candidates[key], found.candidates[key].why
+    told = why.get("product_id") in found.context.seeds
     if why.get("code") == "because":
         why = {"code": "taste"} if found.hides else why
+    elif why.get("code") == gathering.NEW and found.hides and not told:
+        why = {"code": gathering.NEW}
     elif why.get("product_id") in found.rows:
         seed = found.rows[why["product_id"]]
         why = {**why, "name": seed[9] or seed[8]}

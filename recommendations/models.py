@@ -140,7 +140,8 @@ class LinkSet(models.Model):
 class ProductLink(models.Model):
     """Another product that goes with a product, how often that was seen, and how closely they go.
 
-    `count` is a number of visits, people, orders or further orders, as `kind` says. Derived and
+    `count` is a number of visits, people, orders or further orders, as `kind` says, and 0 for what
+    is like in what is said of it. Derived and
     replaced as a whole, so the database checks no keys, as it does not for picks.
     """
 
@@ -149,6 +150,7 @@ class ProductLink(models.Model):
         BOUGHT = "bought", _("Bought by the same people")
         TOGETHER = "together", _("Bought in the same orders")
         NEXT = "next", _("Bought in the next order")
+        NEW = "new", _("New, and like it")
 
     set = models.ForeignKey(
         LinkSet, on_delete=models.CASCADE, related_name="links", db_index=False, db_constraint=False

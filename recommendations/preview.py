@@ -14,7 +14,7 @@ from recommendations.rules import NOTHING, Rules, costs
 from recommendations.visits import Visit
 
 SAMPLE = 6
-RAW = Rules(size=60, drop_owned=False, min_stock=0)
+RAW = Rules(size=60, drop_owned=False, min_stock=0, new_share=0.0)
 
 # The busiest people of the last year, with what they bought last as what they look at now.
 _PEOPLE = """

@@ -6,10 +6,19 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-NONE, BECAUSE, POPULAR, TASTE = 0, 1, 2, 3
-CODES = {BECAUSE: "because", POPULAR: "popular", TASTE: "taste"}
+NONE, BECAUSE, POPULAR, TASTE, NEW = 0, 1, 2, 3, 4
+CODES = {BECAUSE: "because", POPULAR: "popular", TASTE: "taste", NEW: "new"}
 # Every code that an answer may hold.
-ALL = ("because", "taste", "popular", "category", "seen", "bought", "together", "next", "again")
+ALL = (
+    "because", "taste", "popular", "new", "category", "seen", "bought", "together", "next", "again",
+)  # fmt: skip
+# Who gives a pick, whichever engine the others of its set are from.
+GIVES = {"new": "content", "popular": "popular"}
+
+
+def engine_of(code: str, usual: str | None) -> str:
+    """The engine that gave a pick of a set made by the `usual` one."""
+    return GIVES.get(code, usual or "popular")
 
 
 def sentence(reason: Mapping[str, Any]) -> str:
@@ -19,6 +28,10 @@ def sentence(reason: Mapping[str, Any]) -> str:
         return _("Because you bought %(product)s") % {"product": reason.get("name", "")}
     if code == "popular":
         return _("Popular with many people lately")
+    if code == "new":
+        if not reason.get("name"):
+            return _("New in the shop")
+        return _("New, like %(product)s") % {"product": reason["name"]}
     if code == "taste":
         return _("People with a similar basket buy this")
     if code == "category":

@@ -11,7 +11,7 @@ from marketing.core import jobs
 from marketing.core.errors import NotFound
 from marketing.core.models import Job
 from models_ml import catalog
-from recommendations import build, evaluate, links, outcomes, placements
+from recommendations import build, evaluate, links, novelties, outcomes, placements
 from recommendations.models import LinkSet, OfferPlan
 from recommendations.offers import planning
 
@@ -33,14 +33,15 @@ def refresh(job: jobs.Running) -> dict[str, Any]:
         job.progress(done, total)
 
     first, *others = build.stored_placements()
-    sets = build.refresh(placement=first, now=timezone.now(), say=say)
+    catalogue = novelties.Catalogue(timezone.now())
+    sets = build.refresh(placement=first, now=timezone.now(), say=say, catalogue=catalogue)
     job.check()
     for placement in others:
-        sets += build.refresh(placement=placement, now=timezone.now())
+        sets += build.refresh(placement=placement, now=timezone.now(), catalogue=catalogue)
         job.check()
     serving = next(row for row in sets if row.serving and row.placement_id == first.pk)
     job.log(evaluate.verdict(evaluate.engines()))
-    _link(job, step=len(order) + 1)
+    _link(job, step=len(order) + 1, catalogue=catalogue)
     return {
         "serving": serving.engine,
         "people": serving.metrics["people"],
@@ -72,12 +73,12 @@ def plan_offers(job: jobs.Running) -> dict[str, Any]:
     return {"people": made["people"], "chosen": made["chosen"]}
 
 
-def _link(job: jobs.Running, *, step: int) -> LinkSet:
+def _link(job: jobs.Running, *, step: int, catalogue: novelties.Catalogue | None = None) -> LinkSet:
     def say(what: str, done: int, total: int) -> None:
         job.step(step, _("Counting which products go together"), total=total, unit="kinds")
         job.progress(done, total)
 
-    return links.make(now=timezone.now(), say=say)
+    return links.make(now=timezone.now(), say=say, catalogue=catalogue)
 
 
 @shared_task(name="recommendations.tasks.refresh_after_training", queue="fast")

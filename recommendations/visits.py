@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from ingestion.identity.names import ANONYMOUS, EMAIL, EXTERNAL
 from marketing.core.prepared import Question
 
-TYPES = ("view", "click", "cart", "wishlist", "order", "recommendation_clicked")
+LOOKED_AT = ("view", "click", "cart", "wishlist")
+TYPES = (*LOOKED_AT, "order", "recommendation_clicked")
 LOOKS, SINCE = 20, timedelta(days=30)
 
 # A device that is nobody's has its events by its own number; that of a person has the person's, and

@@ -57,10 +57,6 @@ class LiveIn(serializers.Serializer):
     )
 
 
-class LivePick(PickSchema):
-    engine = serializers.CharField()
-
-
 class LiveOut(serializers.Serializer):
     """Documents `body`."""
 
@@ -69,7 +65,7 @@ class LiveOut(serializers.Serializer):
     set = serializers.CharField()
     held_out = serializers.BooleanField()
     why = serializers.CharField()
-    data = LivePick(many=True)  # type: ignore[assignment]
+    data = PickSchema(many=True)  # type: ignore[assignment]
 
 
 def body(answer: Answer) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class PickSchema(serializers.Serializer):
     rank = serializers.IntegerField()
     product = PickedProduct()
     score = serializers.FloatField()
+    engine = serializers.CharField(help_text="Which engine gave it; new products: content")
     reason = ReasonSchema()
 
 
@@ -86,7 +87,8 @@ class EnginesSchema(serializers.Serializer):
     data = EngineSchema(many=True)  # type: ignore[assignment]
 
 
-def pick_body(pick: Pick) -> dict[str, Any]:
+def pick_body(pick: Pick, engine: str | None) -> dict[str, Any]:
+    """A pick of a set made by this engine."""
     return {
         "rank": pick.rank,
         "product": {
@@ -99,6 +101,7 @@ def pick_body(pick: Pick) -> dict[str, Any]:
             "image_url": pick.image_url,
         },
         "score": pick.score,
+        "engine": reasons.engine_of(pick.code, engine),
         "reason": {"code": pick.code, "text": pick.reason},
     }
 
@@ -158,7 +161,7 @@ def picks_of(asked: Mapping[str, str], *, external_id: str) -> dict[str, Any]:
         "external_id": external_id,
         "engine": found.engine,
         "made_at": found.made_at,
-        "data": [pick_body(pick) for pick in found.picks],
+        "data": [pick_body(pick, found.engine) for pick in found.picks],
     }
 
 

@@ -69,9 +69,9 @@ def apply(
                 np.take_along_axis(values, order, axis=1) for values in (picks, scores, place, keep)
             )
     if rules.per_category and keep.any():
-        keep &= _within_most(place, keep, shelf.category, rules.per_category)
+        keep &= within_most(place, keep, shelf.category, rules.per_category)
     if rules.per_brand and shelf.brand is not None and keep.any():
-        keep &= _within_most(place, keep, shelf.brand, rules.per_brand)
+        keep &= within_most(place, keep, shelf.brand, rules.per_brand)
     return compress(picks, scores, keep, rules.size)
 
 
@@ -135,7 +135,7 @@ def compress(picks: Array, scores: Array, keep: Array, size: int) -> tuple[Array
     return ids, values
 
 
-def _within_most(place: Array, keep: Array, codes: Array, most: int) -> Array:
+def within_most(place: Array, keep: Array, codes: Array, most: int) -> Array:
     """False where a row already has `most` better products of the same kind."""
     row, column = np.nonzero(keep)
     code = codes[place[row, column]]

@@ -37,7 +37,8 @@ class Rules:
     price of the product looked at, or of what the person usually pays; `max_age_days`: only
     products that are no older; `with_picture`: only products with one. A boost of b counts a
     product with the full margin (or made today) as 1 + b times as fitting. `diversity` from 0 (the
-    engine's order) to 1 (as unlike as can be).
+    engine's order) to 1 (as unlike as can be). `new_share` is the part of the places that products
+    of at most `fresh_days` get which hardly anybody bought yet.
     """
 
     size: int = 10
@@ -55,6 +56,7 @@ class Rules:
     fresh_boost: float = 0.0
     fresh_days: int = 30
     diversity: float = 0.0
+    new_share: float = 0.1
     without_brands: tuple[str, ...] = ()
     without_categories: tuple[str, ...] = ()
     allow: tuple[Allow, ...] = ()
@@ -104,6 +106,7 @@ _WHOLE = {
 _NUMBER = {
     "price_min": 1e9, "price_max": 1e9, "price_from": 1_000.0, "price_to": 1_000.0,
     "margin_boost": 5.0, "fresh_boost": 5.0, "diversity": 1.0,
+    "new_share": 0.5,
 }  # fmt: skip
 _ALLOW = "each names a group, and categories or brands"
 _MAYBE = ("price_min", "price_max", "price_from", "price_to")

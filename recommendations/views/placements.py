@@ -165,7 +165,7 @@ def _values(form: Mapping[str, str]) -> dict[str, Any]:
     for name in ("size", "rival_percent", "holdout_percent"):
         values[name] = int(_number(form, name) or 0)
     rules: dict[str, Any] = {name: name in form for name in ("drop_owned", "with_picture")}
-    for name in (*_WHOLE, *_NUMBER, "diversity"):
+    for name in (*_WHOLE, *_NUMBER, "diversity", "new_share"):
         number = _number(form, name)
         if number is not None:
             rules[name] = number / 100 if name in defining.PERCENT else number
@@ -212,7 +212,7 @@ def _shown(row: Placement, rules: Rules) -> dict[str, Any]:
             "holdout_shows",
         )
     }  # fmt: skip
-    for name in (*_WHOLE, *_NUMBER, "diversity"):
+    for name in (*_WHOLE, *_NUMBER, "diversity", "new_share"):
         value = getattr(rules, name)
         if value is not None:
             value = round(100 * value, 2) if name in defining.PERCENT else value
