@@ -18,7 +18,8 @@ class Entry:
     `members` are the names of entries before it that a blend is made of; `holds` is a file without
     which a stored folder is of an earlier release and cannot be read; `reads` names what it is
     fitted with beside purchases (see `interactions.facts`); `reader` is the dotted path of what
-    reads a stored folder, where that is not the class itself.
+    reads a stored folder, where that is not the class itself; `ranks` names the blend whose
+    candidates it puts in order.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Entry:
     holds: str = ""
     reads: tuple[str, ...] = ()
     reader: str = ""
+    ranks: str = ""
 
     def build(self, params: dict[str, Any]) -> Any:
         """A fresh estimator with these parameters."""
@@ -201,6 +203,20 @@ CATALOG = (
             "next_product_sasrec",
             "next_product_bert4rec",
         ),
+    ),
+    Entry(
+        name="next_product_ranker",
+        engine="ranker",
+        title=_("Ranker"),
+        about=_(
+            "The blend's candidates, put in order by trees that learned from what people then "
+            "bought: what each engine says, prices, categories, and how each person buys."
+        ),
+        estimator="models_ml.algorithms.recommenders.ranker.Ranker",
+        settings="models_ml.algorithms.recommenders.ranker.Params",
+        gate="next_product_blend",
+        ranks="next_product_blend",
+        reads=("goods",),
     ),
 )
 BY_NAME = {entry.name: entry for entry in CATALOG}

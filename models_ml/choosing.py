@@ -1,7 +1,7 @@
 """How an engine's parameters are chosen, and the fits that follow: one way for each sort of engine.
 
 Most try a few parameters on the earlier part; engines that learn in epochs find out how many; a
-blend weighs engines that were fitted before it.
+blend weighs engines that were fitted before it, and a ranker learns what to do with its candidates.
 """
 
 from collections.abc import Callable
@@ -64,6 +64,8 @@ def choose(entry: catalog.Entry, exam: "Exam", report: Report, job_id: int | Non
         return _choose_epochs(entry, exam, report, job_id)
     if entry.members:
         return _choose_weights(entry, exam, report, job_id)
+    if entry.ranks:
+        return _choose_order(entry, exam, report, job_id)
     scores, models = [], []
     facts = exam.told(entry.reads, CHOSEN)
     for done, params in enumerate(entry.choices):
@@ -108,12 +110,37 @@ def _choose_weights(
     }
     params = entry.choices[best]
     ready = [entry.build(params).of(members, weights) for members in parts[1:]]
-    return Chosen(entry, params, details, report, exam, ready=ready)
+    return Chosen(entry, params, details, report, exam, model=blends[best], ready=ready)
+
+
+def _choose_order(entry: catalog.Entry, exam: "Exam", report: Report, job_id: int | None) -> Chosen:
+    """Learn to rank where parameters are chosen; later moments are only answered for."""
+    blend = catalog.BY_NAME[entry.ranks]
+    if blend.name not in exam.fitted:
+        exam.fitted[blend.name] = _fit_again(blend, exam, job_id)
+    if blend.engine not in exam.judged:
+        exam.judged[blend.engine] = exam.judge(exam.fitted[blend.name][1])
+    histories = (exam.split.train, exam.split.before_test, exam.data)
+    rankers = []
+    for done, (part, data) in enumerate(zip((CHOSEN, JUDGED, WHOLE), histories, strict=True)):
+        report(done, len(histories))
+        fitted, facts = exam.fitted[blend.name][done], exam.told(entry.reads, part)
+        rankers.append(entry.build(entry.choices[0]).of(fitted, data, **facts))
+    reached = rankers[0].learn(exam.choosing)
+    details = {
+        "tried": [{"params": entry.choices[0], "ndcg@10": round(reached, 6)}],
+        "mix": rankers[0].mix,
+    }
+    ready = [one.taught(rankers[0]) for one in rankers[1:]]
+    return Chosen(entry, entry.choices[0], details, report, exam, model=rankers[0], ready=ready)
 
 
 def _fit_again(entry: catalog.Entry, exam: "Exam", job_id: int | None) -> list[Any]:
     """A member whose training was done before a crash: fitted as its stored version was."""
     parts = (exam.split.train, exam.split.before_test, exam.data)
+    if entry.members:
+        chosen = _choose_weights(entry, exam, silent, job_id)
+        return [chosen.model, *(chosen.fit(data, "") for data in parts[1:])]
     if entry.by_epochs:
         # What the job keeps of these trainings is their end, so this reads rather than learns.
         chosen = _choose_epochs(entry, exam, silent, job_id)

@@ -119,7 +119,8 @@ def train(
     job_id: int | None = None,
     report: Report | None = None,
 ) -> tuple[ModelVersion, metrics.Ranking]:
-    """Choose, judge, refit and store one engine; publish it when it beats the baseline.
+    """Choose, judge, refit and store one engine; publish it when it beats the baseline and what
+    its entry names.
 
     `baseline` is the judged popularity on the same exam, None for popularity itself. `report(done,
     total)` is called as work goes on and may raise to stop it; then nothing is stored.
@@ -130,10 +131,10 @@ def train(
     judged = chosen.fit(exam.split.before_test, JUDGED)
     figures, repeats = exam.judge(judged), exam.judge_with_repeats(judged)
     model = chosen.fit(exam.data, WHOLE)
-    if not entry.members:
-        exam.fitted[name] = [chosen.model, judged, model]
+    exam.fitted[name] = [chosen.model, judged, model]
     seconds = round(time.monotonic() - began, 2)
     gap = metrics.paired_difference(figures.ndcg, baseline.ndcg, seed=SEED) if baseline else None
+    worse = _beaten_by(entry, exam, figures, baseline)
     told = lab.report(
         figures,
         truth=exam.judging,
@@ -168,27 +169,55 @@ def train(
         job_id=job_id,
         now=now,
     )
-    if baseline is None or gap is None or gap.low > 0:
+    if not worse:
         return registry.promote(version=version), figures
-    # An older live version was judged on older data; now that popularity is the better, it goes.
+    # An older live version was judged on older data; now that another is the better, it goes.
     old = registry.live(name)
     if old is not None:
         registry.retire(version=old)
-    return registry.refuse(version=version, reason=_why_refused(figures, baseline, gap)), figures
+    return registry.refuse(version=version, reason=worse), figures
 
 
-def _why_refused(ours: metrics.Ranking, theirs: metrics.Ranking, gap: metrics.Difference) -> str:
-    return _(
-        "On the last 30 days it was not reliably better than popularity: NDCG@10 %(ours).4f "
-        "against %(theirs).4f, a difference of %(gap)+.4f (95%% interval %(low)+.4f to "
-        "%(high)+.4f)."
-    ) % {
+def _beaten_by(
+    entry: catalog.Entry, exam: Exam, ours: metrics.Ranking, baseline: metrics.Ranking | None
+) -> str:
+    """Why an engine is not published, "" where it beats popularity and what else it must."""
+    if baseline is None:
+        return ""
+    rivals = {catalog.BASELINE: baseline}
+    if entry.gate != catalog.BASELINE:
+        rivals[entry.gate] = exam.judged[catalog.BY_NAME[entry.gate].engine]
+    for name, theirs in rivals.items():
+        gap = metrics.paired_difference(ours.ndcg, theirs.ndcg, seed=SEED)
+        if gap.low <= 0:
+            return _why_refused(name, ours, theirs, gap)
+    return ""
+
+
+def _why_refused(
+    name: str, ours: metrics.Ranking, theirs: metrics.Ranking, gap: metrics.Difference
+) -> str:
+    figures = {
         "ours": ours.ndcg.mean(),
         "theirs": theirs.ndcg.mean(),
         "gap": gap.mean,
         "low": gap.low,
         "high": gap.high,
     }
+    if name != catalog.BASELINE:
+        return _(
+            "On the last 30 days it was not reliably better than “%(other)s”: NDCG@10 %(ours).4f "
+            "against %(theirs).4f, a difference of %(gap)+.4f (95%% interval %(low)+.4f to "
+            "%(high)+.4f)."
+        ) % {**figures, "other": catalog.BY_NAME[name].title}
+    return (
+        _(
+            "On the last 30 days it was not reliably better than popularity: NDCG@10 %(ours).4f "
+            "against %(theirs).4f, a difference of %(gap)+.4f (95%% interval %(low)+.4f to "
+            "%(high)+.4f)."
+        )
+        % figures
+    )
 
 
 def _moment(value: Any) -> datetime:

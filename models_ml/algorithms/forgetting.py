@@ -44,7 +44,7 @@ def drop_people(*, folder: Path, numbers: Collection[int]) -> Path | None:
     made = folder.with_name(f"{folder.name}-{uuid.uuid4().hex[:8]}")
     with artifacts.create(made, known) as draft:
         for name in manifest["files"]:
-            (draft / name).parent.mkdir(exist_ok=True)
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
             if name in tables:
                 artifacts.write_arrays(draft / name, **_without(tables[name], keeps[name]))
             elif Path(name).name == FACTORS:

@@ -109,16 +109,16 @@ class Blend:
             history = data.where(~last)
             if len(history):
                 truth = truth_of(data.where(last), history, skip_seen=True)
-                self.weigh({n: _again(m).fit(history) for n, m in self.members.items()}, truth)
+                self.weigh({n: again(m).fit(history) for n, m in self.members.items()}, truth)
             else:
                 self.weights = dict.fromkeys(self.members, 1.0)
-        self.members = {name: _again(member).fit(data) for name, member in self.members.items()}
+        self.members = {name: again(member).fit(data) for name, member in self.members.items()}
         return self
 
     def weigh(self, fitted: Mapping[str, Any], truth: Truth) -> float:
         """Learn the weights for members fitted on what came before `truth`; NDCG@10 reached."""
         self.members = dict(fitted)
-        truth = _some(truth)
+        truth = some(truth)
         if not len(truth.users):
             self.weights = dict.fromkeys(self.members, 1.0)
             return 0.0
@@ -176,6 +176,13 @@ class Blend:
             said[row[good], at[good], number] = value[good]
         return union, said
 
+    def proposed(
+        self, users: Array, allowed: Array | None, skip_seen: bool, depth: int
+    ) -> tuple[Array, Array, Array]:
+        """What any member proposes (n, c), what each says of it (n, c, members), and the score."""
+        union, said = self._lists(users, allowed, skip_seen, depth=depth)
+        return union, said, np.where(union >= 0, said @ self._vector(), -np.inf).astype(np.float32)
+
     def recommend(
         self, users: Array, k: int, allowed: Array | None = None, skip_seen: bool = True
     ) -> tuple[Array, Array]:
@@ -183,12 +190,10 @@ class Blend:
         users = np.asarray(users, dtype=np.int64)
         ids = np.full((len(users), k), NO_ITEM, dtype=np.int64)
         scores = np.full((len(users), k), -np.inf, dtype=np.float32)
-        weights = self._vector()
         for part in chunks(len(users), BATCH):
-            union, said = self._lists(users[part], allowed, skip_seen, depth=k)
+            union, _said, found = self.proposed(users[part], allowed, skip_seen, k)
             if not union.shape[1]:
                 continue
-            found = np.where(union >= 0, said @ weights, -np.inf).astype(np.float32)
             places, best = histories.top(found, k)
             width = places.shape[1]
             picked = np.take_along_axis(union, places, axis=1)
@@ -293,11 +298,12 @@ def _scaled(scores: Array, scale: str) -> Array:
     return np.where(there, scaled, 0.0).astype(np.float32)
 
 
-def _again(member: Any) -> Any:
+def again(member: Any) -> Any:
+    """The same engine with the same parameters, not fitted yet."""
     return type(member)(member.params)
 
 
-def _some(truth: Truth) -> Truth:
+def some(truth: Truth) -> Truth:
     """At most MOST_PEOPLE of those who are judged, drawn with a fixed seed."""
     total = len(truth.users)
     if total <= MOST_PEOPLE:

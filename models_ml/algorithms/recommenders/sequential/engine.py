@@ -24,6 +24,7 @@ from models_ml.algorithms.recommenders.sequential import (
     histories,
     loop,
     losses,
+    served,
     start,
 )
 from models_ml.algorithms.recommenders.sequential.batches import Batch, Reading
@@ -59,6 +60,7 @@ class Engine:
         self.net: Network | None = None
         self.chance: torch.Tensor | None = None
         self._best: dict[str, torch.Tensor] = {}
+        self._graph: dict[str, bytes] | None = None
 
     @classmethod
     def usual(cls) -> Params:
@@ -227,6 +229,7 @@ class Engine:
             run.go()
         finally:
             self.history, self._best = run.history, run.best
+            self._graph = None
 
     def best(self) -> None:
         """Of a training that was interrupted: take the best weights judged so far."""
@@ -234,6 +237,7 @@ class Engine:
         if self._best:
             self.net.load_state_dict(self._best)
             self.net.eval()
+            self._graph = None
 
     def _mark(self, params: Params, epochs: int) -> str:
         """Which training this is: the parameters, the data and the device's precision."""
@@ -396,7 +400,14 @@ class Engine:
         if not export.possible():
             return
         try:
-            export.write(self, folder)
+            # A model that is stored again, as a part of another, has its graph already.
+            if self._graph is None:
+                export.write(self, folder)
+                self._graph = {
+                    name: (folder / name).read_bytes() for name in (served.GRAPH, served.ABOUT)
+                }
+            for name, held in self._graph.items():
+                (folder / name).write_bytes(held)
         except Exception as fault:  # the libraries raise of all kinds, and the weights are good
             for graph in folder.glob("*.onnx"):
                 graph.unlink()
