@@ -63,6 +63,7 @@ def page(tree: Tree) -> dict[str, Any]:
         "leaves": listed,
         "people": sizes["people"],
         "as_of": sizes["as_of"],
+        "known": (details.get("population") or {}).get("known", ""),
         "base": details["base_rate"],
         "low": min(rates),
         "high": max(rates),

@@ -58,6 +58,8 @@ def _population(among: dict[str, Any], parts: list[Rule]) -> list[Rule]:
     bound = [p["value"] for p in parts if p.get("field") == "traits.orders" and p["op"] == ">="]
     if among.get("who", "buyers") == "buyers" and max(bound, default=0) < least:
         rules.append({"field": "traits.orders", "op": ">=", "value": least})
+    if known := among.get("known"):
+        rules.append({"attribute": known, "as": "text", "op": "known"})
     if days := among.get("ordered_within_days"):
         rules.append({"bought": {"any": True}, "at_least": 1, "days": days})
     return rules

@@ -3,7 +3,7 @@
 from collections.abc import Sequence as Many
 
 from campaigns.segments.clauses import leaf
-from campaigns.segments.nodes import All, Any, Compare, Node, Not
+from campaigns.segments.nodes import All, Any, Attribute, Compare, Node, Not
 from campaigns.segments.phrases import Words
 
 __all__ = ["Words", "sentence"]
@@ -37,11 +37,42 @@ def sentence(node: Node, words: Words) -> str:
 
 
 def both(nodes: Many[Node], words: Words) -> str:
-    parts = [clause(n, words, nested=True) for n in nodes]
+    """Parts that all hold; what may be unknown in several of them is said once, at the end."""
+    found = [_lenient(node) for node in nodes]
+    lenient = [one for one in found if one is not None]
+    if len(lenient) < 2:
+        return _joined([clause(n, words, nested=True) for n in nodes], words)
+    plain = [part for node, one in zip(nodes, found, strict=True) for part in one or (node,)]
+    return words.gettext("%(rule)s (%(fields)s may also be unknown)") % {
+        "rule": _joined([clause(n, words, nested=True) for n in plain], words),
+        "fields": _joined([_subject(parts[0], words) for parts in lenient], words),
+    }
+
+
+def _joined(parts: Many[str], words: Words) -> str:
     text = parts[0]
     for part in parts[1:]:
         text = words.gettext("%(first)s and %(second)s") % {"first": text, "second": part}
     return text
+
+
+def _lenient(node: Node) -> tuple[Compare | Attribute, ...] | None:
+    """The comparisons of one thing that a part asks for, where it may also be unknown."""
+    match node:
+        case Any((asked, Compare(op="unknown") | Attribute(op="unknown") as unknown)):
+            parts = asked.nodes if isinstance(asked, All) else (asked,)
+            about = [part for part in parts if isinstance(part, Compare | Attribute)]
+            same = all(part.op != "unknown" and _thing(part) == _thing(unknown) for part in about)
+            return tuple(about) if about and len(about) == len(parts) and same else None
+    return None
+
+
+def _thing(node: Compare | Attribute) -> tuple[str, ...]:
+    return (node.field,) if isinstance(node, Compare) else (node.name, node.kind)
+
+
+def _subject(node: Compare | Attribute, words: Words) -> str:
+    return words.label(node.field) if isinstance(node, Compare) else f"“{node.name}”"
 
 
 def either(nodes: Many[Node], words: Words) -> str:
@@ -55,16 +86,15 @@ def either(nodes: Many[Node], words: Words) -> str:
 def clause(node: Node, words: Words, *, nested: bool = False) -> str:
     """One part of the rule, in brackets when it joins others inside a larger part."""
     gettext = words.gettext
+    if parts := _lenient(node):
+        said = _joined([leaf(part, words) for part in parts], words)
+        text = gettext("%(rule)s or not known") % {"rule": said}
+        return gettext("(%(rule)s)") % {"rule": text} if nested else text
     match node:
         case All(()):
             return gettext("they are anyone")
         case Any(()):
             return gettext("they are nobody")
-        case Any((Compare(field, op, _) as known, Compare(same, "unknown"))) if (
-            same == field and op != "unknown"
-        ):
-            text = gettext("%(rule)s or not known") % {"rule": leaf(known, words)}
-            return gettext("(%(rule)s)") % {"rule": text} if nested else text
         case All(nodes) | Any(nodes):
             text = both(list(nodes), words) if isinstance(node, All) else either(list(nodes), words)
             return gettext("(%(rule)s)") % {"rule": text} if nested and len(nodes) > 1 else text

@@ -1,5 +1,6 @@
 """The groups of a tree in numbers: as a version keeps them, and how many people are in them now."""
 
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -101,12 +102,7 @@ def count(*, exploration: Exploration) -> dict[str, Any]:
     if version is None:
         return {}
     as_of = queries.as_of()
-    person, x = samples.read(
-        specs=version.details["columns"],
-        population=questions.population_of(exploration),
-        as_of=as_of,
-    )
-    leaf = registry.load(version, read).apply(x)
+    person, leaf = _placed(exploration, version, as_of)
     found, people = np.unique(leaf, return_counts=True)
     exploration.sizes = {
         "version": version.pk,
@@ -133,9 +129,16 @@ def apply(
     *, exploration: Exploration, version: ModelVersion
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Person ids and the group each is in, worked out by the tree itself."""
+    return _placed(exploration, version, queries.as_of())
+
+
+def _placed(
+    exploration: Exploration, version: ModelVersion, as_of: datetime
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     person, x = samples.read(
         specs=version.details["columns"],
         population=questions.population_of(exploration),
-        as_of=queries.as_of(),
+        as_of=as_of,
+        known=version.details.get("population", {}).get("known", ""),
     )
     return person, registry.load(version, read).apply(x)

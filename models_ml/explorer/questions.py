@@ -45,6 +45,11 @@ class Question:
         """Whether the answer is of now, and nothing is foretold."""
         return self.target is None or self.target.timeless
 
+    @property
+    def known(self) -> str:
+        """The property that somebody must have for the question to have an answer."""
+        return self.target.attribute if self.target and self.target.timeless else ""
+
 
 def read(raw: Any) -> Question:
     """A target from JSON; Invalid, with the field at fault, when it is none."""

@@ -74,12 +74,20 @@ def draw(*, asking: Asking, as_of: datetime, members: Members) -> Drawn:
     return _later(asking, as_of)
 
 
-def read(*, specs: list[Spec], population: Population, as_of: datetime) -> tuple[Any, Floats]:
-    """Person ids and their columns (n, f) at a moment."""
+def read(
+    *, specs: list[Spec], population: Population, as_of: datetime, known: str = ""
+) -> tuple[Any, Floats]:
+    """Person ids and their columns (n, f) at a moment; `known` leaves those of whom that property
+    is known.
+    """
     values = reading.read(
         features=[columns.feature(s) for s in specs], population=population, cuts=[as_of], levels={}
     )
-    return values.asked.person, _matrix(values, len(specs))
+    person, x = values.asked.person, _matrix(values, len(specs))
+    if known:
+        told = np.isin(person, targets.whose(attribute=known))
+        person, x = person[told], x[told]
+    return person, x
 
 
 def _matrix(values: Values, width: int) -> Floats:

@@ -148,12 +148,14 @@ def _details(
     as_of: datetime,
 ) -> dict[str, Any]:
     leaves, where = groups.leaves(fitted), fitted.apply(drawn.judge.x)
+    asked = questions.read(exploration.target)
+    among = exploration.population | ({"known": asked.known} if asked.known else {})
     for leaf in leaves:
         leaf["worth"] = groups.worth(drawn.spent[where == leaf["id"]])
     return {
         "kind": "tree",
         "question": {"target": exploration.target, "horizon_days": exploration.horizon_days},
-        "population": exploration.population,
+        "population": among,
         "horizon_days": exploration.horizon_days,
         "judged_at": drawn.judged_at.isoformat(),
         "judged_people": verdict.people,
@@ -164,7 +166,7 @@ def _details(
         "auc_gain": verdict.gain.as_json(),
         "rule": drawn.rule,
         "worth": groups.worth(drawn.spent),
-        "worth_of": "past" if questions.read(exploration.target).timeless else "next",
+        "worth_of": "past" if asked.timeless else "next",
         "columns": drawn.specs,
         "left_out": drawn.left_out,
         "nodes": groups.nodes(fitted),

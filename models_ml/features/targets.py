@@ -290,3 +290,15 @@ def at_once(*, target: Target) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         )
         rows = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 2)
     return rows[:, 0], rows[:, 1].astype(bool)
+
+
+def whose(*, attribute: str) -> NDArray[np.int64]:
+    """The ids of everyone of whom a property is known."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(
+            "SELECT id FROM ingestion_customer WHERE merged_into_id IS NULL"
+            " AND nullif(attributes ->> %s, '') IS NOT NULL",
+            [attribute],
+        )
+        return np.array(cursor.fetchall(), dtype=np.int64).reshape(-1)

@@ -141,6 +141,21 @@ def test_a_column_that_tells_the_answer_is_a_leak_and_nothing_is_stored() -> Non
     assert left_out["attribute:reason"] == "left_out"
 
 
+def test_a_tree_about_a_property_counts_and_means_those_of_whom_it_is_known() -> None:
+    made = people.plant()
+    for n, person in enumerate(made[:400]):
+        person.attributes["club"] = "" if n < 100 else "yes" if n % 2 else "no"
+    Customer.objects.bulk_update(made[:400], ["attributes"])
+    target = {"type": "attribute", "attribute": "club", "op": "=", "value": "yes"}
+    exploration = ask(target, population={"who": "everyone"})
+    version = train(exploration)
+    assert same_people(exploration, version) == 300
+    exploration.refresh_from_db()
+    assert exploration.sizes["people"] == 300
+    text = factories.signed_in("marketer").get(f"/segments/tree/{exploration.key}/").content
+    assert "300 people of whom “club” is known, as of" in text.decode()
+
+
 @pytest.mark.parametrize(
     ("many", "target", "code"),
     [

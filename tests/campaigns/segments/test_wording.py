@@ -59,6 +59,32 @@ WORDS = wording.Words(
         ),
         (
             {
+                "all": [
+                    {"field": "orders", "op": "between", "value": [1, 2]},
+                    {
+                        "any": [
+                            {
+                                "all": [
+                                    {"field": "gap", "op": ">", "value": 20},
+                                    {"field": "gap", "op": "<=", "value": 80},
+                                ]
+                            },
+                            {"field": "gap", "op": "unknown"},
+                        ]
+                    },
+                    {
+                        "any": [
+                            {"attribute": "score", "as": "number", "op": ">", "value": 70},
+                            {"attribute": "score", "as": "number", "op": "unknown"},
+                        ]
+                    },
+                ]
+            },
+            "People where orders is from 1 to 2 and gap is over 20 and gap is at most 80 and"
+            " “score” is over 70 (gap and “score” may also be unknown).",
+        ),
+        (
+            {
                 "did": "page_view",
                 "days": 1,
                 "where": [
