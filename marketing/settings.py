@@ -73,6 +73,20 @@ SUPPRESSION_KEY = (
     if (key := env.str("SUPPRESSION_KEY", default=""))
     else hashlib.blake2b(SECRET_KEY.encode(), digest_size=32, person=b"suppression").digest()
 )
+# Behind the chain over the audit trail; `manage.py audit --key` prints it. The first one seals.
+AUDIT_KEYS = [
+    *([bytes.fromhex(key)] if (key := env.str("AUDIT_KEY", default="")) else []),
+    *(
+        hashlib.blake2b(key.encode(), digest_size=32, person=b"audit").digest()
+        for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS)
+    ),
+]
+# Roles whose people must set up a second factor before they see anything else, e.g. "admin".
+SECOND_FACTOR_FOR = frozenset(env.list("SECOND_FACTOR_FOR", default=[]))
+# More people than this in one download ask for the password again; and how many one account, or
+# one API key, may take in a day.
+DOWNLOAD_LARGE = env.int("DOWNLOAD_LARGE", default=10_000)
+DOWNLOAD_DAILY = env.int("DOWNLOAD_DAILY", default=2_000_000)
 # The address people type, e.g. https://marketing.example.org; it decides whether cookies need TLS.
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{env.str('PORT', default='8000')}")
 # Where the shop itself is, for `shop_url` in messages.
@@ -219,6 +233,8 @@ DATABASES["default"].update(
         "options": _POSTGRES_OPTIONS,
     },
 )
+# Megabytes of work_mem of statements over everybody; 0: as PostgreSQL's own settings suggest.
+SWEEP_MEMORY_MB = env.int("SWEEP_MEMORY_MB", default=0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people ------------------------------------------------------------------------------------

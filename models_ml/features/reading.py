@@ -11,7 +11,7 @@ import pandas as pd
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
-from models_ml.features import compiler
+from models_ml.features import compiler, sweeps
 from models_ml.features.compiler import PAIRS, Population
 from models_ml.features.registry import CATEGORY, Feature
 
@@ -66,7 +66,9 @@ def read(
     known = levels if levels is not None else levels_of(features=features)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        if only is None:
+        if only is None and pairs is None:
+            sweeps.prepare(cursor)
+        elif only is None:
             cursor.execute("SET LOCAL work_mem = %s", [MEMORY])
         if pairs is not None:
             if not len(pairs):

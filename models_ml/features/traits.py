@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ingestion import changes
 from marketing.core.db import advisory_lock
-from models_ml.features import compiler, registry
+from models_ml.features import compiler, registry, sweeps
 from models_ml.insights import bands, lifecycle, yardsticks
 from models_ml.models import Yardstick
 
@@ -81,7 +81,7 @@ def build(*, as_of: datetime) -> int:
     with _measuring() as (rows, params), connection.cursor() as cursor:
         params["last"] = as_of
         measured = _measured(rows, params)
-        cursor.execute("SET LOCAL statement_timeout = 0")
+        sweeps.prepare(cursor)
         cursor.execute(
             f"""
             {_facts(as_of)}, numbers AS MATERIALIZED (
