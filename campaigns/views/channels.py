@@ -17,17 +17,15 @@ from campaigns.messaging.providers import registry
 from campaigns.messaging.providers.base import Answer, Verdict
 from campaigns.models import Channel, Domain
 from campaigns.views import channel_forms
+from campaigns.views.journeys_words import MESSAGES
 from campaigns.views.people import signed_in
+from marketing.core import brand
 from marketing.core.auth import may, page
 from marketing.core.errors import Conflict, Refused
 
 # kind → (icon, colour)
-LOOKS = {
-    "email": ("mail", "k1"),
-    "sms": ("device-mobile", "k3"),
-    "push": ("bell", "k5"),
-    "webhook": ("webhook", "k4"),
-    "inbox": ("inbox", "k6"),
+LOOKS = {key: (look.icon, look.hue) for key, look in MESSAGES.items()} | {
+    "webhook": ("webhook", "k4")
 }
 STATES = {
     domains.GOOD: ("good", gettext_lazy("Good")),
@@ -286,13 +284,16 @@ def domain_list(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("Publish these records, then check again."))
             return redirect("campaigns:domain-detail", domain.pk)
+    rows = [_domain_row(domain) for domain in Domain.objects.all()]
+    # The first one that is needed is that of the address which mails come from.
+    likely = "" if rows else brand.now().sender_email.partition("@")[2]
     return render(
         request,
         "campaigns/channels/domains.html",
         {
-            "rows": [_domain_row(domain) for domain in Domain.objects.all()],
+            "rows": rows,
             "refused": refused,
-            "name": request.POST.get("name", ""),
+            "name": request.POST.get("name", likely),
         },
         status=422 if refused else 200,
     )

@@ -90,6 +90,7 @@ class QuestionForm(forms.Form):
             if field.help_text:
                 field.widget.attrs["aria-describedby"] = f"id_{name}_helptext"
         self.fields["type"].widget.attrs["x-model"] = "type"
+        self.fields["attribute"].widget.attrs.update(list="properties", autocomplete="off")
 
     def _offer(self, name: str, choices: list[Any]) -> None:
         field = self.fields[name]

@@ -23,6 +23,7 @@ from marketing.core.models import Job, User
 from models_ml import queries
 from models_ml.explorer import columns, questions
 from models_ml.models import Exploration, ModelVersion
+from models_ml.views.asking import known_properties
 
 DEPTHS = questions.DEPTHS
 LEAVES = (4, 6, 8, 12, 16)
@@ -117,7 +118,8 @@ def new(request: HttpRequest) -> HttpResponse:
         else:
             _start(made, request.user)  # type: ignore[arg-type]
             return redirect("campaigns:tree-question", key=made.key)
-    return render(request, "campaigns/segments/tree_new.html", {"form": form})
+    context = {"form": form, "properties": [name for name, _number in known_properties()]}
+    return render(request, "campaigns/segments/tree_new.html", context)
 
 
 def _choices() -> dict[str, Any]:

@@ -131,6 +131,8 @@ def choose(
     faults = schemas.check(kind, mapping, len(header), filled)
     if faults:
         code, name = faults[0]
+        if code == "field_required" and kind == "customers":
+            code = "nobody_named"
         message, remedy = wording.problem(code, {"field": wording.field(name), "detail": name})
         raise Invalid(message, code=code, field=name, remedy=remedy)
     with transaction.atomic():

@@ -385,6 +385,10 @@ def problem(code: str, facts: Mapping[str, Any]) -> tuple[str, str]:
             _("Choose a column for %(field)s."),
             _("If the file has none, a rule of the source's recipe can fill it."),
         ),
+        "nobody_named": (
+            _("No column says who a row is about."),
+            _("Choose one for customer number, e-mail or phone, or take each line for a person."),
+        ),
         "no_such_column": (_("The column chosen for %(field)s does not exist."), ""),
         "column_used_twice": (_("The column for %(field)s is already used for another field."), ""),
         "unknown_field": (_("There is no field named %(detail)s."), ""),

@@ -70,6 +70,13 @@ _TEXT = {"class": "input"}
 _SELECT = {"class": "select"}
 
 
+def known_properties() -> list[tuple[str, bool]]:
+    """What is kept about the newest people, and whether it is mostly a number."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PROPERTIES, [MOST_NAMES])
+        return [(name, float(share) > 0.95) for name, share in cursor.fetchall()]
+
+
 class AskForm(forms.Form):
     """Texts of the form → the JSON of `definitions.create`."""
 
@@ -222,10 +229,7 @@ class AskForm(forms.Form):
 
     @cached_property
     def properties(self) -> list[tuple[str, bool]]:
-        """What is kept about the newest people, and whether it is mostly a number."""
-        with connection.cursor() as cursor:
-            cursor.execute(_PROPERTIES, [MOST_NAMES])
-            return [(name, float(share) > 0.95) for name, share in cursor.fetchall()]
+        return known_properties()
 
     @staticmethod
     def filled(start: Ready) -> dict[str, Any]:
