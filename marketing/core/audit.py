@@ -6,6 +6,8 @@ from django.db.models import Model
 
 from marketing.core.models import ApiKey, AuditEntry, User
 
+LET_GO = "audit.let_go"  # of entries that were removed when their time was over
+
 
 def record(
     *,

@@ -77,8 +77,34 @@ class Brand(models.Model):
         return self.name
 
 
+class SecondFactor(models.Model):
+    """What a person needs beside the password; it counts once `confirmed_at` is set.
+
+    `counter` is the newest step of 30 s whose code was taken, `recovery` digests of unused codes.
+    `tries` since `tries_from` were wrong, in whatever sessions.
+    """
+
+    user = models.OneToOneField(
+        User, primary_key=True, on_delete=models.CASCADE, related_name="second_factor"
+    )
+    secret = models.CharField(max_length=200)
+    made_at = models.DateTimeField(default=timezone.now)
+    confirmed_at = models.DateTimeField(null=True)
+    counter = models.BigIntegerField(default=0)
+    recovery = ArrayField(models.CharField(max_length=64), default=list)
+    tries = models.PositiveSmallIntegerField(default=0)
+    tries_from = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
 class AuditEntry(models.Model):
-    """Who did what, when. Rows are only ever added."""
+    """Who did what, when. Rows are only ever added: a trigger refuses anything else.
+
+    The exceptions are told to it: an erasure blackens texts and leaves `erased_at`, retention
+    removes what is old.
+    """
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
     actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -88,13 +114,66 @@ class AuditEntry(models.Model):
     object_id = models.CharField(max_length=60, blank=True)
     object_label = models.CharField(max_length=300, blank=True)
     detail = models.JSONField(default=dict)
+    erased_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(fields=["action", "actor", "at"], name="audit_deeds"),
+            models.Index(
+                fields=["erased_at"], name="audit_erased", condition=Q(erased_at__isnull=False)
+            ),
+        ]
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:
         return f"{self.actor_label} {self.action} {self.object_label}"
+
+
+class AuditSeal(models.Model):
+    """One link of the chain over the trail. `marketing.core.sealing` says what is digested.
+
+    `deed` covers what never changes in an entry, `told` what an erasure may blacken; `chain`
+    covers both, the number and the link before. `key` names the key of the digests, `erased_at`
+    is what the entry said when it was sealed: after an erasure it is sealed once more.
+    """
+
+    n = models.BigIntegerField(primary_key=True)
+    entry = models.BigIntegerField(db_index=True)
+    at = models.DateTimeField()
+    deed = models.BinaryField(max_length=32)
+    told = models.BinaryField(max_length=32)
+    chain = models.BinaryField(max_length=32)
+    key = models.CharField(max_length=8)
+    erased_at = models.DateTimeField(null=True)
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["n"]
+
+    def __str__(self) -> str:
+        return f"{self.n}: {self.entry}"
+
+
+class AuditCheck(models.Model):
+    """What the latest look over the whole trail found: one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    at = models.DateTimeField()
+    since = models.DateTimeField(null=True)
+    links = models.BigIntegerField(default=0)
+    waiting = models.BigIntegerField(default=0)
+    erased = models.BigIntegerField(default=0)
+    let_go = models.BigIntegerField(default=0)
+    head = models.CharField(max_length=90, blank=True)
+    fault = models.CharField(max_length=20, blank=True)
+    fault_entry = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="audit_check_one")]
+
+    def __str__(self) -> str:
+        return self.fault or "whole"
 
 
 class Job(models.Model):

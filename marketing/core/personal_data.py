@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 from redis import Redis
 
-from marketing.core.models import Job
-from marketing.core.personal import Holding, Place, Retained, Subject
+from marketing.core import audit
+from marketing.core.models import AuditEntry, Job
+from marketing.core.personal import ERASING, Holding, Place, Retained, Subject
 
 _ABOUT = "object_type = 'ingestion.customer' AND object_id = ANY(%(numbers)s)"
 HOLDINGS = [
@@ -17,7 +19,7 @@ HOLDINGS = [
         "core_auditentry",
         _("What the team did with this person's data"),
         rows=f"({_ABOUT}) OR object_label ~* %(text)s OR detail::text ~* %(text)s",
-        erase=f"UPDATE core_auditentry SET object_label = '' WHERE {_ABOUT}",
+        erase=f"{ERASING}UPDATE core_auditentry SET object_label = '' WHERE {_ABOUT}",
         scrub=("object_label", "detail"),
     ),
     Holding(
@@ -48,6 +50,9 @@ IMPERSONAL = {
     "core_user_groups": "roles of the team",
     "core_user_user_permissions": "rights of the team",
     "core_apikey": "keys of integrators",
+    "core_secondfactor": "what the team needs beside passwords",
+    "core_auditseal": "keyed digests of the audit trail",
+    "core_auditcheck": "what the latest look over the audit trail found",
     "core_slot": "the clock's own slots",
     "core_workerbeat": "signs of life of workers",
     "auth_group": "names of roles",
@@ -88,6 +93,23 @@ def _old_jobs(before: datetime) -> int:
     return gone
 
 
+def _old_deeds(before: datetime) -> int:
+    """Delete old entries of the audit trail; a new one says so, and the links of its chain stay."""
+    old = AuditEntry.objects.filter(at__lt=before)
+    if not (rows := old.count()):
+        return 0
+    audit.record(
+        actor=None, action=audit.LET_GO, detail={"before": before.isoformat(), "rows": rows}
+    )
+    gone = 0
+    while ids := list(old.order_by("pk").values_list("pk", flat=True)[:5_000]):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('perennial.letting_go', 'on', true)")
+            cursor.execute("DELETE FROM core_auditentry WHERE id = ANY(%s)", [ids])
+            gone += cursor.rowcount
+    return gone
+
+
 RETAINED = [
     Retained(
         "audit",
@@ -96,6 +118,7 @@ RETAINED = [
         "at < %(before)s",
         "t.at",
         least=365,
+        remove=_old_deeds,
     ),
     Retained(
         "jobs",

@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.signals import task_prerun, task_unknown, worker_ready
 from django.utils import timezone
 
-from marketing.core import beats, brand, jobs, shared, strangers
+from marketing.core import beats, brand, jobs, sealing, shared, strangers
 
 
 # Long work acknowledges early: the leased row, not the message, brings it back after a crash. Its
@@ -23,6 +23,18 @@ def run_job(job_id: int, **_: Any) -> None:
 def sweep(**_: Any) -> None:
     """Find jobs whose worker died or whose nudge was lost."""
     jobs.sweep(now=timezone.now())
+
+
+@shared_task(name="marketing.core.tasks.seal_audit")
+def seal_audit(**_: Any) -> None:
+    """Take what was added to the audit trail into its chain."""
+    sealing.seal()
+
+
+@shared_task(name="marketing.core.tasks.check_audit", soft_time_limit=1500, time_limit=1600)
+def check_audit(**_: Any) -> None:
+    """Look over the whole audit trail, and keep what was found for the page."""
+    sealing.check(now=timezone.now())
 
 
 @shared_task(name="marketing.core.tasks.canary", soft_time_limit=10, time_limit=15)
