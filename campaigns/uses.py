@@ -10,6 +10,7 @@ from campaigns.messaging import rendering
 from campaigns.models import Campaign, Segment, Template
 from campaigns.segments import compile as compiler
 from campaigns.segments import nodes, rules
+from ingestion import consent
 from ingestion.quality import fields, holds
 from ingestion.quality.holds import Holding
 from ingestion.quality.uses import Place, Use
@@ -96,7 +97,7 @@ def _of_node(
         case nodes.Ordered(measure, _, _, where):
             return _of_lines({measure, *(test.property for test in where)})
         case nodes.Reach(channel, _):
-            column = {"email": "email", "sms": "phone"}.get(channel)
+            column = consent.ADDRESSES.get(channel)
             return {("customers", column)} if column else set()
         case nodes.Rfm(r, f, m):
             asked = {"r_score": r, "f_score": f, "m_score": m}

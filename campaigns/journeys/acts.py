@@ -74,6 +74,8 @@ class Deeds:
                     )
                     for walker in people
                 ]
+            case kind:  # passed by in silence, it would look done
+                raise NotImplementedError(f"nobody does {kind}")
 
     def _queue(self, node: Node, people: Sequence[Walker], channel: str, address: str) -> None:
         kept: set[int] = set()

@@ -38,7 +38,7 @@ SELECT %(journey)s, %(version)s, c.id, n.key, n.slot, %(node)s, n.at,
 FROM unnest(%(keys)s::text[], %(customers)s::bigint[], %(slots)s::text[], %(ats)s::timestamptz[],
     %(contexts)s::jsonb[], %(held)s::bool[]) AS n (key, customer, slot, at, context, held)
 JOIN ingestion_customer c ON c.id = n.customer AND c.merged_into_id IS NULL
-ON CONFLICT DO NOTHING RETURNING outcome
+ORDER BY n.at, c.id ON CONFLICT DO NOTHING RETURNING outcome
 """
 _TALLY = """
 INSERT INTO campaigns_journeytally (journey_id, day, reason, people)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaigns.messaging import tags
+from campaigns.ways import WAYS
 
 TRIGGER, WAIT, SPLIT, ACTION, END = "trigger", "wait", "split", "action", "end"
 
@@ -48,7 +49,7 @@ _DATED = (
     _maybe("attribute", "name", one_of="date"),
     _maybe("prediction", "name", one_of="date"),
 )
-CHANNELS = ("email", "sms", "push", "inbox")
+CHANNELS = tuple(way.key for way in WAYS.values() if way.in_journeys)
 
 _ALL = (
     # How people come in: the node that the definition starts with, and no other.

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.models import SendingRules
+from campaigns.ways import WAYS
 from marketing.core import audit
 from marketing.core.errors import Invalid
 from marketing.core.models import ApiKey, User
@@ -23,7 +24,7 @@ CHANNELS: dict[str, Any] = {
     "webhook": gettext_lazy("Webhook"),
 }
 # Nobody is woken by these: a row in the shop's app, a call to the shop's own system.
-SILENT = frozenset({"inbox", "webhook"})
+SILENT = frozenset(way.key for way in WAYS.values() if not way.wakes)
 # A call to a system and word to colleagues are no messages to the person.
 UNCOUNTED = frozenset({"webhook", "staff"})
 DAYS_MOST, NUMBER_MOST, CAPS_MOST = 90, 1_000, 20

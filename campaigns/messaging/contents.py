@@ -23,6 +23,7 @@ from campaigns.messaging import (
 from campaigns.messaging.claims import Claimed
 from campaigns.messaging.providers.base import Outgoing
 from campaigns.models import Run
+from campaigns.ways import WAYS
 from ingestion import consent
 from marketing.core import brand
 
@@ -30,9 +31,8 @@ MARKETING = "marketing"
 T = TypeVar("T")
 # Word to colleagues about somebody: no links are followed, and nobody can unsubscribe another.
 STAFF = "staff"
-# The medium that statistics of visits know a channel by. Links in an SMS are left as written, for
-# every character of it costs; calls to other systems have none.
-MEDIUMS = {"email": "email", "push": "push", "inbox": "inbox"}
+# The medium that statistics of visits know a channel by.
+MEDIUMS = {way.key: way.medium for way in WAYS.values() if way.medium}
 
 
 class Ready(NamedTuple):

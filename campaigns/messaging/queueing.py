@@ -10,17 +10,17 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from campaigns.messaging.contents import key_of
+from ingestion import consent
 from marketing.core import bus
 
 _AT_ONCE = 5_000
 # A person who is gone by now gets no row. Where no address is given it is the person's own.
-_INSERT = """
+_INSERT = f"""
     INSERT INTO campaigns_message (run_id, customer_id, entry, step, channel, address, state,
         reason, variant, attempt, fence, owner, next_try_at, message_id, provider_ref, subject,
         error, queued_at, expires_at)
     SELECT %(run)s, n.customer, n.entry, n.step, n.channel,
-        coalesce(nullif(n.address, ''), CASE n.channel WHEN 'email' THEN c.email
-            WHEN 'sms' THEN c.phone END, ''),
+        coalesce(nullif(n.address, ''), {consent.address_sql("n.channel", "c")}),
         CASE WHEN n.reason = '' THEN 'queued' ELSE 'skipped' END, n.reason, n.variant, 0, 0, '',
         CASE WHEN n.reason = '' THEN n.due END, CASE WHEN n.reason = '' THEN n.key END, '', '', '',
         %(now)s, n.expires

@@ -13,6 +13,7 @@ from django.db.models import Case, CharField, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from campaigns import experiments
+from campaigns.ways import WAYS
 from ingestion import consent
 from ingestion.models import Customer
 from marketing.core.errors import Invalid
@@ -26,13 +27,13 @@ Sets = Mapping[str, Mapping[str, float]]
 LEAST_HOURS = 48
 # Answers that can be seen: an SMS and a call to a system tell of no click, and of what goes by
 # several channels an opening is not one thing.
-CLICKED_ON = frozenset({"email", "push", "inbox"})
+CLICKED_ON = frozenset(way.key for way in WAYS.values() if way.clicked)
 UNREACHABLE = "unreachable"
 # In a message's `reach`: none of the channels of its send.
 NONE = "none"
 
 # What of a person a channel needs besides the consent that `consent.mailable` knows of.
-NEEDS = {"email": "email", "sms": "phone", "inbox": "external_id"}
+NEEDS = {way.key: way.needs for way in WAYS.values() if way.needs}
 LACKS = {
     "sms": "left(who.phone, 1) <> '+'",
     "inbox": "who.external_id IS NULL",
@@ -224,8 +225,7 @@ def judged_sql(
     first, first_channel = routes[0]
     sql = f"""
         SELECT p.id AS customer_id,
-               CASE plan.channel WHEN 'email' THEN coalesce(p.email, '')
-                    WHEN 'sms' THEN p.phone ELSE '' END AS address,
+               {consent.address_sql("plan.channel", "p")} AS address,
                CASE WHEN p.reach = '' THEN p.alike ELSE p.meant END AS reason,
                CASE WHEN p.reach <> '' AND p.meant = 'holdout' THEN 'holdout'
                     ELSE coalesce(plan.variant, '{first}') END AS variant,
@@ -243,9 +243,6 @@ def judged_sql(
 def read_why(text: str) -> list[tuple[str, str]]:
     """(channel, reason) pairs as `why_sql` writes them; nothing where it is no such text."""
     pairs = [part.partition(":") for part in text.split(" ")]
-    if not all(mark and channel in _KINDS for channel, mark, _reason in pairs):
+    if not all(mark and channel in WAYS for channel, mark, _reason in pairs):
         return []
     return [(channel, reason) for channel, _mark, reason in pairs]
-
-
-_KINDS = frozenset({"email", "sms", "push", "inbox", "webhook"})

@@ -18,6 +18,7 @@ from campaigns.recipients import audience, routes
 from campaigns.reporting import costs, settled
 from campaigns.variants import shares
 from campaigns.variants.shares import KEPT, PARTED, SHARED, WON, Chooser, Held
+from ingestion import consent
 from ingestion.models import Customer
 
 Slot = tuple[str, list[Any]]
@@ -43,8 +44,10 @@ _RELEASE = """
     FROM ingestion_customer AS c, {plan}
     WHERE {waits} AND {slot} AND c.id = m.customer_id AND plan.reach = m.reach AND {between}"""
 # Where it stays, the address is the one that was asked about before.
-ADDRESS = """CASE WHEN {channel} = m.channel THEN m.address WHEN {channel} = 'email'
-    THEN coalesce(c.email, '') WHEN {channel} = 'sms' THEN c.phone ELSE '' END"""
+ADDRESS = (
+    "CASE WHEN {channel} = m.channel THEN m.address"
+    f" ELSE {consent.address_sql('{channel}', 'c')} END"
+)
 # Somebody may have got an address since that another of the send has.
 _ONCE = """
     UPDATE campaigns_message SET state = 'skipped', reason = 'duplicate_address', next_try_at = NULL

@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from campaigns.models import Segment
@@ -20,6 +19,7 @@ from campaigns.segments.starters import Starter, starters
 from campaigns.segments.terms import NotRead
 from campaigns.segments.turns import Superseded
 from campaigns.views import palette
+from campaigns.views.journeys_words import MESSAGES
 from marketing.core import auth, brand
 from marketing.core.auth import page
 
@@ -153,16 +153,11 @@ def _share(size: int | None, start: int | None) -> float | None:
 
 
 def _channels(seen: preview.Look) -> list[dict[str, Any]]:
-    looks = {
-        "email": (_("E-mail"), "mail", "k1"),
-        "sms": (_("SMS"), "message", "k2"),
-        "push": (_("Push"), "device-mobile", "k3"),
-    }
     return [
         {
-            "label": looks[channel][0],
-            "icon": looks[channel][1],
-            "hue": looks[channel][2],
+            "label": MESSAGES[channel].label,
+            "icon": MESSAGES[channel].icon,
+            "hue": MESSAGES[channel].hue,
             "people": number,
             "share": 100 * number / seen.size.people if seen.size.people else 0,
         }

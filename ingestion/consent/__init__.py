@@ -41,6 +41,7 @@ from ingestion.consent.words import (
     METHODS,
     PURPOSES,
     REASONS,
+    address_sql,
 )
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "PURPOSES",
     "REASONS",
     "Answer",
+    "address_sql",
     "agreed",
     "barred",
     "barred_everywhere",

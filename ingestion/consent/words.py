@@ -29,3 +29,12 @@ METHODS: dict[str, Any] = {
 SAID, UNDATED, IMPLIED = 2, 1, 0
 # Why somebody may not be written to, in the order in which the reasons are told.
 NO_ADDRESS, SUPPRESSED, NO_CONSENT = "no_address", "suppressed", "no_consent"
+
+
+def address_sql(channel: str, person: str) -> str:
+    """SQL: where somebody (`person`: the alias of their row) is written to on a channel, given as
+    SQL too; '' where a channel has no address of theirs."""
+    known = " ".join(
+        f"WHEN '{key}' THEN coalesce({person}.{column}, '')" for key, column in ADDRESSES.items()
+    )
+    return f"CASE {channel} {known} ELSE '' END"

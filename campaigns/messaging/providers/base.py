@@ -6,7 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-KINDS = ("email", "sms", "push", "webhook", "inbox")
+from campaigns.ways import WAYS
+
+KINDS = tuple(WAYS)
 
 
 class Policy(StrEnum):

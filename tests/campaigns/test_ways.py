@@ -1,0 +1,31 @@
+"""A kind of channel is said once, and whoever speaks of kinds speaks of every one."""
+
+import re
+from pathlib import Path
+
+from campaigns.journeys import acts, kinds
+from campaigns.manners import rules
+from campaigns.messaging import parts
+from campaigns.messaging.providers import base, everything
+from campaigns.models import Channel
+from campaigns.views import channels, journeys_words
+from campaigns.ways import WAYS
+
+NOT_MAILS = set(WAYS) - {"email"}  # a mail is written in a page of its own
+
+
+def test_every_kind_of_channel_has_a_name_a_picture_a_provider_and_something_to_say() -> None:
+    assert set(Channel.Kind.values) == set(WAYS)
+    assert set(rules.CHANNELS) == set(WAYS)
+    assert set(base.POLICY) == set(WAYS)
+    assert set(channels.LOOKS) == set(WAYS)
+    assert set(parts.PARTS) == set(parts.NEEDED) == set(parts._LIMITS) == NOT_MAILS
+    assert {provider.kind for provider in everything().values()} == set(WAYS)
+    assert set(journeys_words.MESSAGES) == set(kinds.CHANNELS)
+
+
+def test_every_action_of_a_journey_is_done_by_somebody() -> None:
+    written = Path(acts.__file__).read_text()
+    done = {key for line in re.findall(r"case (\".*?):", written) for key in line.split(" | ")}
+    actions = {key for key, kind in kinds.KINDS.items() if kind.group == kinds.ACTION}
+    assert {key.strip('"') for key in done} == actions
