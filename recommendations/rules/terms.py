@@ -99,37 +99,39 @@ class Rules:
         return self.size * (4 if self.per_category or self.per_brand or reorders else 2)
 
 
-_WHOLE = {
+# How each rule is read, with the most it may be: its form is drawn and read by the same lists.
+WHOLE = {
     "per_category": 100, "per_brand": 100, "min_stock": 1_000_000, "max_age_days": 36_500,
     "fresh_days": 3_650,
 }  # fmt: skip
-_NUMBER = {
+NUMBER = {
     "price_min": 1e9, "price_max": 1e9, "price_from": 1_000.0, "price_to": 1_000.0,
     "margin_boost": 5.0, "fresh_boost": 5.0, "diversity": 1.0,
     "new_share": 0.5,
 }  # fmt: skip
 _ALLOW = "each names a group, and categories or brands"
-_MAYBE = ("price_min", "price_max", "price_from", "price_to")
-_YES_NO = ("drop_owned", "with_picture")
+MAYBE = ("price_min", "price_max", "price_from", "price_to")
+YES_NO = ("drop_owned", "with_picture")
+TEXTS = ("without_brands", "without_categories")
 
 
 def _read(name: str, value: Any) -> Any:
-    if name in _YES_NO:
+    if name in YES_NO:
         if not isinstance(value, bool):
             raise BadRule(name, "yes_no", "must be true or false")
         return value
     if name == "allow":
         return _allow(value)
-    if name in ("without_brands", "without_categories"):
+    if name in TEXTS:
         return _texts(name, value)
-    if value is None and name in _MAYBE:
+    if value is None and name in MAYBE:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadRule(name, "number", "must be a number")
-    most = _WHOLE.get(name) or _NUMBER[name]
+    most = WHOLE.get(name) or NUMBER[name]
     if not 0 <= value <= most:
         raise BadRule(name, "between", f"must lie between 0 and {most:g}", most=most)
-    if name in _WHOLE:
+    if name in WHOLE:
         if value != int(value):
             raise BadRule(name, "whole", "must be a whole number")
         return int(value)

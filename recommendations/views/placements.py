@@ -20,12 +20,10 @@ from marketing.core.models import Job
 from recommendations import defining, groups, outcomes, placements, preview
 from recommendations.models import LinkSet, Placement
 from recommendations.placements import DEFAULT
-from recommendations.rules import Rules
+from recommendations.rules import Rules, terms
 
 LINKS = "recommendations.links"
-_WHOLE = ("per_category", "per_brand", "min_stock", "max_age_days", "fresh_days")
-_NUMBER = ("price_min", "price_max", "price_from", "price_to", "margin_boost", "fresh_boost")
-_TEXTS = ("without_brands", "without_categories")
+_NUMBERS = (*terms.WHOLE, *terms.NUMBER)
 
 
 @page("view")
@@ -164,12 +162,12 @@ def _values(form: Mapping[str, str]) -> dict[str, Any]:
     values["enabled"] = "enabled" in form
     for name in ("size", "rival_percent", "holdout_percent"):
         values[name] = int(_number(form, name) or 0)
-    rules: dict[str, Any] = {name: name in form for name in ("drop_owned", "with_picture")}
-    for name in (*_WHOLE, *_NUMBER, "diversity", "new_share"):
+    rules: dict[str, Any] = {name: name in form for name in terms.YES_NO}
+    for name in _NUMBERS:
         number = _number(form, name)
         if number is not None:
             rules[name] = number / 100 if name in defining.PERCENT else number
-    for name in _TEXTS:
+    for name in terms.TEXTS:
         rules[name] = [text for part in form.get(name, "").split(",") if (text := part.strip())]
     rules["allow"] = [
         {"group": group, "categories": names}
@@ -212,18 +210,18 @@ def _shown(row: Placement, rules: Rules) -> dict[str, Any]:
             "holdout_shows",
         )
     }  # fmt: skip
-    for name in (*_WHOLE, *_NUMBER, "diversity", "new_share"):
+    for name in _NUMBERS:
         value = getattr(rules, name)
         if value is not None:
             value = round(100 * value, 2) if name in defining.PERCENT else value
             values[name] = f"{value:g}"
-    return values | {name: ", ".join(getattr(rules, name)) for name in _TEXTS}
+    return values | {name: ", ".join(getattr(rules, name)) for name in terms.TEXTS}
 
 
 def _ticked(form: Mapping[str, str]) -> set[str]:
-    return {name for name in ("enabled", "drop_owned", "with_picture") if name in form}
+    return {name for name in ("enabled", *terms.YES_NO) if name in form}
 
 
 def _ticked_of(row: Placement, rules: Rules) -> set[str]:
-    found = {name for name in ("drop_owned", "with_picture") if getattr(rules, name)}
+    found = {name for name in terms.YES_NO if getattr(rules, name)}
     return found | ({"enabled"} if row.enabled else set())

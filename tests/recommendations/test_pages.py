@@ -1,5 +1,6 @@
 """Pages of placements: made by a form, their rules tried, their results read."""
 
+from dataclasses import fields
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,9 @@ from ingestion import events
 from ingestion.events import draining
 from ingestion.identity import merging
 from ingestion.models import Merge, Product
-from recommendations import health, outcomes, placements, visits
+from recommendations import defining, health, outcomes, placements, visits
 from recommendations.models import Placement, Visitor
+from recommendations.rules import terms
 from recommendations.visits import Names
 from tests import factories
 from tests.recommendations.test_live import NOW, shop  # noqa: F401
@@ -44,6 +46,11 @@ def test_a_placement_is_made_by_a_form_and_shown_again(client, django_assert_max
     assert 'value="150"' in html
     assert "Acme, Bolt" in html
     assert "Nothing was shown yet" in html
+    lists = (*terms.WHOLE, *terms.NUMBER, *terms.YES_NO, *terms.TEXTS, "allow")
+    rules = {field.name for field in fields(terms.Rules)} - {"size"}
+    assert set(lists) == rules
+    assert {rule for rule in lists if f'name="{rule}' not in html} == set()
+    assert set(terms.YES_NO) | set(defining.LABELS) == rules
 
 
 def test_a_form_that_makes_no_sense_keeps_what_was_typed(client):
