@@ -134,12 +134,13 @@ def _seal_batch() -> int:
                 SELECT coalesce((SELECT least(at, clock_timestamp()) FROM core_auditseal
                     WHERE erased_at IS NULL ORDER BY n DESC LIMIT 1), '-infinity') AS at)
             SELECT {_FIELDS}, {_TEXTS} FROM core_auditentry e, newest
-            WHERE (e.at >= newest.at - %s OR e.erased_at IS NOT NULL) AND NOT EXISTS (
+            WHERE (e.at >= newest.at - make_interval(secs => %s) OR e.erased_at IS NOT NULL)
+            AND NOT EXISTS (
                 SELECT FROM core_auditseal s WHERE s.entry = e.id
                 AND s.erased_at IS NOT DISTINCT FROM e.erased_at)
             ORDER BY e.id LIMIT {BATCH}
             """,
-            [_LATEST],
+            [_LATEST.total_seconds()],
         )
         rows = cursor.fetchall()
         cursor.execute("SELECT clock_timestamp()")

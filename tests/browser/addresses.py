@@ -201,6 +201,7 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "returned": reverse("campaigns:returned-mail"),
         **_channels(),
         "team": reverse("core:team"),
+        "audit": reverse("core:audit"),
         "password": reverse("password_change"),
         "lost": "/nowhere/",
     }
