@@ -29,7 +29,7 @@ from models_ml.algorithms.recommenders import (
     popular,
 )
 from models_ml.algorithms.recommenders.reasons import Reasons
-from models_ml.algorithms.recommenders.sequential import bert4rec, sasrec, served
+from models_ml.algorithms.recommenders.sequential import served
 
 KINDS: dict[str, Any] = {
     "popular": popular.Popular,
@@ -40,11 +40,13 @@ KINDS: dict[str, Any] = {
     "bpr": bpr.BPR,
     "local": local.Local,
     "content": content.Content,
-    "sasrec": sasrec.SASRec,
-    "bert4rec": bert4rec.BERT4Rec,
 }
-# What reads a stored member, where that is not its class.
-READ: dict[str, Any] = {"sasrec": served.sasrec, "bert4rec": served.bert4rec}
+# What reads a stored member; sequence models are read by what answers without torch.
+READ: dict[str, Any] = {
+    **{name: kind.load for name, kind in KINDS.items()},
+    "sasrec": served.sasrec,
+    "bert4rec": served.bert4rec,
+}
 # What a weight is tried at, beside the engine that weighs 1.
 TRIED = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5)
 ROUNDS = 3
@@ -242,8 +244,7 @@ class Blend:
     @classmethod
     def load(cls, folder: Path) -> Blend:
         weights = dict(artifacts.read_json(folder / "weights.json"))
-        read = {name: READ.get(name, KINDS[name].load) for name in weights}
-        members = {name: read[name](folder / name) for name in weights}
+        members = {name: READ[name](folder / name) for name in weights}
         return cls(Params(**artifacts.read_json(folder / "params.json")), members, weights)
 
 

@@ -1,5 +1,6 @@
 """Stored sequence models answer by a graph where onnxruntime is, and by torch where it is not."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from models_ml.algorithms import artifacts
+from models_ml.algorithms.recommenders import blend, markov
 from models_ml.algorithms.recommenders.sequential import export, served
 from models_ml.algorithms.recommenders.sequential.bert4rec import BERT4Rec
 from models_ml.algorithms.recommenders.sequential.sasrec import Params, SASRec
@@ -68,21 +70,30 @@ def test_eight_bits_are_kept_only_where_they_cost_next_to_nothing(kind, shop, tm
 
 
 @needs_runtime
-def test_answers_are_given_without_torch(shop, tmp_path):
-    stored(SASRec, shop, tmp_path / "m")
+def test_answers_are_given_without_torch_by_one_engine_and_by_a_blend_of_two(shop, tmp_path):
+    model = stored(SASRec, shop, tmp_path / "m")
+    counts = markov.Markov().fit(shop)
+    together = blend.Blend().of({"sasrec": model, "markov": counts}, {"sasrec": 1.0, "markov": 0.5})
+    (tmp_path / "both").mkdir()
+    together.save(tmp_path / "both")
     code = (
-        "import sys, numpy as np, pathlib;"
+        "import json, sys, numpy as np, pathlib;"
+        "from models_ml.algorithms.recommenders import blend;"
         "from models_ml.algorithms.recommenders.sequential import served;"
-        "model = served.sasrec(pathlib.Path(sys.argv[1]));"
-        "ids, _ = model.recommend(np.array([1000]), 3);"
-        "assert (ids > 0).all();"
-        "sys.exit('torch was loaded' if 'torch' in sys.modules else 0)"
+        "folder, users = pathlib.Path(sys.argv[1]), np.array(json.loads(sys.argv[2]));"
+        "ids, _ = served.sasrec(folder / 'm').recommend(users, 3);"
+        "both, _ = blend.Blend.load(folder / 'both').recommend(users, 3);"
+        "print(json.dumps([ids.tolist(), both.tolist(), 'torch' in sys.modules]))"
     )
+    users = shop.users.ids[:5]
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "m")],
+        [sys.executable, "-c", code, str(tmp_path), str(users.tolist())],
         env=os.environ.copy(), capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    read = (served.sasrec(tmp_path / "m"), blend.Blend.load(tmp_path / "both"))
+    wanted = [one.recommend(users, 3)[0].tolist() for one in read]
+    assert json.loads(done.stdout) == [*wanted, False]
 
 
 def test_without_a_graph_torch_answers(kind, shop, tmp_path, monkeypatch):
