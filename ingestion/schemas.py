@@ -170,13 +170,19 @@ KINDS: dict[str, tuple[Field, ...]] = {
                 "acceptsmarketing",
                 "emailconsent",
                 "marketing",
+                "newsletter",
+                "newsletters",
+                "订阅",
             ),
         ),
         Field(
             "consent_proof", "text", limit=300, aliases=("consentsource", "optinsource", "proof")
         ),
         Field(
-            "consent_at", "moment", limit=60, aliases=("consentdate", "optindate", "subscribedat")
+            "consent_at",
+            "moment",
+            limit=60,
+            aliases=("consentdate", "optindate", "subscribedat", "signedupon"),
         ),
     ),
     "products": (

@@ -191,7 +191,7 @@ def _ours(url: str, what: str) -> tuple[str, str]:
         return BROKEN, _("This platform has no such page.")
     return OURS, _(
         "This platform itself: readers would be asked to sign in. The address of your shop is set "
-        "by SHOP_URL."
+        "under Settings → Brand."
     )
 
 

@@ -17,7 +17,7 @@ from marketing.core.errors import Refused
 # Pages that readers reach from their mail, without signing in.
 _PUBLIC = frozenset(
     ["campaigns:unsubscribe", "campaigns:opened", "ingestion:subscribe", "ingestion:confirm",
-     "ingestion:preferences", "ingestion:copy", "login"]
+     "ingestion:preferences", "ingestion:copy", "core:logo", "login"]
 )  # fmt: skip
 _TRACKED = "campaigns:clicked"
 _DOORS = "doors"
