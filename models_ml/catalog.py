@@ -166,6 +166,7 @@ CATALOG = (
         by_epochs=True,
         holds="histories.npz",
         reader=f"{SEQUENTIAL}.served.sasrec",
+        reads=("looks",),
     ),
     Entry(
         name="next_product_bert4rec",
@@ -180,6 +181,7 @@ CATALOG = (
         by_epochs=True,
         holds="histories.npz",
         reader=f"{SEQUENTIAL}.served.bert4rec",
+        reads=("looks",),
     ),
     Entry(
         name="next_product_blend",

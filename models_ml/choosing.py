@@ -56,6 +56,7 @@ class Chosen:
             epochs=self.epochs,
             on_epoch=lambda epoch: self.report(done + epoch.number, whole),
             keep=sittings.keep(job_id=self.job_id, name=self.entry.name, part=part),
+            **self.exam.told(self.entry.reads, part),
         )
 
 
@@ -166,6 +167,7 @@ def _choose_epochs(
         judge=exam.validate,
         on_epoch=lambda epoch: report(epoch.number, most),
         keep=sittings.keep(job_id=job_id, name=entry.name, part=CHOSEN),
+        **exam.told(entry.reads, CHOSEN),
     )
     ran, best = len(model.history.epochs), max(1, model.history.best_epoch)
     details = {

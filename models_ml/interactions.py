@@ -49,6 +49,20 @@ def read(*, as_of: datetime) -> Interactions:
     return Interactions.of(rows["user"], rows["item"], rows["at"].astype("int64"))
 
 
+_COUNT = """
+SELECT count(*) FROM ingestion_orderline
+WHERE kind = 'product' AND quantity > 0 AND customer_id IS NOT NULL
+    AND placed_at > %(since)s AND placed_at < %(until)s
+"""
+
+
+def count(*, since: datetime, until: datetime) -> int:
+    """Lines that known people bought between two moments, sent back later or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"since": since, "until": until})
+        return int(cursor.fetchone()[0])
+
+
 # Goods that the shop had by that moment: they stood in it, or somebody had bought them.
 _GOODS = """
 SELECT p.id, p.name, p.category, p.price::float8 FROM ingestion_product AS p
@@ -58,10 +72,21 @@ WHERE p.is_goods AND (p.created_at < %(as_of)s OR EXISTS (
 """
 _PEOPLE = "SELECT id, country FROM ingestion_customer WHERE merged_into_id IS NULL ORDER BY id"
 _KINDS = "models_ml.algorithms.recommenders"
+# What people of whom purchases are known did with goods, who did not decline profiling.
+_LOOKED = """
+SELECT e.customer_id, p.id, extract(epoch FROM e.at)::int8, array_position(%(kinds)s, e.type) - 1
+FROM ingestion_event AS e
+JOIN ingestion_product AS p ON p.sku = e.properties->>'sku' AND p.is_goods
+WHERE e.type = ANY(%(kinds)s) AND e.customer_id IS NOT NULL
+    AND e.at < %(as_of)s AND e.at >= %(as_of)s - interval '365 days'
+    AND NOT EXISTS (SELECT FROM ingestion_consent AS c WHERE c.customer_id = e.customer_id
+        AND c.purpose = 'profiling' AND c.current AND NOT c.granted)
+"""
 
 
 def facts(*names: str, as_of: datetime) -> dict[str, Any]:
-    """What engines read beside purchases: `goods` (titles, categories, prices) and `people`."""
+    """What engines read beside purchases: `goods` (titles, categories, prices), `people`, and
+    `looks` (what was done with products beside buying them, of a year)."""
     found: dict[str, Any] = {}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
@@ -80,6 +105,12 @@ def facts(*names: str, as_of: datetime) -> dict[str, Any]:
             found["people"] = import_string(f"{_KINDS}.local.People")(
                 ids=np.array(ids, dtype=np.int64), country=countries
             )
+        if "looks" in names:
+            sequences = import_string(f"{_KINDS}.sequential.histories.Looks")
+            kinds = import_string(f"{_KINDS}.sequential.histories.LOOKS")
+            cursor.execute(_LOOKED, {"as_of": as_of, "kinds": list(kinds)})
+            who, what, at, kind = _columns(cursor.fetchall(), 4)
+            found["looks"] = sequences.of(who, what, np.array(at, dtype=np.int64), kind)
     return found
 
 

@@ -32,9 +32,9 @@ def forward(
     """Each place is asked for something, drawn at random, of the basket after its own."""
     if not histories.tied:
         return batches.forward(reading, histories, item, begin, end, rng)
-    # Up to the last basket, which is asked for: where people are answered later must be asked too.
+    # Up to the last purchase, which is asked for: where people are answered must be asked too.
     origin = histories.start[histories.owner[begin]]
-    end = np.maximum(histories.bounds[histories.basket[end - 1]], origin + 1)
+    end = np.maximum(histories.bounds[_last(histories, end)], origin + 1)
     begin = np.maximum(origin, end - reading.length)
     tokens = window(item, begin, end, reading.filling)
     at = begin[:, None] + np.arange(tokens.shape[1])
@@ -68,11 +68,14 @@ def masked(
     if not histories.tied:
         return batches.masked(reading, histories, item, begin, end, rng)
     owner = histories.owner[begin]
-    first, last = histories.basket[histories.start[owner]], histories.basket[end - 1]
-    # The last basket half of the time, the one before it a quarter, and so on.
+    first, paid = histories.basket[histories.start[owner]], histories.paid
+    last = np.minimum(np.searchsorted(paid, _last(histories, end)), len(paid) - 1)
+    # The last purchase half of the time, the one before it a quarter, and so on.
     target = last - np.floor(-np.log2(1.0 - rng.random(len(begin)))).astype(np.int64)
+    target = np.where(target >= 0, paid[np.maximum(target, 0)], -1)
     cut_off = (rng.random(len(begin)) < reading.last_only) & (target > first)
-    target = np.where(cut_off, target, last)
+    cut_off &= histories.owner[histories.bounds[np.maximum(target, 0)]] == owner
+    target = np.where(cut_off, target, paid[last])
     end = np.where(cut_off, histories.bounds[target], end)
     begin = np.maximum(histories.start[owner], end - reading.length)
     sizes = end - begin
@@ -80,8 +83,14 @@ def masked(
         window(item, begin, end, reading.filling), ((0, 0), (0, 1)), constant_values=reading.filling
     )
     hide = (rng.random(tokens.shape) < reading.hidden) & (tokens != reading.filling)
+    end_at = sizes - 1
+    if histories.kind is not None:
+        own = window(histories.bought.astype(np.int64), begin, end, 0) > 0
+        own = np.pad(own, ((0, 0), (0, 1)))
+        hide &= own
+        end_at = np.where(own.any(axis=1), own.shape[1] - 1 - own[:, ::-1].argmax(axis=1), end_at)
     # A row with nothing asked would teach nothing.
-    hide[np.arange(len(tokens)), sizes - 1] |= ~hide.any(axis=1) & ~cut_off
+    hide[np.arange(len(tokens)), end_at] |= ~hide.any(axis=1) & ~cut_off
     row, column = np.nonzero(hide)
     inside = begin[row] + column
     width = tokens.shape[1]
@@ -109,6 +118,17 @@ def masked(
         np.concatenate([weight, weight_after]),
         rng,
     )
+
+
+def _last(histories: Histories, end: Array) -> Array:
+    """The number of the last purchase before each end; of the last basket where there is none."""
+    own = histories.basket[end - 1]
+    if histories.kind is None:
+        return own
+    place = np.searchsorted(histories.paid, own, side="right") - 1
+    found = histories.paid[np.maximum(place, 0)]
+    theirs = histories.owner[histories.bounds[found]] == histories.owner[end - 1]
+    return np.where((place >= 0) & theirs, found, own)
 
 
 def _recent(reading: Reading, histories: Histories, at: Array) -> Array:

@@ -106,7 +106,7 @@ class Maker(Protocol):
 
 
 def steps(reading: Reading, histories: Histories) -> int:
-    return -(-int((histories.sizes > 1).sum()) // reading.batch)
+    return -(-int(histories.teaches.sum()) // reading.batch)
 
 
 def epoch(
@@ -114,7 +114,7 @@ def epoch(
 ) -> Iterator[Batch]:
     """The batches of one epoch from the one numbered `skip` on; every person is read once."""
     rng = np.random.default_rng([reading.seed, number])
-    rows = np.flatnonzero(histories.sizes > 1)
+    rows = np.flatnonzero(histories.teaches)
     item = histories.shuffled(rng)
     begin, end = histories.start[rows], histories.start[rows + 1]
     most = reading.length + 1

@@ -28,7 +28,13 @@ from models_ml.algorithms.recommenders.sequential import (
     start,
 )
 from models_ml.algorithms.recommenders.sequential.batches import Batch, Reading
-from models_ml.algorithms.recommenders.sequential.histories import GAPS, Histories, window
+from models_ml.algorithms.recommenders.sequential.histories import (
+    GAPS,
+    KINDS,
+    Histories,
+    Looks,
+    window,
+)
 from models_ml.algorithms.recommenders.sequential.network import Network, Shape, places
 from models_ml.algorithms.recommenders.sequential.params import Params
 from models_ml.algorithms.recommenders.sequential.served import HISTORIES, WEIGHTS
@@ -74,16 +80,18 @@ class Engine:
         judge: Callable[[Any], float] | None = None,
         on_epoch: Callable[[trainer.Epoch], None] | None = None,
         keep: loop.Keep | None = None,
+        looks: Looks | None = None,
     ) -> Self:
         """Learn from scratch; with `judge` (higher is better) stop early, keep the best epoch.
 
-        With `keep` the training is written down while it runs, and goes on from there.
+        With `keep` the training is written down while it runs, and goes on from there. `looks` are
+        read between the purchases, which alone are asked for.
         """
         if not len(data):
             raise ValueError("no interactions to learn from")
         params = self.params
         self.users, self.items = data.users, data.items
-        self.read(data)
+        self.read(data, looks)
         with trainer.settings(params.seed, params.threads):
             self.net = self.fresh()
             self._start_bias(data)
@@ -106,6 +114,7 @@ class Engine:
         *,
         judge: Callable[[Any], float] | None = None,
         keep: loop.Keep | None = None,
+        looks: Looks | None = None,
     ) -> Self:
         """Take new events in: from the weights at hand, in smaller steps and fewer epochs.
 
@@ -118,18 +127,20 @@ class Engine:
         items = IdMap.of(np.concatenate([self.items.ids, data.items.ids]))
         old, came_from = self.net, items.encode(self.items.ids)
         self.users, self.items = data.users, items
-        self.read(data)
+        self.read(data, looks)
         with trainer.settings(params.seed, params.threads):
             self.net = self.fresh()
             self._start_bias(data)
-            _carry_over(old, self.net, came_from)
+            start.carry_over(old, self.net, came_from)
             slower = replace(params, learning_rate=params.learning_rate / FURTHER)
             self._train(slower, max(1, params.epochs // FURTHER), judge, None, keep)
         return self
 
     def fresh(self) -> Network:
         """A network for the items at hand that has learned nothing yet, on the device."""
-        return Network(shape_of(self.params, len(self.items), causal=self.causal)).to(self.device)
+        told = self.histories.kind is not None
+        shape = shape_of(self.params, len(self.items), causal=self.causal, kinds=told)
+        return Network(shape).to(self.device)
 
     def _start_bias(self, data: Interactions) -> None:
         days = self.params.popular_days
@@ -137,13 +148,25 @@ class Engine:
             centred = self.loss != "gbce"
             start.from_popularity(self.net, data, self.items, days, centred=centred)
 
-    def read(self, data: Interactions) -> None:
+    def read(self, data: Interactions, looks: Looks | None = None) -> None:
         """Take in the histories to learn from or to answer for; weights stay as they are."""
-        self.histories = histories.read(data, self.users, self.items, once=self.params.once)
+        # What was looked at is told apart beside the gaps.
+        looks = looks if self.params.gaps else None
+        self.histories = histories.read(
+            data, self.users, self.items, once=self.params.once, looks=looks
+        )
         self.seen = self.histories.seen(len(self.items))
-        counts = np.bincount(self.histories.item, minlength=len(self.items)) + 1.0
+        bought = self.histories.purchases.item
+        counts = np.bincount(bought, minlength=len(self.items)) + 1.0
         chance = counts**self.params.popularity
         self.chance = torch.from_numpy((chance / chance.sum()).astype(np.float32)).to(self.device)
+
+    def answer_for(self, data: Interactions, looks: Looks | None = None) -> Self:
+        """Answer for other histories than those learned from, with the weights at hand."""
+        assert self.net is not None
+        self.users = data.users
+        self.read(data, looks if self.net.kind is not None else None)
+        return self
 
     @property
     def reading(self) -> Reading:
@@ -247,7 +270,8 @@ class Engine:
         marked = hashlib.sha256(
             json.dumps([type(self).__name__, told, epochs, str(self.precision)]).encode()
         )
-        for array in (self.users.ids, self.items.ids, read.item, read.at, read.start):
+        kinds = [] if read.kind is None else [read.kind]
+        for array in (self.users.ids, self.items.ids, read.item, read.at, read.start, *kinds):
             marked.update(np.ascontiguousarray(array).tobytes())
         return marked.hexdigest()
 
@@ -391,6 +415,7 @@ class Engine:
             item=self.histories.item,
             at=self.histories.at,
             start=self.histories.start,
+            **({} if self.histories.kind is None else {"kind": self.histories.kind}),
         )
         self._export(folder)
         artifacts.write_json(folder / "history.json", asdict(self.history))
@@ -422,7 +447,9 @@ class Engine:
         model = cls(Params(**artifacts.read_json(folder / "params.json")))
         stored = artifacts.read_arrays(folder / HISTORIES)
         model.users, model.items = IdMap(stored["users"]), IdMap(stored["items"])
-        model.histories = Histories(stored["item"], stored["at"], stored["start"])
+        model.histories = Histories(
+            stored["item"], stored["at"], stored["start"], stored.get("kind")
+        )
         model.seen = model.histories.seen(len(model.items))
         model.history = read_history(artifacts.read_json(folder / "history.json"))
         model.net = model.fresh()
@@ -431,7 +458,7 @@ class Engine:
         return model
 
 
-def shape_of(params: Params, items: int, *, causal: bool) -> Shape:
+def shape_of(params: Params, items: int, *, causal: bool, kinds: bool = False) -> Shape:
     return Shape(
         items=items,
         dimension=params.dimension,
@@ -444,30 +471,13 @@ def shape_of(params: Params, items: int, *, causal: bool) -> Shape:
         bias=params.popular_days >= 0,
         spread=params.spread,
         wide=params.wide,
+        kinds=KINDS if kinds else 0,
     )
 
 
 def read_history(stored: dict[str, Any]) -> loop.History:
     epochs = [trainer.Epoch(**one) for one in stored["epochs"]]
     return loop.History(**{**stored, "epochs": epochs})
-
-
-def _carry_over(old: Network, new: Network, came_from: Array) -> None:
-    """Copy every weight; item rows to where the items now stand, others at their mean."""
-    held = old.state_dict()
-    rows = torch.from_numpy(came_from).to(held["table.weight"].device)
-    items = new.shape.items
-    with torch.no_grad():
-        for name, value in new.state_dict().items():
-            was = held[name]
-            if name == "table.weight":
-                value[:items] = was[: len(rows)].mean(0)
-                value[rows] = was[: len(rows)]
-                value[items:] = was[len(rows) :]
-            elif name == "bias":
-                value[rows] = was
-            else:
-                value.copy_(was)
 
 
 def joined(old: Interactions, new: Interactions) -> Interactions:

@@ -110,7 +110,7 @@ def _graph(net: Network, path: Path) -> None:
 
 def _judged(model: Engine, graph: Path) -> float:
     """NDCG@10 of the last basket of some people, asked from all that came before it."""
-    read = model.histories
+    read = model.histories.purchases
     first, last = read.start[:-1], read.start[1:]
     able = np.flatnonzero(last > first)
     begins = read.bounds[read.basket[last[able] - 1]]

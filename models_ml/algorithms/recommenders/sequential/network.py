@@ -18,7 +18,8 @@ BYTE = 256
 
 @dataclass(frozen=True)
 class Shape:
-    """`items`: products; `length`: places; `gaps`: kinds of time gaps (0: not read)."""
+    """`items`: products; `length`: places; `gaps`: kinds of time gaps (0: not read); `kinds`: of
+    what was done with a product, told beside the gap (0: purchases alone)."""
 
     items: int
     dimension: int
@@ -31,6 +32,7 @@ class Shape:
     bias: bool = True
     spread: float = 0.05
     wide: int = 4
+    kinds: int = 0
 
 
 class Drop(nn.Module):
@@ -115,6 +117,7 @@ class Network(nn.Module):
         self.table = nn.Embedding(shape.items + 2, d)
         self.place = nn.Embedding(shape.length + 1, d)
         self.gap = nn.Embedding(shape.gaps, d) if shape.gaps else None
+        self.kind = nn.Embedding(shape.kinds, d) if shape.gaps and shape.kinds else None
         self.blocks = nn.ModuleList(Block(shape) for _layer in range(shape.layers))
         self.norm = nn.LayerNorm(d)
         self.drop = Drop(shape.dropout)
@@ -136,9 +139,16 @@ class Network(nn.Module):
     def forward(
         self, tokens: torch.Tensor, place: torch.Tensor, gap: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Hidden states (b, w, d) of `tokens` (b, w); `place` counts back from each row's end."""
+        """Hidden states (b, w, d) of `tokens` (b, w); `place` counts back from each row's end.
+
+        `gap` holds the kind of the gap, and the kind of what was done times `shape.gaps`.
+        """
         x = self.table(tokens) + self.place(place)
         if self.gap is not None and gap is not None:
+            if self.kind is not None:
+                done = torch.div(gap, self.shape.gaps, rounding_mode="floor")
+                x = x + self.kind(done)
+                gap = gap - done * self.shape.gaps
             x = x + self.gap(gap)
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))

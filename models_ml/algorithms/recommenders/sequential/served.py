@@ -83,7 +83,9 @@ class Served:
             threads=params["threads"],
         )
         made.users = IdMap(stored["users"])
-        made.histories = Histories(stored["item"], stored["at"], stored["start"])
+        made.histories = Histories(
+            stored["item"], stored["at"], stored["start"], stored.get("kind")
+        )
         made.seen = made.histories.seen(len(made.items))
         table = load_file(folder / WEIGHTS)["table.weight"][: len(made.items)]
         made.table = unit(table.astype(np.float32))

@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import diags
 from scipy.sparse.linalg import svds
 
-from models_ml.algorithms.data import IdMap, Interactions
+from models_ml.algorithms.data import Array, IdMap, Interactions
 from models_ml.algorithms.recommenders.als import confidence
 from models_ml.algorithms.recommenders.popular import Params as PopularParams
 from models_ml.algorithms.recommenders.popular import Popular
@@ -65,3 +65,23 @@ def from_factors(
     table *= spread / max(table.std(), 1e-12)
     with torch.no_grad():
         weight[: len(items), :width] = torch.from_numpy(np.ascontiguousarray(table)).to(weight)
+
+
+def carry_over(old: Network, new: Network, came_from: Array) -> None:
+    """Copy every weight; item rows to where the items now stand, others at their mean."""
+    held = old.state_dict()
+    rows = torch.from_numpy(came_from).to(held["table.weight"].device)
+    items = new.shape.items
+    with torch.no_grad():
+        for name, value in new.state_dict().items():
+            if name not in held:  # kinds that nobody had told of before
+                continue
+            was = held[name]
+            if name == "table.weight":
+                value[:items] = was[: len(rows)].mean(0)
+                value[rows] = was[: len(rows)]
+                value[items:] = was[len(rows) :]
+            elif name == "bias":
+                value[rows] = was
+            else:
+                value.copy_(was)
