@@ -10,7 +10,16 @@ from django.utils.translation import gettext as _
 
 from ingestion.identity import merging
 from marketing.core import bus, jobs
-from models_ml import catalog, features, queries, renewal, repeat, sittings, training
+from models_ml import (
+    catalog,
+    features,
+    further,
+    queries,
+    renewal,
+    repeat,
+    sittings,
+    training,
+)
 from models_ml.algorithms.tree import Params
 from models_ml.clusters import definitions as clusterings
 from models_ml.demand import reading as demand
@@ -149,6 +158,12 @@ def score_after_promotion(name: str, **_ids: Any) -> None:
 def renew_demand(**_ids: Any) -> None:
     """Forecast again what will be sold, when a week of orders has come."""
     demand.start_if_due(now=timezone.now())
+
+
+@shared_task(name="models_ml.tasks.learn_further", queue="fast")
+def learn_further(**_ids: Any) -> None:
+    """Let engines learn from new purchases, once a night where enough came."""
+    further.start_if_due(now=timezone.now())
 
 
 @shared_task(name="models_ml.tasks.look_after_predictions", queue="fast")

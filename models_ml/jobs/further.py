@@ -1,0 +1,51 @@
+"""Long work: engines that read sequences learn from what was bought since."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from marketing.core import bus, jobs
+from models_ml import catalog, further, interactions, queries, registry, sittings
+from models_ml.models import ModelVersion
+
+
+def learn(job: jobs.Running) -> dict[str, Any]:
+    """Let each live engine learn further; publish what is not worse, and let blends take it over.
+
+    Called again after a crash it keeps what was stored, and goes on with what was cut off.
+    """
+    now = timezone.now()
+    job.set_url(reverse("recommendations:home"))
+    job.step(1, _("Reading who bought what"), unit="purchases")
+    as_of = sittings.as_of(job_id=job.id, now=queries.data_now(now=now))
+    data = interactions.read(as_of=as_of)
+    job.progress(len(data), len(data))
+    stored = {
+        one.name: one
+        for one in ModelVersion.objects.filter(job_id=job.id).exclude(state="candidate")
+    }
+    made: dict[str, ModelVersion] = {}
+    for number, entry in enumerate(further.ENTRIES, start=2):
+        job.step(
+            number, _("Learning further: %(engine)s") % {"engine": entry.title}, unit="engines"
+        )
+        version = stored.get(entry.name)
+        live = registry.live(entry.name)
+        if version is None and live is not None:
+            version = further.learn(version=live, data=data, as_of=as_of, now=now, job_id=job.id)
+        job.progress(1, 1)
+        if version is None:
+            job.log(_("%(engine)s has too little new to learn from.") % {"engine": entry.title})
+            continue
+        made[entry.engine] = version
+        job.log(version.reason or _("%(version)s is live.") % {"version": version})
+    renewed = {engine: one for engine, one in made.items() if one.state == "live"}
+    for entry in catalog.CATALOG:
+        if (entry.members or entry.ranks) and entry.name not in stored:
+            further.pass_on(name=entry.name, renewed=renewed, now=now, job_id=job.id)
+    sittings.finish(job_id=job.id)
+    if renewed:
+        bus.announce("recommenders.trained", job_id=job.id)
+    return {engine: {"version": one.version, "state": one.state} for engine, one in made.items()}
