@@ -8,8 +8,11 @@ from campaigns.manners import rules
 from campaigns.messaging import parts
 from campaigns.messaging.providers import base, everything
 from campaigns.models import Channel
+from campaigns.segments import naming, questions
 from campaigns.views import channels, journeys_words
 from campaigns.ways import WAYS
+from ingestion import consent
+from ingestion.views import privacy
 
 NOT_MAILS = set(WAYS) - {"email"}  # a mail is written in a page of its own
 
@@ -22,6 +25,8 @@ def test_every_kind_of_channel_has_a_name_a_picture_a_provider_and_something_to_
     assert set(parts.PARTS) == set(parts.NEEDED) == set(parts._LIMITS) == NOT_MAILS
     assert {provider.kind for provider in everything().values()} == set(WAYS)
     assert set(journeys_words.MESSAGES) == set(kinds.CHANNELS)
+    asked = set(consent.CHANNELS)
+    assert set(questions.CHANNELS) == set(naming.CHANNELS) == set(privacy.CHANNELS) == asked
 
 
 def test_every_action_of_a_journey_is_done_by_somebody() -> None:
