@@ -242,6 +242,7 @@ class RuleCount(View):
 
 class SegmentMembers(View):
     scope_noun = "segments"
+    lists_people = True
 
     @extend_schema(operation_id="segments_members", responses=MEMBER)
     def get(self, request: Request, segment_id: int) -> Response:

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns.ads import exporting, hashing, permission
 from campaigns.models import AdExport, Segment
 from campaigns.views.people import signed_in
+from marketing.core import downloads
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
@@ -85,6 +87,13 @@ def ad_export_start(request: HttpRequest) -> HttpResponse:
 def ad_export_take(request: HttpRequest, public_id: Any) -> Any:
     """The file. It is written down who took it, so it is a deed and not a look."""
     export = get_object_or_404(AdExport, public_id=public_id)
+    if export.state == AdExport.State.READY:
+        home = reverse("campaigns:ad-exports")
+        elsewhere = downloads.guard(
+            request, people=export.people, what="ads", back=home, obj=export
+        )
+        if elsewhere is not None:
+            return elsewhere
     try:
         path = exporting.opened(export=export, user=signed_in(request))
     except Refused as refusal:

@@ -165,6 +165,7 @@ def store(*, items: Mapping[int, Item], now: datetime) -> dict[int, Any]:
 
 class ConsentList(View):
     scope_noun = "consents"
+    lists_people = True
 
     @extend_schema(
         operation_id="consents_list",

@@ -50,6 +50,7 @@ def _rows() -> Any:
 
 class CustomerList(View):
     scope_noun = "customers"
+    lists_people = True
 
     @extend_schema(
         operation_id="customers_list",

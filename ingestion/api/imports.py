@@ -153,6 +153,7 @@ class ImportDetail(View):
 
 class ImportRejects(View):
     scope_noun = "imports"
+    lists_people = True
 
     @extend_schema(
         operation_id="imports_rejects",

@@ -244,6 +244,7 @@ class CopyFile(View):
 
 class SuppressionList(View):
     scope_noun = "consents"
+    lists_people = True
 
     @extend_schema(
         operation_id="suppressions_list",

@@ -15,10 +15,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from ingestion import queries
 from ingestion.imports import choosing, rejects, starting, uploads, wording
-from ingestion.models import ImportJob, Source
+from ingestion.models import ImportJob, Reject, Source
 from ingestion.privacy import retention
 from ingestion.recipes import wording as recipe_words
 from ingestion.views import mapping
+from marketing.core import downloads
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
@@ -249,6 +250,15 @@ def import_rejects(request: HttpRequest, public_id: UUID) -> Any:
     """
     record = _record(public_id)
     raw = "raw" in request.GET
+    elsewhere = downloads.guard(
+        request,
+        people=Reject.objects.filter(import_job=record).count(),
+        what="rejects",
+        back=reverse("ingestion:import-detail", args=[public_id]),
+        obj=record,
+    )
+    if elsewhere is not None:
+        return elsewhere
     response = StreamingHttpResponse(
         rejects.as_csv(import_job=record, spreadsheet=not raw),
         content_type="text/csv; charset=utf-8",

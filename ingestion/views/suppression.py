@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -20,7 +21,7 @@ from ingestion.imports.rejects import safe_cell
 from ingestion.models import SuppressedDigest, Suppression
 from ingestion.privacy import suppressions
 from ingestion.views.privacy import CHANNELS, PER_PAGE, back
-from marketing.core import audit
+from marketing.core import audit, downloads
 from marketing.core.auth import page, person
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number
@@ -184,10 +185,14 @@ def _home(request: HttpRequest) -> HttpResponse:
 
 @page("data")
 @require_GET
-def suppression_export(request: HttpRequest) -> StreamingHttpResponse:
+def suppression_export(request: HttpRequest) -> Any:
     """The rows that are searched for, as CSV."""
     asked = _asked(request)
     rows = suppressions.found(**asked).order_by("id")
+    home = f"{reverse('ingestion:privacy-suppression')}?{request.GET.urlencode()}"
+    elsewhere = downloads.guard(request, people=rows.count(), what="suppression", back=home)
+    if elsewhere is not None:
+        return elsewhere
     told = {**asked, "text": bool(asked["text"])}
     audit.record(actor=person(request), action="suppression.exported", detail=told)
     answer = StreamingHttpResponse(_lines(rows), content_type="text/csv; charset=utf-8")

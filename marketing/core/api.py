@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
-from marketing.core import formats
+from marketing.core import downloads, formats
 from marketing.core.errors import Conflict, Invalid, Refused
 from marketing.core.models import ApiKey, IdempotencyKey, Job
 
@@ -246,10 +246,13 @@ class View(IdempotentMixin, APIView):
     """Base of every API view: name the noun whose scope it needs."""
 
     scope_noun: str = ""
+    lists_people = False  # what it gives counts as people that are taken out
 
     def paginate(self, queryset: Any, to_body: Any, ordering: str = "-id") -> Response:
         """One page of `queryset` as bodies."""
         pager = Cursor()
         pager.ordering = ordering
         rows: list[Any] | None = pager.paginate_queryset(queryset, self.request, view=self)
+        if self.lists_people:
+            downloads.meter(self.request, len(rows or []))
         return pager.get_paginated_response([to_body(row) for row in rows or []])

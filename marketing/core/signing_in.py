@@ -31,7 +31,7 @@ class _Counted(AuthenticationForm):
         address = address_of(self.request.META) if self.request else ""
         name = str(self.cleaned_data.get("username", "")).strip().casefold()
         ours = f"sign-in:{hashlib.sha256((address + '/' + name).encode()).hexdigest()}"
-        if _over(ours, TRIES) or _over(f"sign-in-from:{address}", TRIES_OF_ADDRESS):
+        if is_over(ours, TRIES) or is_over(f"sign-in-from:{address}", TRIES_OF_ADDRESS):
             raise ValidationError(
                 _("Too many tries with a wrong password. Wait %(n)d minutes and try again.")
                 % {"n": MINUTES},
@@ -43,7 +43,8 @@ class _Counted(AuthenticationForm):
         return found
 
 
-def _over(key: str, most: int) -> bool:
+def is_over(key: str, most: int) -> bool:
+    """Whether this was tried more often than that in a quarter of an hour; counts this try."""
     times = counting.count(key=key, seconds=MINUTES * 60)
     return times is not None and times > most
 

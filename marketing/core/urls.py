@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketing.core import health, jobs_api, trail, views
+from marketing.core import downloads, health, jobs_api, trail, views
 from marketing.core.brand import api as brand_api
 from marketing.core.brand import pages as brand_pages
 
@@ -26,6 +26,7 @@ pages: list = [
     path("settings/keys/", views.keys, name="keys"),
     path("settings/keys/<int:key_id>/revoke/", views.key_revoke, name="key-revoke"),
     path("settings/team/", views.team, name="team"),
+    path("settings/confirm/", downloads.confirm, name="confirm"),
     path("settings/audit/", trail.trail, name="audit"),
     path("settings/audit/check/", trail.trail_check, name="audit-check"),
     path("settings/audit/export/", trail.trail_export, name="audit-export"),
