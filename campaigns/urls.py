@@ -13,6 +13,7 @@ from campaigns.api import manners as manners_api
 from campaigns.api import push as push_api
 from campaigns.api import segments as segments_api
 from campaigns.api import templates as templates_api
+from campaigns.api import variants as variants_api
 from campaigns.views import (
     ad_exports,
     ads,
@@ -321,6 +322,11 @@ _campaigns_api = [
         "campaigns/<int:campaign_id>/effect/",
         effects_api.CampaignEffect.as_view(),
         name="campaign-effect",
+    ),
+    path(
+        "campaigns/<int:campaign_id>/variants/",
+        variants_api.CampaignVariants.as_view(),
+        name="campaign-variants",
     ),
     path("holdout/", effects_api.Holdout.as_view(), name="holdout"),
     path(

@@ -313,6 +313,8 @@ SPECTACULAR_SETTINGS = {
         "ChannelKindEnum": "campaigns.models.channels.Channel.Kind",
         "SuppressionGivenEnum": "ingestion.privacy.suppressions.GIVEN",
         "PredictionStateEnum": "models_ml.models.predictions.Prediction.State",
+        "TrialModeEnum": "campaigns.models.experiments.Trial.Mode",
+        "TrialMetricEnum": "campaigns.models.experiments.Trial.Metric",
     },
     "TITLE": "Perennial API",
     "DESCRIPTION": "Customers, events, segments, recommendations and campaigns of one business.",

@@ -21,11 +21,13 @@ from marketing.core.auth import ApiKey, may
 from marketing.core.errors import Forbidden, Invalid, NotFound
 
 
-def _actor(request: Request) -> Any:
+def actor(request: Request) -> Any:
+    """Who asks: a key, or the person who is signed in."""
     return request.auth if isinstance(request.auth, ApiKey) else request.user
 
 
-def _found(campaign_id: int) -> Campaign:
+def found(campaign_id: int) -> Campaign:
+    """The campaign. NotFound where there is none."""
     campaign = Campaign.objects.filter(pk=campaign_id).first()
     if campaign is None:
         raise NotFound(_("There is no such campaign."), code="campaign_unknown")
@@ -127,7 +129,7 @@ class CampaignList(View):
     def post(self, request: Request) -> Response:
         """Make a draft. Nothing is sent until it is started."""
         campaign = drafts.save(
-            values=_values(request.data), user=_actor(request), now=timezone.now()
+            values=_values(request.data), user=actor(request), now=timezone.now()
         )
         body = _detail(campaign)
         return Response(body, status=201, headers={"Location": body["url"]})
@@ -139,7 +141,7 @@ class CampaignDetail(View):
     @extend_schema(operation_id="campaigns_get", responses=shapes.CampaignShape)
     def get(self, request: Request, campaign_id: int) -> Response:
         """One campaign with the counts of its run."""
-        return Response(_detail(_found(campaign_id)))
+        return Response(_detail(found(campaign_id)))
 
     @extend_schema(
         operation_id="campaigns_update",
@@ -151,7 +153,7 @@ class CampaignDetail(View):
         campaign = drafts.save(
             campaign_id=campaign_id,
             values=_values(request.data),
-            user=_actor(request),
+            user=actor(request),
             now=timezone.now(),
         )
         return Response(_detail(campaign))
@@ -164,8 +166,8 @@ class _Move(View):
     move: Any = None
 
     def post(self, request: Request, campaign_id: int) -> Response:
-        type(self).move(campaign_id=campaign_id, user=_actor(request), now=timezone.now())
-        body = _detail(_found(campaign_id))
+        type(self).move(campaign_id=campaign_id, user=actor(request), now=timezone.now())
+        body = _detail(found(campaign_id))
         return Response({"campaign": body}, status=202, headers={"Location": body["url"]})
 
 
@@ -203,11 +205,11 @@ class CampaignResume(View):
         choice = data.get("late", "")
         runs.resume(
             campaign_id=campaign_id,
-            user=_actor(request),
+            user=actor(request),
             now=timezone.now(),
             too_late=choice if isinstance(choice, str) else "?",
         )
-        body = _detail(_found(campaign_id))
+        body = _detail(found(campaign_id))
         return Response({"campaign": body}, status=202, headers={"Location": body["url"]})
 
 
@@ -237,7 +239,7 @@ def _flag(request: Request, name: str) -> bool:
 
 
 def _answer(campaign_id: int) -> Response:
-    body = _detail(_found(campaign_id))
+    body = _detail(found(campaign_id))
     return Response({"campaign": body}, headers={"Location": body["url"]})
 
 
@@ -262,7 +264,7 @@ class CampaignSchedule(View):
                 code="bad_moment",
                 field="at",
             )
-        runs.schedule(campaign_id=campaign_id, at=at, user=_actor(request), now=timezone.now())
+        runs.schedule(campaign_id=campaign_id, at=at, user=actor(request), now=timezone.now())
         return _answer(campaign_id)
 
 
@@ -277,7 +279,7 @@ class CampaignArchive(View):
     def post(self, request: Request, campaign_id: int) -> Response:
         """Take a campaign that is over out of the list, or back into it."""
         back = not _flag(request, "archived")
-        drafts.archive(campaign_id=campaign_id, back=back, user=_actor(request), now=timezone.now())
+        drafts.archive(campaign_id=campaign_id, back=back, user=actor(request), now=timezone.now())
         return _answer(campaign_id)
 
 
@@ -289,7 +291,7 @@ class CampaignApproval(View):
     )
     def post(self, request: Request, campaign_id: int) -> Response:
         """Ask for a second person's yes to the campaign as it is now."""
-        approval.ask(campaign_id=campaign_id, actor=_actor(request), now=timezone.now())
+        approval.ask(campaign_id=campaign_id, actor=actor(request), now=timezone.now())
         return _answer(campaign_id)
 
     @extend_schema(
@@ -303,7 +305,7 @@ class CampaignApproval(View):
             campaign_id=campaign_id,
             yes=_flag(request, "approved"),
             comment=_one(request, "comment") if "comment" in request.data else "",
-            actor=_actor(request),
+            actor=actor(request),
             now=timezone.now(),
         )
         return _answer(campaign_id)
@@ -332,7 +334,7 @@ class CampaignWaive(View):
         made = fairness.waive(
             campaign_id=campaign_id,
             reason=data.get("reason", ""),
-            actor=_actor(request),
+            actor=actor(request),
             now=timezone.now(),
         )
         names = ("id", "campaign_id", "reason", "groups", "digest", "given_at")
@@ -364,6 +366,7 @@ def message_body(message: Message) -> dict[str, Any]:
 
 class MessageList(View):
     scope_noun = "campaigns"
+    lists_people = True
 
     @extend_schema(
         operation_id="campaigns_messages",
@@ -372,8 +375,8 @@ class MessageList(View):
     )
     def get(self, request: Request, campaign_id: int) -> Response:
         """Everybody the campaign meant and what became of each; `?state=` narrows it."""
-        campaign = _found(campaign_id)
-        found = Message.objects.filter(run=campaign.runs.order_by("-id").first())
+        campaign = found(campaign_id)
+        rows = Message.objects.filter(run=campaign.runs.order_by("-id").first())
         state = request.query_params.get("state")
         if state is not None:
             if state not in Message.State.values:
@@ -383,5 +386,5 @@ class MessageList(View):
                     field="state",
                     remedy=", ".join(Message.State.values),
                 )
-            found = found.filter(state=state)
-        return self.paginate(found, message_body, ordering="id")
+            rows = rows.filter(state=state)
+        return self.paginate(rows, message_body, ordering="id")

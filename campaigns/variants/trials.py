@@ -10,13 +10,20 @@ from django.utils.translation import gettext as _
 
 from campaigns.drafts import EDITABLE
 from campaigns.manners import clocks, rules, tried
-from campaigns.models import Campaign, Template, Trial, Variant
+from campaigns.models import Campaign, Channel, Template, Trial, Variant
 from campaigns.recipients import routes
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
 KEYS = "abcdefghij"
+LONGEST_NAME, LONGEST_HYPOTHESIS = 80, 300
+# What may be said of a variant, and of how all are compared.
+OF_VARIANT = ("name", "template_id", "channel", "weight", "hour")
+FIELDS = (
+    "mode", "metric", "hypothesis", "first_percent", "hours", "rounds", "win_percent",
+    "floor_percent", "budget",
+)  # fmt: skip
 _BOUNDS = {
     "first_percent": (1, 100),
     "hours": (1, 240),
@@ -37,8 +44,8 @@ def save(
     """Say which mails are tried and how; fewer than two variants end the trial.
 
     `variants`: name, template_id (empty: the campaign's own), weight, hour (empty: when the
-    campaign goes out). Messages of different kinds go by their own channels. `values`: fields of
-    Trial.
+    campaign goes out). Messages of different kinds go by their own channels; `channel` may say
+    which that is. `values`: FIELDS of Trial. What is wrong with a variant is said with its place.
     """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
@@ -54,9 +61,13 @@ def save(
             raise Invalid(
                 _("At most %(n)d variants.") % {"n": len(KEYS)}, code="too_many", field="variants"
             )
-        rows = [
-            _variant(campaign, key, values) for key, values in zip(KEYS, variants, strict=False)
-        ]
+        rows = []
+        for place, (key, said) in enumerate(zip(KEYS, variants, strict=False)):
+            try:
+                rows.append(_variant(campaign, key, said))
+            except Invalid as refusal:
+                refusal.field = f"variants.{place}.{refusal.field}"
+                raise
         if rows and not any(row.weight for row in rows):
             raise Invalid(
                 _("Give at least one variant a share."), code="no_weight", field="variants"
@@ -69,7 +80,7 @@ def save(
             checked.get(name, getattr(kept, name)) for name in ("mode", "metric", "hours")
         )
         routes.refuse_unfit(
-            routes=routes.of([(row.key, row.weight, _kind(campaign, row)) for row in rows]),
+            routes=routes.of([(row.key, row.weight, kind(campaign, row)) for row in rows]),
             follows=mode != Trial.Mode.FIXED,
             metric=metric,
             hours=hours,
@@ -86,44 +97,84 @@ def save(
 
 
 def _variant(campaign: Campaign, key: str, values: Mapping[str, Any]) -> Variant:
-    template_id = values.get("template_id") or None
-    if template_id is not None and not Template.objects.filter(pk=template_id).exists():
+    unknown = sorted(set(values) - set(OF_VARIANT))
+    if unknown:
+        raise Invalid(
+            _("There is no field called %(name)s.") % {"name": unknown[0]},
+            code="unknown_field",
+            field=unknown[0],
+            remedy=_("Fields: %(names)s.") % {"names": ", ".join(OF_VARIANT)},
+        )
+    weight = _whole(values.get("weight", 1))
+    if weight is None or weight > 1_000:
+        raise Invalid(_("A share lies between 0 and 1,000."), code="bad_weight", field="weight")
+    made = Variant(
+        campaign=campaign, key=key, name=_line(values, "name", LONGEST_NAME),
+        template=_template(values.get("template_id")), weight=weight,
+        hour=_hour(values.get("hour")),
+    )  # fmt: skip
+    said, goes_by = values.get("channel") or None, kind(campaign, made)
+    if said is not None and said != goes_by:
+        names = dict(Channel.Kind.choices)
+        raise Invalid(
+            _("Its message is written for %(channel)s.") % {"channel": names[goes_by]},
+            code="channel_differs",
+            field="channel",
+            remedy=_("Choose a template of that channel, or leave the channel out."),
+        )
+    return made
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number from nothing on, as a number or as it is typed; None for anything else."""
+    text = "" if isinstance(value, bool) else str(value).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
+def _line(values: Mapping[str, Any], field: str, longest: int) -> str:
+    value = values.get(field)
+    text = "" if value is None else value
+    if not isinstance(text, str) or not text.isprintable():
+        raise Invalid(_("This must be one line of text."), code="bad_line", field=field)
+    if len(text.strip()) > longest:
+        raise Invalid(_("At most %(n)d characters.") % {"n": longest}, code="too_long", field=field)
+    return text.strip()
+
+
+def _template(value: Any) -> Template | None:
+    if value is None or value == "":
+        return None
+    number = _whole(value)
+    if number is None:
+        raise Invalid(_("This is not an id."), code="bad_id", field="template_id")
+    found = Template.objects.filter(pk=number).first()
+    if found is None:
         raise Invalid(
             _("That no longer exists; choose another."), code="unknown", field="template_id"
         )
-    try:
-        weight = int(values.get("weight", 1))
-    except (TypeError, ValueError):
-        weight = -1
-    if not 0 <= weight <= 1_000:
-        raise Invalid(_("A share lies between 0 and 1,000."), code="bad_weight", field="weight")
-    name = str(values.get("name") or "").strip()[:80]
-    return Variant(
-        campaign=campaign, key=key, name=name, template_id=template_id, weight=weight,
-        hour=_hour(values.get("hour")),
-    )  # fmt: skip
+    return found
 
 
-def _kind(campaign: Campaign, row: Variant) -> str:
+def kind(campaign: Campaign, row: Variant) -> str:
     """The channel that a variant goes by."""
     said = row.template or campaign.template
     return said.kind if said else "email"
 
 
 def _hour(value: Any) -> int | None:
-    text = "" if value is None else str(value).strip()
-    if not text:
+    if value is None or value == "":
         return None
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and int(text[:3]) < 24):
+    hour = _whole(value)
+    if hour is None or hour > 23:
         raise Invalid(_("An hour lies between 0 and 23."), code="bad_hour", field="hour")
-    return int(text)
+    return hour
 
 
 def _fit_hours(campaign: Campaign, rows: Sequence[Variant], values: Mapping[str, Any]) -> None:
     """Refuse hours that could not be compared, or at which nothing is sent."""
     silent = {} if campaign.urgent else rules.current().quiet
     for row in rows:
-        quiet = silent.get(_kind(campaign, row))
+        quiet = silent.get(kind(campaign, row))
         if row.hour is not None and quiet and clocks.is_within(time(row.hour), *quiet):
             raise Invalid(
                 _("At %(hour)s nothing is sent: those are quiet hours.")
@@ -148,7 +199,7 @@ def _fit_hours(campaign: Campaign, rows: Sequence[Variant], values: Mapping[str,
 
 def _checked(name: str, value: Any) -> Any:
     if name == "hypothesis":
-        return str(value or "").strip()[:300]
+        return _line({name: value}, name, LONGEST_HYPOTHESIS)
     choices: dict[str, list[str]] = {"mode": Trial.Mode.values, "metric": Trial.Metric.values}
     if name in choices:
         if value not in choices[name]:
@@ -163,17 +214,18 @@ def _checked(name: str, value: Any) -> Any:
             field=name,
         )
     least, most = _BOUNDS[name]
+    shares = name in ("win_percent", "floor_percent")
     try:
-        number = float(value)
+        number = -1.0 if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
-        number = -1
-    if not least <= number <= most:
+        number = -1.0
+    if not least <= number <= most or (not shares and number != int(number)):
         raise Invalid(
             _("Give a number from %(least)s to %(most)s.") % {"least": least, "most": most},
             code="out_of_range",
             field=name,
         )
-    return number if name.endswith(("win_percent", "floor_percent")) else int(number)
+    return number if shares else int(number)
 
 
 def _budget(value: Any) -> Decimal | None:

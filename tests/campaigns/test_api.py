@@ -222,3 +222,89 @@ def test_a_program_finds_the_message_that_a_campaign_is_to_send(client):
     assert [row["name"] for row in found("?kind=email").json()["data"]] == ["Come back"]
     refused = found("?kind=pigeon")
     assert (refused.status_code, refused.json()["error"]["field"]) == (422, "kind")
+
+
+@pytest.fixture
+def two_channels():
+    """A draft whose mail may be tried against a text."""
+    mail, text = factories.template("A mail"), factories.template("A text", kind="sms")
+    made = factories.campaign(template=mail, segment=factories.segment())
+    return made, {"name": "Mail", "channel": "email", "weight": 3}, {
+        "name": "Text", "template_id": text.pk, "channel": "sms",
+    }  # fmt: skip
+
+
+def test_a_program_says_which_variants_are_tried_and_by_which_channels(ask, two_channels):
+    made, mail, text = two_channels
+    path = f"{made.pk}/variants/"
+    assert ask("get", path).json()["channels"] == ["email"]
+    body = {"variants": [mail, {**text, "hour": 18}], "trial": {"budget": "20"}}
+    put = ask("put", path, body)
+    assert put.status_code == 200
+    assert ask("get", path).json() == put.json() == ask("put", path, body).json()
+    assert put.json()["channels"] == ["email", "sms"]
+    assert put.json()["variants"] == [
+        {"key": "a", "name": "Mail", "template_id": None, "channel": "email", "weight": 3,
+         "share": 0.75, "hour": None},
+        {"key": "b", "name": "Text", "template_id": text["template_id"], "channel": "sms",
+         "weight": 1, "share": 0.25, "hour": 18},
+    ]  # fmt: skip
+    assert put.json()["trial"] == {
+        "mode": "fixed", "metric": "clicked", "hypothesis": "", "first_percent": 20, "hours": 4,
+        "rounds": 1, "win_percent": 95.0, "floor_percent": 5.0, "budget": "20.00",
+    }  # fmt: skip
+    # A PUT says it all: what it leaves out is as in a new campaign.
+    again = ask("put", path, {"variants": [mail, mail]}).json()
+    assert (again["trial"]["budget"], again["channels"]) == (None, ["email"])
+    assert ask("put", path, {"variants": []}).json()["variants"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "trial", "code", "field"),
+    [
+        ({"channel": "email"}, {}, "channel_differs", "variants.1.channel"),
+        ({"channel": "pigeon"}, {}, "channel_differs", "variants.1.channel"),
+        ({"weight": 1.5}, {}, "bad_weight", "variants.1.weight"),
+        ({"weight": True}, {}, "bad_weight", "variants.1.weight"),
+        ({"hour": 24}, {}, "bad_hour", "variants.1.hour"),
+        ({"template_id": "x"}, {}, "bad_id", "variants.1.template_id"),
+        ({"template_id": 404}, {}, "unknown", "variants.1.template_id"),
+        ({"name": "x" * 81}, {}, "too_long", "variants.1.name"),
+        ({"name": ["x"]}, {}, "bad_line", "variants.1.name"),
+        ({"colour": "red"}, {}, "unknown_field", "variants.1.colour"),
+        ({}, {"mode": "winner", "hours": 48}, "metric_unseen", "metric"),
+        ({}, {"mode": "winner", "metric": "ordered", "hours": 4}, "too_soon", "hours"),
+        ({}, {"rounds": 1.5}, "out_of_range", "rounds"),
+        ({}, {"colour": "red"}, "unknown_field", "colour"),
+        ({}, [], "not_an_object", "trial"),
+    ],
+)
+def test_variants_that_cannot_be_tried_are_refused_by_their_place(
+    ask, two_channels, change, trial, code, field
+):
+    made, mail, text = two_channels
+    refused = ask(
+        "put", f"{made.pk}/variants/", {"variants": [mail, {**text, **change}], "trial": trial}
+    )
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["field"]) == (422, code, field)
+    assert not made.variants.exists()
+
+
+def test_one_variant_something_else_and_a_campaign_that_has_begun_are_refused(ask, two_channels):
+    made, mail, text = two_channels
+    path = f"{made.pk}/variants/"
+    for body, code in (
+        ({"variants": [mail]}, "too_few"),
+        ({"variants": [mail] * 11}, "too_many"),
+        ({"variants": [mail, "b"]}, "not_an_object"),
+        ({"variants": {}}, "not_a_list"),
+        ({"variants": [], "trials": {}}, "not_an_object"),
+        ([mail, text], "not_an_object"),
+    ):
+        assert ask("put", path, body).json()["error"]["code"] == code
+    Campaign.objects.update(state=Campaign.State.RUNNING)
+    refused = ask("put", path, {"variants": [mail, text]})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "campaign_begun")
+    assert ask("put", "999/variants/", {"variants": []}).status_code == 404
+    assert ask("put", path, {"variants": []}, scopes=("campaigns:read",)).status_code == 403
