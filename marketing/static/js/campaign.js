@@ -2,7 +2,10 @@
 (() => {
   const fit = frame => {
     const page = frame.contentDocument?.documentElement;
-    if (page && page.scrollHeight > 40) frame.style.setProperty("--h", Math.min(page.scrollHeight, 6000) + "px");
+    if (!page) return;
+    /* a page is never lower than its frame: what it grew to before must not hold it up */
+    if (page.scrollHeight > 40) frame.style.setProperty("--h", "41px");
+    if (page.scrollHeight > 40) frame.style.setProperty("--h", Math.min(page.scrollHeight, 6000) + "px");
   };
   const follow = root => root.querySelectorAll("iframe[data-seen]").forEach(frame => {
     frame.addEventListener("load", () => { frame.style.removeProperty("--h"); fit(frame); });
