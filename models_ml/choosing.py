@@ -99,6 +99,7 @@ def _choose_weights(
     for done, params in enumerate(entry.choices, start=len(entry.members)):
         report(done, total)
         blends.append(entry.build(params))
+        blends[-1].remembered = {}
         scores.append(blends[-1].weigh(parts[0], exam.choosing))
     best = int(np.argmax(scores))
     weights = blends[best].weights
@@ -111,6 +112,8 @@ def _choose_weights(
     }
     params = entry.choices[best]
     ready = [entry.build(params).of(members, weights) for members in parts[1:]]
+    # A ranker asks the same people; whoever serves keeps nothing.
+    ready[0].remembered = {}
     return Chosen(entry, params, details, report, exam, model=blends[best], ready=ready)
 
 

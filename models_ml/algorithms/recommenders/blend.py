@@ -57,6 +57,8 @@ HALF_PLACE = 10.0
 # More people make the weights no better, only later.
 MOST_PEOPLE = 6_000
 SEED = 20111209
+# Answers of members that a blend remembers while it is judged, of BATCH people each.
+REMEMBERED = 8
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Blend:
         chosen = members or {name: KINDS[name]() for name in ("markov", "itemitem", "ease")}
         self.members: dict[str, Any] = dict(chosen)
         self.weights: dict[str, float] = dict(weights or {})
+        # What members said, where a ranker will ask for the same; None: it is not kept.
+        self.remembered: dict[tuple[bytes, bool, int], tuple[Array, Array]] | None = None
 
     def of(self, members: Mapping[str, Any], weights: Mapping[str, float]) -> Self:
         """The blend of members that are fitted, with weights that are known."""
@@ -153,6 +157,20 @@ class Blend:
         """Items (n, c) that any member proposes, NO_ITEM behind them, and what each member says
         of them (n, c, members)."""
         depth = max(depth, self.params.depth)
+        key = (np.asarray(users, dtype=np.int64).tobytes(), skip_seen, depth)
+        if allowed is not None or self.remembered is None:
+            return self._asked(users, allowed, skip_seen, depth)
+        if key not in self.remembered:
+            found = self._asked(users, None, skip_seen, depth)
+            if len(self.remembered) >= REMEMBERED:
+                return found
+            self.remembered[key] = found
+        return self.remembered[key]
+
+    def _asked(
+        self, users: Array, allowed: Array | None, skip_seen: bool, depth: int
+    ) -> tuple[Array, Array]:
+        """The same, from the members."""
         total = len(users)
         items, values = [], []
         for member in self.members.values():

@@ -22,14 +22,13 @@ from models_ml.algorithms import artifacts
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import Array, IdMap, Interactions, Truth, chunks, truth_of
 from models_ml.algorithms.recommenders import histories
-from models_ml.algorithms.recommenders.blend import HALF_PLACE, Blend, K, again, some
+from models_ml.algorithms.recommenders.blend import BATCH, HALF_PLACE, Blend, K, again, some
 from models_ml.algorithms.recommenders.content import Goods
 from models_ml.algorithms.recommenders.evidence import Evidence
 from models_ml.algorithms.recommenders.reasons import Reasons
 
 # What the order of the trees is tried at beside the blend's, which counts the rest of 1.
 MIXES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-BATCH = 1_024
 # All that a stored file may bring to life beside arrays and scikit-learn's public estimators.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 
@@ -40,7 +39,7 @@ class Params:
     `folds`: parts into which people are cut to find how much the trees count."""
 
     depth: int = 50
-    rounds: int = 100
+    rounds: int = 60
     rate: float = 0.06
     leaves: int = 15
     least: int = 60
