@@ -240,10 +240,30 @@ def _alone(name: str) -> Iterator[None]:
             cursor.execute("RESET statement_timeout; RESET lock_timeout")
 
 
+def _refuse_half_of_an_older_one(executor: MigrationExecutor) -> None:
+    """What came before the first release was folded into it: all of that is applied, or none."""
+    applied = executor.recorder.applied_migrations()
+    for name, migration in executor.loader.disk_migrations.items():
+        missing = [one for one in migration.replaces if one not in applied]
+        if (
+            migration.replaces
+            and name not in applied
+            and 0 < len(missing) < len(migration.replaces)
+        ):
+            raise StartError(
+                f"This database is older than the first release: it lacks {'.'.join(missing[0])}. "
+                "Start the last version before 0.1.0 on it once, then this one. Nothing was changed."
+            )
+
+
 def migrate() -> int:
-    """Bring the tables up to date and make the roles; how many migrations were applied."""
+    """Bring the tables up to date and make the roles; how many migrations were applied.
+
+    Raises StartError for a database from before the first release that is not at its last state.
+    """
     with _alone("migrate"):
         executor = MigrationExecutor(connection)
+        _refuse_half_of_an_older_one(executor)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if plan:
             call_command("migrate", interactive=False, verbosity=0)

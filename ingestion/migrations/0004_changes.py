@@ -76,18 +76,32 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Whom a domain or a hash concerns is not looked up: everybody is looked at again.
 CREATE FUNCTION ingestion_note_addresses() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE found bigint[];
+DECLARE
+    found bigint[];
+    named bigint[];
+    wider boolean;
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        SELECT ingestion_holders(array_agg(address) FILTER (WHERE channel = 'email'),
-            array_agg(address) FILTER (WHERE channel <> 'email')) INTO found FROM before;
+        SELECT ingestion_holders(
+                array_agg(address) FILTER (WHERE kind = 'address' AND channel = 'email'),
+                array_agg(address) FILTER (WHERE kind = 'address' AND channel <> 'email')),
+            array_agg(customer_id) FILTER (WHERE customer_id IS NOT NULL),
+            bool_or(kind IN ('domain', 'sha256'))
+        INTO found, named, wider FROM before;
     ELSE
-        SELECT ingestion_holders(array_agg(address) FILTER (WHERE channel = 'email'),
-            array_agg(address) FILTER (WHERE channel <> 'email')) INTO found FROM after;
+        SELECT ingestion_holders(
+                array_agg(address) FILTER (WHERE kind = 'address' AND channel = 'email'),
+                array_agg(address) FILTER (WHERE kind = 'address' AND channel <> 'email')),
+            array_agg(customer_id) FILTER (WHERE customer_id IS NOT NULL),
+            bool_or(kind IN ('domain', 'sha256'))
+        INTO found, named, wider FROM after;
     END IF;
-    IF found IS NOT NULL THEN
-        INSERT INTO ingestion_change (kind, people) VALUES ('consent', found);
+    IF wider THEN
+        INSERT INTO ingestion_change (kind, people) VALUES ('consent', NULL);
+    ELSIF (found || named) IS NOT NULL THEN
+        INSERT INTO ingestion_change (kind, people) VALUES ('consent', found || named);
     END IF;
     RETURN NULL;
 END $$;

@@ -27,5 +27,5 @@ CREATE TABLE models_ml_formerscore (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("models_ml", "0001_initial")]
+    dependencies = [("models_ml", "0001_first_release")]
     operations = [migrations.RunSQL(CREATE, migrations.RunSQL.noop)]

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import psycopg2
 import pytest
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from marketing import startup
 from marketing.core.models import ApiKey, User
@@ -134,6 +136,36 @@ class TestDemoLogin:
 
         assert second["password"] != first["password"]
         assert User.objects.get().check_password(second["password"])
+
+
+OURS = {"core", "ingestion", "models_ml", "recommendations", "campaigns"}
+
+
+@pytest.fixture
+def before_the_first_release():
+    """The history of a database that ran versions from before 0.1.0, up to their last."""
+    history = MigrationRecorder.Migration.objects
+    for (app, name), migration in MigrationLoader(connection).disk_migrations.items():
+        if app in OURS and migration.replaces:
+            history.filter(app=app, name=name).delete()
+            for old_app, old_name in migration.replaces:
+                history.create(app=old_app, name=old_name)
+    return history
+
+
+@pytest.mark.django_db
+def test_a_database_from_before_the_first_release_goes_on_as_it_is(before_the_first_release):
+    assert startup.migrate() == 0
+
+
+@pytest.mark.django_db
+def test_one_that_missed_the_last_steps_before_the_release_is_told_what_to_start_first(
+    before_the_first_release,
+):
+    before_the_first_release.filter(app="campaigns", name="0038_pace_mark").delete()
+
+    with pytest.raises(startup.StartError, match="lacks campaigns[.]0038_pace_mark"):
+        startup.migrate()
 
 
 @pytest.mark.django_db
