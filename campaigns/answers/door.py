@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from campaigns.answers import hits
 from campaigns.messaging import addresses
-from marketing.core import passing
+from marketing.core import hosts, passing
 
 PREFIXES = ("/o/", "/c/")
 PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -64,7 +64,8 @@ def answer(
         return Answer("200 OK", _HTML, b"")
     target = _clicked(token, mac, (parse_qs(query).get("u") or [""])[0], agent, now)
     if target:
-        return Answer("302 Found", _HTML, b"", target)
+        # Signed and counted as it was written; a header holds ASCII alone.
+        return Answer("302 Found", _HTML, b"", hosts.address_to_ascii(target))
     return _forged(meta) or _MISSING
 
 

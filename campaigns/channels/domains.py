@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from campaigns.channels import lookups, rotation, spf
 from campaigns.messaging import dkim, providers
 from campaigns.models import Channel, Domain
-from marketing.core import audit
+from marketing.core import audit, hosts
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import User
 
@@ -42,11 +42,20 @@ class Record:
     optional: bool = False
 
 
+def host_of(address: str) -> str:
+    """The domain of a sender, as domains are kept: small and in ASCII; empty for none."""
+    host = address.rpartition("@")[2].lower().rstrip(".")
+    try:
+        return hosts.to_ascii(host)
+    except UnicodeError:
+        return ""
+
+
 def add(*, name: str, user: User | None, now: datetime) -> Domain:
     """A domain with new keys. Nothing is signed before their public halves are published."""
     name = name.strip().lower().rstrip(".").rpartition("@")[2]
     try:
-        name = name.encode("idna").decode()
+        name = hosts.to_ascii(name)
     except UnicodeError:
         name = ""
     if not _NAME.fullmatch(name) or len(name) > 253:
@@ -83,7 +92,7 @@ def _senders(domain: Domain) -> list[tuple[str, str]]:
     """(term for SPF, host to check) of the channels that send for this domain."""
     found = []
     for channel in Channel.objects.filter(kind="email", enabled=True):
-        place = channel.from_address.rpartition("@")[2].lower()
+        place = host_of(channel.from_address)
         if place and place != domain.name and not place.endswith(f".{domain.name}"):
             continue
         term = providers.load(channel.provider).includes(channel.settings)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from django.conf import settings
@@ -25,7 +26,7 @@ from campaigns.content import own_pages
 from campaigns.models import Campaign, LinkCheck, Template
 from campaigns.recipients import audience
 from campaigns.sending import runs
-from marketing.core import jobs, outbound
+from marketing.core import hosts, jobs, outbound
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import ApiKey, Job, User
 
@@ -174,6 +175,13 @@ def _wanted(campaign: Campaign, mails: list[Template]) -> Iterator[tuple[str, st
 def call(*, url: str, what: str) -> dict[str, Any]:
     """One address: whether it answers, and in words what is wrong when it does not."""
     state, text = _ours(url, what) if own_pages.is_ours(url) else _called(url, what)
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # a picture may stand at what is no address
+        host = ""
+    if hosts.both(host) != host:
+        # Letters of another script may look like those of a name that readers trust.
+        text = " ".join([_("Its host is %(host)s.") % {"host": hosts.both(host)}, text]).strip()
     return {"url": url, "what": what, "state": state, "text": text}
 
 

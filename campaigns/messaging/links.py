@@ -13,6 +13,7 @@ import uuid
 from urllib.parse import quote, urlsplit
 
 from campaigns.messaging.faults import Fault, gettext_noop
+from marketing.core import hosts
 
 PURPOSES = ("open", "click", "leave")
 _ID, _MAC = 16, 12
@@ -44,6 +45,16 @@ def check_target(url: str | None) -> str:
             gettext_noop("%(address)s is not a web address that begins with http:// or https://"),
             address=url[:80],
         )
+    try:
+        hosts.to_ascii(host)
+    except UnicodeError:
+        raise LinkRefused(
+            gettext_noop(
+                "%(address)s: the host holds letters that no name of a host may hold; write it in"
+                " its ASCII form, which begins with xn--"
+            ),
+            address=url[:80],
+        ) from None
     return url
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from campaigns.messaging.dkim import Signer
 from campaigns.messaging.faults import Fault, gettext_noop
 from campaigns.messaging.rendering import Rendered
+from marketing.core import hosts
 
 _ADDRESS = re.compile(
     r"[!#-'*+\-/-9=?A-Z^-~.]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
@@ -43,10 +44,9 @@ def check_line(name: str, value: str) -> str:
 
 def address(name: str, value: str) -> str:
     """An address in ASCII, its domain in IDNA; HeaderRefused when it cannot be written so."""
-    local, _, domain = value.rpartition("@")
-    if not domain.isascii():
+    if not value.rpartition("@")[2].isascii():
         try:
-            value = f"{local}@{domain.encode('idna').decode('ascii')}"
+            value = hosts.mail_to_ascii(value)
         except UnicodeError:
             raise HeaderRefused(gettext_noop("%(name)s is not a mail address"), name=name) from None
     if not _ADDRESS.fullmatch(value):

@@ -2,7 +2,7 @@
 
 from campaigns.messaging import dkim
 from campaigns.models import Domain
-from marketing.core import vault
+from marketing.core import hosts, vault
 
 
 def row_of(domain: Domain, algorithm: str) -> str:
@@ -15,7 +15,11 @@ def of(from_email: str) -> dkim.Signer | None:
 
     A subdomain without keys of its own is signed by the domain above it, which DMARC accepts.
     """
-    name = from_email.rpartition("@")[2].lower().rstrip(".")
+    host = from_email.rpartition("@")[2].lower().rstrip(".")
+    try:
+        name = hosts.to_ascii(host)
+    except UnicodeError:
+        return None
     above = name.split(".")
     names = [".".join(above[n:]) for n in range(max(len(above) - 1, 1))]
     found = {d.name: d for d in Domain.objects.filter(name__in=names, signs_since__isnull=False)}

@@ -223,7 +223,7 @@ def _shown(made: Any, channel: Channel) -> list[tuple[Any, str]]:
 def _domain(channel: Channel | None) -> Domain | None:
     if channel is None or channel.kind != "email" or not channel.from_address:
         return None
-    name = channel.from_address.rpartition("@")[2].lower()
+    name = domains.host_of(channel.from_address)
     return Domain.objects.filter(name=name).first() or Domain(name=name)
 
 

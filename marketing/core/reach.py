@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from marketing.core import hosts
 from marketing.core.errors import Refused
 
 Address = IPv4Address | IPv6Address
@@ -41,7 +42,7 @@ def normal_host(host: str) -> str:
             return plain
     elif plain and "%" not in plain:
         try:
-            return normal_host(plain.encode("idna").decode())
+            return normal_host(hosts.to_ascii(plain))
         except UnicodeError:
             pass
     raise Blocked(
@@ -83,12 +84,20 @@ def _entry(text: str) -> tuple[str, int | None]:
     return text, None
 
 
+def _is_named(what: str, host: str) -> bool:
+    """Whether an entry, in letters of any script, is this host."""
+    try:
+        return hosts.to_ascii(what.rstrip(".")) == host
+    except UnicodeError:
+        return False
+
+
 def is_allowed(*, host: str, address: Address, port: int) -> bool:
     """Whether OUTBOUND_ALLOW names this host or address for this port."""
     for what, only in map(_entry, settings.OUTBOUND_ALLOW):
         if only is not None and only != port:
             continue
-        if what.rstrip(".") == host:
+        if _is_named(what, host):
             return True
         try:
             network = ipaddress.ip_network(what, strict=False)

@@ -175,6 +175,16 @@ def test_a_domain_is_kept_once_and_an_address_names_its_own(shop):
     )
 
 
+def test_a_sender_on_a_foreign_domain_is_signed_by_its_keys(shop):
+    own = domains.add(name="straße.example", user=None, now=factories.NOW)
+    assert (own.name, domains.host_of("a@Straße.example.")) == ("xn--strae-oqa.example",) * 2
+    own.keys["rsa"]["published"], own.signs_since = True, factories.NOW
+    own.save()
+    assert signing.of("news@straße.example") is not None
+    assert signing.of("news@strasse.example") is None
+    assert (domains.host_of("a@i❤.example"), signing.of("a@i❤.example")) == ("", None)
+
+
 def test_a_private_key_lies_sealed_and_opens_for_its_own_domain_alone(shop):
     assert "PRIVATE" not in str(shop.keys)
     other = domains.add(name="other.example", user=None, now=factories.NOW)

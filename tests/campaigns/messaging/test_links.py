@@ -67,6 +67,8 @@ def test_the_exact_target_comes_back(url):
         "http://a b.example/",
         "https://shop.example/\r\nSet-Cookie: a=b",
         "ftp://shop.example/",
+        "https://i❤.example/",
+        "https://shop.example\u2044evil.example/",
         "https://[::1",
         "https://shop.example/" + "a" * 2_000,
         "",

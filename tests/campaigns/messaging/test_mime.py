@@ -130,6 +130,10 @@ def test_a_name_of_any_length_is_read_back_in_lines_that_servers_take():
 
 def test_a_foreign_domain_is_written_as_the_network_wants_it():
     assert mime.address("To", "ada@münchen.example") == "ada@xn--mnchen-3ya.example"
+    # By IDNA 2003 this mail would go to strasse.example, which belongs to somebody else.
+    assert mime.address("To", "ada@straße.example") == "ada@xn--strae-oqa.example"
+    with pytest.raises(mime.HeaderRefused):
+        mime.address("To", "ada@i❤.example")
 
 
 def test_a_date_is_written_in_utc_whatever_zone_it_came_in():

@@ -21,6 +21,7 @@ LINKS = [
     "#top",
     "https://shop.example/?a=1&amp;b=2",
     "https://xn--bcher-kva.example/",
+    "https://straße.example:8443/größe?q=ü",
     "https://shop.example/{{ email }}",
 ]
 
@@ -116,6 +117,7 @@ def test_links_of_every_kind_lead_where_they_were_meant_to(marketer, postbox, cl
     assert targets >= {
         "https://shop.example/?a=1&b=2",
         "https://xn--bcher-kva.example/",
+        "https://xn--strae-oqa.example:8443/gr%C3%B6%C3%9Fe?q=%C3%BC",
         "https://shop.example/p0@example.com",
         "https://shop.example/new",
     }

@@ -368,6 +368,9 @@ def test_a_tracked_link_is_judged_by_where_it_leads_and_a_shop_next_door_is_not_
     assert (shop["state"], "Your shop" in shop["text"]) == ("ours", True)
     other = link_check.call(url="http://127.0.0.1:9001/sale", what="link")
     assert other["state"] == "silent"
+    # It looks like another's name: shown as it is called, too.
+    alike = link_check.call(url="http://\u0430pple.example/", what="link")
+    assert "Its host is \u0430pple.example (xn--pple-43d.example)." in alike["text"]
 
 
 def test_what_a_campaign_could_show_and_costs_is_told_before_it_goes_out():
