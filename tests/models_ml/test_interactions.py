@@ -59,5 +59,16 @@ def test_what_was_sent_back_in_full_by_then_was_not_bought():
     assert pairs(NOW - timedelta(days=4)) == [(ada.pk, cup.pk)]
 
 
+def test_of_equal_lines_no_more_than_were_sent_back_are_left_out():
+    ada, bob = factories.customer("ada"), factories.customer("bob")
+    cup, rug = factories.product("CUP"), factories.product("RUG")
+    factories.order(ada, days_ago=9, lines=[(cup, 1), (cup, 1), (rug, 2), (cup, 1)])
+    factories.order(bob, days_ago=9, lines=[(cup, 1), (rug, 1)])
+    for line in OrderLine.objects.filter(customer=ada, product=cup)[:2]:
+        give_back(line, 1, days_ago=1)
+    give_back(OrderLine.objects.get(customer=bob, product=rug), 1, days_ago=1)
+    assert pairs() == [(ada.pk, cup.pk), (ada.pk, rug.pk), (bob.pk, cup.pk)]
+
+
 def test_an_empty_shop_has_no_interactions():
     assert len(interactions.read(as_of=NOW)) == 0
