@@ -11,7 +11,7 @@ import marketing.core.urls
 import models_ml.urls
 import recommendations.urls
 from marketing import pages
-from marketing.core import signing_in
+from marketing.core import factor_pages, signing_in
 from marketing.metrics.views import metrics
 
 APPS = [marketing.core.urls, ingestion.urls, models_ml.urls, recommendations.urls, campaigns.urls]
@@ -35,6 +35,7 @@ urlpatterns = [
         ),
         name="login",
     ),
+    path("login/code/", factor_pages.code, name="code"),
     path("logout/", sign_in.LogoutView.as_view(), name="logout"),
     path(
         "settings/password/",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketing.core import downloads, health, jobs_api, trail, views
+from marketing.core import downloads, factor_pages, health, jobs_api, trail, views
 from marketing.core.brand import api as brand_api
 from marketing.core.brand import pages as brand_pages
 
@@ -25,7 +25,9 @@ pages: list = [
     path("brand/<str:name>", brand_pages.logo, name="logo"),
     path("settings/keys/", views.keys, name="keys"),
     path("settings/keys/<int:key_id>/revoke/", views.key_revoke, name="key-revoke"),
+    path("settings/factor/", factor_pages.factor, name="factor"),
     path("settings/team/", views.team, name="team"),
+    path("settings/team/<int:user_id>/factor/", factor_pages.reset, name="factor-reset"),
     path("settings/confirm/", downloads.confirm, name="confirm"),
     path("settings/audit/", trail.trail, name="audit"),
     path("settings/audit/check/", trail.trail_check, name="audit-check"),

@@ -251,5 +251,9 @@ def key_revoke(request: HttpRequest, key_id: int) -> HttpResponse:
 @page("view")
 def team(request: HttpRequest) -> HttpResponse:
     """Who can sign in, and what each may do."""
-    people = User.objects.prefetch_related("groups").order_by("-is_active", "username")[:200]
+    people = (
+        User.objects.select_related("second_factor")
+        .prefetch_related("groups")
+        .order_by("-is_active", "username")[:200]
+    )
     return render(request, "core/team.html", {"people": people, "roles": auth.ROLES})

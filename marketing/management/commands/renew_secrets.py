@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from ingestion.connectors import configuring
 from ingestion.quality import alerts
 from ingestion.webhooks import endpoints
+from marketing.core import factors
 
 
 class Command(BaseCommand):
@@ -14,4 +15,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         renewed = configuring.renew_secrets() + endpoints.renew_secrets() + alerts.renew_secrets()
+        renewed += factors.renew_secrets()
         self.stdout.write(f"{renewed} secrets renewed.")
