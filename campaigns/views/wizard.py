@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from campaigns import content, drafts
+from campaigns.channels import writing
 from campaigns.content import link_check, seeing
 from campaigns.manners import rules, timing
 from campaigns.messaging import tags
@@ -263,12 +264,17 @@ def _checked(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def _others(campaign: Campaign) -> list[tuple[str, Template]]:
-    """What goes by other channels than the campaign's own message."""
+def _others(campaign: Campaign) -> list[tuple[str, Template, writing.Seen | None]]:
+    """What goes by other channels than the campaign's own message; no mail as somebody gets it."""
     if campaign.template is None:
         return []
     said = runs.mails(campaign, campaign.template)
-    return [(key, mail) for key, mail in said if mail.kind != campaign.template.kind]
+    others = [(key, one) for key, one in said if one.kind != campaign.template.kind]
+    return [(key, one, None if one.kind == "email" else _seen(one)) for key, one in others]
+
+
+def _seen(note: Template) -> writing.Seen:
+    return writing.preview(kind=note.kind, values=note.parts, customer_id=None)
 
 
 def _carried(campaign: Campaign) -> list[tuple[str, str]]:
