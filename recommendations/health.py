@@ -38,7 +38,7 @@ CHECKS: dict[str, tuple[str | Promise, str | Promise, str]] = {
         _("Goes with nothing"),
         _("Too few orders and visits have it, so its page shows what is popular."),
         f"{_SHELF} AND NOT EXISTS (SELECT FROM recommendations_productlink l"
-        " WHERE l.product_id = p.id)",
+        " WHERE l.product_id = p.id AND l.kind <> 'new')",
     ),
     "never": (
         _("Never chosen"),

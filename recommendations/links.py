@@ -76,7 +76,7 @@ def make(*, now: datetime, say: Say | None = None, catalogue: Catalogue | None =
     )  # fmt: skip
     found: dict[str, Pairs] = {}
     small = _within(orders, items, LARGEST)
-    for number, (kind, counted) in enumerate(
+    for number, (kind, count) in enumerate(
         (
             (Kind.SEEN, lambda: _together(visits, seen)),
             (Kind.BOUGHT, lambda: _together(people[people > 0], items[people > 0])),
@@ -86,11 +86,13 @@ def make(*, now: datetime, say: Say | None = None, catalogue: Catalogue | None =
         )
     ):
         tell(kind, number, 5)
-        found[kind] = counted()
+        found[kind] = count()
     popular = _popular(people, items, moments, int(as_of.timestamp()), seen)
+    # A product that only a new one is like goes with nothing yet.
+    counted = [made.item for kind, made in found.items() if kind != Kind.NEW]
     metrics = {
         "links": {kind: len(made.item) for kind, made in found.items()},
-        "products": len(np.unique(np.concatenate([made.item for made in found.values()]))),
+        "products": len(np.unique(np.concatenate(counted))),
         "lines": len(items),
         "looks": len(seen),
         "as_of": as_of.isoformat(),
