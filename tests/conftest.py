@@ -6,6 +6,7 @@ function or starts a worker. TEST_DATABASE_URL and TEST_REDIS_URL put other serv
 """
 
 import contextlib
+import gc
 import math
 import os
 import random
@@ -28,6 +29,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from marketing import embedded
+from tests import emptying
 
 FROM_ONE = "SELECT " + ", ".join(
     f"setval(pg_get_serial_sequence('{table}', 'id'),"
@@ -35,6 +37,7 @@ FROM_ONE = "SELECT " + ", ".join(
     for table in ("ingestion_customer", "ingestion_product", "campaigns_campaign", "campaigns_run")
 )
 ROOT = Path(__file__).resolve().parent.parent
+gc.disable()  # until everything is loaded, see pytest_collection_finish
 _servers = embedded.Servers()
 _given = {name: os.environ.get(f"TEST_{name}", "") for name in ("DATABASE_URL", "REDIS_URL")}
 _servers.start(with_postgres=not _given["DATABASE_URL"], with_valkey=not _given["REDIS_URL"])
@@ -52,6 +55,7 @@ for _name in ("PUBLIC_URL", "SECRET_KEY", "MODEL_DIR", "DEBUG", "BEHIND_PROXY", 
     os.environ.pop(_name, None)
 
 django.setup()
+emptying.install()
 
 # A password is slow to check on purpose; hundreds of people sign in here, none of them a stranger.
 # The number is part of each hash, so processes that tests start can read it.
@@ -74,8 +78,20 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
-    """A worker reads the settings after it has started servers of its own, not with ours."""
+    """A worker reads the settings after it has started servers of its own, not with ours.
+
+    With a process a core each has one thread: more of them would only wait for each other.
+    """
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays, so nobody need look through it again for what may go."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -146,16 +162,19 @@ def held_to_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Client, "request", request)
 
 
+def _commits(request: pytest.FixtureRequest) -> bool:
+    marker = request.node.get_closest_marker("django_db")
+    return bool({"transactional_db", "live_server"} & set(request.fixturenames)) or bool(
+        marker is not None and marker.kwargs.get("transaction")
+    )
+
+
 @pytest.fixture(autouse=True)
 def counted_from_one(request: pytest.FixtureRequest) -> None:
     """Draws go by a hash of ids: a test's people are the same whatever ran before it."""
-    asked = set(request.fixturenames)
-    marker = request.node.get_closest_marker("django_db")
-    if {"transactional_db", "live_server"} & asked or (
-        marker is not None and marker.kwargs.get("transaction")
-    ):
+    if _commits(request):
         request.getfixturevalue("transactional_db")
-    elif marker is not None or "db" in asked:
+    elif request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
         request.getfixturevalue("db")
     else:
         return
@@ -164,19 +183,11 @@ def counted_from_one(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_events_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The partitioned table is not managed by Django, so its flush after such a test leaves it."""
+def nobody_writes_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Events have connections of their own, and a database in use cannot be dropped."""
     yield
-    marker = request.node.get_closest_marker("django_db")
-    if {"transactional_db", "live_server"} & set(request.fixturenames) or (
-        marker is not None and marker.kwargs.get("transaction")
-    ):
-        blocker = request.getfixturevalue("django_db_blocker")
-        with blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute("TRUNCATE ingestion_event")
-        from ingestion.events import writing
-
-        writing.hang_up()  # the test database cannot be dropped while it is in use
+    if _commits(request) and (writing := sys.modules.get("ingestion.events.writing")) is not None:
+        writing.hang_up()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Count, Max
 
 from ingestion import consent
-from ingestion.models import Order, OrderLine, Source
+from ingestion.models import Customer, Order, OrderLine, Source
 from marketing.core.errors import Invalid
 from models_ml import registry
 from models_ml.models import ModelVersion, Prediction, Score, Watch
@@ -27,7 +27,9 @@ def leavers(people: int = 700, seed: int = 3) -> list[int]:
     rng = np.random.default_rng(seed)
     source = Source.objects.create(name="rhythm")
     item = factories.product("G1")
-    made = [factories.customer(f"p{n}@example.com") for n in range(people)]
+    made = Customer.objects.bulk_create(
+        Customer(external_id=f"p{n}", email=f"p{n}@example.com") for n in range(people)
+    )
     orders, worth = [], []
     for person in made:
         at, rate, leaves = rng.uniform(0, 150), rng.gamma(1.2, 1 / 35), rng.beta(0.7, 2.5)
