@@ -4,10 +4,16 @@ Split conformal prediction (Papadopoulos et al. 2002; Lei et al. 2018) in groups
 sell alike (Mondrian: Vovk et al. 2005), below and above by themselves, as errors of counts are
 lopsided. A product whose band begins at zero has all of what is left out above it: nothing can
 lie below zero, and a band open to both sides would hold more than it says.
+
+Errors of one moment have the shop's luck of that moment in common, so moments, not products, are
+the drawn ones, and few. The level is therefore set by what bands told at each moment held at the
+next: conformal risk control (Angelopoulos et al. 2024) over moments, which counts one more moment
+that goes badly.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +22,12 @@ from models_ml.algorithms.demand.series import Floats, Ints
 
 LEVEL = 0.8
 LEAST_GROUP, MOST_GROUPS = 150, 12
+# The share that a bad moment leaves out of its bands: half as many again as it may.
+BAD = 0.3
+LEAST_MOMENTS, LEAST_ROWS = 3, 30
+LEVELS = tuple(LEVEL + n / 100 for n in range(17))
+# What was said, what it strays by and what came, of every product at one moment: each (m,).
+Moment = tuple[Floats, Floats, Floats]
 
 
 def spread_of(units: Floats, start: Ints, origin: int, *, back: int) -> Floats:
@@ -66,6 +78,16 @@ class Bands:
             only[g] = _quantile(below, level, upper=True)
         return cls(edges, low, high, only, level)
 
+    @classmethod
+    def over(cls, moments: Sequence[Moment], *, level: float = LEVEL) -> Bands:
+        """From moments, as wide as holds at a moment not seen yet."""
+        return cls.fit(*_together(moments), level=_needed(moments, level))
+
+    def held(self, moment: Moment) -> float:
+        """The share of a moment's outcomes that lie within."""
+        low, high = self.of(moment[0], moment[1])
+        return float(((moment[2] >= low) & (moment[2] <= high)).mean())
+
     def of(self, said: Floats, spread: Floats) -> tuple[Floats, Floats]:
         """Bounds in whole units around what is said; it always lies between them."""
         group = np.searchsorted(self.edges, said, side="right")
@@ -76,6 +98,25 @@ class Bands:
         # Units are whole: the ends move inwards, where no whole number is lost.
         low = np.where(closed, 0.0, np.minimum(np.ceil(low), np.floor(said)))
         return low, np.maximum(np.floor(said + factor * unit), np.ceil(said))
+
+
+def _together(moments: Sequence[Moment]) -> Moment:
+    said, spread, came = (np.concatenate(part) for part in zip(*moments, strict=True))
+    return said, spread, came
+
+
+def _needed(moments: Sequence[Moment], level: float) -> float:
+    """The least level to fit by, so that one moment more keeps the level asked for."""
+    if len(moments) < LEAST_MOMENTS or min(len(moment[0]) for moment in moments) < LEAST_ROWS:
+        return level
+    for tried in LEVELS:
+        missed = [
+            1 - Bands.fit(*_together([*moments[:n], *moments[n + 1 :]]), level=tried).held(one)
+            for n, one in enumerate(moments)
+        ]
+        if tried >= level and (sum(missed) + BAD) / (len(missed) + 1) <= 1 - level:
+            return tried
+    return LEVELS[-1]
 
 
 def scale(said: Floats, spread: Floats) -> Floats:

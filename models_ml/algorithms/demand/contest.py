@@ -16,7 +16,7 @@ import numpy as np
 from models_ml.algorithms import metrics
 from models_ml.algorithms.classify import Interval
 from models_ml.algorithms.demand import judging, methods, young
-from models_ml.algorithms.demand.bands import Bands, spread_of
+from models_ml.algorithms.demand.bands import Bands, Moment, spread_of
 from models_ml.algorithms.demand.judging import Exam, Said
 from models_ml.algorithms.demand.pooled import LEAST_AGE, Boosting
 from models_ml.algorithms.demand.series import (
@@ -248,11 +248,10 @@ def fit_bands(
     """
     soon = _errors(series, grain, told, origin, grain.soon, choosing, young)
     week = _errors(series, grain, told, origin, grain.horizon, choosing, young)
-    said, spread, came = week
-    wide = _wide(spread, grain)
+    weeks = [(a.ravel(), _wide(b, grain).ravel(), c.ravel()) for a, b, c in week]
     return (
-        Bands.fit(said.ravel(), wide.ravel(), came.ravel()),
-        Bands.fit(soon[0].sum(axis=1), soon[1] * grain.soon**0.5, soon[2].sum(axis=1)),
+        Bands.over(weeks),
+        Bands.over([(a.sum(axis=1), b * grain.soon**0.5, c.sum(axis=1)) for a, b, c in soon]),
     )
 
 
@@ -264,11 +263,11 @@ def _errors(
     periods: int,
     choosing: bool,
     young: bool,
-) -> tuple[Floats, Floats, Floats]:
-    """What was said of so many periods, the spread by then, and what came: a row a product, at
-    every origin they had come after.
+) -> list[Moment]:
+    """At every origin after which so many periods had come, what was said of them, the spread by
+    then, and what came: a row a product.
     """
-    pieces: list[tuple[Floats, ...]] = []
+    pieces: list[Moment] = []
     known = _known(told, origin, periods)
     decided = _known(told, origin, grain.soon)
     for both in (False, True):
@@ -288,8 +287,7 @@ def _errors(
         pieces = []
     if not pieces:
         raise Unfit("history_too_short", {"days": series.periods * grain.days, "needed": 0})
-    said, spread, came = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    return said, spread, came
+    return pieces
 
 
 def _back(grain: Grain) -> int:

@@ -160,6 +160,24 @@ def test_a_band_that_begins_at_zero_keeps_what_is_left_out_above_it() -> None:
     assert (low[0], high[0]) == (0.0, 1.0)
 
 
+def test_bands_hold_at_a_new_moment_though_each_moment_has_a_luck_of_its_own() -> None:
+    rng = np.random.default_rng(4)
+    plain, wider = [], []
+    for _shop in range(40):
+        rate = rng.gamma(3, 8, 150)
+        moments = [
+            (rate, rate**0.5, rng.poisson(rate * np.exp(rng.normal(0, 0.25))).astype(float))
+            for _moment in range(7)
+        ]
+        *known, new = moments
+        plain.append(Bands.fit(*map(np.concatenate, zip(*known, strict=True))).held(new))
+        wider.append(Bands.over(known).held(new))
+    assert np.mean(plain) < 0.76
+    assert 0.8 <= np.mean(wider) < 0.84
+    few = moments[:2]  # too few moments to tell how they differ
+    assert Bands.over(few).level == 0.8
+
+
 def test_what_is_too_short_is_refused_and_few_weeks_of_dense_sales_go_by_days() -> None:
     assert contest.grain_of(days=373, dense=0.1) == WEEKS
     assert contest.grain_of(days=200, dense=0.9) == DAYS
