@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -50,8 +50,9 @@ def large(size: str = "small") -> list[Line]:
         client = _signed_in()
         first: dict[str, float] = {}
         later: dict[str, float] = {}
+        failed: set[str] = set()
         for name, (address, form) in addresses.items():
-            looks = [_seconds(client, address, form) for _look in range(LOOKS)]
+            looks = [_seconds(client, address, form, failed) for _look in range(LOOKS)]
             taken = [seconds for seconds in looks if seconds is not None]
             if len(taken) == LOOKS:
                 first[name], later[name] = taken[0], statistics.median(taken[1:])
@@ -71,6 +72,7 @@ def large(size: str = "small") -> list[Line]:
             "spread": 0.0,
             "pages": len(later),
             "over": len(over),
+            "failed": sorted(failed),
             "middle": round(statistics.median(later.values()), 3),
         }
     ]
@@ -140,23 +142,29 @@ def _signed_in() -> Client:
     auth.create_roles()
     user = auth.without_password(login="bench-pages")
     user.groups.add(Group.objects.get(name=auth.ADMIN))
-    client = Client()
+    client = Client(raise_request_exception=False)  # one broken page hides no other's figure
     client.force_login(user)
     return client
 
 
-def _seconds(client: Client, address: str, form: dict[str, str] | None) -> float | None:
-    """Seconds of one look; None for what is no page."""
-    with connection.cursor() as cursor:  # which the page before may have left shorter
-        cursor.execute("SET LOCAL statement_timeout = 0")
-    began = time.perf_counter()
-    if form is None:
-        answer = client.get(address, headers={"host": "localhost"})
-    else:
-        answer = client.post(address, form, headers={"host": "localhost"})
-    taken = time.perf_counter() - began
+def _seconds(
+    client: Client, address: str, form: dict[str, str] | None, failed: set[str]
+) -> float | None:
+    """Seconds of one look; None for what is no page. One that breaks is noted in `failed`."""
+    with transaction.atomic():  # what breaks in one page is not to break the next
+        with connection.cursor() as cursor:  # which the page before may have left shorter
+            cursor.execute("SET LOCAL statement_timeout = 0")
+        began = time.perf_counter()
+        if form is None:
+            answer = client.get(address, headers={"host": "localhost"})
+        else:
+            answer = client.post(address, form, headers={"host": "localhost"})
+        taken = time.perf_counter() - began
+        transaction.set_rollback(answer.status_code >= 500)
+    if answer.status_code == 500:
+        failed.add(address)
     # What took too long and was refused is told as what it took, too.
-    return taken if answer.status_code in (200, 503) else None
+    return taken if answer.status_code in (200, 500, 503) else None
 
 
 WORKLOADS = {"pages.large": large}
