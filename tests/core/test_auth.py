@@ -103,7 +103,7 @@ def test_too_many_requests_are_told_when_to_come_back(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("role", "rights"),
     [
-        (auth.ADMIN, {"view", "edit", "data", "keys", "team", "privacy", "fairness"}),
+        (auth.ADMIN, set(auth.RIGHTS)),
         (auth.MARKETER, {"view", "edit", "data"}),
         (auth.ANALYST, {"view"}),
         (auth.INTEGRATOR, {"view", "data", "keys"}),
