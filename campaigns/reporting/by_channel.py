@@ -13,16 +13,15 @@ from typing import Any
 from django.db import OperationalError, connection
 
 from campaigns.answers import humans
-from campaigns.experiments import Lift, comparisons, difference, winners
 from campaigns.experiments.winners import Arm
 from campaigns.models import Run, Trial
 from campaigns.recipients import audience, routes
 from campaigns.reporting import costs, settled, tallies
+from campaigns.reporting.sides import Side, beside
 from campaigns.reporting.tallies import HELD, Tally
 from marketing.core.db import statement_timeout
 
 COUNT_MS = 8_000
-SURE = 0.05
 _WAYS = """
     SELECT m.channel, count(*),
            count(*) FILTER (WHERE m.reach = ANY(%s)),
@@ -61,28 +60,11 @@ class Way:
         return self.people - self.free
 
 
-@dataclass(frozen=True)
-class Row:
-    """One variant among people whom the same channels reach, of the first shares."""
+@dataclass(frozen=True, kw_only=True)
+class Row(Side):
+    """One variant among people whom the same channels reach, by answers within a day."""
 
-    key: str
-    name: str
     channel: str
-    tally: Tally
-    counted: Arm
-    wins: float
-    lift: Lift | None
-    p: float
-
-    @property
-    def rate(self) -> float:
-        """The part that answered within a day."""
-        return self.counted.converted / self.counted.n if self.counted.n else 0.0
-
-    @property
-    def proven(self) -> bool:
-        """Against those held out, with all variants of the set looked at together."""
-        return self.lift is not None and self.p < SURE
 
 
 @dataclass(frozen=True)
@@ -170,22 +152,9 @@ def _group(
     held = sums.get((reach, HELD), Tally())
     sides = [sums.get((reach, key), Tally()) for key in keys]
     arms = [answered.get((reach, key), Arm(0, 0)) for key in keys]
-    lifts = [
-        difference(
-            treated=side.people,
-            treated_converted=side.ordered,
-            control=held.people,
-            control_converted=held.ordered,
-        )
-        for side in sides
-    ]
-    together = comparisons.holm([lift.p if lift else 1.0 for lift in lifts])
-    rows = zip(keys, sides, arms, winners.by_share(arms), lifts, together, strict=True)
+    rows = beside(keys=keys, names=names, tallies=sides, counted=arms, held=held)
     return Group(
         tuple(reach.split()),
-        tuple(
-            Row(key, names.get(key) or key.upper(), by[key], side, arm, wins, lift, p)
-            for key, side, arm, wins, lift, p in rows
-        ),
+        tuple(Row(**vars(row), channel=by[row.key]) for row in rows),
         held.people,
     )

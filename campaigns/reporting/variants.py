@@ -9,33 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from campaigns.experiments import Lift, balance, comparisons, difference, winners
+from campaigns.experiments import balance
 from campaigns.experiments.winners import Arm
 from campaigns.models import Campaign, Run, Trial
 from campaigns.reporting import settled
+from campaigns.reporting.sides import Side, beside
 from campaigns.reporting.tallies import HELD, LATER, Arms, Tally
 
-SURE = 0.05
 
-
-@dataclass(frozen=True)
-class Row:
+@dataclass(frozen=True, kw_only=True)
+class Row(Side):
     """One variant. `hour` of people's own clocks; `later`: how many more got it afterwards."""
 
-    key: str
-    name: str
     hour: int | None
-    tally: Tally
     later: int
-    rate: float
-    wins: float
-    lift: Lift | None
-    p: float
-
-    @property
-    def proven(self) -> bool:
-        """Against those held out, with all variants looked at together."""
-        return self.lift is not None and self.p < SURE
 
 
 @dataclass(frozen=True)
@@ -83,33 +70,18 @@ def table(
         if timely is None
         else [timely.get(key, Arm(0, 0)) for key, _weight in shares]
     )
-    chances = winners.by_share(counted)
-    held = arms.get(HELD, Tally())
-    lifts = [
-        difference(
-            treated=t.people,
-            treated_converted=t.ordered,
-            control=held.people,
-            control_converted=held.ordered,
-        )
-        for t in tallies
-    ]
-    together = comparisons.holm([lift.p if lift else 1.0 for lift in lifts])
+    sides = beside(
+        keys=[key for key, _weight in shares], names=names, tallies=tallies, counted=counted,
+        held=arms.get(HELD, Tally()),
+    )  # fmt: skip
+    hours = snapshot.get("at_hours") or {}
     rows = tuple(
         Row(
-            key=key,
-            name=names.get(key) or key.upper(),
-            hour=(snapshot.get("at_hours") or {}).get(key),
-            tally=tally,
-            later=arms.get(key + LATER, Tally()).people,
-            rate=arm.converted / arm.n if arm.n else 0.0,
-            wins=chance,
-            lift=lift,
-            p=p,
+            **vars(side),
+            hour=hours.get(side.key),
+            later=arms.get(side.key + LATER, Tally()).people,
         )
-        for (key, _w), tally, arm, chance, lift, p in zip(
-            shares, tallies, counted, chances, lifts, together, strict=True
-        )
+        for side in sides
     )
     drawn = [
         (t.people, weight) for t, (_key, weight) in zip(tallies, shares, strict=True) if weight
