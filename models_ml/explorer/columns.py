@@ -28,7 +28,7 @@ from models_ml.predictions import planning
 Spec = dict[str, Any]
 WINDOWS = (30, 90, 365)
 EVENT_WINDOWS = (30, 90)
-MOST_EVENTS, MOST_ATTRIBUTES, MOST_LEVELS = 10, 20, 60
+MOST_EVENTS, MOST_ATTRIBUTES, MOST_LEVELS = 10, 40, 60
 # A property that fewer people have is not asked about; a level of fewer people is 'other'.
 LEAST_KNOWN, LEAST_AT_LEVEL = 0.02, 5
 LONGEST_LEVEL = 100
@@ -42,9 +42,15 @@ ALWAYS_KNOWN_OF_BUYERS = ("recency_days", "tenure_days", "avg_order_value")
 
 
 def choose(
-    *, since: datetime | None, without: Iterable[str] = (), allow: Iterable[str] = ()
+    *,
+    since: datetime | None,
+    without: Iterable[str] = (),
+    allow: Iterable[str] = (),
+    known: str = "",
 ) -> tuple[list[Spec], list[dict[str, str]]]:
     """The columns to offer, and those left out with why.
+
+    Properties are offered by how many have them, of all people or of those who have `known`.
 
     What was learned of people after `since` may tell what they did then; `allow` says of a column
     that it never changes. `without` are columns somebody left out.
@@ -61,7 +67,7 @@ def choose(
             name = f"event_{number}_{days}d"
             found.append({"name": name, "of": "event", "event": event, "days": days})
     left_out: list[dict[str, str]] = []
-    for spec in _of_people():
+    for spec in _of_people(known):
         if since is not None and id_of(spec) not in set(allow) and _learned_later(spec, since):
             left_out.append({"column": id_of(spec), "why": "learned_later"})
         else:
@@ -186,13 +192,13 @@ def _text(spec: Spec) -> tuple[str, dict[str, Any]]:
     return f"nullif(c.attributes ->> %({key})s, '')", {key: spec["attribute"]}
 
 
-def _of_people() -> list[Spec]:
+def _of_people(known: str) -> list[Spec]:
     found: list[Spec] = []
     for name in PERSON:
         levels = _levels({"name": name, "of": "person"})
         if len(levels) > 1:
             found.append({"name": name, "of": "person", "levels": levels})
-    for number, (attribute, numeric) in enumerate(_attributes()):
+    for number, (attribute, numeric) in enumerate(_attributes(known)):
         spec: Spec = {"name": f"attribute_{number}", "of": "attribute", "attribute": attribute}
         if numeric:
             found.append({**spec, "kind": registry.NUMBER})
@@ -214,12 +220,17 @@ def _levels(spec: Spec) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _attributes() -> list[tuple[str, bool]]:
-    """The properties most people have, and whether each is a number for nearly all of them."""
+def _attributes(known: str) -> list[tuple[str, bool]]:
+    """The properties most people have, and whether each is a number for nearly all of them.
+
+    People are all, or those who have `known`: two files about different people share few columns.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH looked AS (SELECT attributes FROM ingestion_customer"
-            " WHERE merged_into_id IS NULL LIMIT %(looked)s)"
+            " WHERE merged_into_id IS NULL"
+            " AND (%(known)s = '' OR nullif(attributes ->> %(known)s, '') IS NOT NULL)"
+            " LIMIT %(looked)s)"
             " SELECT a.key, avg((a.value ~ %(number)s)::int) > 0.95 AS is_number,"
             " count(DISTINCT a.value) > 6 AS many"
             " FROM looked, jsonb_each_text(looked.attributes) AS a WHERE a.value <> ''"
@@ -229,6 +240,7 @@ def _attributes() -> list[tuple[str, bool]]:
             " ORDER BY count(*) DESC, a.key LIMIT %(most)s",
             {
                 "looked": LOOKED_AT,
+                "known": known,
                 "number": NUMBER_TEXT,
                 "name": NAME_TEXT,
                 "least": LEAST_KNOWN,

@@ -179,7 +179,7 @@ def _now(asking: Asking, as_of: datetime, members: Members) -> Drawn:
     if target is not None:
         without.append(f"attribute:{target.attribute}")
         without += [name for name in columns.PERSON if name == target.attribute]
-    specs, left_out = columns.choose(since=None, without=without)
+    specs, left_out = columns.choose(since=None, without=without, known=asking.question.known)
     last_year = columns.feature({"name": "spent", "of": "money", "days": 365})
     values = reading.read(
         features=[*(columns.feature(s) for s in specs), last_year],

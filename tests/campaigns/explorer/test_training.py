@@ -14,7 +14,7 @@ from marketing.core import jobs
 from marketing.core.errors import Invalid, Refused
 from marketing.core.models import Job
 from models_ml import features, queries
-from models_ml.explorer import groups, questions, training
+from models_ml.explorer import columns, groups, questions, training
 from models_ml.models import Exploration, ModelVersion
 from tests import factories
 from tests.campaigns.explorer import people
@@ -154,6 +154,25 @@ def test_a_tree_about_a_property_counts_and_means_those_of_whom_it_is_known() ->
     assert exploration.sizes["people"] == 300
     text = factories.signed_in("marketer").get(f"/segments/tree/{exploration.key}/").content
     assert "300 people of whom “club” is known, as of" in text.decode()
+
+
+def test_a_tree_about_one_file_asks_of_what_that_file_told_however_many_people_others_brought() -> (
+    None
+):
+    made = people.plant()
+    for n, person in enumerate(made):
+        if n < 300:
+            person.attributes |= {"club": "yes" if n % 2 else "no", "wine": str(n % 50)}
+        else:
+            person.attributes |= {f"line {place}": str(n * place % 9) for place in range(1, 50)}
+    Customer.objects.bulk_update(made, ["attributes"])
+    of_all, of_the_club = (
+        {spec.get("attribute") for spec in columns.choose(since=None, known=known)[0]}
+        for known in ("", "club")
+    )
+    assert "wine" not in of_all
+    assert {"club", "wine"} <= of_the_club
+    assert not any(name and name.startswith("line ") for name in of_the_club)
 
 
 @pytest.mark.parametrize(
