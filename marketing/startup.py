@@ -252,7 +252,7 @@ def _refuse_half_of_an_older_one(executor: MigrationExecutor) -> None:
         ):
             raise StartError(
                 f"This database is older than the first release: it lacks {'.'.join(missing[0])}. "
-                "Start the last version before 0.1.0 on it once, then this one. Nothing was changed."
+                "Start the last version before 0.1.0 on it once, then this one. Nothing changed."
             )
 
 
