@@ -3,11 +3,15 @@
 Planning a question over many tables takes several times as long as answering it for one person.
 """
 
+import contextlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import psycopg2.errors
 from django.db import DatabaseError, connection
 
 # By connection as the driver has it, so that a new one begins with nothing.
@@ -25,6 +29,11 @@ class Question:
     types: Mapping[str, str]
     text: str
 
+    @cached_property
+    def kept(self) -> str:
+        """Its name on the server: another text, of another version of the platform, has another."""
+        return f"{self.name}_{zlib.crc32(self.text.encode()):08x}"
+
     def rows(self, **asked: Any) -> list[tuple[Any, ...]]:
         """What the database answers; every key is given."""
         values = [asked[key] for key in self.types]
@@ -39,26 +48,32 @@ class Question:
     def _ask(self, values: list[Any]) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
             made = _made.setdefault(connection.connection, set())
-            if self.name not in made:
+            if self.kept not in made:
                 self._prepare()
-                made.add(self.name)
+                made.add(self.kept)
             slots = ", ".join(["%s"] * len(values))
-            cursor.execute(f"EXECUTE {self.name} ({slots})", values)
+            cursor.execute(f"EXECUTE {self.kept} ({slots})", values)
             found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
 
     def _prepare(self) -> None:
         text = self.text % {key: f"${place}" for place, key in enumerate(self.types, start=1)}
         # Past Django's cursor, which counts questions: this one is asked once for a connection.
-        with connection.wrap_database_errors, connection.connection.cursor() as cursor:
-            cursor.execute(f"PREPARE {self.name} ({', '.join(self.types.values())}) AS {text}")
+        # Behind a pooler, somebody else may have made it on the connection that was lent.
+        there_already = contextlib.suppress(psycopg2.errors.DuplicatePreparedStatement)
+        with (
+            connection.wrap_database_errors,
+            connection.connection.cursor() as cursor,
+            there_already,
+        ):
+            cursor.execute(f"PREPARE {self.kept} ({', '.join(self.types.values())}) AS {text}")
 
     def _forget(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT FROM pg_prepared_statements WHERE name = %s", [self.name])
+            cursor.execute("SELECT FROM pg_prepared_statements WHERE name = %s", [self.kept])
             if cursor.fetchone() is not None:
-                cursor.execute(f"DEALLOCATE {self.name}")
-            _made.setdefault(connection.connection, set()).discard(self.name)
+                cursor.execute(f"DEALLOCATE {self.kept}")
+            _made.setdefault(connection.connection, set()).discard(self.kept)
 
 
 def _code(error: DatabaseError) -> str:

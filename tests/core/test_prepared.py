@@ -20,7 +20,7 @@ def test_a_question_is_planned_once_and_asked_by_its_keys(django_assert_num_quer
     with django_assert_num_queries(2):
         assert ADD.rows(b=5, a=2) == [(3, 3)]
         assert ADD.rows(a=5, b=None) == [(None, 3)]
-    assert _plans() == ["test_add"]
+    assert _plans() == [ADD.kept]
     with pytest.raises(KeyError):
         ADD.rows(a=1)
 
@@ -39,3 +39,11 @@ def test_a_question_that_the_server_forgot_or_whose_table_changed_is_planned_ane
         WIDE.rows(least=0)
     connection.close()
     assert ADD.rows(a=1, b=2) == [(1, 3)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_question_that_a_poolers_other_client_planned_here_is_asked_all_the_same() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PREPARE {ADD.kept} (integer, integer) AS SELECT $2 - $1, 7 % 4")
+
+    assert ADD.rows(a=1, b=4) == [(3, 3)]
