@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
 
-from marketing.core import counting
+from marketing.core import audit, counting
 from marketing.core.passing import address_of
 
 TRIES = 5  # of one account from one address
@@ -22,6 +22,8 @@ class _Counted(AuthenticationForm):
 
     An account is held back for the address that tries it alone: nobody can lock somebody else out.
     """
+
+    door = "pages"
 
     def has_too_many_tries(self) -> bool:
         """Whether that is what is wrong, for the page."""
@@ -40,6 +42,7 @@ class _Counted(AuthenticationForm):
         found: dict[str, Any] = super().clean()
         counting.count(key=f"sign-in-from:{address}", seconds=MINUTES * 60, times=-1)
         cache.delete(ours)
+        audit.record(actor=self.get_user(), action="user.signed_in", detail={"door": self.door})
         return found
 
 
@@ -55,3 +58,5 @@ class SignIn(_Counted):
 
 class AdminSignIn(_Counted, AdminAuthenticationForm):
     """At the door of the admin, which is the same one."""
+
+    door = "admin"

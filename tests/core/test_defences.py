@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from marketing import settings as ours
+from marketing.core.models import AuditEntry
 from tests import factories
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +90,8 @@ def test_a_session_is_new_at_sign_in_and_ends_with_sign_out_and_a_new_password(a
     assert (ours_now["httponly"], ours_now["samesite"]) == (True, "Lax")
     other = signed_in_by_form()
     assert other.get("/settings/").status_code == 200
+    told = AuditEntry.objects.filter(action="user.signed_in").values_list("actor", "detail")
+    assert list(told) == [(ada.pk, {"door": "pages"})] * 2
     copied = Client()
     copied.cookies["sessionid"] = ours_now.value
     client.post("/logout/")
