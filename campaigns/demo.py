@@ -1,17 +1,43 @@
 """The demo's campaign: the best group gets a mail with what the recommender picked."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from campaigns import content, drafts
-from campaigns.models import Campaign, Segment, Template
+from campaigns.models import Campaign, Message, Run, Segment, Template
+from campaigns.reporting.tallies import HELD
 from campaigns.segments import definitions, leaves
 from marketing.core.models import User
 from models_ml import queries
 
 HOLDOUT_PERCENT = 10
+# What says when something happened to a message; lies in the past once it did.
+TIMES = (
+    "queued_at",
+    "first_try_at",
+    "claimed_at",
+    "handed_at",
+    "sent_at",
+    "opened_at",
+    "clicked_at",
+)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The demo's campaign after its last mail: when it began, and the people by what they got."""
+
+    campaign_id: int
+    run_id: int
+    started_at: datetime
+    mailed: list[int]
+    held_out: list[int]
+
+
 RECENT = {"field": "traits.recency_days", "op": "<=", "value": 30}
 
 
@@ -56,3 +82,28 @@ def starter(*, user: User | None, now: datetime) -> Template:
         user=user,
         now=now,
     )
+
+
+def sent() -> Sent | None:
+    """How the demo's campaign went out; None before it is over."""
+    run = (
+        Run.objects.filter(campaign__is_demo=True, state=Run.State.FINISHED).order_by("pk").first()
+    )
+    if run is None or run.campaign_id is None:
+        return None
+    people: dict[bool, list[int]] = {True: [], False: []}
+    for state, reason, person in run.messages.order_by("customer_id").values_list(
+        "state", "reason", "customer_id"
+    ):
+        if state == Message.State.SENT or reason == HELD:
+            people[state == Message.State.SENT].append(person)
+    return Sent(run.campaign_id, run.pk, run.started_at, people[True], people[False])
+
+
+def grow_older(*, run: Sent, by: timedelta) -> datetime:
+    """Let everything about that run have happened so much earlier; when it begins now."""
+    Message.objects.filter(run_id=run.run_id).update(**{name: F(name) - by for name in TIMES})
+    Run.objects.filter(pk=run.run_id).update(
+        started_at=F("started_at") - by, finished_at=F("finished_at") - by
+    )
+    return run.started_at - by

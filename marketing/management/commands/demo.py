@@ -2,17 +2,39 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from marketing import demo
+from marketing import demo, demo_week
+from marketing.core.errors import Refused
 
 
 class Command(BaseCommand):
     help = "Bring in the shipped history and start every step after it; workers do the work."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--week",
+            action="store_true",
+            help="let a week go by after the demo's campaign, with simulated orders",
+        )
+
+    def handle(self, *args: Any, week: bool = False, **options: Any) -> None:
+        if week:
+            self._week()
+            return
         demo.begin(now=timezone.now())
         for stage in demo.stages():
             self.stdout.write(f"{stage.title}: {stage.state}")
         self.stdout.write("The workers go on by themselves; the jobs page shows how far they are.")
+
+    def _week(self) -> None:
+        try:
+            made = demo_week.go_by(now=timezone.now())
+        except Refused as refused:
+            raise CommandError(str(refused)) from refused
+        self.stdout.write(
+            f"A week went by. Of {made.mailed} people with the mail {made.mailed_orders} ordered,"
+            f" of {made.held_out} held out {made.held_out_orders}: simulated, as the source of the"
+            f" orders says ({demo_week.SOURCE}). See /campaigns/{made.campaign}/"
+        )
