@@ -202,6 +202,8 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         **_channels(),
         "team": reverse("core:team"),
         "audit": reverse("core:audit"),
+        "second factor": reverse("core:factor"),
+        "password again": reverse("core:confirm"),
         "password": reverse("password_change"),
         "lost": "/nowhere/",
     }
