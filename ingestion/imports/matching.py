@@ -54,7 +54,7 @@ def suggest(
     """Field or property → (column, how it was found). Each column is used once.
 
     What no field takes becomes a property, unless such a file was imported before: then what was
-    kept of it is kept again, and no more.
+    taken of it is taken again, and no more. An agreement that was left out is never guessed.
     """
     known = {f.name for f in schemas.KINDS[kind]}
     found: dict[str, tuple[int, str]] = {}
@@ -72,12 +72,12 @@ def suggest(
     if before and before.kind == kind:
         for name, index in before.mapping.items():
             take(name, index, REMEMBERED)
-    for name, index in schemas.suggest(kind, header).items():
-        is_named = schemas.fold(header[index]) == schemas.fold(name)
-        take(name, index, NAMED if is_named else ALIAS)
-    for name, index in _by_content(kind, header, rows, known - set(found), taken).items():
-        take(name, index, CONTENT)
     if not (before and before.kind == kind):
+        for name, index in schemas.suggest(kind, header).items():
+            is_named = schemas.fold(header[index]) == schemas.fold(name)
+            take(name, index, NAMED if is_named else ALIAS)
+        for name, index in _by_content(kind, header, rows, known - set(found), taken).items():
+            take(name, index, CONTENT)
         for name, index in properties.suggest(kind, header, taken).items():
             take(name, index, KEPT)
     fields = [f.name for f in schemas.KINDS[kind] if f.name in found]

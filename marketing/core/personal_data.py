@@ -50,6 +50,7 @@ IMPERSONAL = {
     "core_user_groups": "roles of the team",
     "core_user_user_permissions": "rights of the team",
     "core_apikey": "keys of integrators",
+    "core_brand": "how the business is called and looks",
     "core_secondfactor": "what the team needs beside passwords",
     "core_auditseal": "keyed digests of the audit trail",
     "core_auditcheck": "what the latest look over the audit trail found",

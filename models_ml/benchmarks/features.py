@@ -91,7 +91,7 @@ def _one_shop(people: int, lines: int) -> dict[str, Any]:
         replacing.append(lines / _seconds(_by_hand_again))
     what = "hand-written SQL into an empty table with the same key"
     line = pace("features.customers", "lines/s", lines, ours, limit, what, keep=KEEP)
-    return line | {"name": f"features.customers {lines}", "replacing": round(replacing[0], 2)}
+    return line | {"name": f"features.customers:{lines}", "replacing": round(replacing[0], 2)}
 
 
 def _seconds(do: Callable[[], Any]) -> float:

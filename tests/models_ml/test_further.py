@@ -44,14 +44,16 @@ def store(name, algorithm, model, data):
     return registry.promote(version=version)
 
 
-def sasrec(data, **later):
-    model = SASRec(TINY).fit(data.between(stop=THEN))
+def sasrec(data, pace=TINY.learning_rate, **later):
+    """An engine that learned at that pace until then, and would go on with other settings."""
+    model = SASRec(replace(TINY, learning_rate=pace)).fit(data.between(stop=THEN))
     model.params = replace(model.params, **later)
     return model, store("next_product_sasrec", "sasrec", model, data.between(stop=THEN))
 
 
 def test_new_purchases_are_learned_published_and_handed_to_the_blend(data):
-    model, old = sasrec(data)
+    # One that has hardly begun, so that whatever it learns does it good.
+    model, old = sasrec(data, pace=1e-5, learning_rate=2e-2)
     popular = Popular().fit(data.between(stop=THEN))
     blend = Blend(members={"popular": popular, "sasrec": model}).of(
         {"popular": popular, "sasrec": model}, {"popular": 0.5, "sasrec": 1.0}
@@ -66,7 +68,7 @@ def test_new_purchases_are_learned_published_and_handed_to_the_blend(data):
     assert (made.version, made.metrics, made.rows) == (2, old.metrics, len(data))
     told = made.details["further"]
     assert (told["from"], told["new"]) == (1, int((data.at >= THEN).sum()))
-    assert told["ndcg@10"] >= told["ndcg@10_before"]
+    assert told["ndcg@10"] > told["ndcg@10_before"] + 0.05
     assert told["people"] >= further.LEAST_PEOPLE
     learned = SASRec.load(registry.folder(made))
     assert (learned.users.ids == data.users.ids).all()

@@ -8,7 +8,7 @@ from marketing.core.errors import Invalid
 from tests.ingestion.conftest import NOW
 
 CLUB = (
-    b"ID;Year_Birth;Education;Income;Joined;Newsletter;Postcode\n"
+    b"ID;Year_Birth;Education;Income;Joined;Parking;Postcode\n"
     b"5524;1957;Graduation;58138,50;04/09/2012;true;01067\n"
     b"2174;1954;PhD;;08/03/2014;false;04109\n"
     b"4141;1965;Graduation;unknown;21/08/2013;;10115\n"
@@ -29,7 +29,7 @@ def test_a_file_about_nothing_we_know_is_taken_for_people_with_properties(db) ->
         "attributes.Education": 2,
         "attributes.Income": 3,
         "attributes.Joined": 4,
-        "attributes.Newsletter": 5,
+        "attributes.Parking": 5,
         "attributes.Postcode": 6,
     }
     assert record.options["property_kinds"] == {
@@ -37,7 +37,7 @@ def test_a_file_about_nothing_we_know_is_taken_for_people_with_properties(db) ->
         "Education": "text",
         "Income": "text",  # not every first value is a number; whoever imports may say it is
         "Joined": "day",
-        "Newsletter": "yes_no",
+        "Parking": "yes_no",
         "Postcode": "text",  # as a number it would lose its zero
     }
 
@@ -53,7 +53,7 @@ def test_properties_are_stored_by_their_kind_and_what_is_not_of_it_is_told(bring
             "Education": "text",
             "Income": "number",
             "Joined": "day",
-            "Newsletter": "yes_no",
+            "Parking": "yes_no",
             "Postcode": "text",
         },
     )
@@ -64,7 +64,7 @@ def test_properties_are_stored_by_their_kind_and_what_is_not_of_it_is_told(bring
         "Education": "Graduation",
         "Income": 58138.5,
         "Joined": "2012-09-04",
-        "Newsletter": True,
+        "Parking": True,
         "Postcode": "01067",
     }
     assert [name for name in ("2174", "4141") if "Income" in kept[name]] == []
@@ -90,6 +90,16 @@ def test_what_was_left_out_of_such_a_file_stays_left_out_the_next_time(bring) ->
     choosing.choose(record=record, kind="customers", mapping=few, options=record.options, now=NOW)
     starting.start(record=record, now=NOW)
     assert receive(CLUB, "next.csv").mapping == {"customer_id": 0, "attributes.Income": 3}
+
+
+def test_an_agreement_that_was_left_out_is_not_guessed_the_next_time(bring) -> None:
+    content = CLUB.replace(b"Parking", b"Newsletter")
+    record = receive(content)
+    assert record.mapping["subscribed"] == 5
+    few = {"customer_id": 0, "attributes.Income": 3}
+    choosing.choose(record=record, kind="customers", mapping=few, options=record.options, now=NOW)
+    starting.start(record=record, now=NOW)
+    assert receive(content, "next.csv").mapping == few
 
 
 def test_lines_that_name_nobody_are_refused_or_numbered_as_the_person_chooses(bring) -> None:

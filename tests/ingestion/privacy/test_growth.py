@@ -27,7 +27,8 @@ campaigns_channel campaigns_domain campaigns_globalholdout campaigns_journey
 campaigns_journeyversion campaigns_personlist campaigns_returnbox campaigns_savedblock
 campaigns_savedblockversion campaigns_seedmailbox campaigns_segment campaigns_sendingrules
 campaigns_spend campaigns_template campaigns_templateversion campaigns_trial campaigns_variant
-core_apikey core_user core_user_groups core_user_user_permissions django_content_type
+core_apikey core_auditcheck core_brand core_secondfactor core_user core_user_groups
+core_user_user_permissions django_content_type
 django_migrations ingestion_alertrule ingestion_connector ingestion_consenttext
 ingestion_eventplan ingestion_expectation ingestion_planrules ingestion_purpose ingestion_recipe
 ingestion_recipeversion ingestion_retentionrule ingestion_source ingestion_webhookendpoint
@@ -58,7 +59,7 @@ HISTORY = names(
     """
 campaigns_message campaigns_returned campaigns_enrollment ingestion_order ingestion_orderline
 ingestion_consent ingestion_erasure ingestion_privacyrequest ingestion_mention
-ingestion_importtouch ingestion_pull_imports models_ml_modelversion
+ingestion_importtouch ingestion_pull_imports models_ml_modelversion core_auditseal
 """
 )
 # Some rows a day or an hour, whatever the traffic.
