@@ -4,7 +4,9 @@ document.addEventListener("alpine:init", () => {
   const bar = (name, values, colour, quiet) => ({ name, type: "bar", data: values.map((v, i) => ({ value: v, itemStyle: { opacity: rows[i].serves ? 1 : quiet } })), itemStyle: { color: colour, borderRadius: [0, 3, 3, 0] }, barMaxWidth: 18, barGap: "30%", label: { show: true, position: "right", formatter: p => p.value.toFixed(3), fontSize: 11 } });
   Alpine.data("engines", () => ({
     init() {
-      charts.mount(this.$root.querySelector("#engine-chart"), (t, b) => {
+      const drawn = this.$root.querySelector("#engine-chart");
+      drawn.style.blockSize = `${Math.max(236, 44 + 38 * rows.length)}px`; // two bars and their figures an engine
+      charts.mount(drawn, (t, b) => {
         const colour = s => ({ ...s, label: { ...s.label, color: t["text-2"] } });
         return { ...b,
           grid: { ...b.grid, right: 44 },
