@@ -100,10 +100,9 @@ def sent() -> Sent | None:
     return Sent(run.campaign_id, run.pk, run.started_at, people[True], people[False])
 
 
-def grow_older(*, run: Sent, by: timedelta) -> datetime:
-    """Let everything about that run have happened so much earlier; when it begins now."""
+def grow_older(*, run: Sent, by: timedelta) -> None:
+    """Let everything about that run have happened so much earlier."""
     Message.objects.filter(run_id=run.run_id).update(**{name: F(name) - by for name in TIMES})
     Run.objects.filter(pk=run.run_id).update(
         started_at=F("started_at") - by, finished_at=F("finished_at") - by
     )
-    return run.started_at - by

@@ -1,5 +1,7 @@
 """A week after the demo's campaign: its mails become a week old, and people order meanwhile.
 
+The demo's history ended years ago, and what is known is known as of its last day. So the campaign
+is taken back to that day, and the week follows it: today's date would make leavers of everybody.
 The orders are simulated and their source says so. Whoever got the mail orders more often than who
 was held out, by a share that is known, so that what the report says can be held against the truth.
 """
@@ -17,6 +19,7 @@ from ingestion import orders
 from ingestion.identity.identify import Person
 from ingestion.models import Customer, Product
 from marketing.core.errors import Conflict, NotFound
+from models_ml import queries
 
 WEEK = timedelta(days=7)
 SOURCE = "Simulated week"
@@ -26,9 +29,10 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Week:
-    """What was made: the campaign, and how many of whom ordered."""
+    """What was made: the campaign, when it begins now, and how many of whom ordered."""
 
     campaign: int
+    began: datetime
     mailed: int
     mailed_orders: int
     held_out: int
@@ -43,7 +47,8 @@ def go_by(*, now: datetime) -> Week:
             raise NotFound(_("The demo's campaign has not been sent yet. Wait until it is over."))
         if now - sent.started_at >= WEEK:
             raise Conflict(_("The demo's campaign is a week old already."))
-        began = campaigns_demo.grow_older(run=sent, by=WEEK)
+        began = min(queries.data_now(now=now), now - WEEK)
+        campaigns_demo.grow_older(run=sent, by=sent.started_at - began)
         chance = random.Random(SEED)
         people = Customer.objects.filter(pk__in=[*sent.mailed, *sent.held_out])
         named = {pk: name for pk, name in people.values_list("pk", "external_id") if name}
@@ -56,7 +61,9 @@ def go_by(*, now: datetime) -> Week:
             for number, one in enumerate([*mailed, *held_out], start=1)
         ]
         orders.record(batch=batch, source=SOURCE, now=now)
-    return Week(sent.campaign_id, len(sent.mailed), len(mailed), len(sent.held_out), len(held_out))
+    return Week(
+        sent.campaign_id, began, len(sent.mailed), len(mailed), len(sent.held_out), len(held_out)
+    )
 
 
 def _order(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign, Message, Run
 from ingestion.models import Customer, ImportJob, Order
 from marketing.core import wording
+from models_ml import catalog
 from models_ml.insights import lifecycle as stages
 from models_ml.models import ModelVersion
 from models_ml.views import titles as model_titles
@@ -58,6 +59,10 @@ def newest_models() -> list[ModelVersion]:
 
 
 def health(models: list[ModelVersion]) -> list[Health]:
+    """What the home page shows: every prediction, and of the engines the best that serves."""
+    engines = [row for row in models if row.name in catalog.BY_NAME]
+    best = max(engines, key=_rank, default=None)
+    models = [row for row in models if row.name not in catalog.BY_NAME or row is best]
     titles = model_titles(row.name for row in models)
     return [
         Health(
@@ -68,6 +73,10 @@ def health(models: list[ModelVersion]) -> list[Health]:
         )
         for row in models
     ]
+
+
+def _rank(row: ModelVersion) -> tuple[bool, float]:
+    return row.state == ModelVersion.State.LIVE, _figure_of(row.metrics, "ndcg@10") or 0.0
 
 
 def _quality(row: ModelVersion) -> str:

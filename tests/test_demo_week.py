@@ -1,17 +1,18 @@
 """A week after the demo's campaign can be looked at at once, with orders that say so."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Run
 from campaigns.reporting import effects
 from ingestion.identity import identify
 from ingestion.identity.identify import Person
 from ingestion.models import Consent, Order
 from marketing import demo_week
+from models_ml import queries
 from tests import factories
 from tests.campaigns.conftest import AGREED
 from tests.campaigns.reporting.test_effects import begun
@@ -19,18 +20,24 @@ from tests.campaigns.reporting.test_effects import begun
 pytestmark = pytest.mark.django_db
 
 
-def test_a_week_makes_the_mails_older_and_brings_orders_that_the_report_counts():
-    now = timezone.now()
-    known = [Person(external_id=f"n{n}", email=f"n{n}@example.com") for n in range(600)]
+def sent(number: int, now: datetime) -> Run:
+    """The demo's campaign to so many people, a fifth of them held out, after its last mail."""
+    known = [Person(external_id=f"n{n}", email=f"n{n}@example.com") for n in range(number)]
     found = identify.locate(people=known, source="shop", now=now)
     Consent.objects.bulk_create(
         Consent(customer_id=one.customer_id, granted=True, source="test", at=AGREED)
         for one in found
     )
-    run = begun(holdout=20, at=now, made=600)
+    run = begun(holdout=20, at=now, made=number)
+    Campaign.objects.filter(pk=run.campaign_id).update(is_demo=True)
+    return run
+
+
+def test_a_week_makes_the_mails_older_and_brings_orders_that_the_report_counts():
+    now = timezone.now()
+    run = sent(600, now)
     for sku in "ABC":
         factories.product(sku, price="5.00")
-    Campaign.objects.filter(pk=run.campaign_id).update(is_demo=True)
 
     week = demo_week.go_by(now=now)
 
@@ -52,6 +59,22 @@ def test_a_week_makes_the_mails_older_and_brings_orders_that_the_report_counts()
     with pytest.raises(CommandError, match="a week old already"):
         call_command("demo", "--week")
     assert made.count() == week.mailed_orders + week.held_out_orders
+
+
+def test_a_history_that_ended_goes_on_by_a_week_and_is_not_dragged_to_today():
+    now = timezone.now()
+    run = sent(100, now)
+    last = now.replace(year=2011, month=12, day=9)
+    sold = factories.product("A", price="5.00")
+    sold.refresh_from_db()
+    factories.order(factories.customer("ada"), placed_at=last, lines=[(sold, 1)])
+
+    week = demo_week.go_by(now=now)
+
+    assert last < week.began <= last + timedelta(seconds=1)
+    run.refresh_from_db()
+    assert run.started_at == week.began
+    assert week.began < queries.data_now(now=now) <= week.began + timedelta(days=7, seconds=1)
 
 
 def test_before_the_campaign_is_over_no_week_goes_by():

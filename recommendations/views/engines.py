@@ -25,6 +25,7 @@ def home(request: HttpRequest) -> HttpResponse:
     current = serve.current_set()
     context: dict[str, Any] = {
         "rows": rows,
+        "refused": [row for row in rows if row.state == "refused"],
         "exam": rows[0].exam if rows else {},
         "verdict": evaluate.verdict(rows),
         "chart": _chart(rows),

@@ -34,7 +34,8 @@ class Command(BaseCommand):
         except Refused as refused:
             raise CommandError(str(refused)) from refused
         self.stdout.write(
-            f"A week went by. Of {made.mailed} people with the mail {made.mailed_orders} ordered,"
-            f" of {made.held_out} held out {made.held_out_orders}: simulated, as the source of the"
-            f" orders says ({demo_week.SOURCE}). See /campaigns/{made.campaign}/"
+            f"The campaign began on {made.began:%d %B %Y} now, and a week went by. Of {made.mailed}"
+            f" people with the mail {made.mailed_orders} ordered, of {made.held_out} held out"
+            f" {made.held_out_orders}: simulated, as the source of the orders says"
+            f" ({demo_week.SOURCE}). See /campaigns/{made.campaign}/"
         )
