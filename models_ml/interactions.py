@@ -1,6 +1,7 @@
 """Facts → who bought what, when, as of a moment, and what was known of products and people then."""
 
 import io
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,40 +13,26 @@ from models_ml.algorithms.data import Array, Interactions
 
 # What known people bought. Joins are made here by arrays, at a third of what they cost there.
 _LINES = """
-COPY (
-    SELECT customer_id::int8, product_id::int8, placed_at FROM ingestion_orderline
-    WHERE kind = 'product' AND quantity > 0 AND customer_id IS NOT NULL
-      AND product_id IS NOT NULL AND placed_at < %(as_of)s
-) TO STDOUT (FORMAT binary)
+SELECT customer_id::int8, product_id::int8, placed_at FROM ingestion_orderline
+WHERE kind = 'product' AND quantity > 0 AND customer_id IS NOT NULL
+  AND product_id IS NOT NULL AND placed_at < %(as_of)s
 """
 # Of these, what had been sent back in full by then.
 _RETURNED = """
-COPY (
-    SELECT l.customer_id::int8, l.product_id::int8, l.placed_at
-    FROM (
-        SELECT cancels_id, sum(abs(quantity)) AS returned
-        FROM ingestion_orderline
-        WHERE cancels_id IS NOT NULL AND placed_at < %(as_of)s
-        GROUP BY cancels_id
-    ) AS back
-    JOIN ingestion_orderline AS l ON l.id = back.cancels_id AND back.returned >= l.quantity
-    WHERE l.kind = 'product' AND l.quantity > 0 AND l.customer_id IS NOT NULL
-      AND l.product_id IS NOT NULL AND l.placed_at < %(as_of)s
-) TO STDOUT (FORMAT binary)
+SELECT l.customer_id::int8, l.product_id::int8, l.placed_at
+FROM (
+    SELECT cancels_id, sum(abs(quantity)) AS returned
+    FROM ingestion_orderline
+    WHERE cancels_id IS NOT NULL AND placed_at < %(as_of)s
+    GROUP BY cancels_id
+) AS back
+JOIN ingestion_orderline AS l ON l.id = back.cancels_id AND back.returned >= l.quantity
+WHERE l.kind = 'product' AND l.quantity > 0 AND l.customer_id IS NOT NULL
+  AND l.product_id IS NOT NULL AND l.placed_at < %(as_of)s
 """
 _NO_GOODS = "SELECT id FROM ingestion_product WHERE NOT is_goods"
 # COPY's binary form: a header of 19 bytes, rows of fixed width (no column is null), a trailer of 2.
 _HEADER, _TRAILER = 19, 2
-_ROW = np.dtype(
-    [("fields", ">i2")]
-    + [
-        field
-        for name in ("user", "item", "at")
-        for field in ((f"{name}_size", ">i4"), (name, ">i8"))
-    ]
-)
-
-
 # Moments are sent in microseconds since this one.
 _EPOCH = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
 
@@ -57,8 +44,8 @@ def read(*, as_of: datetime) -> Interactions:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(_NO_GOODS)
         others = np.array([key for (key,) in cursor.fetchall()], dtype=np.int64)
-        lines = _lines(cursor, _LINES, as_of)
-        back = _lines(cursor, _RETURNED, as_of)
+        lines = copied(cursor, _LINES, {"as_of": as_of}, width=3)
+        back = copied(cursor, _RETURNED, {"as_of": as_of}, width=3)
     keep = ~np.isin(lines[1], others) if len(others) else np.ones(len(lines[0]), dtype=bool)
     if len(back[0]):
         keep &= ~_once_each(lines, back)
@@ -66,16 +53,24 @@ def read(*, as_of: datetime) -> Interactions:
     return Interactions.of(user, item, (at + 500_000) // 1_000_000 + _EPOCH)
 
 
-def _lines(cursor: Any, statement: str, as_of: datetime) -> tuple[Array, Array, Array]:
-    """User, item and moment (microseconds since 2000) of each row."""
+def copied(
+    cursor: Any, statement: str, values: Mapping[str, Any], *, width: int
+) -> tuple[Array, ...]:
+    """The columns of a statement, int64 each, without a Python object a row.
+
+    All `width` columns are int8, or moments (microseconds since 2000), and none is ever null.
+    """
     buffer = io.BytesIO()
-    cursor.copy_expert(cursor.mogrify(statement, {"as_of": as_of}).decode(), buffer)
-    rows = np.frombuffer(buffer.getbuffer()[_HEADER:-_TRAILER], dtype=_ROW)
-    user, item, at = (rows[name].astype(np.int64) for name in ("user", "item", "at"))
-    return user, item, at
+    text = cursor.mogrify(f"COPY ({statement}) TO STDOUT (FORMAT binary)", values).decode()
+    cursor.copy_expert(text, buffer)
+    cells = [field for n in range(width) for field in ((f"size{n}", ">i4"), (f"cell{n}", ">i8"))]
+    rows = np.frombuffer(
+        buffer.getbuffer()[_HEADER:-_TRAILER], dtype=np.dtype([("fields", ">i2"), *cells])
+    )
+    return tuple(rows[f"cell{n}"].astype(np.int64) for n in range(width))
 
 
-def _once_each(lines: tuple[Array, Array, Array], back: tuple[Array, Array, Array]) -> Array:
+def _once_each(lines: tuple[Array, ...], back: tuple[Array, ...]) -> Array:
     """Which of the lines (n,) are meant by those sent back: for each of these one that is equal."""
     near = np.flatnonzero(np.isin(lines[0], back[0]))
     user, item, at = (np.concatenate([b, a[near]]) for a, b in zip(lines, back, strict=True))
@@ -120,7 +115,8 @@ _PEOPLE = "SELECT id, country FROM ingestion_customer WHERE merged_into_id IS NU
 _KINDS = "models_ml.algorithms.recommenders"
 # What people of whom purchases are known did with goods, who did not decline profiling.
 _LOOKED = """
-SELECT e.customer_id, p.id, extract(epoch FROM e.at)::int8, array_position(%(kinds)s, e.type) - 1
+SELECT e.customer_id::int8, p.id::int8, extract(epoch FROM e.at)::int8,
+    (array_position(%(kinds)s, e.type) - 1)::int8
 FROM ingestion_event AS e
 JOIN ingestion_product AS p ON p.sku = e.properties->>'sku' AND p.is_goods
 WHERE e.type = ANY(%(kinds)s) AND e.customer_id IS NOT NULL
@@ -154,9 +150,8 @@ def facts(*names: str, as_of: datetime) -> dict[str, Any]:
         if "looks" in names:
             sequences = import_string(f"{_KINDS}.sequential.histories.Looks")
             kinds = import_string(f"{_KINDS}.sequential.histories.LOOKS")
-            cursor.execute(_LOOKED, {"as_of": as_of, "kinds": list(kinds)})
-            who, what, at, kind = _columns(cursor.fetchall(), 4)
-            found["looks"] = sequences.of(who, what, np.array(at, dtype=np.int64), kind)
+            asked = {"as_of": as_of, "kinds": list(kinds)}
+            found["looks"] = sequences.of(*copied(cursor, _LOOKED, asked, width=4))
     return found
 
 

@@ -31,7 +31,7 @@ LINKED = 5  # new products that each product is linked to
 AT_ONCE = 4_096
 
 _LOOKS = """
-SELECT DISTINCT e.customer_id, p.id FROM ingestion_event e
+SELECT DISTINCT e.customer_id::int8, p.id::int8 FROM ingestion_event e
 JOIN ingestion_product p ON p.sku = e.properties->>'sku' AND p.is_goods
 WHERE e.type = ANY(%(types)s) AND e.at >= %(since)s AND e.at <= %(until)s
     AND e.customer_id IS NOT NULL
@@ -106,19 +106,16 @@ def _interests(question: Question, now: datetime) -> tuple[Array, Array, Array]:
     assert question.as_of is not None
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(
-            _LOOKS,
-            {
-                "types": list(LOOKED_AT),
-                "since": question.as_of - LOOKS_SINCE,
-                "until": question.as_of,
-            },
-        )
-        seen = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 2)
-    row = np.minimum(np.searchsorted(question.people, seen[:, 0]), len(question.people) - 1)
-    there = question.people[row] == seen[:, 0]
+        looked = {
+            "types": list(LOOKED_AT),
+            "since": question.as_of - LOOKS_SINCE,
+            "until": question.as_of,
+        }
+        who, what = interactions.copied(cursor, _LOOKS, looked, width=2)
+    row = np.minimum(np.searchsorted(question.people, who), len(question.people) - 1)
+    there = question.people[row] == who
     owner = np.concatenate([question.owned.row, row[there]])
-    item = np.concatenate([question.owned.item, seen[there, 1]])
+    item = np.concatenate([question.owned.item, what[there]])
     weight = np.ones(len(owner), dtype=np.float32)
     weight[len(question.owned.row) :] = LOOKED
     asked = ~question.unprofiled[owner]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,7 +31,7 @@ class Looks:
     kind: Array
 
     @classmethod
-    def of(cls, user: Sequence[int], item: Sequence[int], at: Array, kind: Sequence[int]) -> Looks:
+    def of(cls, user: Array, item: Array, at: Array, kind: Array) -> Looks:
         """Refuses arrays that do not line up, and kinds there are not."""
         found = cls(
             np.asarray(user, dtype=np.int64),
