@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Sum
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from campaigns.ads import choosing, pacing, steering
 from campaigns.models import AdCampaign, AdCreative, AdDay, AdHour
@@ -216,8 +217,8 @@ def _y(share: float) -> float:
 def as_csv(ad: AdCampaign) -> Iterator[bytes]:
     """What came of a campaign, a row an hour, creative and placement; streamed."""
     head = (
-        _("Hour (UTC)"), _("Creative"), _("Placement"), _("Impressions"), _("Clicks"),
-        _("Conversions"), _("Cost"), _("Value"), _("Currency"),
+        _("Hour (UTC)"), _("Creative"), pgettext("ads", "Placement"), _("Impressions"), _("Clicks"),
+        _("Conversions"), _("Cost"), pgettext("money", "Value"), _("Currency"),
     )  # fmt: skip
     yield "\ufeff".encode() + _line(head)
     rows = (

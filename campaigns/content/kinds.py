@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ _TONE = Setting(
 )
 _ALIGN = Setting(
     "align",
-    gettext_lazy("Stands"),
+    pgettext_lazy("alignment", "Stands"),
     "choice",
     "left",
     (
-        ("left", gettext_lazy("Left")),
-        ("center", gettext_lazy("Centred")),
-        ("right", gettext_lazy("Right")),
+        ("left", pgettext_lazy("alignment", "Left")),
+        ("center", pgettext_lazy("alignment", "Centred")),
+        ("right", pgettext_lazy("alignment", "Right")),
     ),
 )
 _PICTURE = Setting("src", gettext_lazy("Address of the picture"), "address")
@@ -72,7 +72,7 @@ KINDS: tuple[Kind, ...] = (
         (
             Setting(
                 "align",
-                gettext_lazy("Stands"),
+                pgettext_lazy("alignment", "Stands"),
                 "choice",
                 "center",
                 _ALIGN.options,
@@ -156,9 +156,9 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "columns",
-        gettext_lazy("Columns"),
+        pgettext_lazy("layout", "Columns"),
         "columns-2",
-        (Setting("columns", gettext_lazy("Columns"), "columns"), _TONE),
+        (Setting("columns", pgettext_lazy("layout", "Columns"), "columns"), _TONE),
     ),
     Kind("divider", gettext_lazy("Divider"), "separator", (_TONE,)),
     Kind(

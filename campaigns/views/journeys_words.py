@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 Words = dict[str, str | Promise]
 
@@ -90,9 +91,9 @@ FIELDS: Words = {
     "wait_until.prediction": _("A predicted day"),
     "date": _("A fixed day"),
     "wait_until.date": _("A fixed day"),
-    "at": _("At"),
+    "at": pgettext_lazy("time of the day", "At"),
     "days": _("How many days from it"),
-    "every": _("How often"),
+    "every": pgettext_lazy("schedule", "How often"),
     "leap": _("Born on 29 February: in other years"),
     "on": _("First day"),
     "weekdays": _("On these days of the week"),
@@ -240,7 +241,7 @@ SCRIPT: Words = {
     "which": _("Which day"),
     "addExit": _("Add a reason to leave"),
     "again": _("May somebody come in again?"),
-    "againNever": _("never"),
+    "againNever": pgettext_lazy("coming in again", "never"),
     "againAfter": _("after some days"),
     "againAlways": _("always, once they are out"),
     "againDays": _("After how many days"),

@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ingestion.models.people import Customer
 
@@ -106,7 +107,7 @@ class Refusal(models.Model):
     """One call that was not stored, kept as it came, with what is wrong and how to mend it."""
 
     class State(models.TextChoices):
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("state", "Open")
         RETRIED = "retried", _("Sent again")
         DISCARDED = "discarded", _("Discarded")
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ingestion.models.consent import ConsentText
 from ingestion.models.people import Customer
@@ -63,7 +64,7 @@ class PrivacyRequest(models.Model):
         OBJECTION = "objection", _("Stop profiling")
 
     class State(models.TextChoices):
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("state", "Open")
         DONE = "done", _("Done")
         DECLINED = "declined", _("Declined")
 

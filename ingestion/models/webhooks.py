@@ -7,6 +7,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ingestion.models.sources import ImportJob, Source
 
@@ -45,7 +46,7 @@ class WebhookReceipt(models.Model):
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
         DONE = "done", _("Stored")
-        DUPLICATE = "duplicate", _("Duplicate")
+        DUPLICATE = "duplicate", pgettext_lazy("delivery", "Duplicate")
         QUARANTINED = "quarantined", _("Quarantined")
 
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="receipts")

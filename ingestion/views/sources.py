@@ -11,7 +11,7 @@ from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from ingestion import sources
@@ -33,7 +33,7 @@ HEALTH = {
     sources.FAILING: ("bad", gettext_lazy("Failing")),
     sources.PAUSED: ("bad", gettext_lazy("Paused")),
     sources.WAITING: ("warn", gettext_lazy("Needs columns")),
-    sources.NEW: ("", gettext_lazy("New")),
+    sources.NEW: ("", pgettext_lazy("source", "New")),
     sources.OFF: ("", gettext_lazy("Off")),
 }
 # kind → (icon, colour)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ DATA_TABS = (
     Link(_("Events"), "activity", "ingestion:event-stream", "events"),
     Link(_("Schema"), "list-details", "ingestion:schema-list", "schema"),
     Link(_("Quality"), "heartbeat", "ingestion:quality-home", "quality"),
-    Link(_("Duplicates"), "users", "ingestion:duplicate-list", "duplicates"),
+    Link(pgettext_lazy("people", "Duplicates"), "users", "ingestion:duplicate-list", "duplicates"),
     Link(_("Products"), "tag", "ingestion:product-list", "products"),
     Link(_("Privacy"), "shield-check", "ingestion:privacy-home", "privacy"),
 )

@@ -14,7 +14,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ingestion.models import Customer
 from marketing.core.errors import Invalid
@@ -33,7 +33,7 @@ NEVER, NEW, LAPSED, AT_RISK, LOYAL, ACTIVE = (
 )
 STAGES: dict[str, str | Promise] = {
     NEW: gettext_lazy("New"),
-    ACTIVE: gettext_lazy("Active"),
+    ACTIVE: pgettext_lazy("stage", "Active"),
     LOYAL: gettext_lazy("Loyal"),
     AT_RISK: gettext_lazy("At risk"),
     LAPSED: gettext_lazy("Lapsed"),

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("marketing", "ingestion", "models_ml", "recommendations", "campaigns")
-CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext"}
+# What takes a text, and which of its arguments the text is.
+CALLS = {"_": 0, "gettext": 0, "gettext_lazy": 0, "gettext_noop": 0, "ngettext": 0}
+CALLS |= {"pgettext": 1, "pgettext_lazy": 1}
 TAG = re.compile(r"""\{%\s*translate\s+(?:"([^"]*)"|'([^']*)')""")
 
 
@@ -20,8 +22,9 @@ def _read() -> dict[object, str]:
 
 @pytest.fixture(scope="module")
 def catalogue() -> dict[str, str]:
-    """Text → translation; a plural stands under its singular."""
-    return {str(key[0] if isinstance(key, tuple) else key): text for key, text in _read().items()}
+    """Text → translation; a plural stands under its singular, a text with a context without it."""
+    texts = {str(key[0] if isinstance(key, tuple) else key): text for key, text in _read().items()}
+    return {key.rpartition("\x04")[2]: text for key, text in texts.items()} | texts
 
 
 def said() -> set[str]:
@@ -38,14 +41,14 @@ def said() -> set[str]:
 
 def _spoken(tree: ast.AST) -> set[str]:
     return {
-        call.args[0].value
+        text.value
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)
         and call.func.id in CALLS
-        and call.args
-        and isinstance(call.args[0], ast.Constant)
-        and isinstance(call.args[0].value, str)
+        and len(call.args) > CALLS[call.func.id]
+        and isinstance(text := call.args[CALLS[call.func.id]], ast.Constant)
+        and isinstance(text.value, str)
     }
 
 
@@ -76,3 +79,18 @@ def test_words_of_the_trade_are_the_agreed_ones(catalogue: dict[str, str]) -> No
     assert catalogue["People"] == "用户"
     assert catalogue["Lift"] == "提升"
     assert catalogue["Held out"] == "对照组"
+    assert catalogue["Suppression list"] == "屏蔽名单"
+    assert catalogue["Placements"] == "推荐位"
+    assert catalogue["ads\x04Placements"] == "广告位"
+
+
+def test_chinese_is_written_with_its_own_signs() -> None:
+    """Commas and colons between Chinese letters are the wide ones."""
+    narrow = re.compile(r"[一-鿿][,;:!?(]|[,;!?)][一-鿿]")
+    wrong = {
+        text: said
+        for text, said in _read().items()
+        if text != "yes,no,never asked"
+        and narrow.search(re.sub(r"%\(\w+\)s?|\{\{.*?\}\}", "", said))
+    }
+    assert wrong == {}
