@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -34,6 +34,12 @@ ROLES = {
     MARKETER: gettext_lazy("Segments, content, campaigns and imports"),
     ANALYST: gettext_lazy("Sees everything, changes nothing"),
     INTEGRATOR: gettext_lazy("Data, imports and API keys"),
+}
+ROLE_NAMES = {
+    ADMIN: pgettext_lazy("role", "admin"),
+    MARKETER: pgettext_lazy("role", "marketer"),
+    ANALYST: pgettext_lazy("role", "analyst"),
+    INTEGRATOR: pgettext_lazy("role", "integrator"),
 }
 # What each role may do on pages; `view` is everybody who signs in.
 RIGHTS = {

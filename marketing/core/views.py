@@ -185,7 +185,8 @@ def profile(request: HttpRequest) -> HttpResponse:
         with translation.override(user.language):
             messages.success(request, _("Your profile is saved."))
         return redirect("core:profile")
-    context = {"form": form, "zones": _zones(), "roles": sorted(auth.roles_of(user))}
+    roles = [auth.ROLE_NAMES[role] for role in sorted(auth.roles_of(user))]
+    context = {"form": form, "zones": _zones(), "roles": roles}
     return render(request, "core/profile.html", context, status=422 if form.errors else 200)
 
 
@@ -256,4 +257,5 @@ def team(request: HttpRequest) -> HttpResponse:
         .prefetch_related("groups")
         .order_by("-is_active", "username")[:200]
     )
-    return render(request, "core/team.html", {"people": people, "roles": auth.ROLES})
+    context = {"people": people, "roles": auth.ROLES, "names": auth.ROLE_NAMES}
+    return render(request, "core/team.html", context)
