@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from django.db import connection
 
+from ingestion.preprocess import codes
+
 
 @dataclass(frozen=True)
 class Item:
@@ -48,15 +50,20 @@ def upsert(*, items: Sequence[Item], now: datetime) -> dict[str, int]:
         cursor.execute(
             f"INSERT INTO ingestion_product AS p ({', '.join(names)}, is_goods, attributes,"
             " created_at)"
-            f" SELECT *, true, '{{}}', %s::timestamptz FROM unnest({casts}) ORDER BY 1"
+            f" SELECT *, '{{}}', %s::timestamptz FROM unnest({casts}, %s::boolean[])"
+            " ORDER BY 1"
             " ON CONFLICT (sku) DO UPDATE SET "
             + ", ".join(f"{name} = {value}" for name, value in keeps.items())
-            + " WHERE ("
+            + ", is_goods = excluded.is_goods AND (p.is_goods OR excluded.name <> '') WHERE ("
             + ", ".join(f"p.{name}" for name in keeps)
             + ") IS DISTINCT FROM ("
             + ", ".join(keeps.values())
             + ") RETURNING sku, id",
-            [now, *([row[name] for row in rows] for name in names)],
+            [
+                now,
+                *([row[name] for row in rows] for name in names),
+                [codes.is_goods(row["sku"], row["name"]) for row in rows],
+            ],
         )
         return dict(cursor.fetchall())
 

@@ -37,7 +37,7 @@ class Line:
 
     @property
     def kind(self) -> str:
-        if not codes.is_goods(self.sku):
+        if not codes.is_goods(self.sku, self.description):
             return "fee"
         if self.unit_price == 0:
             return "adjustment"

@@ -142,7 +142,7 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
     duplicate[np.flatnonzero(~refused.bad)[twice.to_numpy()]] = True
     keep = np.flatnonzero(~refused.bad & ~duplicate)
 
-    goods = np.array([codes.is_goods(sku) for sku in sku_list], bool)
+    goods = _goods(sku_of[keep], sku_list, text_of[keep], text_list, price[keep])
     cancels = np.array([_is_credit(text, options.cancel_prefix) for text in order_list], bool)
     kind = np.full(len(keep), PRODUCT, np.int64)
     kind[quantity[keep] < 0] = RETURN
@@ -225,7 +225,7 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
         & (np.bincount(order_of, quantity[row] > 0, len(orders)) == 0),
         sku_of=sku_kept,
         skus=sku_names,
-        goods=np.array([codes.is_goods(sku) for sku in sku_names], bool),
+        goods=goods[np.unique(sku_of[row])],
         text_of=text_kept,
         texts=text_names,
         quantity=quantity[row],
@@ -233,6 +233,16 @@ def clean(batch: Batch, columns: Mapping[str, Column], options: Options) -> Clea
         cents=np.sign(ten_thousandths) * ((np.abs(ten_thousandths) + 50) // 100),
         kind=kind,
     )
+
+
+def _goods(
+    sku_of: Ints, skus: list[str], text_of: Ints, texts: list[str], price: Ints
+) -> NDArray[np.bool_]:
+    """Which codes are goods: not by their own word, nor by what most of their paid lines say."""
+    service = np.array([codes.is_service(text) for text in texts], bool)[text_of]
+    named = np.array([bool(text) for text in texts], bool)[text_of] & (price > 0)
+    said = np.bincount(sku_of[named], 2 * service[named] - 1.0, len(skus))
+    return np.array([codes.is_goods(sku) for sku in skus], bool) & (said <= 0)
 
 
 def _fits(text: str, limit: int) -> str:

@@ -101,7 +101,7 @@ def _line(sku: str, name: str, quantity: int, price: Decimal, total: Decimal) ->
     """A line with the kind that its code, price and quantity make it."""
     sku = codes.unify(sku)[:60] or "?"
     kind = "product" if quantity > 0 else "return"
-    if not codes.is_goods(sku):
+    if not codes.is_goods(sku, name):
         kind = "fee"
     elif total == 0 and price == 0:
         kind = "adjustment"

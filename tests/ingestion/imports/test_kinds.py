@@ -106,6 +106,9 @@ def test_a_catalogue_adds_and_changes_products(bring) -> None:
     assert ledger(bring(content, kind="products")) == (4, 0, 2, 2)
     assert ledger(bring(content.replace(b"12.50", b"11"), kind="products")) == (4, 1, 1, 2)
     assert Product.objects.get(sku="T1").price == Decimal("11.00")
+    assert Product.objects.filter(is_goods=True).count() == 2
+    bring(content.replace(b"Cup", b"Next day delivery"), kind="products")
+    assert list(Product.objects.filter(is_goods=False).values_list("sku", flat=True)) == ["T2"]
 
 
 def test_events_come_in_once_each_under_their_person(bring) -> None:

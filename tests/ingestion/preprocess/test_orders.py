@@ -110,6 +110,21 @@ def test_fees_and_zero_prices_are_kept_apart_from_sales(batch) -> None:
     assert rules(clean)["stock_corrections"] == 1
 
 
+def test_a_code_is_no_goods_when_its_lines_say_so_and_a_remark_takes_no_product_away(batch) -> None:
+    clean = cleaned(
+        batch,
+        row(sku="23444", text="Next Day Carriage", price="15"),
+        row(sku="23444", text="", price="15"),
+        row(text="WHITE HOLDER"),
+        row(text="samples", price="0", quantity="-6"),
+    )
+    assert clean.kind.tolist() == [FEE, FEE, PRODUCT, ADJUSTMENT]
+    assert dict(zip(clean.skus, clean.goods.tolist(), strict=True)) == {
+        "23444": False,
+        "85123A": True,
+    }
+
+
 def test_a_negative_price_is_refused(batch) -> None:
     clean = cleaned(
         batch, row("A563186", "B", "Adjust bad debt", "1", WHEN, "-11062.06", ""), row()

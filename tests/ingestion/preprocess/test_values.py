@@ -182,6 +182,25 @@ def test_other_codes_are_goods(sku) -> None:
     assert codes.is_goods(sku)
 
 
+def test_what_an_order_costs_beside_its_goods_is_none_whatever_its_code() -> None:
+    services = [
+        "Next Day Carriage", "DOTCOM POSTAGE", "PACKING CHARGE", "Bank charges", "Amazon fee",
+        "Delivery (2-3 working days)", "UPS Ground shipping", "Free shipping on orders over £50",
+        "Credit card surcharge", "P&P", "Gift Voucher £100.00", "Samples", "Versandkosten",
+        "次日运费",
+    ]  # fmt: skip
+    assert [name for name in services if codes.is_goods("23444", name)] == []
+
+
+def test_a_thing_whose_name_holds_such_a_word_is_goods() -> None:
+    things = [
+        "FRENCH CARRIAGE LANTERN", "BAROQUE CARRIAGE CLOCK", "Doll carriage", "Delivery van",
+        "PIGGY BANK", "Charge card", "Charge 2", "Manual", "Course fee", "Gift card holder",
+        "Sample bag", "First class", "包装盒", "",
+    ]  # fmt: skip
+    assert [name for name in things if not codes.is_goods("23444", name)] == []
+
+
 def test_names_in_capitals_read_like_names() -> None:
     assert titles.sentence_case("SET OF 3 LED TEA LIGHTS") == "Set of 3 LED tea lights"
     assert titles.sentence_case("WHITE T-LIGHT HOLDER") == "White T-light holder"
