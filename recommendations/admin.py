@@ -1,4 +1,4 @@
-"""Placements may be changed here; sets of picks are written by the platform alone."""
+"""Placements and picks for admins: to look at. Placements are changed on their page."""
 
 from django.contrib import admin
 
@@ -14,7 +14,7 @@ from recommendations.models import (
 
 
 @admin.register(Placement)
-class PlacementAdmin(admin.ModelAdmin):
+class PlacementAdmin(ReadOnly):
     list_display = ("name", "slug", "size")
 
 
