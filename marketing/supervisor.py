@@ -6,6 +6,7 @@ stands under a guard that ends it should the supervisor itself be killed. Knows 
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -76,8 +77,9 @@ class Supervisor:
         guard.add(self._guard, -child.process.pid, signal.SIGKILL)
 
     def watch(self) -> None:
-        """Start again what has died. Call it every second or so."""
+        """Start again what has died, and keep logs short. Call it every second or so."""
         now = time.monotonic()
+        self._trim()
         for child in self._children.values():
             process = child.process
             if process is not None and process.poll() is not None:
@@ -93,6 +95,19 @@ class Supervisor:
                 )
             if child.process is None and now >= child.next_try:
                 self._launch(child)
+
+    def _trim(self) -> None:
+        """Move aside what running children wrote, once it is long. They append, so they go on at
+        the beginning of the emptied file; what they write in between is dropped, and so is the
+        whole where no disk is left to keep it.
+        """
+        for name in self._children:
+            log = self._logs / f"{name}.log"
+            with contextlib.suppress(OSError):
+                if log.stat().st_size > LOG_LIMIT_BYTES:
+                    with contextlib.suppress(OSError):
+                        shutil.copyfile(log, log.with_suffix(".log.1"))
+                    os.truncate(log, 0)
 
     def restart(self, name: str) -> None:
         """End a child that runs but does nothing, and start it again."""

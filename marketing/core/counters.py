@@ -1,8 +1,9 @@
 """What the processes of this folder did, counted where each other process can read it.
 
 Each process adds to a small file of its own under VAR_DIR/counters, which is mapped into memory:
-counting costs microseconds and asks nobody. Whoever reads adds up all files, and those of processes
-that are gone are put together into one, so that no count ever falls.
+counting costs microseconds and asks nobody. Whoever reads adds up all files. Those of processes
+that are gone are put together into one, by readers and by each new process, since workers' children
+come and go all day; so no count ever falls, and the folder stays small where nobody reads.
 """
 
 import contextlib
@@ -70,6 +71,8 @@ def _own() -> "memoryview[float] | None":
         _mine.clear()  # those of the process that we were forked from
         with contextlib.suppress(OSError):
             _mine[number] = _map(folder() / f"{socket.gethostname()}-{number}")
+            with _locked_folder() as place:
+                _put_together(place)
     return _mine.get(number)
 
 

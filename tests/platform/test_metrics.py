@@ -2,8 +2,10 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
+from array import array
 
 import pytest
 import yaml
@@ -140,6 +142,17 @@ def test_counts_of_all_processes_are_added_up_and_outlive_them():
     kept = {path.name for path in counters.folder().iterdir()}
     assert "gone" in kept
     assert len(kept) == 3  # ours, theirs put together, and the lock
+
+
+def test_a_new_process_puts_away_what_ended_ones_left():
+    ended = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    ended.wait()
+    left = counters.folder() / f"{socket.gethostname()}-{ended.pid}"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(array("d", [1.0] * len(counters.SERIES)).tobytes())
+    counters.add({"messages.sent": 1})
+    assert not left.exists()
+    assert counters.totals()["messages.sent"] == 2
 
 
 def test_counting_that_cannot_be_done_disturbs_nobody(settings, tmp_path):

@@ -47,6 +47,23 @@ def test_a_child_that_died_is_started_again_and_it_is_said_why(supervisor, said,
     assert said[0].startswith("sleeper ended (killed by SIGKILL) and is started again")
 
 
+def test_the_log_of_a_child_that_runs_for_long_is_moved_aside(
+    supervisor, tmp_path, monkeypatch, wait_for
+):
+    monkeypatch.setattr("marketing.supervisor.LOG_LIMIT_BYTES", 2_000)
+    talk = "import time\nfor n in range(10**6): print(n, 'said', flush=True); time.sleep(0.003)"
+    supervisor.start(Program("talker", [sys.executable, "-S", "-c", talk]))
+    log, aside = tmp_path / "log" / "talker.log", tmp_path / "log" / "talker.log.1"
+
+    def moved() -> bool:
+        supervisor.watch()
+        return aside.exists() and 0 < log.stat().st_size < 2_000
+
+    wait_for(moved)
+    assert aside.stat().st_size > 2_000
+    assert "\0" not in log.read_text()
+
+
 def test_a_child_that_always_fails_is_tried_with_growing_pauses(supervisor, said):
     supervisor.start(Program("broken", [sys.executable, "-S", "-c", "raise SystemExit(3)"]))
     until = time.monotonic() + 3.2
