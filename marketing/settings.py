@@ -90,7 +90,7 @@ DOWNLOAD_DAILY = env.int("DOWNLOAD_DAILY", default=2_000_000)
 # The address people type, e.g. https://marketing.example.org; it decides whether cookies need TLS.
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{env.str('PORT', default='8000')}")
 # Where the shop itself is, for `shop_url` in messages.
-SHOP_URL = env.str("SHOP_URL", default=PUBLIC_URL)
+SHOP_URL = env.str("SHOP_URL", default="") or PUBLIC_URL
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 _TLS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]

@@ -11,6 +11,7 @@ import yaml
 from django.core.management import get_commands
 
 from marketing import pipeline
+from marketing.management.commands import up
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -57,6 +58,16 @@ def test_every_queue_has_a_worker_and_no_worker_waits_on_an_unknown_queue():
     assert served == set(pipeline.QUEUES)
 
 
+def test_workers_are_told_what_they_are_told_on_one_machine():
+    for program in up._background(None):
+        if program.name.startswith("worker-"):
+            ours, theirs = program.command[3:], words(program.name)[1:]
+            for given in (ours, theirs):
+                del given[given.index("-c") : given.index("-c") + 2]  # how many at once may differ
+            assert theirs == ours, program.name
+            assert program.environment.items() <= SERVICES[program.name]["environment"].items()
+
+
 def test_the_training_worker_has_a_gpu_profile():
     service = SERVICES["worker-train-gpu"]
     assert service["profiles"] == ["gpu"]
@@ -73,7 +84,8 @@ def test_whatever_stays_up_and_can_be_asked_has_a_health_check(name):
 
 def test_no_secret_has_a_default():
     for variable, rest in re.findall(r"\$\{(\w*(?:SECRET|PASSWORD)\w*)([^}]*)\}", TEXT):
-        if variable == "EMAIL_HOST_PASSWORD":  # a mail server may take mail without one
+        # A mail server may take mail without a password, and there may be no earlier keys.
+        if variable in ("EMAIL_HOST_PASSWORD", "SECRET_KEY_FALLBACKS"):
             assert rest == ":-"
         else:
             assert rest.startswith(":?"), variable

@@ -20,6 +20,16 @@ def test_every_file_and_folder_that_a_page_names_is_there(page: Path) -> None:
     assert gone == []
 
 
+def test_every_setting_and_every_command_stands_on_the_operators_page() -> None:
+    settings = (ROOT / "marketing" / "settings.py").read_text()
+    told = (ROOT / "docs" / "operations.md").read_text()
+    names = set(re.findall(r'(?:env\.\w+|_url)\(\s*"([A-Z_]+)"', settings))
+    assert len(names) > 40
+    assert sorted(name for name in names if f"`{name}" not in told) == []
+    commands = (ROOT / "marketing" / "management" / "commands").glob("[a-z]*.py")
+    assert sorted(path.stem for path in commands if path.stem not in told) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
     text = re.sub(r"`[^`]*`", "", page.read_text())
