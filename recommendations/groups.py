@@ -12,6 +12,8 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 
+from models_ml.interactions import copied
+
 
 def _teller() -> Any:
     return import_module(settings.PIPELINE.GROUPS)
@@ -36,13 +38,14 @@ def of_person(*, customer_id: int, keys: Sequence[str]) -> set[str]:
 
 
 def of_people(*, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """The people of each of the groups."""
-    found: dict[str, list[int]] = {key: [] for key in keys}
-    if keys:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT key, customer_id FROM ({_teller().MEMBERS}) AS m", {"keys": list(keys)}
-            )
-            for key, person in cursor.fetchall():
-                found[key].append(person)
-    return {key: np.array(people, dtype=np.int64) for key, people in found.items()}
+    """The people of each of the groups, sorted."""
+    if not keys:
+        return {}
+    each = list(dict.fromkeys(keys))
+    statement = (
+        "SELECT (array_position(%(keys)s::text[], key) - 1)::int8, customer_id::int8"
+        f" FROM ({_teller().MEMBERS}) AS m WHERE key = ANY(%(keys)s::text[])"
+    )
+    with connection.cursor() as cursor:
+        group, person = copied(cursor, statement, {"keys": each}, width=2)
+    return {key: np.sort(person[group == n]) for n, key in enumerate(each)}

@@ -104,14 +104,14 @@ def _ordered(
     who = np.concatenate(people) if people else np.zeros(0, dtype=np.int64)
     before = np.concatenate([a for a, _b in moves]) if moves else np.zeros(0, dtype=np.int64)
     after = np.concatenate([b for _a, b in moves]) if moves else np.zeros(0, dtype=np.int64)
-    level = np.repeat(np.arange(len(people)), [len(part) for part in people])
     gain, paid = worth[who, after].copy(), cost[who, after].copy()
     later = before >= 0
     gain[later] -= worth[who[later], before[later]]
     paid[later] -= cost[who[later], before[later]]
     slope = np.full(len(who), np.inf)
     np.divide(gain, paid, out=slope, where=paid > 0)
-    rank = np.lexsort((who, level, -slope))
+    # They stand by step and person already, and a stable order keeps them so among equals.
+    rank = np.argsort(-slope, kind="stable")
     return gain[rank], paid[rank], who[rank], after[rank]
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from marketing.core.errors import Conflict, Invalid
 from models_ml.algorithms import classify
+from models_ml.interactions import copied
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import reading
 from recommendations import serve
@@ -75,21 +76,22 @@ def of_ordering(key: str) -> tuple[Prediction, ModelVersion]:
     return row, version
 
 
-_SCORES = "SELECT customer_id, value, low, high FROM models_ml_score WHERE prediction_id = %s"
+_SCORES = """
+SELECT customer_id::int8, value, coalesce(low, 'NaN'), coalesce(high, 'NaN') FROM models_ml_score
+WHERE prediction_id = %(row)s
+"""
 
 
 def said(row: Prediction, version: ModelVersion, people: Array) -> Said:
     """What a prediction says of these sorted people."""
     with connection.cursor() as cursor:
-        cursor.execute(_SCORES, [row.pk])
-        rows = cursor.fetchall()
+        keys, *told = copied(cursor, _SCORES, {"row": row.pk}, width=4)
     columns = np.full((3, len(people)), np.nan)
-    if rows and len(people):
-        table = np.array(rows, dtype=float)
-        keys = table[:, 0].astype(np.int64)
+    if len(people):
         at = np.minimum(np.searchsorted(people, keys), len(people) - 1)
         known = people[at] == keys
-        columns[:, at[known]] = table[known, 1:].T
+        for n, one in enumerate(told):
+            columns[n, at[known]] = one.view(np.float64)[known]
     bounds = np.isfinite(columns[1]).any() and np.isfinite(columns[2]).any()
     return Said(
         columns[0],

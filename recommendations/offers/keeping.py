@@ -179,8 +179,13 @@ class Given:
     planned_at: datetime
 
 
-def of_people(ids: Collection[int], *, plan: str = "") -> dict[int, list[Given]]:
-    """What people are offered, by plan, the newest planned first.
+def titles() -> dict[str, str]:
+    """What each plan is called, by its key."""
+    return dict(OfferPlan.objects.order_by("name", "pk").values_list("slug", "name"))
+
+
+def of_people(ids: Collection[int], *, plans: Collection[str] = ()) -> dict[int, list[Given]]:
+    """What people are offered, by plan, the newest planned first; of all plans or of these.
 
     None for who said no to profiling since, and none of a product that left the shelf.
     """
@@ -194,8 +199,8 @@ def of_people(ids: Collection[int], *, plan: str = "") -> dict[int, list[Given]]
         .select_related("plan", "product")
         .order_by("-plan__planned_at", "plan_id")
     )
-    if plan:
-        rows = rows.filter(plan__slug=plan)
+    if plans:
+        rows = rows.filter(plan__slug__in=list(plans))
     found: dict[int, list[Given]] = {}
     for row in rows:
         told = row.plan.result["offers"][row.offer]

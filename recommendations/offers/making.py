@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from ingestion.models import Product
 from marketing.core.errors import Invalid
-from models_ml.models import Prediction
+from models_ml.models import ModelVersion, Prediction
 from recommendations.knowledge import shelf as known_goods
 from recommendations.models import OfferPlan
 from recommendations.offers import chances, suitability
@@ -44,29 +45,53 @@ class Made:
         return self.effect is not None
 
 
-def make(*, row: OfferPlan, offer: Offer, crowd: Audience, now: datetime) -> Made:
+class Asking:
+    """What the offers of one plan ask alike of everybody; each is asked once."""
+
+    def __init__(self, row: OfferPlan, crowd: Audience, now: datetime) -> None:
+        self.row, self.crowd, self.now = row, crowd, now
+        self._said: dict[int, Said] = {}
+
+    def said(self, key: str, *, kind: str, field: str) -> Said:
+        """What a prediction says of them."""
+        return self._of(*chances.find(key, kind=kind, field=field))
+
+    @cached_property
+    def buys(self) -> Said:
+        """How likely each orders."""
+        return self._of(*chances.of_ordering(self.row.buys))
+
+    @cached_property
+    def places(self) -> chances.Places:
+        return chances.places()
+
+    @cached_property
+    def picks(self) -> tuple[Array, Array, Array, Array]:
+        return _picks(self.row, self.places, self.crowd.ids, self.now)
+
+    def _of(self, asked: Prediction, version: ModelVersion) -> Said:
+        if asked.pk not in self._said:
+            self._said[asked.pk] = chances.said(asked, version, self.crowd.ids)
+        return self._said[asked.pk]
+
+
+def make(*, asking: Asking, offer: Offer) -> Made:
     """One offer of a plan for everybody it is for. Refuses what cannot be reckoned."""
-    n = len(crowd.ids)
+    row, crowd, n = asking.row, asking.crowd, len(asking.crowd.ids)
     judged = suitability.judge(offer.rules, facts=crowd.facts, held=crowd.held, people=n)
     effect: Said | None = None
     rate = np.ones(n)
     if offer.source == PICKS:
-        asked, version = chances.of_ordering(row.buys)
-        buys = chances.said(asked, version, crowd.ids)
-        places = chances.places()
-        product, price, left, rate = _picks(row, places, crowd.ids, now)
+        buys, places = asking.buys, asking.places
+        product, price, left, rate = asking.picks
         chance = buys.value * rate
         level = (buys.level[0] * places.level[0], buys.level[1] * places.level[1])
         if row.effect and offer.discounted:
-            told = chances.find(row.effect, kind=Prediction.Kind.EFFECT, field="effect")
-            effect = chances.said(*told, crowd.ids)
+            effect = asking.said(row.effect, kind=Prediction.Kind.EFFECT, field="effect")
     else:
-        asked, version = chances.find(
-            offer.prediction, kind=Prediction.Kind.CHANCE, field="offers.prediction"
-        )
-        told_of = chances.said(asked, version, crowd.ids)
-        chance, level = told_of.value, told_of.level
-        product, price, left = _named(row, offer, n, now)
+        told = asking.said(offer.prediction, kind=Prediction.Kind.CHANCE, field="offers.prediction")
+        chance, level = told.value, told.level
+        product, price, left = _named(row, offer, n, asking.now)
     value = left if offer.value is None else np.full(n, offer.value)
     off = (
         np.nan_to_num(price) * offer.discount_percent / 100

@@ -1,37 +1,43 @@
-"""For whom a plan is: the people of its group, and what its rules ask of them."""
+"""For whom a plan is: the people of its group, and what its rules ask of them, in arrays."""
 
+import tempfile
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import numpy as np
-from django.db import connection
+import pandas as pd
+from django.db import connection, transaction
 
+from models_ml.interactions import copied
 from recommendations import groups
 from recommendations.models import OfferPlan
 from recommendations.offers import terms
+from recommendations.offers.suitability import Texts
 from recommendations.offers.terms import Offer
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_PEOPLE = "FROM ingestion_customer c WHERE c.merged_into_id IS NULL"
+_OBJECT = """
+SELECT customer_id::int8 FROM ingestion_consent
+WHERE purpose = 'profiling' AND current AND NOT granted
+"""
 # A date of birth may stand under three names; what somebody holds besides what they bought here is
 # a list of codes, the property `holdings`.
-_ASK = """
-SELECT c.id, EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = c.id
-        AND k.purpose = 'profiling' AND k.current AND NOT k.granted),
-    c.country, coalesce(c.attributes->>'date_of_birth', c.attributes->>'birth_date',
-        c.attributes->>'birthday'),
-    ARRAY(SELECT c.attributes->>f FROM unnest(%(fields)s::text[]) WITH ORDINALITY AS a (f, n)
-        ORDER BY n)
-FROM ingestion_customer c WHERE c.merged_into_id IS NULL ORDER BY c.id
-"""
+_BORN = """coalesce(c.attributes->>'date_of_birth', c.attributes->>'birth_date',
+    c.attributes->>'birthday')"""
 _HELD = """
-SELECT DISTINCT l.customer_id, p.sku FROM ingestion_orderline l
-JOIN ingestion_product p ON p.id = l.product_id
+SELECT DISTINCT l.customer_id::int8, (array_position(%(codes)s::text[], p.sku::text) - 1)::int8
+FROM ingestion_orderline l JOIN ingestion_product p ON p.id = l.product_id
 WHERE p.sku = ANY(%(codes)s) AND l.customer_id IS NOT NULL AND l.kind = 'product' AND l.quantity > 0
-UNION SELECT c.id, h.code FROM ingestion_customer c,
-    jsonb_array_elements_text(c.attributes->'holdings') AS h (code)
+UNION ALL SELECT c.id::int8, (array_position(%(codes)s::text[], h.code) - 1)::int8
+FROM ingestion_customer c, jsonb_array_elements_text(c.attributes->'holdings') AS h (code)
 WHERE jsonb_typeof(c.attributes->'holdings') = 'array' AND h.code = ANY(%(codes)s)
 """
+AGE, COUNTRY, OLDEST = "age", "country", 130
+BORN = ""  # no rule asks of it by a name
+# What was read stands in memory up to here, then in a file.
+_SPOOL = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Audience:
     any rule: those who said no to profiling."""
 
     ids: Array
-    facts: dict[str, Array]
+    facts: dict[str, Texts]
     held: dict[str, Array]
     objects: int
 
@@ -48,35 +54,77 @@ class Audience:
 def read(*, plan: OfferPlan, offers: tuple[Offer, ...], now: datetime) -> Audience:
     """The people a plan is for, as they are known now."""
     fields, codes = terms.fields_of(offers), terms.holdings_of(offers)
-    with connection.cursor() as cursor:
-        cursor.execute(_ASK, {"fields": fields})
-        rows = cursor.fetchall()
-        held_rows: list[tuple[int, str]] = []
-        if codes:
-            cursor.execute(_HELD, {"codes": codes})
-            held_rows = cursor.fetchall()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        ids, facts = _known(cursor, fields, now.date())
+        objects = np.isin(ids, copied(cursor, _OBJECT, {}, width=1)[0])
+        pairs = copied(cursor, _HELD, {"codes": codes}, width=2) if codes else None
+    keep = ~objects
     if plan.group:
-        members = set(groups.of_people(keys=[plan.group])[plan.group].tolist())
-        rows = [row for row in rows if row[0] in members]
-    there = [row for row in rows if not row[1]]
-    ids = np.array([row[0] for row in there], dtype=np.int64)
-    facts = {
-        name: np.array([row[4][n] for row in there], dtype=object) for n, name in enumerate(fields)
-    }
-    if "country" in facts:
-        facts["country"] = np.array([row[2] or None for row in there], dtype=object)
-    if "age" in facts:
-        told = facts["age"]
-        born = [age_of(row[3], now.date()) for row in there]
-        facts["age"] = np.array(
-            [told[n] if age is None else age for n, age in enumerate(born)], dtype=object
+        members = np.isin(ids, groups.of_people(keys=[plan.group])[plan.group])
+        keep, objects = keep & members, objects & members
+    if not keep.all():
+        ids, facts = ids[keep], {name: known.take(keep) for name, known in facts.items()}
+    return Audience(ids, facts, _held(ids, codes, pairs), int(objects.sum()))
+
+
+def _known(cursor: Any, fields: list[str], today: date) -> tuple[Array, dict[str, Texts]]:
+    """Everybody's id, in order, and what is known of them by field."""
+    asked = [name for name in fields if name != COUNTRY]
+    names = [*asked, *(n for n in (COUNTRY,) if n in fields), *([BORN] if AGE in fields else [])]
+    if not names:
+        return np.sort(copied(cursor, f"SELECT c.id::int8 {_PEOPLE}", {}, width=1)[0]), {}
+    values = {f"field{n}": name for n, name in enumerate(asked)}
+    columns = [f"c.attributes->>%({key})s" for key in values]
+    columns += ["c.country"] if COUNTRY in fields else []
+    columns += [_BORN] if AGE in fields else []
+    statement = f"SELECT c.id, {', '.join(columns)} {_PEOPLE}"
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+        text = cursor.mogrify(f"COPY ({statement}) TO STDOUT (FORMAT csv)", values).decode()
+        cursor.copy_expert(text, file)
+        if not file.tell():
+            nobody = np.zeros(0, dtype=np.int64)
+            return nobody, {name: Texts(nobody, []) for name in fields}
+        file.seek(0)
+        table = pd.read_csv(
+            file,
+            header=None,
+            names=list(range(len(names) + 1)),
+            dtype={0: np.int64} | dict.fromkeys(range(1, len(names) + 1), "category"),
+            na_filter=False,
         )
-    held = {code: np.zeros(len(ids), dtype=bool) for code in codes}
-    for person, code in held_rows:
-        at = int(np.searchsorted(ids, person))
-        if at < len(ids) and ids[at] == person:
-            held[code][at] = True
-    return Audience(ids, facts, held, len(rows) - len(there))
+    ids = table[0].to_numpy()
+    order = np.argsort(ids, kind="stable")
+    known = {
+        name: Texts(
+            table[n].cat.codes.to_numpy().astype(np.int64)[order],
+            table[n].cat.categories.astype(object).tolist(),
+        )
+        for n, name in enumerate(names, 1)
+    }
+    if AGE in fields:
+        known[AGE] = _ages(known[AGE], known.pop(BORN), today)
+    return ids[order], known
+
+
+def _ages(told: Texts, born: Texts, today: date) -> Texts:
+    """Ages by the date of birth, and as somebody told them where there is none."""
+    years = [age_of(text, today) for text in born.said]
+    by_birth = np.array([-1 if age is None else age for age in years] + [-1])[born.at]
+    as_told = np.where(told.at < 0, -1, told.at + OLDEST + 1)
+    said = [*(str(age) for age in range(OLDEST + 1)), *told.said]
+    return Texts(np.where(by_birth < 0, as_told, by_birth), said)
+
+
+def _held(ids: Array, codes: list[str], pairs: tuple[Array, ...] | None) -> dict[str, Array]:
+    """Who holds what, by stock code."""
+    table = np.zeros((len(codes), len(ids)), dtype=bool)
+    if pairs is not None and len(ids):
+        person, code = pairs
+        at = np.minimum(np.searchsorted(ids, person), len(ids) - 1)
+        there = ids[at] == person
+        table[code[there], at[there]] = True
+    return dict(zip(codes, table, strict=True))
 
 
 def age_of(born: str | None, today: date) -> int | None:
@@ -86,4 +134,4 @@ def age_of(born: str | None, today: date) -> int | None:
     except ValueError:
         return None
     years = today.year - day.year - ((today.month, today.day) < (day.month, day.day))
-    return years if 0 <= years <= 130 else None
+    return years if 0 <= years <= OLDEST else None

@@ -10,14 +10,13 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from django.db import connection, transaction
 
-from marketing.core.db import advisory_lock
-from recommendations.models import OfferChoice, OfferPlan
-from recommendations.offers import making, people, terms
+from recommendations.models import OfferPlan
+from recommendations.offers import making, people, storing, terms
 from recommendations.offers.allocation import NONE, allocate
 from recommendations.offers.making import Made
 from recommendations.offers.people import Audience
+from recommendations.offers.storing import Rows
 from recommendations.offers.worth import Sum, expect
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -29,9 +28,9 @@ def plan(*, row: OfferPlan, now: datetime, say: Say | None = None) -> dict[str, 
     tell = say or (lambda done, total: None)
     offers = terms.read(row.offers, kind=row.kind)
     crowd = people.read(plan=row, offers=offers, now=now)
-    made = []
+    asking, made = making.Asking(row, crowd, now), []
     for n, offer in enumerate(offers):
-        made.append(making.make(row=row, offer=offer, crowd=crowd, now=now))
+        made.append(making.make(asking=asking, offer=offer))
         tell(n + 1, len(offers) + 1)
     table = np.stack([one.reckoned.worth for one in made], axis=1)
     cost = np.stack([one.reckoned.cost for one in made], axis=1)
@@ -51,7 +50,7 @@ def plan(*, row: OfferPlan, now: datetime, say: Say | None = None) -> dict[str, 
         "price": price, "cost": spent, "as_of": now.isoformat(), "budget": budget,
         "currency": row.currency,
     }  # fmt: skip
-    _store(row, made, crowd, chosen, result, now)
+    storing.replace(row=row, rows=_rows(made, crowd, chosen), result=result, now=now)
     tell(len(offers) + 1, len(offers) + 1)
     return result
 
@@ -136,38 +135,16 @@ def _out(one: Made) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_WRITE = """
-INSERT INTO recommendations_offerchoice
-    (plan_id, customer_id, offer, product_id, chance, worth, cost)
-SELECT %s, c.id, f.offer, nullif(f.product, -1), f.chance, f.worth, f.cost
-FROM unnest(%s::int8[], %s::int2[], %s::int8[], %s::float8[], %s::float8[], %s::float8[])
-    AS f (id, offer, product, chance, worth, cost)
-JOIN ingestion_customer c ON c.id = f.id
-"""
-
-
-def _store(
-    row: OfferPlan, made: list[Made], crowd: Audience, chosen: Array, result: dict[str, Any],
-    now: datetime,
-) -> None:  # fmt: skip
-    get = np.nonzero(chosen != NONE)[0]
+def _rows(made: list[Made], crowd: Audience, chosen: Array) -> Rows:
+    """Who gets what, as it is stored."""
+    get = np.flatnonzero(chosen != NONE)
     which = chosen[get]
-
-    def of(column: str) -> list[Any]:
-        tables = {
-            "product": lambda one: one.product, "chance": lambda one: one.reckoned.chance,
-            "worth": lambda one: one.reckoned.worth, "cost": lambda one: one.reckoned.cost,
-        }  # fmt: skip
-        stacked = np.stack([tables[column](one) for one in made])
-        found: list[Any] = stacked[which, get].tolist()
-        return found
-
-    with advisory_lock(f"offers:{row.pk}"), transaction.atomic():
-        OfferChoice.objects.filter(plan=row)._raw_delete(using="default")
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _WRITE,
-                [row.pk, crowd.ids[get].tolist(), which.tolist(), of("product"), of("chance"),
-                 of("worth"), of("cost")],
-            )  # fmt: skip
-        OfferPlan.objects.filter(pk=row.pk).update(result=result, planned_at=now)
+    product = np.full(len(get), NONE, dtype=np.int64)
+    numbers = np.empty((3, len(get)))
+    for n, one in enumerate(made):
+        own = which == n
+        who = get[own]
+        product[own] = one.product[who]
+        for column, of in enumerate((one.reckoned.chance, one.reckoned.worth, one.reckoned.cost)):
+            numbers[column, own] = of[who]
+    return Rows(crowd.ids[get], which, product, *numbers)

@@ -35,6 +35,30 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """What is known of people (n,): which of what is `said` (k texts) stands `at` each of them, -1
+    for nothing. As many ask the same, each text is read once."""
+
+    at: Array
+    said: Sequence[str]
+
+    @classmethod
+    def of(cls, values: Sequence[str | None]) -> Texts:
+        """Of a text or None a person."""
+        said = sorted({value for value in values if value is not None})
+        place = {value: n for n, value in enumerate(said)}
+        return cls(np.array([-1 if v is None else place[v] for v in values], dtype=np.int64), said)
+
+    def take(self, keep: Array) -> Texts:
+        """Of some of the people."""
+        return Texts(self.at[keep], self.said)
+
+    def each(self, values: Sequence[Any], otherwise: Any) -> Array:
+        """What was made of every text, a person (n,); `otherwise` where there is none."""
+        return np.array([*values, otherwise])[self.at]
+
+
+@dataclass(frozen=True)
 class Judged:
     """`fits` (n,), and the first rule that left somebody out: an index (n,), -1 for nobody's.
 
@@ -47,10 +71,9 @@ class Judged:
 
 
 def judge(
-    rules: Sequence[Rule], *, facts: Mapping[str, Array], held: Mapping[str, Array], people: int
+    rules: Sequence[Rule], *, facts: Mapping[str, Texts], held: Mapping[str, Array], people: int
 ) -> Judged:
-    """Hold rules against people: `facts` by field (n,) of texts or None, `held` by stock code (n,)
-    of bool."""
+    """Hold rules against people: `facts` by field, `held` by stock code (n,) of bool."""
     by = np.full(people, -1, dtype=np.int64)
     unknown = np.zeros(people, dtype=bool)
     for n, rule in enumerate(rules):
@@ -62,7 +85,7 @@ def judge(
 
 
 def _holds(
-    rule: Rule, facts: Mapping[str, Array], held: Mapping[str, Array], people: int
+    rule: Rule, facts: Mapping[str, Texts], held: Mapping[str, Array], people: int
 ) -> tuple[Array, Array]:
     everyone = np.ones(people, dtype=bool)
     if rule.op in HOLDINGS:
@@ -72,22 +95,20 @@ def _holds(
         return everyone, has if rule.op == HOLDS else ~has
     values = facts[rule.field]
     if rule.op in NUMBERS:
-        number = numbers(values)
+        number = values.each([number_of(text) for text in values.said], np.nan)
         known = np.isfinite(number)
         with np.errstate(invalid="ignore"):
             good = number >= rule.value if rule.op == AT_LEAST else number <= rule.value
         return known, good
-    known = np.array([value is not None and value != "" for value in values], dtype=bool)
-    inside = np.isin(np.array([value or "" for value in values], dtype=str), list(rule.value))
+    known = values.each([text != "" for text in values.said], False)
+    wanted = frozenset(rule.value)
+    inside = values.each([text in wanted for text in values.said], False)
     return known, inside if rule.op == ONE_OF else ~inside
 
 
-def numbers(values: Array) -> Array:
-    """Texts as numbers (n,), NaN for what is none."""
-    found = np.full(len(values), np.nan)
-    for n, value in enumerate(values):
-        try:
-            found[n] = float(value)
-        except (TypeError, ValueError):
-            continue
-    return found
+def number_of(text: str) -> float:
+    """A text as a number, NaN for what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

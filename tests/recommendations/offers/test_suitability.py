@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recommendations.offers.suitability import Rule, judge
+from recommendations.offers.suitability import Rule, Texts, judge
 from recommendations.offers.worth import expect, reckon
 
 RULES = [
@@ -18,9 +18,9 @@ def test_each_person_is_left_out_by_the_first_rule_that_does_not_hold():
     found = judge(
         RULES,
         facts={
-            "risk_class": np.array(["4", "2", None, "5", "3", "high"], dtype=object),
-            "age": np.array([40.0, 40.0, 40.0, np.nan, 40.0, 30.0]),
-            "country": np.array(["GB", "GB", "GB", "GB", "FR", "GB"], dtype=object),
+            "risk_class": Texts.of(["4", "2", None, "5", "3", "high"]),
+            "age": Texts.of(["40", "40", "40", "", "40", "30"]),
+            "country": Texts.of(["GB", "GB", "GB", "GB", "FR", "GB"]),
         },
         held={"FUND": np.zeros(6, dtype=bool)},
         people=6,
