@@ -1,8 +1,8 @@
 """Facts → who bought what, when, as of a moment, and what was known of products and people then."""
 
 import io
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,8 @@ def copied(
 ) -> tuple[Array, ...]:
     """The columns of a statement, int64 each, without a Python object a row.
 
-    All `width` columns are int8, or moments (microseconds since 2000), and none is ever null.
+    All `width` columns are int8, or moments (microseconds since 2000), or float8, whose bits these
+    are (`.view(np.float64)`), and none is ever null.
     """
     buffer = io.BytesIO()
     text = cursor.mogrify(f"COPY ({statement}) TO STDOUT (FORMAT binary)", values).decode()
@@ -113,14 +114,13 @@ WHERE p.is_goods AND (p.created_at < %(as_of)s OR EXISTS (
 """
 _PEOPLE = "SELECT id, country FROM ingestion_customer WHERE merged_into_id IS NULL ORDER BY id"
 _KINDS = "models_ml.algorithms.recommenders"
-# What people of whom purchases are known did with goods, who did not decline profiling.
 _LOOKED = """
 SELECT e.customer_id::int8, p.id::int8, extract(epoch FROM e.at)::int8,
     (array_position(%(kinds)s, e.type) - 1)::int8
 FROM ingestion_event AS e
 JOIN ingestion_product AS p ON p.sku = e.properties->>'sku' AND p.is_goods
 WHERE e.type = ANY(%(kinds)s) AND e.customer_id IS NOT NULL
-    AND e.at < %(as_of)s AND e.at >= %(as_of)s - interval '365 days'
+    AND e.at >= %(since)s AND e.at < %(until)s
     AND NOT EXISTS (SELECT FROM ingestion_consent AS c WHERE c.customer_id = e.customer_id
         AND c.purpose = 'profiling' AND c.current AND NOT c.granted)
 """
@@ -150,9 +150,19 @@ def facts(*names: str, as_of: datetime) -> dict[str, Any]:
         if "looks" in names:
             sequences = import_string(f"{_KINDS}.sequential.histories.Looks")
             kinds = import_string(f"{_KINDS}.sequential.histories.LOOKS")
-            asked = {"as_of": as_of, "kinds": list(kinds)}
-            found["looks"] = sequences.of(*copied(cursor, _LOOKED, asked, width=4))
+            found["looks"] = sequences.of(
+                *looked(kinds=kinds, since=as_of - timedelta(days=365), until=as_of)
+            )
     return found
+
+
+def looked(*, kinds: Sequence[str], since: datetime, until: datetime) -> tuple[Array, ...]:
+    """What known people who did not decline profiling did with goods: four aligned arrays of who,
+    with what, when (seconds) and which of `kinds`, by its place."""
+    asked = {"kinds": list(kinds), "since": since, "until": until}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        return copied(cursor, _LOOKED, asked, width=4)
 
 
 def _columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -55,12 +55,13 @@ FROM ingestion_product p, (SELECT min(id) AS id FROM ingestion_product WHERE sku
     AS first, unnest(ARRAY['seen', 'bought', 'together', 'next']) AS k (kind),
     generate_series(1, %(each)s) AS r
 WHERE p.sku LIKE 'BENCH%%';
-INSERT INTO recommendations_recommendation (set_id, customer_id, rank, product_id, score, reason)
-SELECT %(set)s, c.id, r, first.id + (c.id * 13 + r * 101) %% %(products)s, 1.0 / r,
-    '{"code": "taste"}'
+INSERT INTO recommendations_picklist (set_id, customer_id, products, scores, whys, anchors)
+SELECT %(set)s, c.id, array_agg(first.id + (c.id * 13 + r * 101) %% %(products)s ORDER BY r),
+    array_agg((1.0 / r)::real ORDER BY r), array_agg(1::smallint ORDER BY r),
+    array_agg(first.id + (c.id * 7 + r * 31) %% %(products)s ORDER BY r)
 FROM ingestion_customer c, (SELECT min(id) AS id FROM ingestion_product WHERE sku LIKE 'BENCH%%')
     AS first, generate_series(1, 10) AS r
-WHERE c.external_id LIKE 'bench-%%';
+WHERE c.external_id LIKE 'bench-%%' GROUP BY c.id ORDER BY c.id;
 INSERT INTO ingestion_event (at, received_at, customer_id, type, properties, source, message_id)
 SELECT %(now)s - (c.id %% 1000 + r * 40) * interval '1 minute', now(), c.id,
     (ARRAY['view', 'cart', 'page', 'view'])[1 + r %% 4],

@@ -16,13 +16,13 @@ from implicit.cpu.topk import topk
 from threadpoolctl import threadpool_limits
 
 from models_ml import catalog
-from models_ml.algorithms.data import Interactions
+from models_ml.algorithms.data import Interactions, chunks
 from models_ml.algorithms.recommenders import als
 from models_ml.benchmarks import memory
 from models_ml.benchmarks.data import line, pace
 from models_ml.benchmarks.recommenders import RUNS, SHOPS, purchases
 from models_ml.models import ModelVersion
-from recommendations import build, rules
+from recommendations import build, candidates, rules
 from recommendations.candidates import Engine, Question
 from recommendations.models import Placement
 
@@ -41,10 +41,15 @@ def als_recommend(size: str = "small") -> list[dict[str, Any]]:
         data = Interactions(customers[data.user], goods[data.item], data.at, data.weight)
         model = als.ALS(als.Params(iterations=3)).fit(data)
         theirs = memory.peak(partial(_rank, model)) - before
+        engine = Engine(
+            catalog.BY_ENGINE["als"], ModelVersion(name="next_product_als", version=0), model
+        )
         wanted = rules.Rules(size=10)
         question = _question(data, customers, goods)
-        everyone = _popular(question, data, wanted)
-        work = partial(_write, model, place, question, wanted, everyone)
+        work = partial(
+            build.make, placement=place, engines=[engine], question=question, wanted=wanted,
+            popular=_popular(question, data, wanted), now=datetime.now(UTC),
+        )  # fmt: skip
         mine = memory.peak(work) - before
         ours, limit = [], []
         for _round in range(RUNS):
@@ -69,18 +74,6 @@ def als_recommend(size: str = "small") -> list[dict[str, Any]]:
     ]
 
 
-def _write(
-    model: als.ALS, place: Placement, question: Question, wanted: rules.Rules, everyone: Any
-) -> None:
-    picks, scores = model.recommend(question.people, wanted.wanted, question.shelf.ids)
-    version = ModelVersion(name="next_product_als", version=0)
-    engine = Engine(catalog.BY_ENGINE["als"], version, picks, scores, model.vectors())
-    picked = build.pick(engine, question, wanted, everyone)
-    build.switch(
-        placement=place, made=[picked], people=question.people, best=None, now=datetime.now(UTC)
-    )
-
-
 def _rank(model: als.ALS) -> None:
     with threadpool_limits(limits=1, user_api="blas"):
         for start in range(0, len(model.users), 1000):
@@ -95,22 +88,23 @@ def _rank(model: als.ALS) -> None:
 
 
 def _question(data: Interactions, customers: np.ndarray, goods: np.ndarray) -> Question:
-    row = np.searchsorted(customers, data.user)
-    pairs = np.unique(np.stack([row, data.item], axis=1), axis=0)
     return Question(
         people=customers,
-        owned=rules.Owned(row=pairs[:, 0], item=pairs[:, 1]),
+        owned=candidates.pairs(customers, data.user, data.item),
         unprofiled=np.zeros(len(customers), dtype=bool),
         shelf=rules.Shelf(ids=goods, category=np.full(len(goods), -1)),
     )
 
 
-def _popular(question: Question, data: Interactions, wanted: rules.Rules) -> build.Picked:
+def _popular(question: Question, data: Interactions, wanted: rules.Rules) -> build.Lists:
     entry = catalog.BY_ENGINE["popular"]
     model = entry.build({"days": 30}).fit(data)
-    picks, scores = model.recommend(question.people, wanted.wanted, question.shelf.ids)
-    engine = Engine(entry, ModelVersion(name=entry.name, version=0), picks, scores, None)
-    return build.pick(engine, question, wanted, None)
+    engine = Engine(entry, ModelVersion(name=entry.name, version=0), model)
+    parts = [
+        build.pick(engine, question.part(rows), wanted, None)
+        for rows in chunks(len(question.people), build.AT_ONCE)
+    ]
+    return tuple(np.concatenate([getattr(p, name) for p in parts]) for name in ("picks", "scores"))
 
 
 @contextmanager

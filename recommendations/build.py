@@ -1,50 +1,43 @@
-"""Make everybody's picks anew: candidates, rules, reasons, written, switched; all or nothing."""
+"""Make everybody's picks anew: candidates, rules, reasons, written, switched; all or nothing.
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+Some thousand people at a time, engine by engine: while a part is written the next is ranked, so
+what is held at once is that and not everybody's candidates. Sets are written where nobody looks
+yet, in short transactions, and what was chosen before serves until all of them are whole; then one
+transaction puts them in its place.
+"""
+
+import contextlib
+from collections.abc import Callable, Collection, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
+from django.utils.translation import gettext as _
 
 from marketing.core import bus
-from marketing.core.db import advisory_lock, copy_rows
-from recommendations import (
-    candidates,
-    evaluate,
-    likeness,
-    novelties,
-    placements,
-    reasons,
-    rules,
-)
+from marketing.core.db import advisory_lock
+from marketing.core.errors import Conflict
+from models_ml.algorithms.data import chunks
+from models_ml.interactions import copied
+from recommendations import candidates, evaluate, novelties, placements, reasons, rules, writing
 from recommendations.candidates import Engine, Question
-from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations.models import PickList, Placement, RecommendationSet
 from recommendations.novelties import Catalogue, News
 from recommendations.placements import default_placement
 from recommendations.rules import Rules, costs
+from recommendations.writing import Picked, Tally
 
 State = RecommendationSet.State
 
 Say = Callable[[str, int, int], None]
-# People whose picks are compared with and without new products.
-COMPARED = 10_000
-
-
-@dataclass(frozen=True)
-class Picked:
-    """One engine's final picks: (n, size) products, scores, reason codes and anchor products.
-
-    `kept`: what is left of the engine's own gain where new products got places (`rules.costs`).
-    """
-
-    engine: Engine
-    picks: np.ndarray
-    scores: np.ndarray
-    why: np.ndarray
-    anchor: np.ndarray
-    kept: float = 1.0
+# Products and scores, (n, size) each.
+Lists = tuple[np.ndarray, ...]
+T = TypeVar("T")
+# People picked for at a time. What new products cost is told by the first of them.
+AT_ONCE = 10_000
 
 
 def stored_placements() -> list[Placement]:
@@ -64,69 +57,140 @@ def refresh(
 ) -> list[RecommendationSet]:
     """Pick for everybody with every live engine, and let the best judged one serve.
 
-    `say(engine, done, total)` hears of progress and may raise to stop; until the switch, which is
-    one transaction, nothing is changed. Refuses when no model is live. `catalogue` is what is said
-    of goods, where several placements are picked for at once.
+    `say(engine, done, total)` hears of progress and may raise to stop; until the switch nothing
+    that serves is changed. Refuses when no model is live. `catalogue` is what is said of goods,
+    where several placements are picked for at once.
     """
-    tell = say or (lambda engine, done, total: None)
     wanted = Rules.of(placement.rules, placement.size)
     live = candidates.live_entries()
     question = candidates.ask(rules=wanted, now=now)
     news = novelties.propose(question=question, catalogue=catalogue or Catalogue(now), rules=wanted)
-    everyone: Picked | None = None
-    made: list[Picked] = []
-    for entry, version in live:
-        engine = candidates.propose(
-            entry=entry,
-            version=version,
-            question=question,
-            rules=wanted,
-            report=lambda done, total, name=entry.engine: tell(name, done, total),  # type: ignore[misc]
-        )
-        picked = pick(engine, question, wanted, everyone)
-        everyone = everyone or picked
-        made.append(with_new(picked, news, question, wanted))
-    assert everyone is not None
-    best = evaluate.best([version for _entry, version in live])
-    return switch(
+    return make(
         placement=placement,
-        made=made,
-        people=question.people,
-        best=best.pk,
+        engines=(candidates.read(entry, version) for entry, version in live),
+        question=question,
+        wanted=wanted,
+        news=news,
+        best=evaluate.best([version for _entry, version in live]).pk,
         now=now,
-        popular=everyone.picks,
+        say=say,
     )
 
 
-def pick(engine: Engine, question: Question, wanted: Rules, everyone: Picked | None) -> Picked:
-    """Apply the rules, fill what stays empty from popularity, and give every pick its reason."""
+def make(
+    *,
+    placement: Placement,
+    engines: Iterable[Engine],
+    question: Question,
+    wanted: Rules,
+    news: News | None = None,
+    popular: Lists | None = None,
+    best: int | None = None,
+    now: datetime,
+    say: Say | None = None,
+) -> list[RecommendationSet]:
+    """Pick with each of the engines and put the new sets in place of the old ones.
+
+    Empty places are filled from `popular`, what is popular for the same people; if not given, from
+    what the first engine picks. `best` is the version that serves.
+    """
+    tell = say or (lambda engine, done, total: None)
+    total = len(question.people)
+    made: list[RecommendationSet] = []
+    try:
+        for engine in engines:
+            name = engine.entry.engine
+            row = RecommendationSet.objects.create(
+                placement=placement,
+                engine=name,
+                model_version_id=engine.version.pk,
+                created_at=now,
+            )
+            made.append(row)
+            tally, cost, first = Tally(question.shelf), 0.0, []
+            work = partial(_chosen, engine, question, wanted, popular, news)
+            with contextlib.closing(_ahead(work, total)) as parts:
+                for rows, (plain, shown) in parts:
+                    writing.write(set_id=row.pk, people=question.people[rows], picked=shown)
+                    tally.add(shown)
+                    if news is not None and rows.start == 0:
+                        cost = 1 - costs.kept(plain.picks, shown.picks)
+                    if popular is None:
+                        first.append((plain.picks, plain.scores))
+                    tell(name, rows.stop, total)
+            if popular is None and first:
+                popular = tuple(np.concatenate(column) for column in zip(*first, strict=True))
+            row.metrics = tally.facts() | {
+                "new_cost": round(cost, 6),
+                # What people without a history get: the head of the popular list, whoever it was
+                # made for.
+                "newcomers": writing.head(question.shelf, popular[0]) if popular else [],
+            }
+        _switch(placement=placement, made=made, best=best, people=question.people)
+    except BaseException:
+        # Nobody sees them; where the database cannot do it now, the next switch takes them away.
+        with contextlib.suppress(DatabaseError):
+            _drop([row.pk for row in made])
+        raise
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE recommendations_picklist")
+    return made
+
+
+def _chosen(
+    engine: Engine,
+    question: Question,
+    wanted: Rules,
+    popular: Lists | None,
+    news: News | None,
+    rows: slice,
+) -> tuple[Picked, Picked]:
+    """The picks of these people, without and with new products. Asks the database nothing."""
+    asked = question.part(rows)
+    plain = pick(engine, asked, wanted, popular and (popular[0][rows], popular[1][rows]))
+    return plain, plain if news is None else with_new(plain, news.part(rows), asked, wanted)
+
+
+def _ahead(work: Callable[[slice], T], total: int) -> Generator[tuple[slice, T], None, None]:
+    """What `work` makes of each part of so many people; while one is used the next is made."""
+    pool = ThreadPoolExecutor(1)
+    waiting: list[tuple[slice, Future[T]]] = []
+    try:
+        for rows in chunks(total, AT_ONCE):
+            waiting.append((rows, pool.submit(work, rows)))
+            if len(waiting) > 1:
+                before, made = waiting.pop(0)
+                yield before, made.result()
+        for before, made in waiting:
+            yield before, made.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def pick(engine: Engine, question: Question, wanted: Rules, popular: Lists | None) -> Picked:
+    """Rank, apply the rules, fill what stays empty from popularity, and give every pick its
+    reason. Without `popular` this engine is popularity itself."""
+    picks, scores = engine.rank(question, wanted)
     picks, scores = rules.apply(
-        engine.picks,
-        engine.scores,
+        picks,
+        scores,
         shelf=question.shelf,
         owned=question.owned,
         rules=wanted,
         limits=question.limits,
     )
-    if everyone is None:
+    if popular is None:
         why = np.where(picks >= 0, reasons.POPULAR, reasons.NONE)
-        return Picked(engine, picks, scores, why, np.full(picks.shape, -1))
-    picks, scores, filled = rules.fill_up(picks, scores, everyone.picks, everyone.scores)
-    owned = question.owned
-    own_picks = np.where(filled, -1, picks)
-    if engine.explain is not None:
-        anchor = engine.explain(question.people, own_picks).anchor
-    else:
-        anchor = likeness.anchors(own_picks, engine.vectors, owned.row, owned.item)
+        return Picked(picks, scores, why, np.full(picks.shape, -1))
+    picks, scores, filled = rules.fill_up(picks, scores, *popular)
+    anchor = engine.anchors(question, np.where(filled, -1, picks))
     own = np.where(anchor >= 0, reasons.BECAUSE, reasons.TASTE)
     why = np.where(filled, reasons.POPULAR, own)
-    return Picked(engine, picks, scores, np.where(picks >= 0, why, reasons.NONE), anchor)
+    return Picked(picks, scores, np.where(picks >= 0, why, reasons.NONE), anchor)
 
 
-def with_new(picked: Picked, news: News | None, question: Question, wanted: Rules) -> Picked:
+def with_new(picked: Picked, news: News, question: Question, wanted: Rules) -> Picked:
     """The same with new products in the places that the rules give them."""
-    if news is None:
-        return picked
     picks, scores, whence = rules.give_places(
         picked.picks,
         picked.scores,
@@ -142,145 +206,52 @@ def with_new(picked: Picked, news: News | None, question: Question, wanted: Rule
     came = (picks[:, :, None] == picked.picks[:, None, :]).argmax(axis=2)
     why, anchor = (np.take_along_axis(one, came, axis=1) for one in (picked.why, picked.anchor))
     like = np.take_along_axis(news.anchor, np.maximum(whence, 0), axis=1)
-    return replace(
-        picked,
-        picks=picks,
-        scores=scores,
-        why=np.where(is_new, reasons.NEW, np.where(picks >= 0, why, reasons.NONE)),
-        anchor=np.where(is_new, like, anchor),
-        kept=costs.kept(picked.picks[:COMPARED], picks[:COMPARED]),
+    return Picked(
+        picks,
+        scores,
+        np.where(is_new, reasons.NEW, np.where(picks >= 0, why, reasons.NONE)),
+        np.where(is_new, like, anchor),
     )
 
 
-def switch(
-    *,
-    placement: Placement,
-    made: list[Picked],
-    people: np.ndarray,
-    best: int | None,
-    now: datetime,
-    popular: np.ndarray | None = None,
-) -> list[RecommendationSet]:
-    """Write the new sets and put them in place of the old ones in one transaction.
-
-    `popular` (n, size) are everybody's picks by popularity alone, else those of the first.
-    """
-    head = made[0].picks if popular is None else popular
+def _switch(
+    *, placement: Placement, made: list[RecommendationSet], best: int | None, people: np.ndarray
+) -> None:
+    """Put sets that are written in place of the old ones."""
+    keys = [row.pk for row in made]
     with advisory_lock(f"placement:{placement.pk}"), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        sets = RecommendationSet.objects.bulk_create(
-            RecommendationSet(
-                placement=placement,
-                engine=picked.engine.entry.engine,
-                model_version_id=picked.engine.version.pk,
-                state=State.BUILDING,
-                metrics=_facts(picked, head),
-                created_at=now,
+        left = RecommendationSet.objects.select_for_update().filter(pk__in=keys)
+        if len(left.values_list("pk")) < len(keys):
+            raise Conflict(
+                _("Somebody else chose products for this placement meanwhile; theirs serve."),
+                code="chosen_meanwhile",
+                remedy=_("Choose products again if its rules were changed since."),
             )
-            for picked in made
-        )
-        _write(cursor, made, sets, people)
-        clear(placement=placement, but=[row.pk for row in sets])
-        for row, picked in zip(sets, made, strict=True):
-            row.state, row.serving = State.COMPLETE, picked.engine.version.pk == best
-        RecommendationSet.objects.bulk_update(sets, ["state", "serving"])
+        # Whoever was taken out while this was made gets no row that nothing would ever remove.
+        there = copied(cursor, "SELECT id::int8 FROM ingestion_customer", {}, width=1)[0]
+        gone = np.setdiff1d(people, there, assume_unique=True).tolist()
+        if gone:
+            PickList.objects.filter(set__in=keys, customer__in=gone)._raw_delete(using="default")
+        clear(placement=placement, but=keys)
+        for row in made:
+            row.state = State.COMPLETE
+            row.serving = best is not None and row.model_version_id == best
+        RecommendationSet.objects.bulk_update(made, ["state", "serving", "metrics"])
         bus.announce("recommendations.refreshed", placement_id=placement.pk)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE recommendations_recommendation")
-    return sets
 
 
 def clear(*, placement: Placement, but: Collection[int] = ()) -> None:
     """Delete the sets of a placement with their picks, except the ones named."""
     old = RecommendationSet.objects.filter(placement=placement).exclude(pk__in=but)
-    Recommendation.objects.filter(set__in=old)._raw_delete(using="default")
-    old.delete()
+    _drop(list(old.values_list("pk", flat=True)))
 
 
-def _facts(picked: Picked, popular: np.ndarray) -> dict[str, Any]:
-    shown = picked.picks[picked.picks >= 0]
-    # What people without a history get: the head of the popular list, whoever it was made for.
-    ids, counts = np.unique(popular[popular >= 0], return_counts=True)
-    newcomers = ids[np.argsort(-counts, kind="stable")][: popular.shape[1]]
-    return {
-        "people": int((picked.picks >= 0).any(axis=1).sum()),
-        "picks": len(shown),
-        "products": len(np.unique(shown)),
-        "personal": int(np.isin(picked.why, [reasons.BECAUSE, reasons.TASTE]).sum()),
-        "new": int((picked.why == reasons.NEW).sum()),
-        "new_products": len(np.unique(picked.picks[picked.why == reasons.NEW])),
-        "new_cost": round(1 - picked.kept, 6),
-        "newcomers": [int(key) for key in newcomers],
-    }
-
-
-_TEMPORARY = """
-CREATE TEMPORARY TABLE fresh_picks (
-    place int2, customer_id int8, rank int2, product_id int8, score float4, why int2, anchor int8
-) ON COMMIT DROP
-"""
-# People and products that were deleted meanwhile simply have no row any more.
-_INSERT = """
-INSERT INTO recommendations_recommendation (set_id, customer_id, rank, product_id, score, reason)
-SELECT (%(sets)s::int8[])[f.place], f.customer_id, f.rank, f.product_id, f.score,
-       CASE WHEN f.why = %(because)s AND a.id IS NOT NULL
-            THEN jsonb_build_object('code', 'because', 'product_id', a.id, 'name', coalesce(nullif(a.name, ''), a.sku))
-            WHEN f.why = %(new)s
-            THEN jsonb_build_object('code', 'new', 'product_id', a.id, 'name', coalesce(nullif(a.name, ''), a.sku))
-            WHEN f.why = %(popular)s THEN '{"code": "popular"}'::jsonb
-            ELSE '{"code": "taste"}'::jsonb END
-FROM fresh_picks AS f
-JOIN ingestion_customer AS c ON c.id = f.customer_id
-JOIN ingestion_product AS p ON p.id = f.product_id
-LEFT JOIN ingestion_product AS a ON a.id = f.anchor
-ORDER BY f.place, f.customer_id, f.rank
-"""  # noqa: E501
-_FIELDS = (
-    ("place", "i2"), ("customer_id", "i8"), ("rank", "i2"), ("product_id", "i8"),
-    ("score", "f4"), ("why", "i2"), ("anchor", "i8"),
-)  # fmt: skip
-_ROW = np.dtype(
-    [("fields", ">i2")]
-    + [pair for name, kind in _FIELDS for pair in ((f"{name}_size", ">i4"), (name, f">{kind}"))]
-)
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-
-
-def _write(cursor: Any, made: list[Picked], sets: list[RecommendationSet], people: Any) -> None:
-    cursor.execute(_TEMPORARY)
-    copy_rows(
-        cursor, "fresh_picks", [n for n, _k in _FIELDS], _lines(made, people), "FORMAT binary"
-    )
-    cursor.execute(
-        _INSERT,
-        {
-            "sets": [row.pk for row in sets],
-            "because": reasons.BECAUSE,
-            "popular": reasons.POPULAR,
-            "new": reasons.NEW,
-        },
-    )
-    cursor.execute("DROP TABLE fresh_picks")
-
-
-def _lines(made: list[Picked], people: np.ndarray) -> Iterator[bytes]:
-    """The picks as rows of COPY's binary form."""
-    yield _HEADER
-    for place, picked in enumerate(made, start=1):
-        row, rank = np.nonzero(picked.picks >= 0)
-        out = np.empty(len(row), dtype=_ROW)
-        out["fields"] = len(_FIELDS)
-        for name, kind in _FIELDS:
-            out[f"{name}_size"] = int(kind[1])
-        out["place"] = place
-        out["customer_id"] = people[row]
-        out["rank"] = rank + 1
-        for name, values in (
-            ("product_id", picked.picks),
-            ("score", picked.scores),
-            ("why", picked.why),
-            ("anchor", picked.anchor),
-        ):
-            out[name] = values[row, rank]
-        yield out.tobytes()
-    yield b"\xff\xff"
+def _drop(keys: list[int]) -> None:
+    """Delete these sets with their picks, also those whose own row is gone already."""
+    if not keys:
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        PickList.objects.filter(set__in=keys)._raw_delete(using="default")
+        RecommendationSet.objects.filter(pk__in=keys).delete()

@@ -1,8 +1,9 @@
-"""Facts and live models → candidates: who, which products are on the shelf, who owns what."""
+"""Facts and live models → candidates: who, which products are on the shelf, who owns what, and what
+a model ranks for them and why."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ from ingestion.models import Consent, Customer
 from marketing.core.errors import Conflict
 from models_ml import catalog, interactions, queries, registry
 from models_ml.algorithms import artifacts
+from models_ml.algorithms.data import IdMap
 from models_ml.models import ModelVersion
-from recommendations import groups, knowledge
+from recommendations import groups, knowledge, likeness
 from recommendations.rules import Limits, Owned, Rules, Shelf
 
-CHUNK = 20_000
 FEW = 5  # buyers from whom on the engines that learn from purchases know a product
 MOST_NEW = 500  # new products that compete, the newest ones
 DAY = 86_400
@@ -37,18 +38,46 @@ class Question:
     new: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     as_of: datetime | None = None
 
+    def part(self, rows: slice) -> "Question":
+        """The same for these of the people."""
+        return replace(
+            self,
+            people=self.people[rows],
+            owned=self.owned.part(rows),
+            unprofiled=self.unprofiled[rows],
+            limits=None if self.limits is None else self.limits.part(rows),
+        )
+
 
 @dataclass(frozen=True)
 class Engine:
-    """A live version, with what its model proposes for everybody: (n, k) ids and scores."""
+    """A live version and its model."""
 
     entry: catalog.Entry
     version: ModelVersion
-    picks: np.ndarray
-    scores: np.ndarray
-    vectors: tuple[np.ndarray, np.ndarray] | None
-    # (people, picks) -> what each pick rests on, where the model can take its scores apart.
-    explain: Callable[[np.ndarray, np.ndarray], Any] | None = None
+    model: Any
+
+    def rank(self, question: Question, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
+        """What the model proposes for each of the people: (n, k) ids and scores, best first."""
+        picks, scores = self.model.recommend(
+            question.people, rules.wanted, question.shelf.ids, skip_seen=rules.drop_owned
+        )
+        if self.entry.gate:
+            picks[question.unprofiled] = -1
+        return picks, scores
+
+    def anchors(self, question: Question, picks: np.ndarray) -> np.ndarray:
+        """The purchase that each of the picks (n, k) rests on, -1 for none: as the model itself
+        tells, or the one most like it where the model cannot take its scores apart."""
+        if hasattr(self.model, "explain"):
+            found: np.ndarray = self.model.explain(question.people, picks).anchor
+            return found
+        return likeness.anchors(picks, self._vectors, question.owned.row, question.owned.item)
+
+    @cached_property
+    def _vectors(self) -> tuple[np.ndarray, np.ndarray] | None:
+        found: tuple[np.ndarray, np.ndarray] | None = self.model.vectors()
+        return found
 
 
 def ask(*, rules: Rules, now: datetime) -> Question:
@@ -56,10 +85,6 @@ def ask(*, rules: Rules, now: datetime) -> Question:
     people = np.sort(_ids(Customer.objects.all()))
     as_of = queries.data_now(now=now)
     history = interactions.read(as_of=as_of)
-    row = np.searchsorted(people, history.user)
-    row[row == len(people)] = 0
-    known = people[row] == history.user if len(people) else np.zeros(0, dtype=bool)
-    pairs = np.unique(np.stack([row[known], history.item[known]], axis=1), axis=0)
     declined = _ids(
         Customer.objects.filter(
             id__in=Consent.objects.filter(purpose="profiling", granted=False, current=True).values(
@@ -70,7 +95,7 @@ def ask(*, rules: Rules, now: datetime) -> Question:
     stands = shelf(rules=rules, now=now)
     return Question(
         people=people,
-        owned=Owned(row=pairs[:, 0], item=pairs[:, 1]),
+        owned=pairs(people, history.user, history.item),
         unprofiled=np.isin(people, declined),
         shelf=stands,
         limits=limits(people=people, rules=rules),
@@ -80,6 +105,15 @@ def ask(*, rules: Rules, now: datetime) -> Question:
         ),
         as_of=as_of,
     )  # fmt: skip
+
+
+def pairs(people: np.ndarray, user: np.ndarray, item: np.ndarray) -> Owned:
+    """What each of the people (sorted ids) had to do with, once; `user` and `item` are aligned."""
+    row, items = IdMap(people).encode(user), IdMap.of(item)
+    known = row >= 0
+    keys = np.unique(row[known] * len(items) + items.encode(item[known]))
+    place = np.floor_divide(keys, max(1, len(items)))
+    return Owned(row=place.astype(np.int32), item=items.ids[keys - place * len(items)])
 
 
 _SHELF = f"""
@@ -103,9 +137,10 @@ def newest(
     than FEW, and first bought no longer ago. Purchases are aligned, `at` in seconds."""
     if shelf.age is None or not days:
         return np.zeros(0, dtype=np.int64)
-    pairs = np.unique(np.stack([item, buyer]), axis=1)
-    known, buyers = np.unique(pairs[0], return_counts=True)
-    settled = np.union1d(known[buyers >= FEW], item[at < until - days * DAY])
+    items, people = IdMap.of(item), IdMap.of(buyer)
+    bought = np.unique(items.encode(item) * len(people) + people.encode(buyer))
+    buyers = np.bincount(bought // max(1, len(people)), minlength=len(items))
+    settled = np.union1d(items.ids[buyers >= FEW], item[at < until - days * DAY])
     found = np.flatnonzero((shelf.age <= days) & ~np.isin(shelf.ids, settled))
     kept = found[np.argsort(shelf.age[found], kind="stable")][:MOST_NEW]
     return np.sort(shelf.ids[kept])
@@ -146,21 +181,12 @@ def live_entries() -> list[tuple[catalog.Entry, ModelVersion]]:
     return live
 
 
-def propose(
-    *,
-    entry: catalog.Entry,
-    version: ModelVersion,
-    question: Question,
-    rules: Rules,
-    report: Callable[[int, int], None],
-) -> Engine:
-    """Let one live model rank the shelf for everybody. `report(done, total)` may raise to stop.
-
-    Conflict for a model whose files are damaged: whatever was chosen by it before is better than
-    choosing without it.
+def read(entry: catalog.Entry, version: ModelVersion) -> Engine:
+    """The model of a live version. Conflict when its files are damaged: whatever was chosen by it
+    before is better than choosing without it.
     """
     try:
-        model = registry.load(version, entry.read())
+        return Engine(entry, version, registry.load(version, entry.read()))
     except (artifacts.Damaged, OSError) as fault:
         raise Conflict(
             _("The stored model of %(engine)s cannot be read: %(fault)s.")
@@ -168,18 +194,6 @@ def propose(
             code="model_damaged",
             remedy=_("Train the recommenders again. What was chosen before still serves."),
         ) from fault
-    total = len(question.people)
-    picks = np.full((total, rules.wanted), -1, dtype=np.int64)
-    scores = np.full((total, rules.wanted), -np.inf, dtype=np.float32)
-    for begin in range(0, total, CHUNK):
-        part = slice(begin, min(begin + CHUNK, total))
-        picks[part], scores[part] = model.recommend(
-            question.people[part], rules.wanted, question.shelf.ids, skip_seen=rules.drop_owned
-        )
-        report(part.stop, total)
-    if entry.gate:
-        picks[question.unprofiled] = -1
-    return Engine(entry, version, picks, scores, model.vectors(), getattr(model, "explain", None))
 
 
 def _ids(people: QuerySet[Customer]) -> np.ndarray:

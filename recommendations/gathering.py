@@ -2,7 +2,6 @@
 person, and what is popular, with what is known of those products now. No rules are kept here.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,15 +31,20 @@ _FIND = Question(
         "customer": "bigint", "set": "bigint",
     },
     """
-SELECT s.n, p.id, p.category, l.kind, l.other_id, l.score, l.count, NULL::jsonb
+SELECT s.n, p.id, p.category, l.kind, l.other_id, l.score, l.count, NULL::smallint, NULL::bigint,
+    NULL
 FROM unnest(%(skus)s::text[]) WITH ORDINALITY AS s (sku, n)
 JOIN ingestion_product p ON p.sku = s.sku
 LEFT JOIN recommendations_productlink l
     ON l.product_id = p.id AND l.set_id = %(links)s AND l.kind = ANY(%(kinds)s)
         AND l.rank <= %(depth)s
 UNION ALL
-SELECT 0, NULL, NULL, 'set', r.product_id, r.score, r.rank, r.reason
-FROM recommendations_recommendation r
+SELECT 0, NULL, NULL, 'set', x.product_id, x.score, x.rank, x.why, a.id,
+    coalesce(nullif(a.name, ''), a.sku)
+FROM recommendations_picklist r
+CROSS JOIN LATERAL unnest(r.products, r.scores, r.whys, r.anchors)
+    WITH ORDINALITY AS x (product_id, score, why, anchor_id, rank)
+LEFT JOIN ingestion_product a ON a.id = x.anchor_id
 WHERE r.customer_id = %(customer)s AND r.set_id = %(set)s
 """,
 )  # fmt: skip
@@ -178,10 +182,10 @@ def _find(
     )
     linked: dict[int, tuple[float, float, dict[str, Any]]] = {}
     news: dict[int, Candidate] = {}
-    picked: list[tuple[int, int, float, Any]] = []
-    for n, key, category, kind, other, score, count, reason in rows:
+    picked: list[tuple[int, int, float, dict[str, Any]]] = []
+    for n, key, category, kind, other, score, count, *reason in rows:
         if kind == "set":
-            picked.append((count, other, score, reason))
+            picked.append((count, other, score, reasons.told(*reason)))
             continue
         context.seeds.setdefault(key, n)
         if n == 1:
@@ -208,16 +212,11 @@ def _find(
     }
     engine = _engine_of(place, side)
     news = dict(sorted(news.items(), key=lambda pair: (-pair[1].score, pair[0])))
-    for _rank, key, score, reason in sorted(picked, key=lambda row: row[0]):
-        why = _read(reason)
+    for _rank, key, score, why in sorted(picked, key=lambda row: row[0]):
         to, name = (news, reasons.GIVES[NEW]) if why.get("code") == NEW else (found, engine)
         to.setdefault(key, Candidate(score, name, why))
     # What is new comes last, and never in place of what goes with the visit anyway.
     return found | {key: one for key, one in news.items() if key not in found}, context
-
-
-def _read(reason: Any) -> dict[str, Any]:
-    return dict(json.loads(reason) if isinstance(reason, str) else reason or {})
 
 
 def _due(customer: int, now: datetime) -> dict[int, Candidate]:

@@ -77,8 +77,8 @@ def findings() -> tuple[int, list[Finding]]:
         )
         # Distinct products by a walk along the sets, which is as fast as the table is large.
         cursor.execute(
-            "WITH shown AS MATERIALIZED (SELECT DISTINCT r.product_id"
-            " FROM recommendations_recommendation r"
+            "WITH shown AS MATERIALIZED (SELECT DISTINCT unnest(r.products) AS product_id"
+            " FROM recommendations_picklist r"
             " JOIN recommendations_recommendationset t ON t.id = r.set_id"
             f" WHERE t.state = 'complete') SELECT {columns} FROM ingestion_product p"
         )

@@ -12,12 +12,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from django.db import connection, transaction
 from scipy.sparse import csr_matrix
 
 from models_ml import interactions
 from models_ml.algorithms.recommenders import content, histories
-from recommendations import likeness
+from recommendations import candidates, likeness
 from recommendations.candidates import Question
 from recommendations.pairs import Pairs
 from recommendations.rules import Rules, novelties
@@ -29,13 +28,6 @@ LOOKED = 2.0  # what a product that was looked at lately counts beside one that 
 LOOKS_SINCE = timedelta(days=30)
 LINKED = 5  # new products that each product is linked to
 AT_ONCE = 4_096
-
-_LOOKS = """
-SELECT DISTINCT e.customer_id::int8, p.id::int8 FROM ingestion_event e
-JOIN ingestion_product p ON p.sku = e.properties->>'sku' AND p.is_goods
-WHERE e.type = ANY(%(types)s) AND e.at >= %(since)s AND e.at <= %(until)s
-    AND e.customer_id IS NOT NULL
-"""
 
 
 @dataclass(frozen=True)
@@ -65,6 +57,10 @@ class News:
     picks: Array
     scores: Array
     anchor: Array
+
+    def part(self, rows: slice) -> "News":
+        """The same for these of the people."""
+        return News(self.picks[rows], self.scores[rows], self.anchor[rows])
 
 
 def propose(*, question: Question, catalogue: Catalogue, rules: Rules) -> News | None:
@@ -104,18 +100,11 @@ def propose(*, question: Question, catalogue: Catalogue, rules: Rules) -> News |
 def _interests(question: Question, now: datetime) -> tuple[Array, Array, Array]:
     """Rows of people, what they bought or looked at, and how much it counts; sorted by row."""
     assert question.as_of is not None
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        looked = {
-            "types": list(LOOKED_AT),
-            "since": question.as_of - LOOKS_SINCE,
-            "until": question.as_of,
-        }
-        who, what = interactions.copied(cursor, _LOOKS, looked, width=2)
-    row = np.minimum(np.searchsorted(question.people, who), len(question.people) - 1)
-    there = question.people[row] == who
-    owner = np.concatenate([question.owned.row, row[there]])
-    item = np.concatenate([question.owned.item, what[there]])
+    until = question.as_of
+    who, what, *_rest = interactions.looked(kinds=LOOKED_AT, since=until - LOOKS_SINCE, until=until)
+    looked = candidates.pairs(question.people, who, what)
+    owner = np.concatenate([question.owned.row, looked.row])
+    item = np.concatenate([question.owned.item, looked.item])
     weight = np.ones(len(owner), dtype=np.float32)
     weight[len(question.owned.row) :] = LOOKED
     asked = ~question.unprofiled[owner]

@@ -6,7 +6,7 @@ from marketing.core.personal import Holding, Retained
 
 HOLDINGS = [
     Holding(
-        "recommendations_recommendation",
+        "recommendations_picklist",
         _("Recommended products"),
         rows="customer_id = ANY(%(ids)s)",
     ),

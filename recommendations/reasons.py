@@ -21,6 +21,16 @@ def engine_of(code: str, usual: str | None) -> str:
     return GIVES.get(code, usual or "popular")
 
 
+def told(why: int, product_id: int | None, name: str | None) -> dict[str, Any]:
+    """A stored code with the product it names, as that is called now, in the form of `sentence`.
+
+    Of a product that is gone (None) nothing is told.
+    """
+    if name is None:
+        return {"code": CODES[TASTE] if why == BECAUSE else CODES.get(why, "")}
+    return {"code": CODES.get(why, ""), "product_id": product_id, "name": name}
+
+
 def sentence(reason: Mapping[str, Any]) -> str:
     """The reason in the reader's language; "" when none was stored."""
     code = reason.get("code")

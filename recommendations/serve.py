@@ -1,10 +1,10 @@
 """Picks as others show them: reads only, a few questions to the database however many people."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from ingestion import consent
@@ -13,8 +13,8 @@ from marketing.core.errors import Invalid
 from models_ml import catalog
 from recommendations import placements, reasons
 from recommendations.models import (
+    PickList,
     Placement,
-    Recommendation,
     RecommendationSet,
     Visitor,
 )
@@ -136,56 +136,51 @@ def _read(sets: Collection[int], ids: Collection[int]) -> dict[tuple[int, int], 
 
     None for people who said no to profiling, whatever was built before they did.
     """
-    found: dict[tuple[int, int], list[Pick]] = {}
-    rows = (
-        Recommendation.objects.filter(set_id__in=list(sets), customer_id__in=list(ids))
-        .filter(_on_shelf("product__"), ~consent.objects_to_profiling("customer_id"))
-        .order_by("customer_id", "set_id", "rank")
-        .values_list(
-            "set_id",
-            "customer_id",
-            "rank",
-            "product_id",
-            "product__sku",
-            "product__name",
-            "product__price",
-            "product__currency",
-            "product__url",
-            "product__image_url",
-            "score",
-            "reason",
-        )
+    lists = list(
+        PickList.objects.filter(set_id__in=list(sets), customer_id__in=list(ids))
+        .filter(~consent.objects_to_profiling("customer_id"))
+        .values_list("set_id", "customer_id", "products", "scores", "whys", "anchors")
     )
-    for set_id, customer_id, *values, reason in rows:
-        pick = Pick(*values, reason.get("code", ""), reasons.sentence(reason))  # type: ignore[call-arg, arg-type]
-        found.setdefault((set_id, customer_id), []).append(pick)
+    keys = {key for row in lists for key in (*row[2], *row[5]) if key >= 0}
+    goods = {row.pk: row for row in Product.objects.filter(pk__in=keys)} if keys else {}
+    found: dict[tuple[int, int], list[Pick]] = {}
+    for set_id, customer_id, *columns in lists:
+        picks = [
+            _pick(rank, goods[key], score, reasons.told(why, anchor, _name(goods.get(anchor))))
+            for rank, (key, score, why, anchor) in enumerate(zip(*columns, strict=True), start=1)
+            if key in goods and _on_shelf(goods[key])
+        ]
+        if picks:
+            found[set_id, customer_id] = picks
     return found
 
 
 def _newcomers(current: RecommendationSet) -> list[Pick]:
     ids = current.metrics.get("newcomers", [])
-    products = {row.pk: row for row in Product.objects.filter(_on_shelf(""), pk__in=ids)}
-    there = [products[key] for key in ids if key in products]
-    why = reasons.sentence({"code": "popular"})
-    return [
-        Pick(
-            rank=rank,
-            product_id=row.pk,
-            sku=row.sku,
-            name=row.name,
-            price=row.price,
-            currency=row.currency,
-            url=row.url,
-            image_url=row.image_url,
-            score=0.0,
-            code="popular",
-            reason=why,
-        )
-        for rank, row in enumerate(there, start=1)
-    ]
+    goods = {row.pk: row for row in Product.objects.filter(pk__in=ids)}
+    there = [goods[key] for key in ids if key in goods and _on_shelf(goods[key])]
+    return [_pick(rank, row, 0.0, {"code": "popular"}) for rank, row in enumerate(there, start=1)]
 
 
-def _on_shelf(prefix: str) -> Q:
-    return Q(**{f"{prefix}active": True}) & (
-        Q(**{f"{prefix}stock__isnull": True}) | Q(**{f"{prefix}stock__gt": 0})
+def _pick(rank: int, product: Product, score: float, why: Mapping[str, Any]) -> Pick:
+    return Pick(
+        rank=rank,
+        product_id=product.pk,
+        sku=product.sku,
+        name=product.name,
+        price=product.price,
+        currency=product.currency,
+        url=product.url,
+        image_url=product.image_url,
+        score=score,
+        code=str(why["code"]),
+        reason=reasons.sentence(why),
     )
+
+
+def _name(product: Product | None) -> str | None:
+    return None if product is None else product.name or product.sku
+
+
+def _on_shelf(product: Product) -> bool:
+    return product.active and (product.stock is None or product.stock > 0)

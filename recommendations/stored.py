@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from django.utils.translation import gettext as _
 
 from marketing.core.errors import NotFound
@@ -28,14 +27,22 @@ WITH who AS (
 SELECT w.id, c.id, c.engine, c.created_at,
     (SELECT p.rival_percent > 0 OR p.holdout_percent > 0 OR p.engine <> ''
         FROM recommendations_placement p WHERE p.id = c.placement_id),
-    r.rank, r.product_id, g.sku, g.name, g.price, g.currency, g.url, g.image_url, r.score, r.reason
+    picked.*
 FROM who w LEFT JOIN current c ON true
-LEFT JOIN (recommendations_recommendation r JOIN ingestion_product g ON g.id = r.product_id
-        AND g.active AND (g.stock IS NULL OR g.stock > 0))
-    ON r.customer_id = w.id AND r.set_id = c.id
-    AND NOT EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = w.id
-        AND k.purpose = 'profiling' AND k.current AND NOT k.granted)
-ORDER BY r.rank
+LEFT JOIN LATERAL (
+    SELECT x.rank, g.id, g.sku, g.name, g.price, g.currency, g.url, g.image_url, x.score, x.why,
+        a.id AS anchor_id, coalesce(nullif(a.name, ''), a.sku) AS anchor
+    FROM recommendations_picklist r
+    CROSS JOIN LATERAL unnest(r.products, r.scores, r.whys, r.anchors)
+        WITH ORDINALITY AS x (product_id, score, why, anchor_id, rank)
+    JOIN ingestion_product g ON g.id = x.product_id AND g.active
+        AND (g.stock IS NULL OR g.stock > 0)
+    LEFT JOIN ingestion_product a ON a.id = x.anchor_id
+    WHERE r.set_id = c.id AND r.customer_id = w.id
+        AND NOT EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = w.id
+            AND k.purpose = 'profiling' AND k.current AND NOT k.granted)
+) AS picked ON true
+ORDER BY picked.rank
 """,
 )
 
@@ -70,6 +77,6 @@ def of(*, external_id: str, engine: str | None = None, limit: int) -> Stored:
 
 
 def _pick(row: Any) -> Pick:
-    *values, reason = row[5:]
-    why = orjson.loads(reason) if isinstance(reason, str) else reason
-    return Pick(*values, why.get("code", ""), reasons.sentence(why))  # type: ignore[call-arg]
+    *values, why, anchor_id, anchor = row[5:]
+    told = reasons.told(why, anchor_id, anchor)
+    return Pick(*values, told["code"], reasons.sentence(told))  # type: ignore[call-arg]

@@ -27,7 +27,7 @@ from marketing.core import auth
 from marketing.core.models import Job, User
 from models_ml.algorithms import classify
 from models_ml.models import Clustering, ModelVersion, Traits
-from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations.models import PickList, Placement, RecommendationSet
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -377,11 +377,46 @@ def picks(person: Customer, goods: list[Product], *, engine: str = "als") -> Rec
     made, _new = RecommendationSet.objects.get_or_create(
         placement=place, engine=engine, state="complete", defaults={"serving": True}
     )
-    Recommendation.objects.bulk_create(
-        Recommendation(set=made, customer=person, rank=i, product=item, score=1 / i)
-        for i, item in enumerate(goods, start=1)
-    )
+    pick_list(made, person, goods)
     return made
+
+
+def pick_list(
+    made: RecommendationSet,
+    person: Customer | int,
+    goods: list[Product],
+    *,
+    why: int = 0,
+    names: Product | None = None,
+) -> PickList:
+    """These products of a set for one person, all for one reason."""
+    return PickList.objects.create(
+        set=made,
+        customer_id=person if isinstance(person, int) else person.pk,
+        products=[item.pk for item in goods],
+        scores=[1 / rank for rank in range(1, len(goods) + 1)],
+        whys=[why] * len(goods),
+        anchors=[names.pk if names else -1] * len(goods),
+    )
+
+
+class Picked(NamedTuple):
+    """One place of a stored list."""
+
+    customer_id: int
+    rank: int
+    product_id: int
+    why: int
+    anchor: int
+
+
+def picked(**where: Any) -> list[Picked]:
+    """Every place of the lists that are asked for."""
+    return [
+        Picked(row.customer_id, rank, *place)
+        for row in PickList.objects.filter(**where).order_by("set", "customer")
+        for rank, place in enumerate(zip(row.products, row.whys, row.anchors, strict=True), start=1)
+    ]
 
 
 class Cast(NamedTuple):

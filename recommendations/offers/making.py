@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from ingestion.models import Product
 from marketing.core.errors import Invalid
+from models_ml.interactions import copied
 from models_ml.models import ModelVersion, Prediction
+from recommendations.knowledge import COLUMNS
 from recommendations.knowledge import shelf as known_goods
 from recommendations.models import OfferPlan
 from recommendations.offers import chances, suitability
@@ -106,12 +108,15 @@ def make(*, asking: Asking, offer: Offer) -> Made:
 
 
 _PICKS = """
-SELECT r.customer_id, r.rank, p.id, p.category, p.attributes->>'brand', p.price,
-    p.attributes->>'margin', p.attributes->>'cost', p.created_at, p.image_url <> ''
-FROM recommendations_recommendation r JOIN ingestion_product p ON p.id = r.product_id
-WHERE r.set_id = %s AND r.rank <= %s AND p.active AND (p.stock IS NULL OR p.stock > 0)
-    AND p.price IS NOT NULL AND p.currency = %s
-ORDER BY r.customer_id, r.rank
+SELECT r.customer_id::int8, x.place, x.product_id
+FROM recommendations_picklist r
+CROSS JOIN LATERAL unnest(r.products[1:%(places)s]) WITH ORDINALITY AS x (product_id, place)
+WHERE r.set_id = %(set)s
+"""
+_GOODS = f"""
+SELECT {COLUMNS} FROM ingestion_product p
+WHERE p.active AND (p.stock IS NULL OR p.stock > 0) AND p.price IS NOT NULL AND p.currency = %s
+ORDER BY p.id
 """
 
 
@@ -122,21 +127,23 @@ def _picks(
     a sale leaves, and its rate."""
     product, price, left, rate = (np.full(len(ids), fill) for fill in (-1, np.nan, np.nan, np.nan))
     product = product.astype(np.int64)
+    asked = {"set": places.number, "places": min(PLACES, len(places.rate))}
     with connection.cursor() as cursor:
-        cursor.execute(_PICKS, [places.number, min(PLACES, len(places.rate)), row.currency])
-        rows = cursor.fetchall()
-    if not rows or not len(ids):
+        who, place, what = copied(cursor, _PICKS, asked, width=3)
+        cursor.execute(_GOODS, [row.currency])
+        goods = known_goods(cursor.fetchall(), now=now)
+    there = goods.place(what)
+    who, place, there = (one[there >= 0] for one in (who, place, there))
+    if not len(who) or not len(ids):
         return product, price, left, rate
-    goods = known_goods([one[2:] for one in rows], now=now)
-    who = np.array([one[0] for one in rows], dtype=np.int64)
-    likely = places.rate[np.array([one[1] for one in rows]) - 1]
-    leaves = _left(goods.price, goods.margin, row.margin)
+    likely = places.rate[place - 1]
+    leaves = _left(goods.price, goods.margin, row.margin)[there]
     order = np.lexsort((-likely * leaves, who))
     best = order[np.unique(who[order], return_index=True)[1]]
     at = np.minimum(np.searchsorted(ids, who[best]), len(ids) - 1)
     known = ids[at] == who[best]
     at, best = at[known], best[known]
-    product[at], price[at] = goods.ids[best], goods.price[best]  # type: ignore[index]
+    product[at], price[at] = goods.ids[there[best]], goods.price[there[best]]  # type: ignore[index]
     left[at], rate[at] = leaves[best], likely[best]
     return product, price, left, rate
 

@@ -18,10 +18,16 @@ NOTHING = -1
 
 @dataclass(frozen=True)
 class Owned:
-    """Who bought what: aligned rows (of the candidates) and product ids."""
+    """Who bought what: aligned rows (of the candidates), sorted, and product ids."""
 
     row: Array
     item: Array
+
+    def part(self, rows: slice) -> Owned:
+        """What the people of these rows bought, numbered from the first of them."""
+        ends = np.array([rows.start, rows.stop], dtype=self.row.dtype)
+        begin, end = np.searchsorted(self.row, ends)
+        return Owned(self.row[begin:end] - ends[0], self.item[begin:end])
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,11 @@ class Limits:
 
     price: Array | None = None
     groups: tuple[Array, ...] = ()
+
+    def part(self, rows: slice) -> Limits:
+        """The same of these rows."""
+        price = None if self.price is None else self.price[rows]
+        return Limits(price, tuple(member[rows] for member in self.groups))
 
 
 def apply(
@@ -54,11 +65,7 @@ def apply(
     place = shelf.place(picks)
     keep = place >= 0
     if rules.drop_owned and owned is not None and len(owned.row):
-        width = len(shelf.ids)
-        at = shelf.place(owned.item)
-        have = owned.row[at >= 0] * width + at[at >= 0]
-        here = np.arange(len(picks), dtype=np.int64)[:, None] * width + place
-        keep &= ~np.isin(here, have)
+        keep &= ~_has(place, shelf, owned)
     if limits is not None and keep.any():
         keep &= _within_limits(place, shelf, rules, limits)
     if keep.any():
@@ -73,6 +80,18 @@ def apply(
     if rules.per_brand and shelf.brand is not None and keep.any():
         keep &= within_most(place, keep, shelf.brand, rules.per_brand)
     return compress(picks, scores, keep, rules.size)
+
+
+def _has(place: Array, shelf: Shelf, owned: Owned) -> Array:
+    """Whether the person of the row has what stands at `place` (n, k) on the shelf."""
+    at = shelf.place(owned.item)
+    width = len(shelf.ids)
+    have = np.sort(owned.row[at >= 0].astype(np.int64) * width + at[at >= 0])
+    if not len(have):
+        return np.zeros(place.shape, dtype=bool)
+    here = np.arange(len(place), dtype=np.int64)[:, None] * width + place
+    spot = np.minimum(np.searchsorted(have, here), len(have) - 1)
+    return np.asarray((have[spot] == here) & (place >= 0))
 
 
 def _within_limits(place: Array, shelf: Shelf, rules: Rules, limits: Limits) -> Array:
@@ -112,15 +131,20 @@ def fill_up(
     and are not compared.
     """
     size = picks.shape[1]
-    new = (others >= 0) & ~(others[:, :, None] == picks[:, None, :]).any(axis=2)
-    both = np.concatenate([picks, others], axis=1)
-    keep = np.concatenate([picks >= 0, new], axis=1)
-    filled = np.concatenate([np.zeros(picks.shape, bool), np.ones(others.shape, bool)], axis=1)
-    ids, values = compress(both, np.concatenate([scores, other_scores], axis=1), keep, size)
+    from_others = np.zeros(picks.shape, dtype=bool)
+    short = np.flatnonzero((picks < 0).any(axis=1))
+    if not len(short):
+        return picks, scores, from_others
+    few, more = picks[short], others[short]
+    new = (more >= 0) & ~(more[:, :, None] == few[:, None, :]).any(axis=2)
+    both = np.concatenate([few, more], axis=1)
+    keep = np.concatenate([few >= 0, new], axis=1)
+    worth = np.concatenate([scores[short], other_scores[short]], axis=1)
     rank = np.cumsum(keep, axis=1) - 1
     row, column = np.nonzero(keep & (rank < size))
-    from_others = np.zeros((len(picks), size), dtype=bool)
-    from_others[row, rank[row, column]] = filled[row, column]
+    from_others[short[row], rank[row, column]] = column >= size
+    ids, values = picks.copy(), scores.astype(np.float32)
+    ids[short], values[short] = compress(both, worth, keep, size)
     return ids, values, from_others
 
 

@@ -11,6 +11,9 @@ from recommendations.rules.terms import Allow, Rules
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# Where ids lie this close together, many products are found by a table instead of by searching.
+DENSE = 16
+
 
 @dataclass(frozen=True)
 class Shelf:
@@ -35,6 +38,11 @@ class Shelf:
         """Positions of `items` on the shelf, -1 for what is not on it."""
         if not len(self.ids):
             return np.full(items.shape, -1, dtype=np.int64)
+        low, high = int(self.ids[0]), int(self.ids[-1])
+        if items.size > len(self.ids) and high - low <= DENSE * len(self.ids):
+            table = np.full(high - low + 3, -1, dtype=np.int64)
+            table[self.ids - low + 1] = np.arange(len(self.ids))
+            return table[np.clip(items - low + 1, 0, high - low + 2)]
         at = np.searchsorted(self.ids, items)
         at[at == len(self.ids)] = 0
         return np.where(self.ids[at] == items, at, -1)

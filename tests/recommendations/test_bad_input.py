@@ -46,8 +46,8 @@ def test_a_refresh_that_dies_at_any_statement_leaves_the_last_good_set(shop, tra
     assert picks
     for what, table in (
         ("INSERT", "recommendations_recommendationset"),
-        ("INSERT", "recommendations_recommendation"),
-        ("DELETE", "recommendations_recommendation"),
+        ("INSERT", "recommendations_picklist"),
+        ("DELETE", "recommendations_picklist"),
         ("DELETE", "recommendations_recommendationset"),
         ("UPDATE", "recommendations_recommendationset"),
     ):

@@ -8,12 +8,11 @@ from ingestion import consent, events
 from ingestion.events import draining
 from ingestion.models import Identity, Product
 from marketing.core.errors import NotFound
-from recommendations import live, placements
+from recommendations import live, placements, reasons
 from recommendations.models import (
     LinkSet,
     Placement,
     ProductLink,
-    Recommendation,
     RecommendationSet,
 )
 from recommendations.visits import Names
@@ -58,10 +57,7 @@ def shop(db):
     chosen = RecommendationSet.objects.create(
         placement=Placement.objects.get(slug="home"), engine="als", state="complete", serving=True
     )
-    Recommendation.objects.create(
-        set=chosen, customer=ada, rank=1, product=hat, score=1.0,
-        reason={"code": "because", "product_id": pot.pk, "name": "Product POT"},
-    )  # fmt: skip
+    factories.pick_list(chosen, ada, [hat], why=reasons.BECAUSE, names=pot)
     return ada
 
 

@@ -9,8 +9,8 @@ import pytest
 from ingestion import events
 from ingestion.events import draining
 from ingestion.models import Consent, CustomerRollup, Identity, OrderLine, Product
-from recommendations import build, links, live, placements, preview, serve
-from recommendations.models import LinkSet, ProductLink, Recommendation
+from recommendations import build, links, live, placements, preview, reasons, serve
+from recommendations.models import LinkSet, ProductLink
 from recommendations.rules import Owned, Rules, Shelf, give_places
 from recommendations.rules.novelties import places
 from recommendations.visits import Names
@@ -60,11 +60,7 @@ def refresh(place, **rules):
 
 
 def news(made):
-    return list(
-        Recommendation.objects.filter(set=made, reason__code="new").values_list(
-            "customer_id", "rank", "product_id", "reason"
-        )
-    )
+    return [row for row in factories.picked(set=made) if row.why == reasons.NEW]
 
 
 def test_everybody_gets_the_new_product_like_what_they_buy_in_the_last_place(shop, gardens, place):
@@ -73,13 +69,12 @@ def test_everybody_gets_the_new_product_like_what_they_buy_in_the_last_place(sho
     names = dict(Product.objects.values_list("pk", "name"))
     owned = set(OrderLine.objects.values_list("customer_id", "product_id"))
     taste = {person.pk: int(person.external_id[1:]) % 2 for person in shop.people}
-    assert {(who, rank, what) for who, rank, what, _why in found} == {
+    assert {(row.customer_id, row.rank, row.product_id) for row in found} == {
         (key, 10, gardens[side].pk) for key, side in taste.items()
     }
-    for who, _rank, what, why in found:
-        assert (who, why["product_id"]) in owned
-        assert why["name"] == names[why["product_id"]]
-        assert why["name"].startswith(names[what])
+    for row in found:
+        assert (row.customer_id, row.anchor) in owned
+        assert names[row.anchor].startswith(names[row.product_id])
     assert {key: made.metrics[key] for key in ("people", "picks", "new", "new_products")} == {
         "people": 80, "picks": 800, "new": 80, "new_products": 2,
     }  # fmt: skip
@@ -87,7 +82,7 @@ def test_everybody_gets_the_new_product_like_what_they_buy_in_the_last_place(sho
     gains = np.arange(10, 0, -1) / np.log2(np.arange(2, 12))
     assert made.metrics["new_cost"] == pytest.approx(gains[9] / gains.sum(), abs=1e-6)
     pick = serve.for_customers([shop.people[0].pk])[shop.people[0].pk][9]
-    assert (pick.code, pick.reason) == ("new", f"New, like {found[0][3]['name']}")
+    assert (pick.code, pick.reason) == ("new", f"New, like {names[found[0].anchor]}")
 
 
 def test_a_look_of_yesterday_counts_more_than_a_purchase(shop, gardens, place):
@@ -103,7 +98,7 @@ def test_a_look_of_yesterday_counts_more_than_a_purchase(shop, gardens, place):
     draining.drain(now=NOW)
     (row,) = [one for one in news(refresh(place)) if one[0] == ann.pk]
     assert row[1:3] == (10, gardens[1].pk)
-    assert row[3]["product_id"] == shop.products[1].pk
+    assert row.anchor == shop.products[1].pk
 
 
 def test_rules_of_the_shop_and_of_the_person_come_first(shop, gardens, place):
@@ -115,8 +110,8 @@ def test_rules_of_the_shop_and_of_the_person_come_first(shop, gardens, place):
     gardens[1].stock = 0
     gardens[1].save()
     found = news(refresh(place))
-    assert {what for _who, _rank, what, _why in found} == {gardens[0].pk}
-    assert shop.people[0].pk not in {who for who, *_rest in found}
+    assert {row.product_id for row in found} == {gardens[0].pk}
+    assert shop.people[0].pk not in {row.customer_id for row in found}
     assert news(refresh(place, without_categories=["Garden"])) == []
     Product.objects.filter(pk=gardens[0].pk).update(created_at=NOW - 31 * DAYS)
     assert news(refresh(place)) == []

@@ -4,8 +4,8 @@ from ingestion import consent
 from ingestion.models import Product
 from marketing.core.errors import Invalid
 from models_ml import catalog
-from recommendations import serve
-from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations import reasons, serve
+from recommendations.models import Placement, RecommendationSet
 from tests import factories
 
 
@@ -19,11 +19,7 @@ def ada(db):
             placement=place, engine=engine, state="complete", serving=serving,
             metrics={"newcomers": [pot.pk, cup.pk]},
         )  # fmt: skip
-        for rank, product in enumerate(goods, start=1):
-            Recommendation.objects.create(
-                set=made, customer=person, rank=rank, product=product, score=1 / rank,
-                reason={"code": "because", "product_id": pot.pk, "name": pot.name},
-            )  # fmt: skip
+        factories.pick_list(made, person, goods, why=reasons.BECAUSE, names=pot)
     return person
 
 
@@ -32,6 +28,16 @@ def test_picks_come_in_order_with_their_reason(ada):
     assert [(pick.rank, pick.sku) for pick in picks] == [(1, "CUP"), (2, "POT")]
     assert picks[0].reason == "Because you bought Product POT"
     assert picks[0].price == factories.product("CUP").price
+
+
+def test_a_reason_names_a_product_as_it_is_called_now_and_none_that_is_gone(ada):
+    Product.objects.filter(sku="POT").update(name="Teapot", active=False)
+    assert [p.reason for p in serve.for_customers([ada.pk])[ada.pk]] == [
+        "Because you bought Teapot"
+    ]
+    Product.objects.filter(sku="POT").delete()
+    (left,) = serve.for_customers([ada.pk])[ada.pk]
+    assert (left.sku, left.code) == ("CUP", "taste")
 
 
 def test_another_engine_can_be_asked_for(ada):
@@ -73,5 +79,5 @@ def test_nothing_is_shown_before_anything_was_chosen(db):
 
 def test_a_batch_costs_a_fixed_number_of_queries(ada, django_assert_num_queries):
     others = [factories.customer().pk for _ in range(20)]
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         serve.for_customers([ada.pk, *others])

@@ -3,7 +3,7 @@
 import pytest
 
 from recommendations import serve
-from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations.models import Placement, RecommendationSet
 from tests import factories
 
 
@@ -17,10 +17,8 @@ def people(db):
             placement=place, engine=engine, state="complete", serving=engine == "als",
             metrics={"newcomers": [pot.pk]},
         )  # fmt: skip
-        Recommendation.objects.bulk_create(
-            Recommendation(set=made, customer_id=key, rank=1, product=product, score=1.0)
-            for key in people
-        )
+        for key in people:
+            factories.pick_list(made, key, [product])
     return people
 
 

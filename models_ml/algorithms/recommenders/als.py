@@ -10,22 +10,25 @@ with vector y is exactly the sum over j of c[j] y'A^-1 y[j]: what each purchase 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
+from scipy.linalg import solve_triangular
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import DAY, Array, IdMap, Interactions, chunks, matrix
 from models_ml.algorithms.recommenders.factors import Factors
-from models_ml.algorithms.recommenders.reasons import Reasons, strongest
+from models_ml.algorithms.recommenders.reasons import Reasons
 
 SECONDS_PER_DAY = DAY.astype(np.int64)
-# People whose systems are held at once when their picks are explained.
-EXPLAINED = 512
+# Purchases whose parts are solved for at once when picks are explained.
+ENTRIES = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -77,59 +80,80 @@ class ALS(Factors):
                 num_threads=params.threads,
             )
         self.user_factors, self.item_factors = solver.user_factors, solver.item_factors
+        self.__dict__.pop("_basis", None)
         return self
 
     def contributions(self, user: int, item: int) -> tuple[Array, Array]:
         """The person's items and what each adds to the score of `item`; they sum to the score."""
         mine = self.seen[self.users.encode(np.array([user]))]
-        place = self.items.encode(np.array([item]))
-        asked = self.item_factors[place].astype(np.float64)
-        parts = self._parts(mine, asked[None], self._gram())
-        return self.items.ids[mine.indices], parts[:, 0]
+        asked = self.items.encode(np.array([[item]]))
+        parts = self._parts(mine.indices[None], mine.data[None], asked)
+        return self.items.ids[mine.indices], parts[0, 0]
 
     def explain(self, users: Array, picks: Array) -> Reasons:
         """The purchase that adds most to each of the picks (n, k), by the exact decomposition."""
         users, picks = np.asarray(users, dtype=np.int64), np.asarray(picks, dtype=np.int64)
         reasons = Reasons.none(picks.shape)
         row, place = self.users.encode(users), self.items.encode(picks)
-        met = np.flatnonzero(row >= 0)
-        gram = self._gram()
-        with threadpool_limits(limits=1, user_api="blas"):
-            for part in chunks(len(met), EXPLAINED):
-                mine = self.seen[row[met[part]]]
-                if not mine.nnz:
-                    continue
-                asked = place[met[part]]
-                factors = self.item_factors[np.maximum(asked, 0)].astype(np.float64)
-                factors[asked < 0] = 0
-                parts = self._parts(mine, factors, gram)
-                entry = np.repeat(np.arange(mine.shape[0]), np.diff(mine.indptr))
-                who, first, share = strongest(parts, entry, mine.indices)
-                good = first >= 0
-                rows = met[part][who]
-                own = self.items.ids[mine.indices[np.maximum(first, 0)]]
-                reasons.anchor[rows] = np.where(good, own, NO_ITEM)
-                reasons.share[rows] = np.where(good, share, 0)
+        count = np.where(row >= 0, np.diff(self.seen.indptr)[row], 0) if len(self.users) else row
+        met = np.flatnonzero((count > 0) & (place >= 0).any(axis=1))
+
+        def tell(who: Array) -> None:
+            own = self.seen.indptr[row[who]][:, None] + np.arange(count[who[0]])
+            mine, asked = self.seen.indices[own], place[who]
+            parts = self._parts(mine, self.seen.data[own], asked)
+            parts[asked < 0] = 0
+            # Of equals the lowest item speaks, as the items of a person are sorted.
+            first = parts.argmax(axis=2)
+            best, whole = parts.max(axis=2), parts.sum(axis=2)
+            good = best > 0
+            anchor = self.items.ids[np.take_along_axis(mine, first, axis=1)]
+            reasons.anchor[who] = np.where(good, anchor, NO_ITEM)
+            share = np.divide(best, whole, out=np.zeros_like(whole), where=good & (whole > 0))
+            reasons.share[who] = share
+
+        # People with as many purchases are solved for together.
+        met = met[np.argsort(count[met], kind="stable")]
+        ends = np.flatnonzero(np.diff(count[met])) + 1
+        several = [
+            group[part]
+            for group in np.split(met, ends)
+            if len(group)
+            for part in chunks(len(group), max(1, ENTRIES // int(count[group[0]])))
+        ]
+        self._basis  # noqa: B018 made once, before threads ask for it
+        with (
+            threadpool_limits(limits=1, user_api="blas"),
+            ThreadPoolExecutor(self.params.threads) as pool,
+        ):
+            list(pool.map(tell, several))
         return reasons
 
-    def _gram(self) -> Array:
+    @cached_property
+    def _basis(self) -> Array:
+        """Items in coordinates in which the part of A that everybody shares is the identity."""
         table = self.item_factors.astype(np.float64)
-        return table.T @ table + self.params.regularization * np.eye(table.shape[1])
+        shared = table.T @ table + self.params.regularization * np.eye(table.shape[1])
+        lower = np.linalg.cholesky(shared)
+        return np.ascontiguousarray(solve_triangular(lower, table.T, lower=True).T)
 
-    def _parts(self, mine: csr_matrix, asked: Array, gram: Array) -> Array:
-        """What each entry of `mine` (e) adds to each of `asked` (n, k, factors): (e, k)."""
-        table = self.item_factors.astype(np.float64)
-        confidences = self.params.alpha * mine.data.astype(np.float64)
-        people = np.broadcast_to(gram, (mine.shape[0], *gram.shape)).copy()
-        for who in range(mine.shape[0]):
-            part = slice(mine.indptr[who], mine.indptr[who + 1])
-            own = table[mine.indices[part]]
-            people[who] += (own * (confidences[part, None] - 1)).T @ own
-        # One system a person with k right-hand sides: (n, factors, k).
-        solved = np.linalg.solve(people, asked.transpose(0, 2, 1))
-        entry = np.repeat(np.arange(mine.shape[0]), np.diff(mine.indptr))
-        own = table[mine.indices]
-        return np.einsum("ef,efk->ek", own, solved[entry]) * confidences[:, None]
+    def _parts(self, own: Array, said: Array, asked: Array) -> Array:
+        """What each of the items `own` (n, m) adds to the scores of `asked` (n, k): (n, k, m).
+
+        `said` (n, m) are the confidences. With W the rows of `own` in the basis and D of c - 1, the
+        system of a person is I + W'DW; where they have fewer items than there are factors, the
+        smaller I + WW'D is solved in its place (the identity of Sherman, Morrison and Woodbury).
+        """
+        mine, theirs = self._basis[own], self._basis[np.maximum(asked, 0)].transpose(0, 2, 1)
+        trust = self.params.alpha * said.astype(np.float64)
+        across = mine.transpose(0, 2, 1)
+        if own.shape[1] <= mine.shape[2]:
+            system = (mine @ across) * (trust - 1)[:, None, :]
+            solved = np.linalg.solve(system + np.eye(own.shape[1]), mine @ theirs)
+        else:
+            system = across @ (mine * (trust - 1)[:, :, None])
+            solved = mine @ np.linalg.solve(system + np.eye(mine.shape[2]), theirs)
+        return np.asarray((solved * trust[:, :, None]).transpose(0, 2, 1))
 
 
 def confidence(

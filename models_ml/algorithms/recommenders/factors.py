@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from implicit.cpu.topk import topk
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
@@ -15,9 +15,13 @@ from threadpoolctl import threadpool_limits
 from models_ml.algorithms import artifacts
 from models_ml.algorithms.base import NO_ITEM
 from models_ml.algorithms.data import Array, IdMap, chunks
+from models_ml.algorithms.recommenders.highest import highest
 from models_ml.algorithms.recommenders.popular import rebuild_seen
 
-BATCH = 4096
+# Scores that a thread holds at once.
+BLOCK = 1 << 22
+# People that a thread ranks at once at most.
+MOST = 2048
 
 
 class Factors:
@@ -46,25 +50,33 @@ class Factors:
         scores = np.full((len(users), k), -np.inf, dtype=np.float32)
         row = self.users.encode(users)
         met = np.flatnonzero(row >= 0)
-        closed = None
+        shown = np.arange(len(self.items))
         if allowed is not None:
-            closed = np.flatnonzero(~np.isin(self.items.ids, allowed)).astype(np.int32)
-        with threadpool_limits(limits=1, user_api="blas"):
-            for part in chunks(len(met), BATCH):
-                rows = row[met[part]]
-                found, values = topk(
-                    self.item_factors,
-                    self.user_factors[rows],
-                    min(k, len(self.items)),
-                    filter_query_items=self.seen[rows] if skip_seen else None,
-                    filter_items=closed if closed is not None and len(closed) else None,
-                    num_threads=self.params.threads,
-                )
-                # The solver marks places it could not fill with the lowest float there is.
-                good = values > np.finfo(np.float32).min
-                width = found.shape[1]
-                ids[met[part], :width] = np.where(good, self.items.ids[found], NO_ITEM)
-                scores[met[part], :width] = np.where(good, values, -np.inf)
+            shown = np.flatnonzero(np.isin(self.items.ids, allowed))
+        if not len(shown) or not len(met):
+            return ids, scores
+        table = self.item_factors if len(shown) == len(self.items) else self.item_factors[shown]
+        column = np.full(len(self.items), -1, dtype=np.int64)
+        column[shown] = np.arange(len(shown))
+
+        def rank(part: slice) -> None:
+            rows = row[met[part]]
+            found = self.user_factors[rows] @ table.T
+            if skip_seen:
+                who, what = held(self.seen, rows)
+                at = column[self.seen.indices[what]]
+                found[who[at >= 0], at[at >= 0]] = -np.inf
+            places, best = highest(found, k)
+            width = places.shape[1]
+            good = np.isfinite(best)
+            ids[met[part], :width] = np.where(good, self.items.ids[shown[places]], NO_ITEM)
+            scores[met[part], :width] = best
+
+        with (
+            threadpool_limits(limits=1, user_api="blas"),
+            ThreadPoolExecutor(self.params.threads) as pool,
+        ):
+            list(pool.map(rank, chunks(len(met), min(MOST, max(1, BLOCK // len(shown))))))
         return ids, scores
 
     def vectors(self) -> tuple[Array, Array]:
@@ -96,6 +108,14 @@ class Factors:
         # Models stored before purchases were kept with what they count hold the pattern alone.
         model.seen.data[:] = stored.get("seen_values", model.seen.data)
         return model
+
+
+def held(seen: csr_matrix, rows: Array) -> tuple[Array, Array]:
+    """The entries of these rows: which of `rows` each belongs to, and where it lies in `seen`."""
+    count = np.diff(seen.indptr)[rows]
+    who = np.repeat(np.arange(len(rows)), count)
+    first = seen.indptr[rows] - np.cumsum(count) + count
+    return who, np.arange(len(who)) + first[who]
 
 
 def unit(vectors: Array) -> Array:

@@ -44,7 +44,7 @@ from marketing.core.errors import NotFound
 from marketing.core.models import AuditEntry, IdempotencyKey, Job
 from marketing.core.personal import Subject
 from models_ml.algorithms import artifacts, forgetting
-from recommendations.models import Placement, Recommendation, RecommendationSet
+from recommendations.models import Placement, RecommendationSet
 from tests import factories
 from tests.ingestion.conftest import NOW
 
@@ -219,9 +219,7 @@ def live_everywhere(bring, settings, tmp_path: Path) -> Customer:  # type: ignor
         engine="popular",
         model_version=version,
     )
-    Recommendation.objects.create(
-        set=shelf, customer=person, rank=1, product=factories.product("TEA"), score=1
-    )
+    factories.pick_list(shelf, person, [factories.product("TEA")])
     admin = factories.user("admin")
     LogEntry.objects.create(
         user=admin,

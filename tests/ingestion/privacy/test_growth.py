@@ -88,7 +88,7 @@ KEPT_LEVEL = {
     "ingestion_tablesize": "ingestion.privacy.storage.measure",
     "recommendations_linkset": "recommendations.links.make",
     "recommendations_productlink": "recommendations.links.make",
-    "recommendations_recommendation": "recommendations.build.refresh",
+    "recommendations_picklist": "recommendations.build.refresh",
     "recommendations_recommendationset": "recommendations.build.refresh",
 }
 

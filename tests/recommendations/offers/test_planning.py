@@ -9,7 +9,7 @@ from ingestion import consent
 from marketing.core.errors import Conflict, Invalid
 from models_ml.models import Prediction, Score
 from recommendations import build
-from recommendations.models import OfferChoice, OfferPlan, Recommendation, RecommendationSet
+from recommendations.models import OfferChoice, OfferPlan, RecommendationSet
 from recommendations.offers import keeping, planning
 from tests import factories
 
@@ -125,10 +125,7 @@ def shop(people):
         model_version=version,
     )  # fmt: skip
     for who in people:
-        for rank, one in enumerate((pot, lamp), start=1):
-            Recommendation.objects.create(
-                set=chosen, customer=who, rank=rank, product=one, score=1.0
-            )
+        factories.pick_list(chosen, who, [pot, lamp])
     predict("buys", "chance", dict(zip(people, (0.9, 0.5, 0.4, 0.3, 0.2, 0.1), strict=True)))
     return lamp
 
