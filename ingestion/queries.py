@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, Max, Min, Model, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from ingestion import consent
@@ -19,6 +19,8 @@ from ingestion.models import Customer, Event, EventKey, Order, OrderLine, Produc
 from marketing.core.errors import NotFound
 
 Purchase = tuple[int, int, datetime, int, float]
+# Rows up to which a page counts them one by one.
+COUNTED = 2_000_000
 
 
 def purchases(*, until: datetime, since: datetime | None = None) -> list[Purchase]:
@@ -100,7 +102,8 @@ def timeline(
 
 @dataclass(frozen=True)
 class Overview:
-    """How much there is, and from when to when."""
+    """How much there is, and from when to when. `exact`: lines and events were counted one by one,
+    not told by what the database knows of its tables."""
 
     customers: int
     with_email: int
@@ -112,6 +115,7 @@ class Overview:
     rejects: int
     first_order_at: datetime | None
     last_order_at: datetime | None
+    exact: bool = True
 
     @property
     def is_empty(self) -> bool:
@@ -120,21 +124,33 @@ class Overview:
 
 def overview() -> Overview:
     """Counts of everything, in few questions."""
-    people = Customer.objects.aggregate(n=Count("id"), mail=Count("email"))
-    judged: Any = consent.mailable(Customer.objects.all())
+    # By reason rather than a filter on it: so everybody's consents are read in one sweep.
+    judged: Any = consent.mailable(Customer.objects.all()).order_by()
+    people = list(judged.values("reason").annotate(n=Count("id"), mail=Count("email")))
     span = Order.objects.aggregate(n=Count("id"), first=Min("placed_at"), last=Max("placed_at"))
+    lines, events = _many(OrderLine), _many(EventKey)
     return Overview(
-        customers=people["n"],
-        with_email=people["mail"],
-        mailable=judged.filter(reason="").count(),
+        customers=sum(part["n"] for part in people),
+        with_email=sum(part["mail"] for part in people),
+        mailable=sum(part["n"] for part in people if not part["reason"]),
         orders=span["n"],
-        lines=OrderLine.objects.count(),
+        lines=lines if lines is not None else OrderLine.objects.count(),
         products=Product.objects.count(),
-        events=EventKey.objects.count(),
+        events=events if events is not None else EventKey.objects.count(),
         rejects=Reject.objects.count(),
         first_order_at=span["first"],
         last_order_at=span["last"],
+        exact=lines is None and events is None,
     )
+
+
+def _many(model: type[Model]) -> int | None:
+    """About how many rows there are, of a table too large to count while somebody waits."""
+    with connection.cursor() as cursor:
+        table = model._meta.db_table
+        cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [table])
+        (known,) = cursor.fetchone()
+    return known if known > COUNTED else None
 
 
 def customer_id(*, external_id: str) -> int:

@@ -86,10 +86,13 @@ def look(
         "orders": Sum("traits__repeat_90d"),
         "money": Sum(F("traits__repeat_90d") * F("traits__avg_order_value")),
     }
-    for channel in CHANNELS:
-        reach = fields.reachable(channel=channel, purpose="marketing")
-        wanted[channel] = Count("pk", filter=reach)
-    found, exact = _asked(meant, wanted, patience_ms, turn)
+    reaches = {
+        f"by_{channel}": _column(fields.reachable(channel=channel, purpose="marketing"))
+        for channel in CHANNELS
+    }
+    wanted |= {key: Count("pk", filter=Q(**{f"by_{key}": True})) for key in CHANNELS}
+    # As columns made once: of many people the consents are then read in one sweep.
+    found, exact = _asked(meant.annotate(**reaches), wanted, patience_ms, turn, fence=True)
     found = found or {}
     size = Size(found.get("size"), exact, time.monotonic() - began)
     parts, parts_exact = _parts(node, as_of, within, patience_ms, turn)
@@ -103,6 +106,10 @@ def look(
         alone=parts,
         parts_exact=parts_exact,
     )
+
+
+def _column(holds: Q) -> Case:
+    return Case(When(holds, then=Value(True)), default=Value(False), output_field=BooleanField())
 
 
 def _outermost(node: Node) -> int:
@@ -119,11 +126,7 @@ def _parts(
     if len(questions) > MAX_PARTS:
         return {}, True
     columns = {
-        name: Case(
-            When(compiler.to_q(asked, as_of=as_of, within=within), then=Value(True)),
-            default=Value(False),
-            output_field=BooleanField(),
-        )
+        name: _column(compiler.to_q(asked, as_of=as_of, within=within))
         for name, asked in questions.items()
     }
     wanted: dict[str, Aggregate] = {"start": Count("pk")}

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from ingestion import events, health, queries
 from ingestion.models import Customer, ImportJob, Product
@@ -54,7 +55,16 @@ def test_an_overview_counts_everything(shop) -> None:
     seen = queries.overview()
     assert (seen.customers, seen.orders, seen.lines, seen.products, seen.rejects) == (2, 5, 6, 2, 0)
     assert seen.last_order_at == datetime(2011, 2, 7, 10, tzinfo=UTC)
+    assert seen.exact
     assert not seen.is_empty
+
+
+def test_lines_too_many_to_count_are_told_as_the_database_knows_them(shop, monkeypatch) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE ingestion_orderline")
+    monkeypatch.setattr(queries, "COUNTED", 5)
+    seen = queries.overview()
+    assert (seen.lines, seen.events, seen.exact) == (6, 0, False)
 
 
 @pytest.mark.django_db
