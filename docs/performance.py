@@ -10,11 +10,15 @@ import json
 import os
 import platform
 import sys
+from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+from models_ml.benchmarks import plots  # noqa: E402
+
 KEPT, PAGE = FOLDER / "performance.json", FOLDER / "performance.md"
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 Line = dict[str, Any]
@@ -57,6 +61,26 @@ def table(kept: dict[str, Line]) -> list[str]:
     return rows
 
 
+def growth(kept: dict[str, Line]) -> None:
+    """Draw seconds against size where a rate was measured at three sizes or more."""
+    sizes: dict[str, list[Line]] = defaultdict(list)
+    for name, line in kept.items():
+        stem, _colon, size = name.rpartition(":")
+        if size.isdigit() and str(line.get("unit", "")).endswith("/s"):
+            sizes[stem].append(line)
+    for stem, lines in sizes.items():
+        if len(lines) < 3:
+            continue
+        lines.sort(key=lambda line: line["n"])
+        sides = {
+            "ours": [(line["n"], line["n"] / line["value"]) for line in lines],
+            "by hand": [(line["n"], line["n"] / line["limit"]["value"]) for line in lines],
+        }
+        across = lines[0]["unit"].removesuffix("/s")
+        path = FOLDER / "images" / f"{stem.replace('.', '-')}-growth.svg"
+        plots.write(path, stem, across, "seconds", sides)
+
+
 def _what(side: Any) -> str:
     if isinstance(side, dict):
         told = f"{side.get('what', '')} {_number(side['value'])}" if "value" in side else ""
@@ -82,6 +106,7 @@ def main() -> None:
         for name, line in kept.items()
     }
     KEPT.write_text(json.dumps(short, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    growth(short)
     page = PAGE.read_text()
     before, after = page.split(BEGIN, 1)[0], page.split(END, 1)[1]
     PAGE.write_text("\n".join([before + BEGIN, *table(short), END]) + after)
