@@ -1,7 +1,6 @@
 """Facts → who bought what, when, as of a moment, and what was known of products and people then."""
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from models_ml.algorithms.data import Array, Interactions
+from models_ml.columns import copied
 
 # What known people bought. Joins are made here by arrays, at a third of what they cost there.
 _LINES = """
@@ -31,8 +31,6 @@ WHERE l.kind = 'product' AND l.quantity > 0 AND l.customer_id IS NOT NULL
   AND l.product_id IS NOT NULL AND l.placed_at < %(as_of)s
 """
 _NO_GOODS = "SELECT id FROM ingestion_product WHERE NOT is_goods"
-# COPY's binary form: a header of 19 bytes, rows of fixed width (no column is null), a trailer of 2.
-_HEADER, _TRAILER = 19, 2
 # Moments are sent in microseconds since this one.
 _EPOCH = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
 
@@ -51,24 +49,6 @@ def read(*, as_of: datetime) -> Interactions:
         keep &= ~_once_each(lines, back)
     user, item, at = lines if keep.all() else (column[keep] for column in lines)
     return Interactions.of(user, item, (at + 500_000) // 1_000_000 + _EPOCH)
-
-
-def copied(
-    cursor: Any, statement: str, values: Mapping[str, Any], *, width: int
-) -> tuple[Array, ...]:
-    """The columns of a statement, int64 each, without a Python object a row.
-
-    All `width` columns are int8, or moments (microseconds since 2000), or float8, whose bits these
-    are (`.view(np.float64)`), and none is ever null.
-    """
-    buffer = io.BytesIO()
-    text = cursor.mogrify(f"COPY ({statement}) TO STDOUT (FORMAT binary)", values).decode()
-    cursor.copy_expert(text, buffer)
-    cells = [field for n in range(width) for field in ((f"size{n}", ">i4"), (f"cell{n}", ">i8"))]
-    rows = np.frombuffer(
-        buffer.getbuffer()[_HEADER:-_TRAILER], dtype=np.dtype([("fields", ">i2"), *cells])
-    )
-    return tuple(rows[f"cell{n}"].astype(np.int64) for n in range(width))
 
 
 def _once_each(lines: tuple[Array, ...], back: tuple[Array, ...]) -> Array:

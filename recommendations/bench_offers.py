@@ -14,11 +14,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from models_ml import registry
-from models_ml.benchmarks import memory
+from models_ml.benchmarks import memory, shops
 from models_ml.benchmarks.data import line, pace
-from models_ml.interactions import copied
-from models_ml.models import ModelVersion, Prediction
+from models_ml.columns import copied
 from recommendations.models import OfferPlan
 from recommendations.offers import keeping, planning, storing
 
@@ -120,13 +118,7 @@ def _shop(people: int) -> Iterator[tuple[OfferPlan, list[int]]]:
 
 
 def _prediction(cursor: Any, key: str, people: int) -> int:
-    made = Prediction.objects.create(
-        key=key, title=key, kind="chance", target={"type": "event"}, horizon_days=30,
-        scored_people=people,
-    )  # fmt: skip
-    version = ModelVersion.objects.create(
-        name=key, version=1, state=registry.State.LIVE, algorithm="boosting"
-    )
+    made, version = shops.prediction(key, people=people)
     cursor.execute(
         "INSERT INTO models_ml_score (prediction_id, customer_id, value, percentile, version_id)"
         " SELECT %s, id, mod(id * %s, 100) / 100.0, 1 + mod(id, 100), %s FROM ingestion_customer",

@@ -21,7 +21,7 @@ from marketing.core import bus
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict
 from models_ml.algorithms.data import chunks
-from models_ml.interactions import copied
+from models_ml.columns import copied
 from recommendations import candidates, evaluate, novelties, placements, reasons, rules, writing
 from recommendations.candidates import Engine, Question
 from recommendations.models import PickList, Placement, RecommendationSet

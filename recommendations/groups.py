@@ -12,7 +12,7 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 
-from models_ml.interactions import copied
+from models_ml.columns import copied
 
 
 def _teller() -> Any:

@@ -148,10 +148,15 @@ def events(*, now: datetime) -> None:
         cursor.execute("ANALYZE ingestion_event")
 
 
-def prediction(key: str = "bench") -> tuple[Prediction, ModelVersion]:
-    """A prediction with a version that serves, and no scores yet."""
+def prediction(key: str = "bench", *, people: int = 0) -> tuple[Prediction, ModelVersion]:
+    """A prediction with a version that serves, and no scores yet; `people` will have some."""
     made = Prediction.objects.create(
-        key=key, title=key, kind="chance", target={"type": "order"}, horizon_days=90
+        key=key,
+        title=key,
+        kind="chance",
+        target={"type": "order"},
+        horizon_days=90,
+        scored_people=people,
     )
     version = ModelVersion.objects.create(
         name=key, version=1, state=registry.State.LIVE, algorithm="boosting"

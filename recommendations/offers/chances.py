@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from marketing.core.errors import Conflict, Invalid
 from models_ml.algorithms import classify
-from models_ml.interactions import copied
+from models_ml.columns import copied
 from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import reading
 from recommendations import serve

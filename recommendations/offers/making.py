@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from ingestion.models import Product
 from marketing.core.errors import Invalid
-from models_ml.interactions import copied
+from models_ml.columns import copied
 from models_ml.models import ModelVersion, Prediction
 from recommendations.knowledge import COLUMNS
 from recommendations.knowledge import shelf as known_goods

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from django.db import connection, transaction
 
-from models_ml.interactions import copied
+from models_ml.columns import copied
 from recommendations import groups
 from recommendations.models import OfferPlan
 from recommendations.offers import terms

@@ -10,7 +10,7 @@ import numpy as np
 from django.db import connection
 
 from marketing.core.db import advisory_lock
-from models_ml.interactions import copied
+from models_ml.columns import copied
 from recommendations.models import OfferChoice, OfferPlan
 
 Array = np.ndarray[Any, np.dtype[Any]]
