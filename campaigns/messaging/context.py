@@ -9,8 +9,7 @@ from zlib import crc32
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.utils.translation import gettext_noop as noop
+from django.utils.translation import gettext_lazy, gettext_noop
 from minijinja import safe
 
 from campaigns.messaging import rendering
@@ -67,7 +66,7 @@ HAPPENED = ("event", "waited")
 _OF_LOGO = frozenset(["logo_width", "logo_height"])
 _KNOWN = _OF_LOGO | frozenset(field.name.partition(".")[0] for field in FIELDS)
 # Marks the reason sentences for translation; recommendations stores the English template.
-_FALLBACK_REASON = noop("Picked for you")
+_FALLBACK_REASON = gettext_noop("Picked for you")
 
 
 def unknown(wants: Collection[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import gettext_lazy
 
 from marketing.core import wording as words
 from models_ml.clusters import wording
@@ -14,10 +14,10 @@ WEAK, STRONG = 0.25, 0.5
 STABLE = 0.75
 LEAST_SHARE = 0.02
 AGAINST = {
-    "unstable": _l("other groups with other people"),
-    "no_gap": _l("no tighter than one group"),
-    "too_small": _l("a group is too small"),
-    "one_is_better": _l("one group explains people better"),
+    "unstable": gettext_lazy("other groups with other people"),
+    "no_gap": gettext_lazy("no tighter than one group"),
+    "too_small": gettext_lazy("a group is too small"),
+    "one_is_better": gettext_lazy("one group explains people better"),
 }
 
 

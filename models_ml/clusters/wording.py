@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from marketing.core import brand, wording
 from models_ml.clusters import facts
@@ -14,31 +14,31 @@ from models_ml.models import Clustering, ModelVersion
 
 # What a group is called that has more of a fact than everyone, or less.
 SIDES: dict[str, tuple[str | Promise, str | Promise]] = {
-    "recency_days": (_l("long away"), _l("bought lately")),
-    "orders": (_l("order often"), _l("few orders")),
-    "units": (_l("buy many units"), _l("buy few units")),
-    "revenue": (_l("big spenders"), _l("small spenders")),
-    "avg_order_value": (_l("large orders"), _l("small orders")),
-    "tenure_days": (_l("long known"), _l("new")),
-    "interval_days_mean": (_l("long between orders"), _l("soon back")),
-    "products": (_l("wide choice"), _l("narrow choice")),
-    "return_rate": (_l("return much"), _l("return little")),
-    "trend": (_l("ordering more"), _l("ordering less")),
-    "visits_90d": (_l("visit often"), _l("hardly visit")),
-    "views_90d": (_l("look at much"), _l("look at little")),
-    "carts_90d": (_l("fill carts"), _l("hardly fill carts")),
-    "clicks_90d": (_l("click in mails"), _l("hardly click in mails")),
+    "recency_days": (gettext_lazy("long away"), gettext_lazy("bought lately")),
+    "orders": (gettext_lazy("order often"), gettext_lazy("few orders")),
+    "units": (gettext_lazy("buy many units"), gettext_lazy("buy few units")),
+    "revenue": (gettext_lazy("big spenders"), gettext_lazy("small spenders")),
+    "avg_order_value": (gettext_lazy("large orders"), gettext_lazy("small orders")),
+    "tenure_days": (gettext_lazy("long known"), pgettext_lazy("group", "new")),
+    "interval_days_mean": (gettext_lazy("long between orders"), gettext_lazy("soon back")),
+    "products": (gettext_lazy("wide choice"), gettext_lazy("narrow choice")),
+    "return_rate": (gettext_lazy("return much"), gettext_lazy("return little")),
+    "trend": (gettext_lazy("ordering more"), gettext_lazy("ordering less")),
+    "visits_90d": (gettext_lazy("visit often"), gettext_lazy("hardly visit")),
+    "views_90d": (gettext_lazy("look at much"), gettext_lazy("look at little")),
+    "carts_90d": (gettext_lazy("fill carts"), gettext_lazy("hardly fill carts")),
+    "clicks_90d": (gettext_lazy("click in mails"), gettext_lazy("hardly click in mails")),
 }
 # What a group does so many times as much as everyone.
 TIMES: dict[str, str | Promise] = {
-    "orders": _l("orders %(times)s times as often"),
-    "revenue": _l("spends %(times)s times as much"),
-    "avg_order_value": _l("spends %(times)s times as much per order"),
-    "units": _l("buys %(times)s times as many units"),
-    "products": _l("buys %(times)s times as many different products"),
-    "visits_90d": _l("visits %(times)s times as often"),
-    "views_90d": _l("looks at %(times)s times as many products"),
-    "carts_90d": _l("is %(times)s times as often at the cart"),
+    "orders": gettext_lazy("orders %(times)s times as often"),
+    "revenue": gettext_lazy("spends %(times)s times as much"),
+    "avg_order_value": gettext_lazy("spends %(times)s times as much per order"),
+    "units": gettext_lazy("buys %(times)s times as many units"),
+    "products": gettext_lazy("buys %(times)s times as many different products"),
+    "visits_90d": gettext_lazy("visits %(times)s times as often"),
+    "views_90d": gettext_lazy("looks at %(times)s times as many products"),
+    "carts_90d": gettext_lazy("is %(times)s times as often at the cart"),
 }
 MORE = 1.1
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import gettext_lazy
 
 from marketing.core import brand
 from marketing.core import wording as words
@@ -32,14 +32,14 @@ from models_ml.insights.cohorts import (
 
 SHARE, PEOPLE, SPENT, SO_FAR = "share", "people", "spent", "so_far"
 FIGURES = {
-    SHARE: _l("Share who came back"),
-    PEOPLE: _l("People who came back"),
-    SPENT: _l("Money a person in the period"),
-    SO_FAR: _l("Money a person so far"),
+    SHARE: gettext_lazy("Share who came back"),
+    PEOPLE: gettext_lazy("People who came back"),
+    SPENT: gettext_lazy("Money a person in the period"),
+    SO_FAR: gettext_lazy("Money a person so far"),
 }
-BEGAN = {FIRST_ORDER: _l("First order"), FIRST_SEEN: _l("First seen")}
-ACTS = {ORDERED: _l("Ordered"), DID: _l("Did anything")}
-UNITS = {MONTH: _l("Months"), WEEK: _l("Weeks")}
+BEGAN = {FIRST_ORDER: gettext_lazy("First order"), FIRST_SEEN: gettext_lazy("First seen")}
+ACTS = {ORDERED: gettext_lazy("Ordered"), DID: gettext_lazy("Did anything")}
+UNITS = {MONTH: gettext_lazy("Months"), WEEK: gettext_lazy("Weeks")}
 
 
 @page("view")

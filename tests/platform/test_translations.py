@@ -61,6 +61,18 @@ def test_nearly_every_text_is_translated(catalogue: dict[str, str]) -> None:
     assert len(missing) <= len(texts) / 40, sorted(missing)
 
 
+def test_no_text_hides_behind_a_name_that_the_collector_does_not_know() -> None:
+    """makemessages reads `_` and the full names, nothing else."""
+    other = re.compile(r"translation import \w*gettext\w* as (?!_$)\w+", re.M)
+    hidden = [
+        str(path.relative_to(ROOT))
+        for part in PARTS
+        for path in (ROOT / part).rglob("*.py")
+        if other.search(path.read_text())
+    ]
+    assert hidden == []
+
+
 def test_translations_keep_every_placeholder() -> None:
     places = re.compile(r"%\((\w+)\)|\{\{ ?(\w+)")
     wrong = {
