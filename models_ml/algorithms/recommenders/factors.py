@@ -18,10 +18,12 @@ from models_ml.algorithms.data import Array, IdMap, chunks
 from models_ml.algorithms.recommenders.highest import highest
 from models_ml.algorithms.recommenders.popular import rebuild_seen
 
-# Scores that a thread holds at once.
-BLOCK = 1 << 22
-# People that a thread ranks at once at most.
-MOST = 2048
+# Scores that a thread holds at once: of so many people for so many items.
+ROWS, WIDTH = 256, 1 << 13
+# How many of the longest items are looked at first, and how many more each time.
+FIRST, MORE = 1 << 10, 3
+# What rounding may make of a product.
+SLACK = 1 + 1e-5
 
 
 class Factors:
@@ -55,28 +57,28 @@ class Factors:
             shown = np.flatnonzero(np.isin(self.items.ids, allowed))
         if not len(shown) or not len(met):
             return ids, scores
-        table = self.item_factors if len(shown) == len(self.items) else self.item_factors[shown]
+        length = np.linalg.norm(self.item_factors[shown], axis=1)
+        longest = np.argsort(-length, kind="stable")
+        shown, length = shown[longest], length[longest]
+        table = self.item_factors[shown]
         column = np.full(len(self.items), -1, dtype=np.int64)
         column[shown] = np.arange(len(shown))
 
         def rank(part: slice) -> None:
             rows = row[met[part]]
-            found = self.user_factors[rows] @ table.T
-            if skip_seen:
-                who, what = held(self.seen, rows)
-                at = column[self.seen.indices[what]]
-                found[who[at >= 0], at[at >= 0]] = -np.inf
-            places, best = highest(found, k)
-            width = places.shape[1]
+            mine = self.user_factors[rows]
+            who, what = held(self.seen, rows if skip_seen else rows[:0])
+            closed = who, column[self.seen.indices[what]]
+            places, best = _walk(mine, table, length, closed, k)
             good = np.isfinite(best)
-            ids[met[part], :width] = np.where(good, self.items.ids[shown[places]], NO_ITEM)
-            scores[met[part], :width] = best
+            ids[met[part]] = np.where(good, self.items.ids[shown[places]], NO_ITEM)
+            scores[met[part]] = best
 
         with (
             threadpool_limits(limits=1, user_api="blas"),
             ThreadPoolExecutor(self.params.threads) as pool,
         ):
-            list(pool.map(rank, chunks(len(met), min(MOST, max(1, BLOCK // len(shown))))))
+            list(pool.map(rank, chunks(len(met), ROWS)))
         return ids, scores
 
     def vectors(self) -> tuple[Array, Array]:
@@ -108,6 +110,40 @@ class Factors:
         # Models stored before purchases were kept with what they count hold the pattern alone.
         model.seen.data[:] = stored.get("seen_values", model.seen.data)
         return model
+
+
+def _walk(
+    mine: Array, table: Array, length: Array, closed: tuple[Array, Array], k: int
+) -> tuple[Array, Array]:
+    """Places and values (n, k) of the highest products of `mine` (n, d) with the rows of `table`
+    (m, d), best first; -inf where there is none. `closed` are rows and places that do not count.
+
+    The longest vectors come first. No product is greater than that of the two lengths (Cauchy and
+    Schwarz), so whoever has k products greater than that with the next item needs to see no more.
+    """
+    n, m = len(mine), len(table)
+    places, best = np.zeros((n, k), dtype=np.int64), np.full((n, k), -np.inf, dtype=np.float32)
+    reach = np.linalg.norm(mine, axis=1) * SLACK
+    left = np.arange(n)
+    spot = np.arange(n)
+    begin = 0
+    while begin < m and len(left):
+        end = min(m, begin + min(WIDTH, max(FIRST, MORE * begin)))
+        found = mine[left] @ table[begin:end].T
+        who, at = spot[closed[0]], closed[1] - begin
+        here = (who >= 0) & (at >= 0) & (at < end - begin)
+        found[who[here], at[here]] = -np.inf
+        near, values = highest(found, k)
+        both = np.concatenate([places[left], begin + near], axis=1)
+        worth = np.concatenate([best[left], values], axis=1)
+        chosen, best[left] = highest(worth, k)
+        places[left] = np.take_along_axis(both, chosen, axis=1)
+        begin = end
+        if begin < m:
+            left = left[best[left, -1] <= reach[left] * length[begin]]
+            spot[:] = -1
+            spot[left] = np.arange(len(left))
+    return places, best
 
 
 def held(seen: csr_matrix, rows: Array) -> tuple[Array, Array]:
