@@ -73,7 +73,9 @@ def add(*, name: str, user: User | None, now: datetime) -> Domain:
             audit.record(actor=user, action="domain.added", obj=domain)
     except IntegrityError:
         raise Conflict(
-            _("%(name)s is here already.") % {"name": name}, code="name_taken", field="name"
+            _("%(name)s is here already.") % {"name": hosts.both(name)},
+            code="name_taken",
+            field="name",
         ) from None
     return domain
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from ingestion import consent
 from ingestion.identity import merging
 from ingestion.models import Customer, Suppression
-from marketing.core import audit
+from marketing.core import audit, hosts
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
@@ -83,10 +83,21 @@ def entry_of(word: str, *, channel: str = "email") -> Entry | None:
     if _HASH.fullmatch(name):
         return Entry(Kind.HASH, name)
     local, at, domain = name.rpartition("@")
+    domain = _called(domain)
+    if len(local) + len(domain) > 253:
+        return None
     if at and local:
-        return Entry(Kind.ADDRESS, name) if domain and " " not in name else None
+        return Entry(Kind.ADDRESS, f"{local}@{domain}") if domain and " " not in name else None
     few = domain[:2] != "*." or domain[2:].count(".") < consent.LABELS_MOST
     return Entry(Kind.DOMAIN, domain) if few and _DOMAIN.fullmatch(domain) else None
+
+
+def _called(domain: str) -> str:
+    """A domain in ASCII, as addresses are kept; itself where it has no such form."""
+    under, host = ("*.", domain[2:]) if domain.startswith("*.") else ("", domain)
+    with contextlib.suppress(UnicodeError):
+        return under + hosts.to_ascii(host)
+    return domain
 
 
 def text_of(raw: bytes) -> str:
@@ -254,7 +265,8 @@ def found(
     """Rows that begin like the text; of a whole address also what else stops it. Newest first."""
     rows = Suppression.objects.select_related("customer", "added_by").order_by("-id")
     name = consent.normalise(text.replace("\0", ""))[:254]
-    if name:
+    local, at, domain = name.rpartition("@")
+    if name := f"{local}{at}{_called(domain)}":
         rows = rows.filter(Q(address__startswith=name) | Q(address__in=_stands_for(name)))
     if reason in REASONS:
         rows = rows.filter(reason=reason)

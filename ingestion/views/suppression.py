@@ -21,7 +21,7 @@ from ingestion.imports.rejects import safe_cell
 from ingestion.models import SuppressedDigest, Suppression
 from ingestion.privacy import suppressions
 from ingestion.views.privacy import CHANNELS, PER_PAGE, back
-from marketing.core import audit, downloads
+from marketing.core import audit, downloads, hosts
 from marketing.core.auth import page, person
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number
@@ -48,7 +48,7 @@ def suppression_list(request: HttpRequest) -> HttpResponse:
     for row in rows:
         row.why = suppressions.REASONS.get(row.reason, row.reason)
         row.by = ALL_CHANNELS.get(row.channel, row.channel)
-        row.shown = row.customer.display_name if row.customer else row.address
+        row.shown = row.customer.display_name if row.customer else hosts.both(row.address)
     veiled = bool(text) and "@" in text and not rows and consent.is_suppressed(address=text)
     return render(
         request,

@@ -25,17 +25,20 @@ def mail_to_ascii(address: str) -> str:
     return f"{local}{at}{to_ascii(host)}"
 
 
-def both(host: str) -> str:
+def both(name: str) -> str:
     """A host as people read it, and behind it as it is called where that differs.
 
-    Letters of two scripts may look the same; their ASCII forms do not.
+    Letters of two scripts may look the same; their ASCII forms do not. It may stand in a mail
+    address, or with “*.” before it for all under it.
     """
+    local, at, host = name.rpartition("@")
+    under, host = ("*.", host[2:]) if host.startswith("*.") else ("", host)
     try:
         called = to_ascii(host)
         read = idna.decode(called) if "xn--" in called.lower() else called
     except UnicodeError:
-        return host
-    return read if read == called else f"{read} ({called})"
+        return name
+    return f"{local}{at}{under}{read}" + ("" if read == called else f" ({under}{called})")
 
 
 def address_to_ascii(url: str) -> str:

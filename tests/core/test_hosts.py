@@ -51,6 +51,12 @@ def test_letters_that_look_alike_are_told_apart():
     assert hosts.both("xn--80ak6aa92e.example") == f"{looks_like_apple} (xn--80ak6aa92e.example)"
     assert hosts.both("apple.example") == "apple.example"
     assert hosts.both("xn--.example") == "xn--.example"
+    assert hosts.both("*.xn--bcher-kva.example") == "*.bücher.example (*.xn--bcher-kva.example)"
+    assert hosts.both("ada@bücher.example") == "ada@bücher.example (xn--bcher-kva.example)"
+    assert hosts.both("ada@xn--.example") == "ada@xn--.example"
+    assert [hosts.both(same) for same in ("", "+4915112000001", "*.shop.example")] == [
+        "", "+4915112000001", "*.shop.example",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from marketing.core import navigation, progress, wording
+from marketing.core import hosts, navigation, progress, wording
 from marketing.core.models import Job
 
 register = template.Library()
@@ -39,6 +39,7 @@ for _filter in (
     wording.in_words,
 ):
     register.filter(_filter)
+register.filter("readable", hosts.both)
 
 Number = int | float | Decimal
 
@@ -171,6 +172,12 @@ def funnel_shape(
 def get(mapping: Any, key: Any) -> Any:
     """A value of a dictionary by a variable key."""
     return mapping.get(key) if isinstance(mapping, Mapping) else None
+
+
+@register.filter
+def opens(number: Any, url: str) -> SafeString:
+    """A whole number as the link to what it counts, for the middle of a sentence."""
+    return format_html('<a class="link num" href="{}">{}</a>', url, wording.comma(number))
 
 
 @register.simple_tag(takes_context=True)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import dkim as others
 import pytest
+from django.urls import reverse
 from django.utils import translation
 
 from campaigns.channels import domains, spf
@@ -173,6 +174,18 @@ def test_a_domain_is_kept_once_and_an_address_names_its_own(shop):
     assert (
         domains.add(name="köln.example", user=None, now=factories.NOW).name == "xn--kln-sna.example"
     )
+
+
+def test_a_domain_is_shown_as_people_read_it_and_as_it_is_called(client):
+    client.force_login(factories.user("admin"))
+    own = domains.add(name="köln.example", user=None, now=factories.NOW)
+    both = "köln.example (xn--kln-sna.example)"
+    assert both in client.get(reverse("campaigns:domain-list")).content.decode()
+    page = client.get(reverse("campaigns:domain-detail", args=[own.pk])).content.decode()
+    assert page.count(both) >= 3
+    assert 'value="_dmarc.xn--kln-sna.example"' in page  # what is published is called
+    with pytest.raises(Conflict, match=r"köln.example \(xn--kln-sna.example\) is here already"):
+        domains.add(name="köln.example", user=None, now=factories.NOW)
 
 
 def test_a_sender_on_a_foreign_domain_is_signed_by_its_keys(shop):

@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from ingestion import consent
 from ingestion.models import Suppression
 from marketing.core.models import AuditEntry
 from tests import factories
@@ -102,3 +103,12 @@ def test_a_search_shows_the_domain_that_stops_an_address(django_assert_max_num_q
     text = found.content.decode()
     assert "*.shop.example</span>" in text
     assert "other.example</span>" not in text
+
+
+def test_a_domain_of_any_script_is_found_as_written_and_shown_in_both_forms() -> None:
+    page = factories.signed_in()
+    page.post(at("suppression-add"), {"addresses": "bücher.example"})
+    assert consent.is_suppressed(address="ada@xn--bcher-kva.example")
+    for asked in ("Bücher.example", "xn--bcher-kva.example", "ada@bücher.example"):
+        text = page.get(at("privacy-suppression"), {"q": asked}).content.decode()
+        assert "bücher.example (xn--bcher-kva.example)</span>" in text

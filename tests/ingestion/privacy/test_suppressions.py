@@ -152,6 +152,9 @@ def test_an_address_is_stopped_exactly_by_the_names_it_is_known_by(parts, local,
         ("someone@", None),
         ("", None),
         ("x" * 250 + "@a.example", None),
+        ("Ada@Bücher.example", Entry(Kind.ADDRESS, "ada@xn--bcher-kva.example")),
+        ("*.bücher.example", Entry(Kind.DOMAIN, "*.xn--bcher-kva.example")),
+        ("ü" * 200 + ".example", None),
     ],
 )
 def test_a_word_is_read_as_what_it_names(word, expected) -> None:
