@@ -226,6 +226,7 @@ _journeys = [
     path("journeys/<int:pk>/versions/", journeys_life.journey_versions, name="journey-versions"),
     path("journeys/<int:pk>/move/", journeys_life.journey_move, name="journey-move"),
     path("journeys/<int:pk>/people/", journeys_people.journey_people, name="journey-people"),
+    path("journeys/<int:pk>/messages/", journeys_people.journey_messages, name="journey-messages"),
     path("journeys/of/<int:pk>/", journeys_person.person_journeys, name="person-journeys"),
     path("journeys/stays/<int:pk>/end/", journeys_person.stay_end, name="stay-end"),
     path("journeys/<int:pk>/effect/", journeys_effect.journey_effect, name="journey-effect"),

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from campaigns.models import Enrollment, JourneyStep, JourneyVersion, Message
 
 LIVE_ENDS = ("goal", "exit", "closed", "stuck", "merged", "taken")
 HELD = Enrollment.Outcome.HELD
+ENDS = ("goal", "exit")
 TAKEN_OUT = ("closed", "merged", "taken")
 
 
@@ -92,7 +93,7 @@ def of(*versions: JourneyVersion) -> dict[str, Figures]:
 
 def _left(kind: object, what: str) -> bool:
     """Whether who ended here was taken out while waiting, and did not come to an end of the way."""
-    return what in ("goal", "exit") and kind not in ("goal", "exit")
+    return what in ENDS and kind not in ENDS
 
 
 def _messages(versions: Sequence[JourneyVersion], found: dict[str, Figures]) -> None:
@@ -115,6 +116,21 @@ def _messages(versions: Sequence[JourneyVersion], found: dict[str, Figures]) -> 
         figures.queued, figures.sent, figures.skipped = row["queued"], row["sent"], row["skipped"]
         figures.opened, figures.clicked = row["opened"], row["clicked"]
         figures.failed += row["failed"]
+
+
+def passers(*, journey_id: int, node: str) -> QuerySet[JourneyStep, int]:
+    """The stays that passed a step in any version, as `of` counts them."""
+    ends = [
+        version.pk
+        for version in JourneyVersion.objects.filter(journey=journey_id)
+        if version.definition.get("nodes", {}).get(node, {}).get("kind") in ENDS
+    ]
+    return (
+        JourneyStep.objects.filter(version__journey=journey_id, node=node)
+        .exclude(what__in=[*TAKEN_OUT, "stuck"])
+        .exclude(~Q(version__in=ends), what__in=ENDS)
+        .values_list("enrollment_id", flat=True)
+    )
 
 
 def totals(*, journey_id: int, version_id: int | None = None) -> Totals:

@@ -119,6 +119,12 @@ def waiting() -> dict[str, int]:
     return dict(rows.values_list("reason").annotate(n=Count("id")).order_by())
 
 
+def waiting_messages(*, reason: str) -> QuerySet[Message]:
+    """Those that wait this moment for this reason, newest first."""
+    found = Message.objects.filter(state=State.QUEUED, reason=reason)
+    return found.select_related("customer", "run__campaign").order_by("-queued_at", "-id")
+
+
 def messages(
     *,
     since: datetime,

@@ -2,6 +2,7 @@
 
 `figures` counts of messages · `tallies` sums per side, in one statement · `readings` the same kept
 day by day · `effects` what the mail caused, with intervals · `costs` what it cost and returned ·
+`behind` the messages that a number counts ·
 `variants` mails beside each other · `visits` who came to the shop with its words ·
 `overview` all campaigns that can answer, judged together · `everybody` the global hold-out ·
 `credit` rules of who was there ·

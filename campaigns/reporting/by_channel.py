@@ -98,6 +98,12 @@ def of_run(*, run: Run, now: datetime, milliseconds: int = COUNT_MS) -> Report |
         return None
 
 
+def metric_of(run: Run, draw: audience.Draw) -> str:
+    """What decides between the channels of a send."""
+    trial = run.campaign and Trial.objects.filter(campaign=run.campaign).first()
+    return routes.metric_of(draw.routes, trial.metric if trial else Trial.Metric.CLICKED)
+
+
 def _report(run: Run, draw: audience.Draw, now: datetime) -> Report:
     assert run.campaign is not None
     free = routes.choices(draw.routes)
@@ -111,8 +117,7 @@ def _report(run: Run, draw: audience.Draw, now: datetime) -> Report:
         _way(channel, counted.get(channel, (0,) * 7), prices, lacking)
         for channel in routes.channels(draw.routes)
     )
-    trial = Trial.objects.filter(campaign=run.campaign).first()
-    metric = routes.metric_of(draw.routes, trial.metric if trial else Trial.Metric.CLICKED)
+    metric = metric_of(run, draw)
     answered = settled.of_sets(run=run, metric=metric, before_round=1, now=now)
     sums = tallies.of_sets(run=run, until=min(max(now, run.started_at),
                                               run.started_at + tallies.WINDOW))  # fmt: skip

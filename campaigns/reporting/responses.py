@@ -31,16 +31,20 @@ OUTCOMES = {
     "complained": (_("Called it spam"), Q(complained_at__isnull=False)),
 }
 # By message, so that the index by person and kind finds the few events among millions.
+_FOLLOWED = """
+    FROM campaigns_message AS m
+    JOIN ingestion_event AS e ON e.customer_id = m.customer_id AND e.type = 'email_clicked'
+        AND e.at >= %s AND e.at < %s AND (e.properties->>'run') = %s::text
+    WHERE m.run_id = %s AND m.clicked_at IS NOT NULL"""
 _LINKS = """
     SELECT {url} AS url,
            count(DISTINCT m.id) FILTER (WHERE (e.properties->>'machine') IS DISTINCT FROM 'true'),
            count(DISTINCT m.id) FILTER (WHERE e.properties->>'machine' = 'true')
-    FROM campaigns_message AS m
-    JOIN ingestion_event AS e ON e.customer_id = m.customer_id AND e.type = 'email_clicked'
-        AND e.at >= %(start)s AND e.at < %(end)s
-        AND (e.properties->>'run') = %(run)s::text
-    WHERE m.run_id = %(run)s AND m.clicked_at IS NOT NULL
-    GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT %(most)s"""
+    {followed}
+    GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT %s"""
+_FOLLOWERS = """
+    SELECT m.id {followed} AND {url} = %s
+      AND (e.properties->>'machine') IS DISTINCT FROM 'true'"""
 
 
 @dataclass(frozen=True)
@@ -101,24 +105,34 @@ def _added(run: Run) -> list[str]:
     return sorted({tags.query(said) for said in kept if said}, key=len, reverse=True)
 
 
+def _address(run: Run) -> tuple[str, list[Any]]:
+    """SQL of a link as its author wrote it, so that one link of two variants is one."""
+    url, added = "e.properties->>'url'", _added(run)
+    for _each in added:
+        url = f"replace({url}, %s, '')"
+    if added:
+        url = f"regexp_replace({url}, '[?&](#|$)', '\\1')"
+    return url, list(added)
+
+
+def _followed(run: Run) -> list[Any]:
+    return [run.started_at, run.started_at + _WITHIN, run.pk, run.pk]
+
+
+def followers_sql(*, run: Run, url: str) -> tuple[str, list[Any]]:
+    """SQL of the messages of a send in which a person followed this link, with its parameters."""
+    address, of_address = _address(run)
+    sql = _FOLLOWERS.format(followed=_FOLLOWED, url=f"({address})")
+    return sql, [*_followed(run), *of_address, url]
+
+
 def links(*, run: Run, milliseconds: int = COUNT_MS) -> list[Link] | None:
     """The links of a send by how many people followed each; None when counting takes too long."""
-    url = "e.properties->>'url'"
-    values: dict[str, Any] = {
-        "run": run.pk,
-        "start": run.started_at,
-        "end": run.started_at + _WITHIN,
-        "most": MOST_LINKS,
-    }
-    # As the author wrote them, so that one link of two variants is one.
-    for n, added in enumerate(_added(run)):
-        url = f"replace({url}, %(added{n})s, '')"
-        values[f"added{n}"] = added
-    if len(values) > 4:
-        url = f"regexp_replace({url}, '[?&](#|$)', '\\1')"
+    url, of_url = _address(run)
+    sql = _LINKS.format(followed=_FOLLOWED, url=url)
     try:
         with statement_timeout(milliseconds), connection.cursor() as cursor:
-            cursor.execute(_LINKS.format(url=url), values)
+            cursor.execute(sql, [*of_url, *_followed(run), MOST_LINKS])
             rows = [row for row in cursor.fetchall() if row[0]]
     except OperationalError:
         return None

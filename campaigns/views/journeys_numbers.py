@@ -148,6 +148,8 @@ def of_nodes(versions: list[JourneyVersion], journey: Journey) -> dict[str, Any]
     way, and all for its panel.
     """
     people = reverse("campaigns:journey-people", args=[journey.pk])
+    mails = reverse("campaigns:journey-messages", args=[journey.pk])
+    of = f"&version={versions[0].number}" if len(versions) == 1 else ""
     kinds = {
         key: str(node.get("kind"))
         for version in reversed(versions)
@@ -159,7 +161,7 @@ def of_nodes(versions: list[JourneyVersion], journey: Journey) -> dict[str, Any]
             "passed": found.passed,
             "ways": {way or "next": n for way, n in found.ways.items()},
             "numbers": _numbers(found) if kinds.get(node) == "send" else [],
-            "all": _all(kinds.get(node, ""), found, f"{people}?step={node}"),
+            "all": _all(kinds.get(node, ""), found, people, mails, f"{node}{of}"),
         }
         for node, found in figures.of(*versions).items()
     }
@@ -183,18 +185,34 @@ def _numbers(found: figures.Figures) -> list[tuple[str, str]]:
     ]
 
 
-def _all(kind: str, found: figures.Figures, url: str) -> list[tuple[str, str, str]]:
-    """Everything that is known of a step: (number, words, address)."""
+def _all(
+    kind: str, found: figures.Figures, people: str, mails: str, where: str
+) -> list[tuple[str, str, str]]:
+    """Everything that is known of a step: (number, words, address of what it counts)."""
     said = [
-        (comma(found.waiting), _("here now"), url if found.waiting else ""),
-        (comma(found.passed), _("passed"), ""),
+        (comma(found.waiting), _("here now"), f"{people}?step={where}" if found.waiting else ""),
+        (
+            comma(found.passed),
+            _("passed"),
+            f"{people}?state=all&passed={where}" if found.passed else "",
+        ),
     ]
-    if kind == "send":
+    sends = kind == "send"
+    if sends:
         said += [
-            (comma(found.queued), _("to be sent"), ""),
-            (comma(found.sent), _("sent"), ""),
-            (comma(found.skipped), _("not sent, with a reason"), ""),
+            (comma(n), words, f"{mails}?state={state}&step={where}" if n else "")
+            for n, words, state in (
+                (found.queued, _("to be sent"), "open"),
+                (found.sent, _("sent"), "gone"),
+                (found.skipped, _("not sent, with a reason"), "skipped"),
+            )
         ]
     if found.failed:
-        said.append((comma(found.failed), _("failed"), ""))
+        said.append(
+            (
+                comma(found.failed),
+                _("failed"),
+                f"{mails}?state=failed&step={where}" if sends else "",
+            )
+        )
     return said

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from campaigns.manners import pressure, rules, unsent
-from campaigns.models import SendingRules
+from campaigns.models import Message, SendingRules
 from campaigns.recipients import audience
 from campaigns.views.people import signed_in
 from marketing.core.auth import may, page
@@ -70,7 +70,8 @@ def sending_rules(request: HttpRequest) -> HttpResponse:
             ],
             "error": error,
             "waiting": [
-                {"label": unsent.WAITING[reason], "n": n} for reason, n in unsent.waiting().items()
+                {"reason": reason, "label": unsent.WAITING[reason], "n": n}
+                for reason, n in unsent.waiting().items()
             ],
         },
         status=422 if error else 200,
@@ -136,7 +137,10 @@ def not_sent(request: HttpRequest) -> HttpResponse:
             "days": days,
             "periods": PERIODS,
             "lines": [
-                {"line": line, "counts": [line.channels.get(channel, 0) for channel in channels]}
+                {
+                    "line": line,
+                    "counts": [(channel, line.channels.get(channel, 0)) for channel in channels],
+                }
                 for line in lines or []
             ],
             "channels": [rules.CHANNELS.get(channel, channel) for channel in channels],
@@ -144,7 +148,8 @@ def not_sent(request: HttpRequest) -> HttpResponse:
             "meant": sum(line.total for line in lines or [] if line.meant),
             "counted": lines is not None,
             "waiting": [
-                {"label": unsent.WAITING[reason], "n": n} for reason, n in unsent.waiting().items()
+                {"reason": reason, "label": unsent.WAITING[reason], "n": n}
+                for reason, n in unsent.waiting().items()
             ],
         },
     )
@@ -153,9 +158,16 @@ def not_sent(request: HttpRequest) -> HttpResponse:
 @page("view")
 @require_GET
 def not_sent_people(request: HttpRequest, reason: str) -> HttpResponse:
-    """To whom, for one reason."""
+    """To whom, for one reason; or, of a reason to wait, who waits now."""
     days, until = _days(request), timezone.now()
-    found = unsent.messages(since=until - timedelta(days=days), until=until, reason=reason)
+    waits = bool(request.GET.get("waits")) and reason in unsent.WAITING
+    channel = request.GET.get("channel", "")
+    asked: dict[str, Any] = {"channel": channel if channel in rules.CHANNELS else ""}
+    if waits:
+        found = unsent.waiting_messages(reason=reason)
+    else:
+        since = until - timedelta(days=days)
+        found = unsent.messages(since=since, until=until, reason=reason, **asked)
     first = whole_number(request.GET.get("page")) or 1
     # Without a count of all: pages go on while there is more.
     shown = list(found[(first - 1) * PER_PAGE : first * PER_PAGE + 1])
@@ -165,8 +177,9 @@ def not_sent_people(request: HttpRequest, reason: str) -> HttpResponse:
         {
             "days": days,
             "reason": reason,
-            "label": unsent.label_of(reason),
-            "remedy": unsent.REMEDIES.get(reason, ""),
+            "label": unsent.label_of(reason, Message.State.QUEUED if waits else ""),
+            "remedy": "" if waits else unsent.REMEDIES.get(reason, ""),
+            "channel": rules.CHANNELS.get(asked["channel"], ""),
             "known": reason in audience.REASONS,
             "rows": [
                 {"message": row, "channel": rules.CHANNELS.get(row.channel, row.channel)}

@@ -4,12 +4,15 @@ import json
 import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 from csp.decorators import csp
-from django.core.paginator import Paginator
-from django.db.models import Count
+from django.core.paginator import Page, Paginator
+from django.db import OperationalError
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
@@ -17,11 +20,13 @@ from campaigns.manners import rules, unsent
 from campaigns.messaging import keeping
 from campaigns.models import Campaign, Message
 from campaigns.recipients import audience
-from campaigns.reporting import responses
+from campaigns.reporting import behind, responses
 from campaigns.views.content import MAIL_POLICY, mail_page
 from marketing.core.auth import page
+from marketing.core.db import statement_timeout
 
 PER_PAGE = 50
+COUNT_MS = 8_000
 _PIXEL = re.compile(r'src="[^"]*/o/[\w-]+\.gif"')
 _STILL = 'src="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"'
 HEADERS = (
@@ -33,53 +38,65 @@ HEADERS = (
 @page("view")
 @require_GET
 def message_list(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Everybody the campaign meant, by what became of it."""
+    """Everybody the campaign meant, or those behind one number of its pages."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
     run = campaign.runs.order_by("-id").first()
-    state, reason = request.GET.get("state", ""), request.GET.get("reason", "")
-    found = Message.objects.filter(run=run).select_related("customer").order_by("id")
+    asked = behind.read(request.GET.dict())
+    found = Message.objects.none()
+    if run is not None:
+        found = behind.of_run(run=run, asked=asked, now=timezone.now())
     counts = dict(
         Message.objects.filter(run=run).values_list("state").annotate(n=Count("id")).order_by()
     )
-    if state in Message.State.values:
-        found = found.filter(state=state)
-    if reason in audience.REASONS:
-        found = found.filter(reason=reason)
-    outcome = request.GET.get("outcome", "")
-    found = responses.of_outcome(found, outcome)
     answers = responses.responses(run_id=run.pk) if run else responses.Responses()
-    shown = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     tabs = [
         {
             "label": label,
             "url": f"?state={value}",
-            "current": value == state,
+            "current": value == asked.state,
             "count": counts.get(value, 0),
         }
         for value, label in Message.State.choices
         if counts.get(value) or value in ("sent", "failed", "skipped")
     ]
+    variants = dict(campaign.variants.values_list("key", "name"))
     return render(
         request,
         "campaigns/campaigns/people.html",
         {
             "campaign": campaign,
             "run": run,
-            "page": shown,
             "tabs": tabs,
             "total": sum(counts.values()),
-            "state": state,
-            "outcome": responses.OUTCOMES[outcome][0] if outcome in responses.OUTCOMES else "",
+            "asked": asked,
+            "said": behind.said(asked, channels=rules.CHANNELS, variants=variants),
             "outcomes": [
                 {"key": key, "label": label, "count": getattr(answers, key)}
                 for key, (label, _which) in responses.OUTCOMES.items()
             ],
-            "reason": audience.REASONS.get(reason, ""),
-            "reasons": audience.REASONS,
-            "channels": rules.CHANNELS,
-            "why": {m.pk: why for m in shown.object_list if (why := unsent.by_channel(m))},
+            **listed(request, found),
         },
     )
+
+
+def listed(request: HttpRequest, found: QuerySet[Message]) -> dict[str, Any]:
+    """A page of messages for the table of them; `page` is None where they take too long to find."""
+    pages = Paginator(found.select_related("customer").order_by("id"), PER_PAGE)
+    shown: Page[Message] | None = None
+    try:
+        with statement_timeout(COUNT_MS):
+            shown = pages.get_page(request.GET.get("page"))
+            shown.object_list = list(shown.object_list)
+    except OperationalError:
+        shown = None
+    return {
+        "page": shown,
+        "reasons": audience.REASONS,
+        "channels": rules.CHANNELS,
+        "why": {
+            m.pk: why for m in (shown.object_list if shown else ()) if (why := unsent.by_channel(m))
+        },
+    }
 
 
 def _bytes(message: Message) -> bytes:

@@ -13,10 +13,11 @@ from django.urls import reverse
 
 from campaigns.journeys import versions
 from campaigns.journeys.kinds import KINDS
-from campaigns.models import Enrollment, Journey
+from campaigns.models import Enrollment, Journey, Message
 from campaigns.views import journeys_offer, journeys_steps
 from marketing.core.models import Job
 from tests import factories
+from tests.campaigns import numbers
 from tests.campaigns.journeys import drawn
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +55,7 @@ def test_the_list_says_who_is_inside_who_came_in_and_how_the_journey_does() -> N
     assert "Basket left" in text
     assert "Something happens · 7 steps" in text
     assert '>1<span class="sr"> people inside now</span>' in text
-    assert '<td class="end num hide-sm">2</td>' in text
+    assert '>2<span class="sr"> people came in</span>' in text
     assert "1 person is late" in text  # she was due at ten, and nobody looked
 
 
@@ -182,6 +183,30 @@ def test_the_map_is_told_how_many_took_each_way() -> None:
     assert found["asked"]["ways"] == {"yes": 1}
     assert found["left"]["count"] == "1"
     assert found["mail"]["numbers"] == [["0", "sent"], ["–", "opened"], ["–", "clicked"]]
+
+
+def test_the_numbers_of_a_journey_lead_to_whom_and_to_what_they_count() -> None:
+    journey, people = walked()
+    version = journey.versions.get()
+    Message.objects.create(run=version.run, customer=people.ada, step="mail", state="sent")
+    client = factories.signed_in("analyst")
+    for name in ("list", "effect"):
+        address = reverse("campaigns:journey-list") if name == "list" else page(name, journey)
+        found = numbers.opened(client, client.get(address).content.decode())
+        assert len(found) >= 2
+        assert {where: pair for where, pair in found.items() if pair[0] != pair[1]} == {}
+    figures = client.get(page("look", journey)).json()["figures"]
+    lines = [(int(n), url) for one in figures.values() for n, _words, url in one["all"] if url]
+    assert [(n, numbers.shown(client.get(url))) for n, url in lines] == [(n, n) for n, _ in lines]
+    asked = {url.partition("?")[2] for _n, url in lines}
+    assert {
+        "step=wait&version=1", "state=all&passed=asked&version=1",
+        "state=gone&step=mail&version=1",
+    } <= asked  # fmt: skip
+    mails = client.get(page("messages", journey) + "?state=gone&step=mail&version=1")
+    assert f"/people/{people.ada.pk}/" not in mails.content.decode()  # the row leads to her mail
+    assert mails.context["said"][0] == "Version 1"
+    assert mails.context["said"][2] == "Sent, or not known"
 
 
 def test_versions_say_what_changed_and_people_are_moved_with_a_word_for_lost_steps() -> None:

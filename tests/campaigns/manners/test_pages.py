@@ -12,6 +12,7 @@ from campaigns.models import Message
 from campaigns.recipients import audience
 from marketing.core import auth
 from tests import factories
+from tests.campaigns import numbers
 
 pytestmark = pytest.mark.django_db
 RULES = {
@@ -101,7 +102,11 @@ def test_the_page_says_why_and_leads_to_the_people(django_assert_max_num_queries
         text = page.get(reverse("campaigns:not-sent"), {"days": 7}).content.decode()
     assert "Had as many messages as the rules allow" in text
     assert "on purpose" in text
+    found = numbers.opened(page, text)
+    assert {where: pair for where, pair in found.items() if pair[0] != pair[1]} == {}
     address = reverse("campaigns:not-sent-people", args=["capped"])
+    assert f"{address}?days=7&channel=sms" in found
+    assert reverse("campaigns:not-sent-people", args=["quiet"]) + "?waits=1" in found
     with django_assert_max_num_queries(20):
         people = page.get(address).content.decode()
     for message in Message.objects.filter(reason="capped"):
