@@ -121,8 +121,11 @@ def placements(ad: AdCampaign) -> list[tuple[str, Sums]]:
 
 
 class Day(NamedTuple):
+    """What a day cost; `later` of it was not known or not likely any more by its end."""
+
     day: Any
     spent: Decimal
+    later: Decimal
     cap: Decimal | None
     share: float
 
@@ -132,7 +135,7 @@ def days(ad: AdCampaign, *, now: datetime) -> list[Day]:
     today = steering.today_of(ad, now)
     rows = AdDay.objects.filter(ad=ad, day__gt=today - timedelta(days=DAYS), day__lte=today)
     return [
-        Day(one.day, one.spent, one.cap, float(one.spent / one.cap) if one.cap else 0.0)
+        Day(one.day, one.spent, one.later, one.cap, float(one.spent / one.cap) if one.cap else 0.0)
         for one in rows.order_by("-day")
     ]
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 from django.db.models import Sum
 
-from campaigns.ads import pacing, purses, tails
+from campaigns.ads import pacing, purses, storing, tails
 from campaigns.models import AdCampaign, AdDay, AdHour
 from marketing.core import audit
 
@@ -31,15 +31,18 @@ _CAP = """
 INSERT INTO campaigns_adday AS d (ad_id, day, cap, spent, promised) VALUES (%s, %s, %s, 0, 0)
 ON CONFLICT (ad_id, day) DO UPDATE SET cap = excluded.cap
 RETURNING d.spent, d.promised"""
-# Clicks by the whole hours they took: of this campaign and of all, of impressions whose week is
-# over, and of this one's at all.
-_WAITS = """
-SELECT floor(extract(epoch FROM at - cause_at) / 3600)::int,
-    count(*) FILTER (WHERE ad_id = %(ad)s AND cause_at < %(ripe)s),
-    count(*) FILTER (WHERE cause_at < %(ripe)s), count(*) FILTER (WHERE ad_id = %(ad)s)
-FROM campaigns_adhit
-WHERE kind = 2 AND at >= %(since)s AND at < %(now)s AND cause_at >= %(since)s AND at >= cause_at
-  AND at - cause_at < %(week)s
+# Clicks by the whole hours until they happened and until we were told of them (a week at the most,
+# and not later than they happened where the impression was not told of in time either): of this
+# campaign and of all, of impressions whose week is over, and of this one's at all.
+_WAITS = f"""
+SELECT floor(extract(epoch FROM c.at - c.cause_at) / 3600)::int || ':' ||
+    least(floor(extract(epoch FROM CASE WHEN i.told_at < i.at + {storing.IN_TIME}
+        THEN greatest(c.told_at, c.at) ELSE c.at END - c.cause_at) / 3600)::int, {tails.HOURS}),
+    count(*) FILTER (WHERE c.ad_id = %(ad)s AND c.cause_at < %(ripe)s),
+    count(*) FILTER (WHERE c.cause_at < %(ripe)s), count(*) FILTER (WHERE c.ad_id = %(ad)s)
+FROM campaigns_adhit AS c LEFT JOIN campaigns_adhit AS i ON i.key = c.cause
+WHERE c.kind = 2 AND c.at >= %(since)s AND c.at < %(now)s AND c.cause_at >= %(since)s
+  AND c.at >= c.cause_at AND c.at - c.cause_at < %(week)s
 GROUP BY 1"""
 
 
@@ -127,13 +130,14 @@ def steer(*, ad: AdCampaign, now: datetime) -> pacing.Pace:
 
 
 def late(ad: AdCampaign, *, click: Decimal, now: datetime) -> dict[str, Any]:
-    """What clicks may still cost today whose impression keeps no price of today: {"late": money},
+    """What today's clicks may still cost that we were not told of and whose impression keeps no
+    price of today: {"late": money},
     and the delays that rests on, as they are kept with the pace and measured once an hour.
     """
     kept = (ad.pace or {}).get("waits") or {}
     if not kept or now - datetime.fromisoformat(kept["at"]) >= MEASURED:
         kept = {"at": now.isoformat(), "by": waits_of(ad, now=now)}
-    waits = [float(kept["by"].get(str(hour), 0)) for hour in range(tails.HOURS)]
+    waits = {_hours(name): float(n) for name, n in kept["by"].items()}
     midnight = _begins(ad, today_of(ad, now) + timedelta(days=1))
     today = _begins(ad, today_of(ad, now))
     rows = (
@@ -142,15 +146,17 @@ def late(ad: AdCampaign, *, click: Decimal, now: datetime) -> dict[str, Any]:
         .annotate(n=Sum("impressions"))
     )
     shown = [tails.Shown((now - hour) / PROMISE, float(n), hour >= today) for hour, n in rows]
-    worth = tails.open_ones(shown=shown, waits=waits, rest=(midnight - now) / PROMISE)
+    worth = tails.open_ones(
+        shown=shown, waits=waits, gone=(now - today) / PROMISE, rest=(midnight - now) / PROMISE
+    )
     seen = AdHour.objects.filter(ad=ad).aggregate(n=Sum("impressions"), clicks=Sum("clicks"))
     rate = pacing.highest_rate(clicks=int(seen["clicks"] or 0), n=int(seen["n"] or 0))
     return {"late": round(float(click) * rate * worth, 6), "waits": kept}
 
 
 def waits_of(ad: AdCampaign, *, now: datetime) -> dict[str, int]:
-    """How many clicks took how many whole hours: the campaign's own where enough of them had their
-    week, else everybody's, else all its own.
+    """How many clicks took how many whole hours to happen and to be told of, as "3:4": the
+    campaign's own where enough of them had their week, else everybody's, else all its own.
     """
     values: dict[str, Any] = {
         "ad": ad.pk,
@@ -164,7 +170,12 @@ def waits_of(ad: AdCampaign, *, now: datetime) -> dict[str, int]:
         rows = cursor.fetchall()
     sums = [sum(row[place] for row in rows) for place in (1, 2)]
     place = next((p for p, n in enumerate(sums, start=1) if n >= tails.LEAST), 3)
-    return {str(row[0]): row[place] for row in rows if row[place]}
+    return {row[0]: row[place] for row in rows if row[place]}
+
+
+def _hours(name: str) -> tuple[int, int]:
+    happened, _mark, told = name.partition(":")
+    return int(happened), int(told or happened)
 
 
 def _begins(ad: AdCampaign, day: date) -> datetime:

@@ -24,6 +24,9 @@ RECENCY = """CASE WHEN t.recency_days IS NULL THEN 0 WHEN t.recency_days <= 30 T
     WHEN t.recency_days <= 90 THEN 2 WHEN t.recency_days <= 365 THEN 3 ELSE 4 END"""
 ORDERS = """CASE WHEN t.customer_id IS NULL THEN 0 WHEN t.orders = 0 THEN 1
     WHEN t.orders = 1 THEN 2 WHEN t.orders < 5 THEN 3 ELSE 4 END"""
+# Whoever tells of impressions as they happen would tell of clicks so; a history that is brought in
+# afterwards says nothing of how long reports take.
+IN_TIME = "interval '1 hour'"
 _STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS ad_incoming (
     key uuid, kind smallint, digest bigint, at timestamptz, ad_id bigint, creative_id bigint,
@@ -38,11 +41,11 @@ _COLUMNS = (
 # In the order of their keys everywhere, so that two writers never wait for each other in a ring.
 _STORE = f"""
 WITH new AS (
-    INSERT INTO campaigns_adhit (key, kind, digest, at, ad_id, creative_id, placement_id,
+    INSERT INTO campaigns_adhit (key, kind, digest, at, told_at, ad_id, creative_id, placement_id,
         customer_id, cause, cause_at, cost, value, chance, learnable, country, device, recency,
         orders)
-    SELECT n.key, n.kind, n.digest, n.at, n.ad_id, n.creative_id, n.placement_id, n.customer_id,
-        n.cause, n.cause_at, n.cost, n.value, n.chance, n.learnable,
+    SELECT n.key, n.kind, n.digest, n.at, %(now)s, n.ad_id, n.creative_id, n.placement_id,
+        n.customer_id, n.cause, n.cause_at, n.cost, n.value, n.chance, n.learnable,
         coalesce(nullif(n.country, ''), c.country, ''), n.device, {RECENCY}, {ORDERS}
     FROM ad_incoming n
     LEFT JOIN ingestion_customer c ON c.id = n.customer_id
@@ -81,13 +84,19 @@ freed AS (
     WHERE c.key = r.key AND NOT c.freed
     RETURNING c.ad_id, c.day, CASE WHEN r.done THEN c.price ELSE 0 END AS price),
 money AS (
-    SELECT n.ad_id, (n.at AT TIME ZONE a.timezone)::date AS day, n.cost, 0::numeric AS price
-    FROM new n JOIN campaigns_adcampaign a ON a.id = n.ad_id WHERE n.cost > 0
-    UNION ALL SELECT ad_id, day, 0, price FROM freed),
+    SELECT n.ad_id, (n.at AT TIME ZONE a.timezone)::date AS day, n.cost, 0::numeric AS price,
+        CASE WHEN i.told_at < i.at + {IN_TIME} AND (n.at >= i.at + interval '7 days'
+            OR (%(now)s AT TIME ZONE a.timezone)::date > (n.at AT TIME ZONE a.timezone)::date)
+        THEN n.cost ELSE 0 END AS later
+    FROM new n JOIN campaigns_adcampaign a ON a.id = n.ad_id
+    LEFT JOIN campaigns_adhit i ON i.key = n.cause AND n.kind = 2 AND i.kind = 1
+    WHERE n.cost > 0
+    UNION ALL SELECT ad_id, day, 0, price, 0 FROM freed),
 days AS (
-    INSERT INTO campaigns_adday AS d (ad_id, day, spent, promised)
-    SELECT ad_id, day, sum(cost), -sum(price) FROM money GROUP BY 1, 2 ORDER BY 1, 2
+    INSERT INTO campaigns_adday AS d (ad_id, day, spent, promised, later)
+    SELECT ad_id, day, sum(cost), -sum(price), sum(later) FROM money GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (ad_id, day) DO UPDATE SET spent = d.spent + excluded.spent,
+        later = d.later + excluded.later,
         promised = greatest(d.promised + excluded.promised, 0)
     RETURNING ad_id, day, spent + promised > cap AS over)
 SELECT key, NULL::bigint, NULL::date FROM new
@@ -129,7 +138,7 @@ def store(*, batch: Mapping[int, Hit], now: datetime) -> tuple[dict[int, str], d
             cursor.execute(_STAGING)
             cursor.execute("TRUNCATE ad_incoming")
             copy_rows(cursor, "ad_incoming", _COLUMNS, ["".join(lines).encode()])
-            cursor.execute(_STORE)
+            cursor.execute(_STORE, {"now": now})
             found = cursor.fetchall()
         for _key, ad, day in (row for row in found if row[0] is None):
             # Somebody paid more than was promised: no more is taken from purses.

@@ -1,15 +1,16 @@
-"""Clicks that may still come: what impressions of the past hours and days can cost a day at most.
+"""Clicks that we may still be told of: what impressions of past hours and days can cost a day.
 
 An impression keeps its price for an hour. After that its click is only likely or not, by what was
-measured of earlier clicks: of the delays that had all their time, each stands for the impressions
-whose click would fall into what is left of the day, had it this delay. Those numbers lie between
-nothing and a known most, so that their true mean has an upper bound for any distribution there is
-(Hoeffding, Journal of the American Statistical Association 58, 1963, theorem 1, in its form with
-the Kullback-Leibler divergence). Pure.
+measured of earlier clicks. Each of those has two delays: until it happened, and until we were told.
+Of those that had all their time, each stands for the impressions whose click would have happened
+today by the day's end, and of which we would not have been told yet, had it these delays. Those
+numbers lie between nothing and a known most, so that their true mean has an upper bound for any
+distribution there is (Hoeffding, Journal of the American Statistical Association 58, 1963, theorem
+1, in its form with the Kullback-Leibler divergence). Pure.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -54,27 +55,59 @@ def _divergence(seen: float, true: float) -> float:
     return came + (1 - seen) * math.log((1 - seen) / (1 - true))
 
 
-def open_ones(*, shown: Sequence[Shown], waits: Sequence[float], rest: float) -> float:
-    """As many impressions as all these are worth that have their click still to come today.
+class _Span(NamedTuple):
+    """Which clicks of an hour's impressions are still to be told of and are today's: those told
+    from so many whole hours on, and happened between these.
+    """
 
-    `waits` are clicks by the whole hours they took, HOURS numbers; `rest` the hours the day still
-    has. Today's impressions of less than an hour ago are not counted: their price is kept.
+    told: int
+    first: int
+    after: int
+    n: float
+
+
+def _span(one: Shown, gone: float, rest: float) -> _Span:
+    """All of an hour's impressions count where the click of any of them would."""
+    told = math.floor(one.ago - 2) + 1
+    first = 0 if one.today else max(math.floor(one.ago - 2 - gone) + 1, 0)
+    return _Span(
+        max(told, 1 if one.today else 0), first, min(math.ceil(one.ago + rest), HOURS), one.n
+    )
+
+
+def open_ones(
+    *, shown: Sequence[Shown], waits: Mapping[tuple[int, int], float], gone: float, rest: float
+) -> float:
+    """As many impressions as all these are worth whose click is today's and not told of yet.
+
+    `waits` are clicks by the whole hours until they happened, fewer than HOURS, and until they were
+    told of; `gone` and `rest` the hours that the day has had and still has. Today's impressions of
+    less than an hour ago are not counted: their price is kept.
     """
     rows = [one for one in shown if one.n > 0 and (one.ago >= 1 or not one.today)]
     if not rows or rest <= 0:
         return 0.0
+    spans = sorted(span for one in rows if (span := _span(one, gone, rest)).first < span.after)
     steps = [0.0] * (HOURS + 1)
-    for one in rows:
-        # All of an hour's impressions count where any of them may be clicked in what is left.
-        first = max(math.floor(one.ago - 2) + 1, 1 if one.today else 0)
-        after = min(math.ceil(one.ago + rest), HOURS)
-        if first < after:
-            steps[first] += one.n
-            steps[after] -= one.n
-    each = list(accumulate(steps))[:HOURS]
-    most = max(each)
-    enough = max(float(sum(waits)), float(LEAST))
+    place, counted = 0, 0.0
+    each, last = steps, -1
+    for (happened, told), n in sorted(waits.items(), key=lambda pair: pair[0][1]):
+        if told > last:
+            last = told
+            while place < len(spans) and spans[place].told <= told:
+                _add(steps, spans[place])
+                place += 1
+            each = list(accumulate(steps))
+        counted += n * each[happened]
+    for span in spans[place:]:
+        _add(steps, span)
+    most = max(accumulate(steps))
     if most <= 0:
         return 0.0
-    mean = min(sum(n * wait for n, wait in zip(each, waits, strict=True)) / most / enough, 1.0)
-    return most * highest_mean(mean, enough)
+    enough = max(float(sum(waits.values())), float(LEAST))
+    return most * highest_mean(min(counted / most / enough, 1.0), enough)
+
+
+def _add(steps: list[float], span: _Span) -> None:
+    steps[span.first] += span.n
+    steps[span.after] -= span.n

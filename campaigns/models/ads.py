@@ -142,7 +142,8 @@ class AdHit(AdTouch):
     kept only who agreed to ads. `country`, `device`, `recency` and `orders` are what was known when
     it came in: what is learned from it must not know what happened later. `chance` is by which the
     creative was chosen here; none where somebody else chose. A click or conversion has the moment
-    of its impression or click in `cause_at`.
+    of its impression or click in `cause_at`. `told_at` is when we were told of it, which is later
+    than `at` where reports take their time.
     """
 
     IMPRESSION, CLICK, CONVERSION = 1, 2, 3
@@ -151,6 +152,7 @@ class AdHit(AdTouch):
     kind = models.SmallIntegerField()
     digest = models.BigIntegerField()
     at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
     cause = models.UUIDField(null=True)
     cause_at = models.DateTimeField(null=True)
     cost = models.DecimalField(max_digits=14, decimal_places=6, default=0)
@@ -208,7 +210,8 @@ class AdHour(models.Model):
 class AdDay(models.Model):
     """What a day of a campaign, by its own clock, may cost, has cost, and is promised already.
 
-    What lies in purses counts as promised.
+    What lies in purses counts as promised. `later` is the part of `spent` that nobody could plan
+    for: clicks told of after the day's end, or that came a week after their impression.
     """
 
     pk = models.CompositePrimaryKey("ad", "day")
@@ -219,6 +222,7 @@ class AdDay(models.Model):
     cap = models.DecimalField(max_digits=18, decimal_places=6, null=True)
     spent = models.DecimalField(max_digits=18, decimal_places=6, default=0)
     promised = models.DecimalField(max_digits=18, decimal_places=6, default=0)
+    later = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
 
     def __str__(self) -> str:
         return f"{self.ad_id} {self.day}"
