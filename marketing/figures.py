@@ -120,7 +120,7 @@ def happened(*, days: int, now: datetime) -> Happened | None:
         _figure(
             "average", _("Average order"), "money", "average", since, days, totals, by_day, currency
         ),
-        _delivered(days, now),
+        _delivered(days, now, until),
     ]
     return Happened(since, until, figures)
 
@@ -151,22 +151,18 @@ def _figure(
     )
 
 
-def _delivered(days: int, now: datetime) -> Figure:
-    """Mails handed to the mail server, by the real calendar: no history was mailed."""
-    until = timezone.localdate(now)
+def _delivered(days: int, now: datetime, until: date) -> Figure:
+    """Mails handed to the mail server: in the days of the other numbers, or up to today where some
+    went out lately, though the shop's own history has ended.
+    """
+    today = timezone.localdate(now)
+    rows, note = _mails(today, days), _("up to today")
+    if not rows and until < today:
+        rows, note = _mails(until, days), ""
+    else:
+        until = today
     since = until - timedelta(days=days - 1)
-    start = since - timedelta(days=days)
-    rows = dict(
-        Message.objects.filter(
-            state=Message.State.SENT,
-            run__started_at__gte=now - timedelta(days=2 * days + 2),
-            sent_at__date__gte=start,
-        )
-        .order_by()
-        .values_list(TruncDate("sent_at"))
-        .annotate(Count("id"))
-    )
-    this, before = _range(since, days), _range(start, days)
+    this, before = _range(since, days), _range(since - timedelta(days=days), days)
     counts = [float(rows.get(day, 0)) for day in this]
     earlier = [float(rows.get(day, 0)) for day in before]
     return Figure(
@@ -178,7 +174,23 @@ def _delivered(days: int, now: datetime) -> Figure:
         this,
         counts,
         earlier,
-        note=_("up to today"),
+        note=note,
+    )
+
+
+def _mails(until: date, days: int) -> dict[date, int]:
+    """How many were delivered by day, in twice so many days up to this one."""
+    start = until - timedelta(days=2 * days - 1)
+    return dict(
+        Message.objects.filter(
+            state=Message.State.SENT,
+            run__started_at__date__gte=start - timedelta(days=2),
+            sent_at__date__gte=start,
+            sent_at__date__lte=until,
+        )
+        .order_by()
+        .values_list(TruncDate("sent_at"))
+        .annotate(Count("id"))
     )
 
 

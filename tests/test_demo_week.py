@@ -11,7 +11,7 @@ from campaigns.reporting import effects
 from ingestion.identity import identify
 from ingestion.identity.identify import Person
 from ingestion.models import Consent, Order
-from marketing import demo_week
+from marketing import demo_week, figures
 from models_ml import queries
 from tests import factories
 from tests.campaigns.conftest import AGREED
@@ -69,11 +69,19 @@ def test_a_history_that_ended_goes_on_by_a_week_and_is_not_dragged_to_today():
     sold.refresh_from_db()
     factories.order(factories.customer("ada"), placed_at=last, lines=[(sold, 1)])
 
+    before = figures.happened(days=28, now=now)
+    assert before is not None
+    assert before.figures[-1].note == "up to today"
     week = demo_week.go_by(now=now)
 
     assert last < week.began <= last + timedelta(seconds=1)
     run.refresh_from_db()
     assert run.started_at == week.began
+    home = figures.happened(days=28, now=now)
+    assert home is not None
+    assert [(one.value, one.note) for one in home.figures if one.id == "delivered"] == [
+        (week.mailed, "")
+    ]
     assert week.began < queries.data_now(now=now) <= week.began + timedelta(days=7, seconds=1)
 
 
