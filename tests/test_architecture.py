@@ -102,6 +102,19 @@ print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
+def test_a_worker_loads_no_library_of_networks_before_a_job_needs_it() -> None:
+    script = """
+import json, sys
+from marketing.celery import app
+app.loader.import_default_modules()
+print(json.dumps([name for name in ("torch", "onnxruntime") if name in sys.modules]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
 @pytest.mark.parametrize("queue", pipeline.LIGHT)
 def test_the_worker_of_a_light_queue_loads_its_tasks_and_no_more(queue: str) -> None:
     script = f"""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from models_ml.algorithms.tabular import contest
+from models_ml.algorithms.tabular.baseline import Baseline
 from models_ml.algorithms.tabular.frame import Frame
 from models_ml.benchmarks.data import Line, find, line, skipped
 from models_ml.benchmarks.tabular import BANK, SEED, bank
@@ -33,7 +34,7 @@ def bank_drift(size: str = "small") -> list[Line]:
         return [skipped("bank_time.drift", BANK)]
     frame = bank(path)
     train, later = _part(frame, 0, LEARNED), _part(frame, LEARNED, JUDGED)
-    rule = contest.Baseline("said yes before", lambda x: (x["poutcome"] == "success").to_numpy())
+    rule = Baseline("said yes before", lambda x: (x["poutcome"] == "success").to_numpy())
     outcome = contest.run(
         train, later, "chance", rule, seed=SEED, folds=3, candidates=CANDIDATES[size]
     )

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 
 from models_ml import registry
 from models_ml.algorithms.tabular import contest
+from models_ml.algorithms.tabular.baseline import Baseline
 from models_ml.algorithms.tabular.frame import Frame
 from models_ml.benchmarks import shops
 from models_ml.benchmarks.data import line, pace
@@ -96,7 +97,7 @@ def _boosting(x: pd.DataFrame, rng: np.random.Generator) -> Any:
     y = rng.random(n) < 1 / (1 + np.exp(2 - x["f0"].to_numpy() / 20 + x["f1"].to_numpy() / 30))
     frame = Frame(x, y, np.arange(n), np.full(n, np.datetime64("2026-01-01", "s")))
     half = np.arange(n) < n // 2
-    baseline = contest.Baseline("f2", lambda rows: rows["f2"].to_numpy())
+    baseline = Baseline("f2", lambda rows: rows["f2"].to_numpy())
     return contest.run(
         frame.take(half), frame.take(~half), "chance", baseline, seed=1, folds=3,
         candidates=["boosting"],

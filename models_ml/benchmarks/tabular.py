@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from models_ml.algorithms import classify
 from models_ml.algorithms.tabular import contest, judging
+from models_ml.algorithms.tabular.baseline import Baseline
 from models_ml.algorithms.tabular.frame import Frame
 from models_ml.benchmarks.data import Line, find, line, skipped
 
@@ -155,7 +156,7 @@ def _held(
     frame: Frame,
     before: NDArray[np.int64],
     judged: NDArray[np.int64],
-    rule: contest.Baseline,
+    rule: Baseline,
     size: str,
     folds: int = 5,
 ) -> contest.Outcome:
@@ -193,7 +194,7 @@ def telco_churn(size: str = "small") -> list[Line]:
     frame = telco(path)
     folds = RepeatedStratifiedKFold(n_splits=5, n_repeats=REPEATS[size], random_state=SEED)
     pairs = list(folds.split(frame.x, frame.y))
-    rule = contest.Baseline("newest customers leave", lambda x: -x["tenure"].to_numpy())
+    rule = Baseline("newest customers leave", lambda x: -x["tenure"].to_numpy())
     aucs, errors, winners = [], [], []
     for before, judged in pairs:
         outcome = _held(frame, before, judged, rule, size)
@@ -231,7 +232,7 @@ def bank_marketing(size: str = "small") -> list[Line]:
     # One moment for all: folds at random leave no order of time.
     frame = _frame(frame.x, frame.y)
     pairs = list(StratifiedKFold(5, shuffle=True, random_state=SEED).split(frame.x, frame.y))
-    rule = contest.Baseline("said yes before", lambda x: (x["poutcome"] == "success").to_numpy())
+    rule = Baseline("said yes before", lambda x: (x["poutcome"] == "success").to_numpy())
     aucs, said = [], np.empty(len(frame))
     for before, judged in pairs:
         outcome = _held(frame, before, judged, rule, size, folds=3)
@@ -280,7 +281,7 @@ def bank_in_time(size: str = "small") -> list[Line]:
         return [skipped("bank_time.auc", BANK)]
     frame = bank(path)
     pairs = bank_blocks(frame)
-    rule = contest.Baseline("said yes before", lambda x: (x["poutcome"] == "success").to_numpy())
+    rule = Baseline("said yes before", lambda x: (x["poutcome"] == "success").to_numpy())
     aucs, winners = [], []
     for before, judged in pairs:
         outcome = _held(frame, before, judged, rule, size)

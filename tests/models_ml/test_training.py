@@ -8,8 +8,9 @@ from django.db import connection
 
 from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import Job
-from models_ml import catalog, interactions, registry, tasks, training
+from models_ml import catalog, interactions, registry, training
 from models_ml.algorithms import artifacts
+from models_ml.jobs import recommenders as long_work
 from models_ml.models import ModelVersion
 from tests.models_ml.algorithms.shops import two_tastes
 from tests.recommendations.conftest import NOW, fill, shop, train  # noqa: F401
@@ -45,7 +46,7 @@ def test_every_engine_sits_the_same_exam_and_goes_live_when_better(shop, job, mo
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     running = Reports(job)
-    answer = tasks.train_recommenders(running)
+    answer = long_work.train_recommenders(running)
     versions = {row.algorithm: row for row in ModelVersion.objects.order_by("pk")}
     assert list(versions) == [entry.engine for entry in catalog.CATALOG]
     for name in ("popular", "als", "markov", "ease", "sasrec", "bert4rec", "blend"):
@@ -68,7 +69,7 @@ def test_every_engine_sits_the_same_exam_and_goes_live_when_better(shop, job, mo
     assert artifacts.check(registry.folder(versions["als"]))["rows"] == len(shop.data)
     # A worker that died after storing everything finds it done, and judges only the baseline.
     before = ModelVersion.objects.exclude(algorithm="popular").count()
-    tasks.train_recommenders(Reports(job))
+    long_work.train_recommenders(Reports(job))
     assert ModelVersion.objects.exclude(algorithm="popular").count() == before
 
 

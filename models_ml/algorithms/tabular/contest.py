@@ -9,7 +9,7 @@ could be learned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from models_ml.algorithms import classify
 from models_ml.algorithms.classify import Interval
 from models_ml.algorithms.errors import Unfit
 from models_ml.algorithms.tabular import calibration, judging, leaks
+from models_ml.algorithms.tabular.baseline import Baseline
 from models_ml.algorithms.tabular.calibration import Calibrator
 from models_ml.algorithms.tabular.candidates import Setting
 from models_ml.algorithms.tabular.entering import Entrant, Report, enter, order
@@ -41,14 +42,6 @@ from models_ml.algorithms.tabular.splits import Splits, choose, columns_that_say
 
 THREADS_FROM = 100_000
 DEFAULT = ("linear", "tree", "forest", "boosting", "network", "sequence", "blend")
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A rule anybody could apply, as a function of the columns: higher means likelier or more."""
-
-    name: str
-    score: Callable[[pd.DataFrame], NDArray[Any]]
 
 
 @dataclass(frozen=True)

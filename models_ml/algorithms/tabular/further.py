@@ -16,7 +16,8 @@ import numpy as np
 from models_ml.algorithms import classify
 from models_ml.algorithms.classify import Interval
 from models_ml.algorithms.tabular import calibration, contest, judging
-from models_ml.algorithms.tabular.contest import Baseline, Outcome, Row
+from models_ml.algorithms.tabular.baseline import Baseline
+from models_ml.algorithms.tabular.contest import Outcome, Row
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.frame import Frame, check
 from models_ml.algorithms.tabular.judging import Profit, threshold

@@ -9,7 +9,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from marketing.core.errors import Invalid
-from models_ml.algorithms.tabular.contest import Baseline
+from models_ml.algorithms.tabular.baseline import Baseline
 from models_ml.algorithms.tabular.frame import Frame
 from models_ml.features import labels, reading, sendings, sequences, targets
 from models_ml.features.compiler import Population

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from models_ml.algorithms.errors import Unfit
 from models_ml.algorithms.tabular import calibration, contest
+from models_ml.algorithms.tabular.baseline import Baseline
 from models_ml.algorithms.tabular.families import CANDIDATES
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.frame import Frame, Schema
 from tests.models_ml.algorithms.tabular.frames import MOMENT, amounts, people
 from tests.models_ml.algorithms.tabular.test_reasons import SETTINGS
 
-RECENCY = contest.Baseline("ordered last", lambda x: -x["recency"].to_numpy())
+RECENCY = Baseline("ordered last", lambda x: -x["recency"].to_numpy())
 ANYTHING = st.one_of(
     st.floats(),
     st.integers(),

@@ -5,13 +5,14 @@ import pytest
 
 from models_ml.algorithms.errors import Unfit
 from models_ml.algorithms.tabular import contest
+from models_ml.algorithms.tabular.baseline import Baseline
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.frame import Frame
 from models_ml.algorithms.tabular.judging import Profit
 from tests.models_ml.algorithms.tabular.frames import amounts, people
 
-RECENCY = contest.Baseline("ordered last", lambda x: -x["recency"].to_numpy())
-LAST_VALUE = contest.Baseline("last value", lambda x: x["spent"].to_numpy())
+RECENCY = Baseline("ordered last", lambda x: -x["recency"].to_numpy())
+LAST_VALUE = Baseline("last value", lambda x: x["spent"].to_numpy())
 FAST = ("linear", "tree")
 
 

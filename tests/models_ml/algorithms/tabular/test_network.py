@@ -6,12 +6,13 @@ import torch
 
 from models_ml.algorithms import classify, trainer
 from models_ml.algorithms.tabular import contest, network, sequence
+from models_ml.algorithms.tabular.baseline import Baseline
 from models_ml.algorithms.tabular.families import CANDIDATES
 from models_ml.algorithms.tabular.fitted import Fitted
 from models_ml.algorithms.tabular.frame import Schema
 from tests.models_ml.algorithms.tabular.frames import amounts, people, shoppers
 
-SHARE = contest.Baseline("paid most of the time", lambda x: x["paid_share"].to_numpy())
+SHARE = Baseline("paid most of the time", lambda x: x["paid_share"].to_numpy())
 
 
 def fit(name, frame, **setting):

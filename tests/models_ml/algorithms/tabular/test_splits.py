@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from models_ml.algorithms import classify
 from models_ml.algorithms.tabular import contest, encoding, families, leaks, network, splits
+from models_ml.algorithms.tabular.baseline import Baseline
 from models_ml.algorithms.tabular.frame import Frame, Schema, Table
 from tests.models_ml.algorithms.tabular.frames import MOMENT, people
 
 NO_TIME = timedelta(0)
 MONTH = np.timedelta64(2_592_000, "s")
-RECENCY = contest.Baseline("ordered last", lambda x: -x["recency"].to_numpy())
+RECENCY = Baseline("ordered last", lambda x: -x["recency"].to_numpy())
 
 
 def over_time(n: int = 1200, months: int = 6, seed: int = 0) -> Frame:
