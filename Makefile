@@ -3,7 +3,9 @@
 #   make test     every test, with servers of its own (ARGS="tests/core -x" narrows it)
 #   make check    format, lint, types, contracts, missing migrations, deployment checks
 #   make bench    the workloads against their limits (ONLY=name, SIZE=full, DATA=folder of public data,
-#                 KEEP=folder that keeps the simulated shops, which are made there once)
+#                 KEEP=folder that keeps the simulated shops, which are made there once;
+#                 ONLY=soak.day MINUTES=60 SAMPLES=folder SHOP=folder: a day of load in an hour, only
+#                 when named)
 
 PORT ?= 8000
 DEMO ?= 1
@@ -11,6 +13,9 @@ ONLY ?=
 SIZE ?=
 DATA ?=
 KEEP ?=
+MINUTES ?=
+SAMPLES ?=
+SHOP ?=
 ARGS ?=
 PY := .venv/bin/python
 
@@ -31,7 +36,8 @@ check: environment-dev
 	@$(PY) -m marketing.deploy.check
 
 bench: environment-dev
-	@ONLY="$(ONLY)" SIZE="$(SIZE)" DATA="$(DATA)" KEEP="$(KEEP)" $(PY) manage.py bench
+	@ONLY="$(ONLY)" SIZE="$(SIZE)" DATA="$(DATA)" KEEP="$(KEEP)" MINUTES="$(MINUTES)" \
+		SAMPLES="$(SAMPLES)" SHOP="$(SHOP)" $(PY) manage.py bench
 
 environment:
 	@sh marketing/deploy/environment.sh requirements.lock
