@@ -38,6 +38,7 @@ MODULES = (
     "models_ml.benchmarks.literature",
     "recommendations.benchmarks",
     "recommendations.bench_live",
+    "recommendations.bench_offers",
     "campaigns.answers.benchmarks",
     "campaigns.reporting.benchmarks",
     "campaigns.segments.benchmarks",
