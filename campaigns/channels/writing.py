@@ -74,6 +74,13 @@ def _compiled(kind: str, said: Mapping[str, str]) -> parts.Compiled:
             remedy=_("Use one of: %(names)s.")
             % {"names": ", ".join(f.name for f in context.FIELDS)},
         )
+    if gone := context.gone(made.wants):
+        raise Invalid(
+            _("There is no plan of offers with the key “%(key)s”.") % {"key": gone[0]},
+            code="bad_template",
+            field=parts.NEEDED[kind],
+            remedy=_("Choose another plan, or the newest one."),
+        )
     return made
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from campaigns.content.kinds import BY_NAME, KINDS, SAVED, Kind, Setting, column_settings
+from campaigns.content.kinds import BY_NAME, KINDS, PLAN, SAVED, Kind, Setting, column_settings
 from campaigns.content.weaving import compile_blocks
 from marketing.core.errors import Invalid
 
@@ -20,6 +20,7 @@ _LONG = 5_000
 _SHORT = 300
 _HTML = 50_000
 _ID = re.compile(r"[a-z0-9]{1,12}")
+_KEY = re.compile(r"[a-z0-9-]{1,50}")
 # Neither mails nor the parser of MJML take these.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -96,6 +97,10 @@ def _value(place: int, setting: Setting, given: Mapping[str, Any]) -> Any:
             )
         return number
     text = _CONTROL.sub("", str(value).replace("\r\n", "\n"))
+    if setting.kind == PLAN:
+        if text and not _KEY.fullmatch(text):
+            raise _refuse(place, _("%(what)s: choose one of them.") % {"what": setting.label})
+        return text
     if setting.kind == "choice":
         if text not in dict(setting.options):
             raise _refuse(place, _("%(what)s: choose one of them.") % {"what": setting.label})

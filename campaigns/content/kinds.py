@@ -64,6 +64,8 @@ _COLUMN = (
     Setting("label", gettext_lazy("Words of the button")),
     _LINK,
 )
+# Whose offers a block shows, by the key of the plan; empty: the newest plan.
+PLAN = "plan"
 KINDS: tuple[Kind, ...] = (
     Kind(
         "logo",
@@ -152,6 +154,25 @@ KINDS: tuple[Kind, ...] = (
             Setting("title", gettext_lazy("Heading")),
             Setting("count", gettext_lazy("How many"), "number", 4, low=1, high=12),
             Setting("instead", gettext_lazy("Said where nobody has picks"), "text"),
+        ),
+    ),
+    Kind(
+        "offer",
+        gettext_lazy("Offer"),
+        "gift",
+        (
+            Setting(PLAN, gettext_lazy("Of which plan"), PLAN),
+            Setting("title", gettext_lazy("Heading"), "line", "{{ offer.name }}"),
+            Setting("text", gettext_lazy("Text"), "text"),
+            Setting(
+                "less",
+                gettext_lazy("Said of a discount"),
+                "line",
+                gettext_lazy("{{ offer.discount }} less, for you"),
+            ),
+            Setting("label", gettext_lazy("Words of the button"), "line", gettext_lazy("Look")),
+            Setting("instead", gettext_lazy("Said to whoever has no offer"), "text"),
+            _TONE,
         ),
     ),
     Kind(

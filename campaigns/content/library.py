@@ -46,6 +46,7 @@ def made(raw: object) -> dict[str, str]:
 
 def _read(raw: object) -> list[dict[str, Any]]:
     kept = forms.read(raw)
+    references.mind_plans(kept)
     if not kept:
         raise _refuse(_("Add a block first."))
     if len(kept) > MOST_INSIDE:

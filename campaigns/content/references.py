@@ -11,6 +11,7 @@ from campaigns.content.kinds import SAVED
 from campaigns.messaging.languages import chosen
 from campaigns.models import SavedBlock, Template
 from marketing.core.errors import Invalid
+from recommendations.offers import keeping
 
 # Mails of blocks name a saved block by its number, those written in MJML or HTML by its key.
 _INCLUDED = r"""\{%[-+]?\s*include\s+["']"""
@@ -58,6 +59,20 @@ def named_in(blocks: Iterable[object]) -> set[int]:
             if number.isascii() and number.isdigit() and len(number) < 19:
                 found.add(int(number))
     return found
+
+
+def mind_plans(blocks: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse blocks of offers whose plan is gone."""
+    named = [(place, block["plan"]) for place, block in enumerate(blocks, 1) if block.get("plan")]
+    there = keeping.titles() if named else {}
+    for place, key in named:
+        if key not in there:
+            raise Invalid(
+                _("Block %(n)d: the plan of offers “%(key)s” is gone.") % {"n": place, "key": key},
+                code="bad_template",
+                field="blocks",
+                remedy=_("Choose another plan, or the newest one."),
+            )
 
 
 def hold(

@@ -121,6 +121,12 @@ def _check_names(field: str, wants: frozenset[str]) -> None:
             _("There is no value called %(name)s.") % {"name": ", ".join(bad[:3])},
             _("Use one of: %(names)s.") % {"names": ", ".join(f.name for f in context.FIELDS)},
         )
+    if gone := context.gone(wants):
+        raise _refuse(
+            field,
+            _("There is no plan of offers with the key “%(key)s”.") % {"key": gone[0]},
+            _("Choose another plan, or the newest one."),
+        )
 
 
 def mail(
@@ -138,6 +144,7 @@ def mail(
         raise _refuse("mjml", _("Choose blocks, MJML or HTML."))
     if written_in == BLOCKS:
         kept = forms.read(list(blocks or []))
+        references.mind_plans(kept)
         try:
             mjml = forms.compile_blocks(references.resolved(kept, language=language))
         except layout.LayoutRefused as refusal:

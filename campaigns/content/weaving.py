@@ -10,6 +10,7 @@ from typing import Any
 
 from campaigns.messaging import layout
 
+_OFFER = re.compile(r"(?<![\w.\"'\]])offer\.")
 _BOLD = re.compile(r"\*\*([^*]+)\*\*")
 _SLANTED = re.compile(r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])")
 _NAMED_LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
@@ -144,6 +145,39 @@ def _products(block: Mapping[str, Any]) -> str:
     return "\n".join(made)
 
 
+def _offer(block: Mapping[str, Any]) -> str:
+    """What a plan has for each person. In the words of this block `offer` is that offer."""
+    root = f'offers["{block["plan"]}"]' if block["plan"] else "offer"
+
+    def own(name: str) -> str:
+        return layout.EXPRESSION.sub(lambda m: _OFFER.sub(f"{root}.", m[0]), block[name])
+
+    made = []
+    if block["title"]:
+        title = {**block, "text": own("title"), "size": "medium", "align": "left"}
+        made.append(_shown_if(f"{root}.name", _heading(title)))
+    src, alt = f"{{{{ {root}.image_url }}}}", f"{{{{ {root}.product }}}}"
+    picture = _one_picture({"src": src, "alt": alt}, ' width="280px" border-radius="8px"')
+    picture = _section(block, f"<mj-column>{picture}</mj-column>", "10px 36px")
+    made.append(_shown_if(f"{root}.image_url and {root}.product", picture))
+    lines = (
+        f"{{% if {root}.product %}}<b>{{{{ {root}.product }}}}</b>"
+        f"{{% if {root}.price %}} · {{{{ {root}.price }}}}{{% endif %}}<br />{{% endif %}}"
+        f"{{% if {root}.discount %}}{_words(own('less'))}<br />{{% endif %}}{_words(own('text'))}"
+    )
+    text = f'<mj-text color="{_ink(block, 1)}" padding="0">{lines}</mj-text>'
+    text = _section(block, f"<mj-column>{text}</mj-column>", "14px 36px 14px")
+    made.append(_shown_if(f"{root}.name", text))
+    if block["label"]:
+        button = _one_button(own("label"), f"{{{{ {root}.url }}}}")
+        button = _section(block, f"<mj-column>{button}</mj-column>", "8px 36px 24px")
+        made.append(_shown_if(f"{root}.url", button))
+    if block["instead"].strip():
+        instead = _text({**block, "text": block["instead"], "align": "left"})
+        made.append(_shown_if(f"not {root}.name", instead))
+    return "\n".join(made)
+
+
 def _shown_if(what: str, section: str) -> str:
     return f"    <mj-raw>{{% if {what} %}}</mj-raw>\n{section}\n    <mj-raw>{{% endif %}}</mj-raw>"
 
@@ -201,6 +235,7 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "button": _button,
     "image": _image,
     "products": _products,
+    "offer": _offer,
     "columns": _several,
     "divider": _divider,
     "spacer": _spacer,

@@ -1,5 +1,6 @@
 """What a template may say about a batch of people: facts, numbers and picks, in three queries."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +47,7 @@ FIELDS = (
     Field("days_since_order", gettext_lazy("Days since the last order")),
     Field("products", gettext_lazy("Recommended products, a list"), "picks"),
     Field("offer.name", gettext_lazy("What the newest plan of offers has for them")),
+    Field('offers["key"].name', gettext_lazy("What the plan of this key has for them")),
     Field("shop_name", gettext_lazy("Name of the shop"), "house"),
     Field("shop_url", gettext_lazy("Address of the shop"), "house"),
     Field("postal_address", gettext_lazy("Postal address of the shop, one line"), "house"),
@@ -64,7 +66,7 @@ TRAITS = (
 HAPPENED = ("event", "waited")
 # Said beside the logo by the block that shows it; nobody writes them by hand.
 _OF_LOGO = frozenset(["logo_width", "logo_height"])
-_KNOWN = _OF_LOGO | frozenset(field.name.partition(".")[0] for field in FIELDS)
+_KNOWN = _OF_LOGO | frozenset(re.split(r"\W", field.name)[0] for field in FIELDS)
 # Marks the reason sentences for translation; recommendations stores the English template.
 _FALLBACK_REASON = gettext_noop("Picked for you")
 
@@ -80,12 +82,28 @@ def unknown(wants: Collection[str]) -> list[str]:
         elif root == "offer":
             if part and part not in OFFER_PARTS:
                 bad.append(name)
+        elif root == "offers":
+            plan, _dot, leaf = part.partition(".")
+            if not plan or (leaf and leaf not in OFFER_PARTS):
+                bad.append(name)
         elif root in HAPPENED:
             if not part:
                 bad.append(name)
         elif root not in _KNOWN or (part and root != "products"):
             bad.append(name)
     return bad
+
+
+def plans(wants: Collection[str]) -> set[str]:
+    """The keys of the plans of offers that are named among `wants`."""
+    parts = (name.split(".") for name in wants)
+    return {one[1] for one in parts if one[0] == "offers" and len(one) > 1}
+
+
+def gone(wants: Collection[str]) -> list[str]:
+    """Those of them that there are not, or are no longer. Their offers are empty for everybody."""
+    named = plans(wants)
+    return sorted(named - set(keeping.titles())) if named else []
 
 
 def money(amount: Decimal | None, currency: str) -> str:
@@ -189,9 +207,12 @@ def build(*, customer_ids: Sequence[int], wants: Collection[str]) -> dict[int, d
         picks: Mapping[int, Any] = serve.for_customers(list(people), PLACEMENT)
         for key, person in people.items():
             person["products"] = [product(pick) for pick in picks.get(key, ())]
-    if "offer" in roots:
-        for key, given in keeping.of_people(list(people)).items():
+    named = plans(wants)
+    if "offer" in roots or named:
+        only = () if "offer" in roots else named
+        for key, given in keeping.of_people(list(people), plans=only).items():
             people[key]["offer"] = offer(given[0])
+            people[key]["offers"] = {one.plan: offer(one) for one in given if one.plan in named}
     house = _house()
     cleaned = {}
     for key, person in people.items():
@@ -200,6 +221,7 @@ def build(*, customer_ids: Sequence[int], wants: Collection[str]) -> dict[int, d
         values.setdefault("traits", {})
         values.setdefault("products", [])
         values.setdefault("offer", {})
+        values["offers"] = {plan: {} for plan in named} | values.get("offers", {})
         values.update({root: {} for root in HAPPENED if root in roots})
         cleaned[key] = values
     return cleaned

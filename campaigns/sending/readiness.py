@@ -4,7 +4,16 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from campaigns.messaging import contents, mime, occasions, parts, providers, rendering, wording
+from campaigns.messaging import (
+    contents,
+    context,
+    mime,
+    occasions,
+    parts,
+    providers,
+    rendering,
+    wording,
+)
 from campaigns.models import Campaign, Channel, Segment, Template, Trial
 from campaigns.recipients import audience, routes
 from marketing.core import brand
@@ -33,6 +42,13 @@ def compiled(template: Template) -> rendering.Compiled | parts.Compiled:
             code="bad_template",
             field="template",
             remedy=_("Use it in a journey, or take these values out; nothing was sent."),
+        )
+    if gone := context.gone(made.wants):
+        raise Invalid(
+            _("This message shows the plan of offers “%(key)s”, which is gone.") % {"key": gone[0]},
+            code="bad_template",
+            field="template",
+            remedy=_("Open the message and choose another plan; nothing was sent."),
         )
     return made
 

@@ -1,5 +1,6 @@
 """Pages of content: the list of templates, the editor, and the mail it makes."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -19,12 +20,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from campaigns import content
 from campaigns.content import blocks as forms
 from campaigns.content import history, library, saving, seeing, testing, translations
+from campaigns.content.kinds import PLAN
 from campaigns.messaging import context
 from campaigns.models import SavedBlock, Segment, Template
 from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number
+from recommendations.offers import keeping
 
 PER_PAGE = 25
 MOST_SAVED = 200
@@ -172,12 +175,18 @@ def _setting_data(setting: forms.Setting) -> dict[str, Any]:
     return {
         "name": setting.name,
         "label": str(setting.label),
-        "kind": setting.kind,
+        "kind": "choice" if setting.kind == PLAN else setting.kind,
         "default": setting.default if isinstance(setting.default, int) else str(setting.default),
-        "options": [[value, str(label)] for value, label in setting.options],
+        "options": [[value, str(label)] for value, label in _options(setting)],
         "low": setting.low,
         "high": setting.high,
     }
+
+
+def _options(setting: forms.Setting) -> Iterable[tuple[str, Any]]:
+    if setting.kind != PLAN:
+        return setting.options
+    return [("", _("The newest that has something for them")), *keeping.titles().items()]
 
 
 def _kind_data(kind: forms.Kind) -> dict[str, Any]:
@@ -231,6 +240,7 @@ def _words() -> dict[str, str]:
         "leave": _("What you wrote is not saved."),
         "nobody": _("nobody is in it"),
         "saved": _("{name} is saved for other mails"),
+        "gone": _("{name}, which is gone"),
         "lost": _("Not saved: the server did not answer"),
     }
 

@@ -90,7 +90,8 @@
       saves.forEach(save => { const option = el("option", "", save.name); option.value = save.id; input.append(option); });
     } else if (one.kind === "choice") {
       input = el("select", "select");
-      one.options.forEach(([value, text]) => { const option = el("option", "", text); option.value = value; input.append(option); });
+      const held = holder[one.name] ?? "", options = !held || one.options.some(([value]) => value === held) ? one.options : [...one.options, [held, fill(words.gone, { name: held })]];
+      options.forEach(([value, text]) => { const option = el("option", "", text); option.value = value; input.append(option); });
     } else if (one.kind === "text" || one.kind === "source") {
       input = el("textarea", one.kind === "source" ? "textarea mono" : "textarea"); input.rows = one.kind === "source" ? 12 : 6;
     } else {

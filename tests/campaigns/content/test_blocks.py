@@ -64,6 +64,7 @@ def test_a_mail_of_every_kind_of_block_is_compiled_and_keeps_its_blocks():
         {"kind": "button", "label": "Look", "url": "https://shop.example/look?a=1&b=2"},
         {"kind": "image", "src": "https://shop.example/cup.png", "alt": 'A "blue" cup'},
         {"kind": "products", "count": 3, "title": "Yours", "instead": "Nothing yet."},
+        {"kind": "offer", "instead": "No offer today."},
         {"kind": "columns", "columns": [{"heading": "Left"}, {"text": "Right", "label": "Go",
                                                                "url": "{{ shop_url }}"}]},
         {"kind": "divider"},
@@ -73,7 +74,8 @@ def test_a_mail_of_every_kind_of_block_is_compiled_and_keeps_its_blocks():
     )  # fmt: skip
     assert [block["kind"] for block in template.blocks] == [kind.name for kind in _in_order()]
     compiled = rendering.Compiled(template.subject, template.html, template.text)
-    values = {"shop_name": "Alder", "shop_url": "https://s.example", "unsubscribe_url": "u"}
+    values = {"shop_name": "Alder", "shop_url": "https://s.example", "unsubscribe_url": "u",
+              "offer": {}}  # fmt: skip
     mail = compiled.render({**values, "products": []})
     assert "For you &amp; yours &lt;3" in mail.html.replace("&#x2f;", "/")
     assert "<b>Bold</b> and <i>slanted</i>" in mail.html
@@ -100,8 +102,8 @@ def test_a_mail_of_every_kind_of_block_is_compiled_and_keeps_its_blocks():
 
 
 def _in_order():
-    names = ["logo", "heading", "text", "button", "image", "products", "columns", "divider",
-             "spacer", "html", "footer"]  # fmt: skip
+    names = ["logo", "heading", "text", "button", "image", "products", "offer", "columns",
+             "divider", "spacer", "html", "footer"]  # fmt: skip
     return [blocks.BY_NAME[name] for name in names]
 
 
