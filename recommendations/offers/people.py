@@ -1,13 +1,14 @@
 """For whom a plan is: the people of its group, and what its rules ask of them, in arrays."""
 
-import tempfile
+import io
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from django.db import connection, transaction
+from pyarrow import csv
 
 from models_ml.columns import copied
 from recommendations import groups
@@ -36,8 +37,8 @@ WHERE jsonb_typeof(c.attributes->'holdings') = 'array' AND h.code = ANY(%(codes)
 """
 AGE, COUNTRY, OLDEST = "age", "country", 130
 BORN = ""  # no rule asks of it by a name
-# What was read stands in memory up to here, then in a file.
-_SPOOL = 64 << 20
+# Each text is kept once, and what stands of everybody is its place.
+_TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True)
@@ -79,29 +80,30 @@ def _known(cursor: Any, fields: list[str], today: date) -> tuple[Array, dict[str
     columns += ["c.country"] if COUNTRY in fields else []
     columns += [_BORN] if AGE in fields else []
     statement = f"SELECT c.id, {', '.join(columns)} {_PEOPLE}"
-    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
-        text = cursor.mogrify(f"COPY ({statement}) TO STDOUT (FORMAT csv)", values).decode()
-        cursor.copy_expert(text, file)
-        if not file.tell():
-            nobody = np.zeros(0, dtype=np.int64)
-            return nobody, {name: Texts(nobody, []) for name in fields}
-        file.seek(0)
-        table = pd.read_csv(
-            file,
-            header=None,
-            names=list(range(len(names) + 1)),
-            dtype={0: np.int64} | dict.fromkeys(range(1, len(names) + 1), "category"),
-            na_filter=False,
-        )
-    ids = table[0].to_numpy()
+    held = io.BytesIO()
+    text = cursor.mogrify(f"COPY ({statement}) TO STDOUT (FORMAT csv)", values).decode()
+    cursor.copy_expert(text, held)
+    if not held.tell():
+        nobody = np.zeros(0, dtype=np.int64)
+        return nobody, {name: Texts(nobody, []) for name in fields}
+    held.seek(0)
+    columns = ["id", *(f"column{n}" for n in range(len(names)))]
+    table = csv.read_csv(
+        held,
+        csv.ReadOptions(column_names=columns),
+        csv.ParseOptions(newlines_in_values=True),
+        csv.ConvertOptions(
+            column_types={"id": pa.int64()} | dict.fromkeys(columns[1:], _TEXT),
+            strings_can_be_null=False,
+        ),
+    )
+    ids = table["id"].to_numpy()
     order = np.argsort(ids, kind="stable")
-    known = {
-        name: Texts(
-            table[n].cat.codes.to_numpy().astype(np.int64)[order],
-            table[n].cat.categories.astype(object).tolist(),
-        )
-        for n, name in enumerate(names, 1)
-    }
+    known = {}
+    for name, column in zip(names, columns[1:], strict=True):
+        whole = table[column].unify_dictionaries().combine_chunks()
+        at = whole.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        known[name] = Texts(at[order], whole.dictionary.to_pylist())
     if AGE in fields:
         known[AGE] = _ages(known[AGE], known.pop(BORN), today)
     return ids[order], known
