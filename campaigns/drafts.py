@@ -6,15 +6,15 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from campaigns import locks
 from campaigns.manners import timing
 from campaigns.messaging import mime, tags
 from campaigns.models import Campaign, Segment, Template, Trial, Variant
 from campaigns.sending import runs
 from marketing.core import audit
-from marketing.core.errors import Conflict, Invalid, NotFound
+from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import ApiKey, User
 
-EDITABLE = (Campaign.State.DRAFT, Campaign.State.SCHEDULED)
 OVER = (Campaign.State.FINISHED, Campaign.State.CANCELLED)
 MOST_VARIANTS = 5
 Actor = User | ApiKey | None
@@ -39,16 +39,7 @@ def save(
             if not str(values.get("name", "")).strip():
                 raise Invalid(_("Give the campaign a name."), code="name_missing", field="name")
         else:
-            found = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
-            if found is None:
-                raise NotFound(_("There is no such campaign."), code="campaign_unknown")
-            if found.state not in EDITABLE:
-                raise Conflict(
-                    _("A campaign that has begun cannot be changed. Nothing was changed."),
-                    code="campaign_begun",
-                    remedy=_("Make a copy and change that."),
-                )
-            campaign = found
+            campaign = locks.draft(campaign_id)
         for field in FIELDS:
             if field in values:
                 setattr(campaign, field, _checked(field, values[field]))
@@ -132,9 +123,7 @@ def _words_of_links(value: Any) -> dict[str, Any]:
 
 def copy(*, campaign_id: int, user: User | ApiKey | None, now: datetime) -> Campaign:
     """A new draft with the same audience, mail and sender."""
-    original = Campaign.objects.filter(pk=campaign_id).first()
-    if original is None:
-        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+    original = locks.known(campaign_id)
     values = {field: getattr(original, field) for field in FIELDS}
     values["name"] = (_("Copy of %(name)s") % {"name": original.name})[:120]
     with transaction.atomic():
@@ -206,9 +195,7 @@ def plan(
 def archive(*, campaign_id: int, back: bool = False, user: Actor, now: datetime) -> Campaign:
     """Take a campaign that is over out of the list, or back into it. Nothing of it is lost."""
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
-        if campaign is None:
-            raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+        campaign = locks.locked(campaign_id)
         if campaign.state not in OVER:
             raise Conflict(
                 _("Only a campaign that is over can be archived. Nothing was changed."),
@@ -225,12 +212,7 @@ def archive(*, campaign_id: int, back: bool = False, user: Actor, now: datetime)
 def delete(*, campaign_id: int, user: User | ApiKey | None) -> None:
     """Remove a draft. What was sent is never removed."""
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
-        if campaign is None:
-            raise NotFound(_("There is no such campaign."), code="campaign_unknown")
-        if campaign.state not in EDITABLE:
-            raise Conflict(
-                _("Only drafts can be deleted; this one keeps its report."), code="campaign_begun"
-            )
+        why = _("Only drafts can be deleted; this one keeps its report.")
+        campaign = locks.draft(campaign_id, why=why)
         audit.record(actor=user, action="campaign.deleted", obj=campaign)
         campaign.delete()

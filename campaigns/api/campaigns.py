@@ -12,26 +12,19 @@ from rest_framework.response import Response
 
 from campaigns import drafts
 from campaigns.api import shapes
+from campaigns.locks import known
 from campaigns.models import Campaign, Message
 from campaigns.recipients import routes
 from campaigns.review import approval, fairness
 from campaigns.sending import late, runs
 from marketing.core.api import View
 from marketing.core.auth import ApiKey, may
-from marketing.core.errors import Forbidden, Invalid, NotFound
+from marketing.core.errors import Forbidden, Invalid
 
 
 def actor(request: Request) -> Any:
     """Who asks: a key, or the person who is signed in."""
     return request.auth if isinstance(request.auth, ApiKey) else request.user
-
-
-def found(campaign_id: int) -> Campaign:
-    """The campaign. NotFound where there is none."""
-    campaign = Campaign.objects.filter(pk=campaign_id).first()
-    if campaign is None:
-        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
-    return campaign
 
 
 def campaign_body(campaign: Campaign) -> dict[str, Any]:
@@ -141,7 +134,7 @@ class CampaignDetail(View):
     @extend_schema(operation_id="campaigns_get", responses=shapes.CampaignShape)
     def get(self, request: Request, campaign_id: int) -> Response:
         """One campaign with the counts of its run."""
-        return Response(_detail(found(campaign_id)))
+        return Response(_detail(known(campaign_id)))
 
     @extend_schema(
         operation_id="campaigns_update",
@@ -167,7 +160,7 @@ class _Move(View):
 
     def post(self, request: Request, campaign_id: int) -> Response:
         type(self).move(campaign_id=campaign_id, user=actor(request), now=timezone.now())
-        body = _detail(found(campaign_id))
+        body = _detail(known(campaign_id))
         return Response({"campaign": body}, status=202, headers={"Location": body["url"]})
 
 
@@ -209,7 +202,7 @@ class CampaignResume(View):
             now=timezone.now(),
             too_late=choice if isinstance(choice, str) else "?",
         )
-        body = _detail(found(campaign_id))
+        body = _detail(known(campaign_id))
         return Response({"campaign": body}, status=202, headers={"Location": body["url"]})
 
 
@@ -239,7 +232,7 @@ def _flag(request: Request, name: str) -> bool:
 
 
 def _answer(campaign_id: int) -> Response:
-    body = _detail(found(campaign_id))
+    body = _detail(known(campaign_id))
     return Response({"campaign": body}, headers={"Location": body["url"]})
 
 
@@ -375,7 +368,7 @@ class MessageList(View):
     )
     def get(self, request: Request, campaign_id: int) -> Response:
         """Everybody the campaign meant and what became of each; `?state=` narrows it."""
-        campaign = found(campaign_id)
+        campaign = known(campaign_id)
         rows = Message.objects.filter(run=campaign.runs.order_by("-id").first())
         state = request.query_params.get("state")
         if state is not None:

@@ -9,7 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from campaigns.api.campaigns import actor, found
+from campaigns.api.campaigns import actor
+from campaigns.locks import known
 from campaigns.models import Campaign, Channel, Trial
 from campaigns.recipients import routes
 from campaigns.variants import trials
@@ -119,7 +120,7 @@ class CampaignVariants(View):
     @extend_schema(operation_id="campaigns_variants", responses=CampaignVariantsShape)
     def get(self, request: Request, campaign_id: int) -> Response:
         """What is tried: variants with their shares, channels and hours, and what decides."""
-        return Response(_body(found(campaign_id)))
+        return Response(_body(known(campaign_id)))
 
     @extend_schema(
         operation_id="campaigns_set_variants",
@@ -159,4 +160,4 @@ class CampaignVariants(View):
             user=actor(request),
             now=timezone.now(),
         )
-        return Response(_body(found(campaign_id)))
+        return Response(_body(known(campaign_id)))

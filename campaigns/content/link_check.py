@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import content
+from campaigns import content, locks
 from campaigns.content import own_pages
 from campaigns.models import Campaign, LinkCheck, Template
 from campaigns.recipients import audience
@@ -106,9 +106,7 @@ def _digest(mails: list[Template]) -> str:
 def begin(*, campaign_id: int, user: User | ApiKey | None) -> Job:
     """Have a worker look; the look that goes on already, if there is one."""
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update(of=("self",)).filter(pk=campaign_id).first()
-        if campaign is None:
-            raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+        campaign = locks.locked(campaign_id)
         if campaign.template_id is None:
             raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
         if (going := _open(campaign_id)) is not None:

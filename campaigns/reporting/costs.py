@@ -8,7 +8,8 @@ from decimal import Decimal, InvalidOperation
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.models import Campaign, Channel, Spend
+from campaigns import locks
+from campaigns.models import Channel, Spend
 from marketing.core import audit
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import ApiKey, User
@@ -103,10 +104,8 @@ def note(
             field="channel",
         )
     with transaction.atomic():
-        if not Campaign.objects.filter(pk=campaign_id).exists():
-            raise NotFound(_("There is no such campaign."), code="campaign_unknown")
         made = Spend.objects.create(
-            campaign_id=campaign_id,
+            campaign=locks.known(campaign_id),
             kind=kind,
             amount=value.quantize(Decimal("0.0001")),
             channel=channel,

@@ -12,13 +12,13 @@ import orjson
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from campaigns import locks
 from campaigns.models import Approval, Campaign, SendingRules
 from campaigns.segments import compile as compiler
 from marketing.core import audit
-from marketing.core.errors import Conflict, Forbidden, Invalid, NotFound
+from marketing.core.errors import Conflict, Forbidden, Invalid
 from marketing.core.models import ApiKey, User
 
-EDITABLE = (Campaign.State.DRAFT, Campaign.State.SCHEDULED)
 COMMENT_LIMIT = 500
 _LOOKED_AT = (
     "segment_id", "exclude_id", "template_id", "holdout_percent", "goal", "from_name",
@@ -135,14 +135,7 @@ def _who(actor: User | ApiKey) -> User:
 
 
 def _locked(campaign_id: int) -> Campaign:
-    campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
-    if campaign is None:
-        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
-    if campaign.state not in EDITABLE:
-        raise Conflict(
-            _("This campaign has begun; nothing is left to approve."), code="campaign_begun"
-        )
-    return campaign
+    return locks.draft(campaign_id, why=_("This campaign has begun; nothing is left to approve."))
 
 
 def ask(*, campaign_id: int, actor: User | ApiKey, now: datetime) -> Approval:

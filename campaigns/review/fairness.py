@@ -23,6 +23,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from campaigns import locks
 from campaigns.models import Campaign, Waiver
 from campaigns.segments import clock, fields, marks, membership, nodes, once
 from campaigns.segments import compile as compiler
@@ -31,7 +32,7 @@ from campaigns.segments.nodes import All, Any, Compare, Node, Not, Score
 from campaigns.segments.rules import RuleFault
 from campaigns.segments.turns import OutOfTime, patiently
 from marketing.core import audit, wording
-from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
+from marketing.core.errors import Conflict, Invalid, Unavailable
 from marketing.core.models import ApiKey, User
 from models_ml import queries, watched
 from models_ml.algorithms import fourfifths
@@ -367,9 +368,7 @@ def waive(*, campaign_id: int, reason: str, actor: User | ApiKey, now: datetime)
             code="reason_missing",
             field="reason",
         )
-    campaign = Campaign.objects.select_related("segment").filter(pk=campaign_id).first()
-    if campaign is None:
-        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+    campaign = locks.known(campaign_id, Campaign.objects.select_related("segment"))
     found = look(campaign=campaign)
     if not found.barred:
         raise Conflict(

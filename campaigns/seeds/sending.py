@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from campaigns import locks
 from campaigns.content import seeing, testing
 from campaigns.messaging import contents, context, occasions, providers
 from campaigns.messaging.claims import Claimed
@@ -24,7 +25,7 @@ from campaigns.sending import runs
 from ingestion.models import Customer
 from marketing.core import audit, bus
 from marketing.core.db import holding
-from marketing.core.errors import Invalid, NotFound
+from marketing.core.errors import Invalid
 from marketing.core.models import User
 
 State = SeedCopy.State
@@ -38,9 +39,7 @@ def of_campaign(
 ) -> SeedTest:
     """Send a campaign's mail, or that of one of its variants, to all seed mailboxes."""
     found = Campaign.objects.select_related("segment", "template")
-    campaign = found.filter(pk=campaign_id).first()
-    if campaign is None:
-        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
+    campaign = locks.known(campaign_id, found)
     if campaign.template is None:
         raise Invalid(_("Choose the mail to send."), code="no_template", field="template")
     mails = dict(runs.mails(campaign, campaign.template))

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from campaigns import uses
+from campaigns import locks, uses
 from campaigns.manners import timing
 from campaigns.messaging import contents
 from campaigns.models import Campaign, Message, Run, Trial
@@ -30,7 +30,7 @@ from campaigns.sending.readiness import mails as mails
 from campaigns.sending.readiness import sender as sender
 from campaigns.sending.readiness import utm as utm
 from marketing.core import audit, bus
-from marketing.core.errors import Conflict, Invalid, NotFound, Unavailable
+from marketing.core.errors import Conflict, Invalid, Unavailable
 from marketing.core.models import ApiKey, User
 
 State = Campaign.State
@@ -45,13 +45,6 @@ MOVES: dict[str, frozenset[str]] = {
 }
 HELD = "held"
 Actor = User | ApiKey | None
-
-
-def _locked(campaign_id: int) -> Campaign:
-    campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
-    if campaign is None:
-        raise NotFound(_("There is no such campaign."), code="campaign_unknown")
-    return campaign
 
 
 def _move(campaign: Campaign, to: str, now: datetime) -> None:
@@ -70,7 +63,7 @@ def start(*, campaign_id: int, user: Actor, now: datetime) -> Run:
     """Begin sending: keep the mail and the rule as they are now, and nudge a worker."""
     looked_at = _fair(campaign_id)
     with transaction.atomic():
-        campaign = _locked(campaign_id)
+        campaign = locks.locked(campaign_id)
         if State.RUNNING not in MOVES[campaign.state] or campaign.state == State.PAUSED:
             raise Conflict(
                 _("This campaign is already %(state)s. Nothing was changed.")
@@ -146,7 +139,7 @@ def pause(
     `held` says that a problem with the data did it, so that its end may undo it.
     """
     with transaction.atomic():
-        campaign = _locked(campaign_id)
+        campaign = locks.locked(campaign_id)
         _move(campaign, State.PAUSED, now)
         for run in campaign.runs.select_for_update().filter(state=Run.State.RUNNING):
             run.state, run.error = Run.State.PAUSED, reason[:1000]
@@ -181,7 +174,7 @@ def resume(*, campaign_id: int, user: Actor, now: datetime, too_late: str = "") 
     without a word about them it is refused where there are some.
     """
     with transaction.atomic():
-        campaign = _locked(campaign_id)
+        campaign = locks.locked(campaign_id)
         if campaign.state != State.PAUSED:
             raise Conflict(
                 _("Only a paused campaign can be resumed. Nothing was changed."), code="not_paused"
@@ -209,7 +202,7 @@ def resume(*, campaign_id: int, user: Actor, now: datetime, too_late: str = "") 
 def cancel(*, campaign_id: int, user: Actor, now: datetime) -> Campaign:
     """End it: whoever waits is skipped with that reason; what was sent stays sent."""
     with transaction.atomic():
-        campaign = _locked(campaign_id)
+        campaign = locks.locked(campaign_id)
         _move(campaign, State.CANCELLED, now)
         open_runs = campaign.runs.filter(state__in=[Run.State.RUNNING, Run.State.PAUSED])
         for run in open_runs.select_for_update():
@@ -225,7 +218,7 @@ def schedule(*, campaign_id: int, at: datetime | None, user: Actor, now: datetim
     if at is not None:
         _fair(campaign_id)
     with transaction.atomic():
-        campaign = _locked(campaign_id)
+        campaign = locks.locked(campaign_id)
         if at is not None:
             if at <= now:
                 raise Invalid(
@@ -274,7 +267,7 @@ def start_due(*, now: datetime) -> list[int]:
 
 def _hold(campaign_id: int, reason: str, now: datetime) -> None:
     with transaction.atomic():
-        campaign = _locked(campaign_id)
+        campaign = locks.locked(campaign_id)
         if campaign.state != State.SCHEDULED or campaign.scheduled_at is None:
             return
         campaign.held_because = reason[:300]
@@ -293,7 +286,7 @@ def finish(*, run_id: int, now: datetime) -> bool:
         campaign_id = Run.objects.values_list("campaign_id", flat=True).get(pk=run_id)
         if campaign_id is None:
             return False
-        campaign = _locked(campaign_id)
+        campaign = locks.locked(campaign_id)
         run = Run.objects.select_for_update().get(pk=run_id)
         if run.state != Run.State.RUNNING or not run.snapshot.get("filled"):
             return False

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.drafts import EDITABLE
+from campaigns import locks
 from campaigns.manners import clocks, rules, tried
 from campaigns.models import Campaign, Channel, Template, Trial, Variant
 from campaigns.recipients import routes
 from marketing.core import audit
-from marketing.core.errors import Conflict, Invalid, NotFound
+from marketing.core.errors import Invalid
 from marketing.core.models import ApiKey, User
 
 KEYS = "abcdefghij"
@@ -48,15 +48,7 @@ def save(
     which that is. `values`: FIELDS of Trial. What is wrong with a variant is said with its place.
     """
     with transaction.atomic():
-        campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
-        if campaign is None:
-            raise NotFound(_("There is no such campaign."), code="campaign_unknown")
-        if campaign.state not in EDITABLE:
-            raise Conflict(
-                _("A campaign that has begun cannot be changed. Nothing was changed."),
-                code="campaign_begun",
-                remedy=_("Make a copy and change that."),
-            )
+        campaign = locks.draft(campaign_id)
         if len(variants) > len(KEYS):
             raise Invalid(
                 _("At most %(n)d variants.") % {"n": len(KEYS)}, code="too_many", field="variants"

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns import drafts
+from campaigns import locks
 from campaigns.manners import rules
 from campaigns.models import Campaign, GlobalHoldout, Template, Trial
 from campaigns.recipients import audience, holdouts
@@ -75,7 +75,7 @@ def _row(row: overview.Listed, widest: float) -> dict[str, Any]:
 def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Which mails are tried beside each other, on how many people, and what decides."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
-    if campaign.state not in drafts.EDITABLE:
+    if campaign.state not in locks.EDITABLE:
         return redirect("campaigns:campaign-detail", campaign.pk)
     trial = Trial.objects.filter(campaign=campaign).first() or Trial(campaign=campaign)
     values = {name: getattr(trial, name) for name in (*_FIELDS, *_BANDIT)}
@@ -189,7 +189,7 @@ def campaign_cost(request: HttpRequest, campaign_id: int) -> HttpResponse:
             messages.success(request, _("The cost was written down."))
     except Refused as refusal:
         messages.error(request, str(refusal))
-    begun = campaign.state not in drafts.EDITABLE
+    begun = campaign.state not in locks.EDITABLE
     return redirect(
         "campaigns:campaign-detail" if begun else "campaigns:campaign-check", campaign.pk
     )

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns import content, drafts
+from campaigns import content, drafts, locks
 from campaigns.channels import writing
 from campaigns.content import link_check, seeing
 from campaigns.manners import rules, timing
@@ -46,7 +46,7 @@ def editable(campaign_id: int) -> Campaign | None:
     mails = Prefetch("variants", Variant.objects.select_related("template").order_by("key"))
     whole = Campaign.objects.select_related(*_LOOKED_UP).prefetch_related(mails)
     campaign = get_object_or_404(whole, pk=campaign_id)
-    return campaign if campaign.state in drafts.EDITABLE else None
+    return campaign if campaign.state in locks.EDITABLE else None
 
 
 def _segments() -> Any:
