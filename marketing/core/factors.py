@@ -7,7 +7,6 @@ all that follows it. So no other way of signing in, and no new password, leads p
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pyotp
@@ -23,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from marketing.core import audit, auth, brand, vault
 from marketing.core.errors import Conflict, Invalid
+from marketing.core.middleware import OfPeople
 from marketing.core.models import SecondFactor, User
 
 TRIES = 5
@@ -60,16 +60,10 @@ def must_have(user: User) -> bool:
 # --- the gate ----------------------------------------------------------------------------------
 
 
-class Gate:
+class Gate(OfPeople):
     """Hides people who owe their second factor, and leads them to where they give it."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        user = request.user
-        if not user.is_authenticated:
-            return self.get_response(request)
+    def meet(self, request: HttpRequest, user: User) -> HttpResponse:
         if is_on(user):
             if request.session.get(_GIVEN) == _mark(user):
                 return self.get_response(request)

@@ -9,16 +9,32 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from marketing.core import brand
+from marketing.core.models import User
 
 
-class NoZeroBytes:
+class Middleware:
+    """What stands between a request and what answers it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+
+class OfPeople(Middleware):
+    """The same for people who are signed in: nobody else meets it."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user
+        return self.meet(request, user) if user.is_authenticated else self.get_response(request)
+
+    def meet(self, request: HttpRequest, user: User) -> HttpResponse:
+        raise NotImplementedError
+
+
+class NoZeroBytes(Middleware):
     """No text here holds a zero byte, and the database takes none.
 
     The API refuses an address with one; a page is answered as if it had not been in the question.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         asked = request.META.get("QUERY_STRING", "")
@@ -33,16 +49,10 @@ class NoZeroBytes:
         return self.get_response(request)
 
 
-class PersonalSettings:
+class PersonalSettings(OfPeople):
     """Activates the profile's language and time zone; unknown values fall back to the defaults."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        user = request.user
-        if not user.is_authenticated:
-            return self.get_response(request)
+    def meet(self, request: HttpRequest, user: User) -> HttpResponse:
         if user.language in dict(settings.LANGUAGES):
             translation.activate(user.language)
             request.LANGUAGE_CODE = user.language

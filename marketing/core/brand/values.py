@@ -24,14 +24,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SITE = re.compile(r"https?://[^\s/?#@<>\"'\\]+(?:[/?#][^\s<>\"'\\]*)?", re.IGNORECASE)
 
 
-def _line(name: str, value: Any) -> str:
-    """One line of text, within its length."""
-    text = " ".join(_CONTROL.sub(" ", str(value or "")).split())
+def _within(name: str, text: str) -> str:
     if len(text) > _LONGEST[name]:
         raise Invalid(
             _("At most %(n)d characters.") % {"n": _LONGEST[name]}, code="too_long", field=name
         )
     return text
+
+
+def _line(name: str, value: Any) -> str:
+    """One line of text, within its length."""
+    return _within(name, " ".join(_CONTROL.sub(" ", str(value or "")).split()))
 
 
 def _name(name: str, value: Any) -> str:
@@ -44,12 +47,7 @@ def _name(name: str, value: Any) -> str:
 def _lines(name: str, value: Any) -> str:
     """Several lines of text."""
     given = str(value or "").replace("\r\n", "\n").split("\n")
-    text = "\n".join(line for line in (_line(name, one) for one in given) if line)
-    if len(text) > _LONGEST[name]:
-        raise Invalid(
-            _("At most %(n)d characters.") % {"n": _LONGEST[name]}, code="too_long", field=name
-        )
-    return text
+    return _within(name, "\n".join(line for line in (_line(name, one) for one in given) if line))
 
 
 def _site(name: str, value: Any) -> str:
