@@ -2,6 +2,7 @@
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 Phrases = dict[str, str | Promise]
 
@@ -188,6 +189,7 @@ WORDS: Phrases = {
     "addTest": _("Add a condition"),
     "removeTest": _("Remove condition"),
     "left": _("People left after this rule"),
+    "fit": pgettext_lazy("people after a rule", "left"),
     "sofar": _("People so far, with this rule"),
     "alone": _("People who meet this by itself"),
     "lost": _("The count could not be made. Check the connection; the rule is kept on this page."),

@@ -20,8 +20,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
-from marketing.core import beats, bus, counters
+from marketing.core import beats, brand, bus, counters
 from marketing.core.errors import Conflict, NotFound, Refused
 from marketing.core.models import Job, User
 
@@ -222,7 +223,8 @@ def run(*, job_id: int, now: datetime | None = None) -> None:
         handler: Callable[[Running], dict[str, Any] | None] = import_string(
             settings.PIPELINE.JOBS[job.kind].handler
         )
-        result = handler(running)
+        with override(_language(job)):
+            result = handler(running)
     except Cancelled:
         outcome = {"state": Job.State.STOPPED, "error": ""}
     except Refused as refusal:
@@ -240,6 +242,12 @@ def run(*, job_id: int, now: datetime | None = None) -> None:
         ended.set()
         pulse.join(timeout=HEARTBEAT_SECONDS)
     _finish(job, outcome)
+
+
+def _language(job: Job) -> str:
+    """What its steps and its end are told in: as whoever started it reads, else as the shop."""
+    chosen = job.created_by.language if job.created_by else brand.now().language
+    return chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
 def _is_outage(error: Exception) -> bool:

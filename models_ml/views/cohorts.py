@@ -199,7 +199,8 @@ def _text(value: float, figure: str) -> str:
 
 
 def _period(day: date, unit: str) -> str:
-    return formats.date_format(day, "M Y" if unit == MONTH else "j M")
+    # Translators: how a month and a day stand at the head of a row, in the signs of Django's date.
+    return formats.date_format(day, _("M Y") if unit == MONTH else _("j M"))
 
 
 def _said(table: Table) -> str:

@@ -8,11 +8,13 @@ import psutil
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from marketing import pipeline
 from marketing.core import jobs
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import Job
+from tests import factories
 
 ran: list[int] = []
 
@@ -26,6 +28,10 @@ def finish_well(job: jobs.Running) -> dict:
 
 def refuse(job: jobs.Running) -> dict:
     raise Invalid("The file has no rows.")
+
+
+def refuse_in_words(job: jobs.Running) -> dict:
+    raise Invalid(gettext("There is no such job."))
 
 
 def break_down(job: jobs.Running) -> dict:
@@ -58,6 +64,7 @@ def kinds(monkeypatch):
     for handler in (
         finish_well,
         refuse,
+        refuse_in_words,
         break_down,
         lose_the_database,
         ask_to_stop,
@@ -104,6 +111,14 @@ class TestOneTry:
         job = run(queued(refuse))
 
         assert (job.state, job.error) == ("failed", "The file has no rows.")
+
+    def test_a_job_speaks_the_language_of_whoever_started_it(self):
+        reader = factories.user("marketer", language="zh-hans")
+        kind = "test.refuse_in_words"
+        theirs = run(jobs.start(kind=kind, title="A test", user=reader))
+        nobodys = run(jobs.start(kind=kind, title="A test"))
+
+        assert (theirs.error, nobodys.error) == ("没有这个任务。", "There is no such job.")
 
     def test_a_fault_fails_the_job_with_a_reason_and_the_trace_in_the_log(self):
         job = run(queued(break_down, zero=0))

@@ -118,7 +118,7 @@ document.addEventListener("alpine:init", () => {
         const li = el("li", "rule" + (n.not ? " is-ex" : "") + (n.items ? " has-group" : ""));
         li.append(el("span", "join", n.not ? w.not : i ? (s.top.op === "all" ? w.and : w.or) : ""));
         li.append(this.node(n, s.top, `${s.top.op}[${i}]`));
-        const left = el("div", "left"), num = el("span", "num", ""), bar = el("span", "bar thin " + (n.not ? "k4" : "k1")); num.dataset.left = i; bar.append(el("i")); left.title = s.top.op === "all" ? w.left : w.sofar; left.append(num, bar); li.append(left);
+        const left = el("div", "left"), num = el("span", "num", ""), bar = el("span", "bar thin " + (n.not ? "k4" : "k1")); num.dataset.left = i; bar.append(el("i")); left.title = s.top.op === "all" ? w.left : w.sofar; left.dataset.word = w.fit; left.append(num, bar); li.append(left);
         list.append(li);
       });
       this.empty = !s.top.items.length; this.$refs.none.hidden = !this.empty;
