@@ -38,7 +38,6 @@ _QUEUES = (
     "perennial_inbox_requests",
     "perennial_outbox_rows",
     "perennial_jobs_open",
-    "perennial_runs_open",
 )
 _KEPT = 'outbox="changes"'
 
