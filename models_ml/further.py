@@ -3,7 +3,8 @@
 A training from nothing takes its time; between two of them the live weights learn a little more.
 The new time is cut in two: the weights as they were, and what the first half made of them, answer
 for what people bought in the second. Where the further weights are worse they are kept as not
-published and the old ones serve; else they learn the second half too and are published.
+published and the old ones serve; else they learn the second half too and are published. A blend and
+a ranker take such members over when that is no harm to them either.
 """
 
 import shutil
@@ -138,11 +139,17 @@ def learn(
 
 
 def pass_on(
-    *, name: str, renewed: Mapping[str, ModelVersion], now: datetime, job_id: int | None = None
+    *,
+    name: str,
+    renewed: Mapping[str, ModelVersion],
+    data: Interactions,
+    now: datetime,
+    job_id: int | None = None,
 ) -> ModelVersion | None:
     """Let a live blend (or ranker) go on with members that learned further, weighed as they were.
 
-    None where it is not live or has none of them.
+    It is judged as they were, by what the first half of the new time made of them; where it got
+    worse it is kept as not published. None where it is not live or has none of them.
     """
     version = registry.live(name)
     if version is None:
@@ -161,6 +168,7 @@ def pass_on(
             shutil.rmtree(folder / inside / engine)
             shutil.copytree(registry.folder(member), folder / inside / engine, ignore=plain)
 
+    ours, theirs, told = _beside(version, having, data, job_id)
     made = registry.save(
         name=name,
         algorithm=version.algorithm,
@@ -177,12 +185,67 @@ def pass_on(
             "further": {
                 "from": version.version,
                 "members": {engine: one.version for engine, one in having.items()},
+                **told,
             }
         },
         job_id=job_id,
         now=now,
     )
-    return registry.promote(version=made)
+    if told["difference"]["mean"] >= 0:
+        return registry.promote(version=made)
+    return registry.refuse(
+        version=made,
+        reason=_(
+            "What its members learned from new purchases made it worse: NDCG@10 %(ours).4f "
+            "against %(theirs).4f on the %(n)d people who then bought something new."
+        )
+        % {"ours": ours.ndcg.mean(), "theirs": theirs.ndcg.mean(), "n": told["people"]},
+    )
+
+
+def _beside(
+    version: ModelVersion,
+    having: Mapping[str, ModelVersion],
+    data: Interactions,
+    job_id: int | None,
+) -> tuple[metrics.Ranking, metrics.Ranking, dict[str, Any]]:
+    """A blend (or ranker) with its members as the first half of the new time made them, and with
+    those that it has: how each answers for the second half, and what is told of that."""
+    entry = catalog.BY_NAME[version.name]
+    were = {
+        engine: ModelVersion.objects.get(name=one.name, version=one.details["further"]["from"])
+        for engine, one in having.items()
+    }
+    parts = {engine: part for engine, one in were.items() if (part := _cut(one, data)) is not None}
+    before, judging, cut = max(parts.values(), key=lambda part: part[2])
+    model = entry.read()(registry.folder(version))
+    blend = model.blend if entry.ranks else model
+    place = registry.folder(version) / ("blend" if entry.ranks else "")
+    champions, further = {}, {}
+    for engine, (known, _judging, until) in parts.items():
+        member = catalog.BY_NAME[were[engine].name]
+        reads, facts = member.reads, interactions.facts(*member.reads, as_of=cut)
+        held = import_string(member.estimator).load(place / engine)
+        champions[engine] = held.answer_for(before, **facts)
+        # What the job keeps of this training is its end, so this reads rather than learns.
+        learned = _read(were[engine]).learn_further(
+            known,
+            keep=sittings.keep(job_id=job_id, name=member.name, part=choosing.JUDGED),
+            **interactions.facts(*reads, as_of=until),
+        )
+        further[engine] = learned.answer_for(before, **facts)
+    blend.members.update(champions)
+    theirs = _judged(model, judging)
+    blend.members.update(further)
+    ours = _judged(model, judging)
+    gap = metrics.paired_difference(ours.ndcg, theirs.ndcg, seed=SEED)
+    return ours, theirs, {
+        "cut": cut.isoformat(),
+        "people": len(judging.users),
+        "ndcg@10": round(float(ours.ndcg.mean()), 6),
+        "ndcg@10_before": round(float(theirs.ndcg.mean()), 6),
+        "difference": gap.as_dict(),
+    }  # fmt: skip
 
 
 def _cut(version: ModelVersion, data: Interactions) -> tuple[Interactions, Truth, datetime] | None:

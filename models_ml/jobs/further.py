@@ -44,7 +44,11 @@ def learn(job: jobs.Running) -> dict[str, Any]:
     renewed = {engine: one for engine, one in made.items() if one.state == "live"}
     for entry in catalog.CATALOG:
         if (entry.members or entry.ranks) and entry.name not in stored:
-            further.pass_on(name=entry.name, renewed=renewed, now=now, job_id=job.id)
+            whole = further.pass_on(
+                name=entry.name, renewed=renewed, data=data, now=now, job_id=job.id
+            )
+            if whole is not None:
+                job.log(whole.reason or _("%(version)s is live.") % {"version": whole})
     sittings.finish(job_id=job.id)
     if renewed:
         bus.announce("recommenders.trained", job_id=job.id)

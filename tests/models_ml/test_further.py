@@ -77,7 +77,11 @@ def test_new_purchases_are_learned_published_and_handed_to_the_blend(data):
     )
     # The blend has the new member, and of the other the very files it had.
     new = registry.live("next_product_blend")
-    assert new.details["further"] == {"from": 1, "members": {"sasrec": 2}}
+    passed = new.details["further"]
+    assert (passed["from"], passed["members"]) == (1, {"sasrec": 2})
+    assert passed["people"] == told["people"]
+    assert passed["ndcg@10"] > passed["ndcg@10_before"]
+    assert f"{new} is live." in running.lines
     here, there = registry.folder(new), registry.folder(before)
     weights = "sasrec/weights.safetensors"
     assert (here / weights).read_bytes() == (
@@ -100,7 +104,25 @@ def test_what_made_it_worse_is_kept_and_not_published(data):
     assert "What it learned from new purchases made it worse" in made.reason
     assert made.data_until == old.data_until
     assert registry.live("next_product_sasrec") == old
-    assert further.pass_on(name="next_product_blend", renewed={"sasrec": made}, now=NOW) is None
+    renewed = {"sasrec": made}
+    assert further.pass_on(name="next_product_blend", renewed=renewed, data=data, now=NOW) is None
+
+
+def test_a_blend_that_better_members_make_worse_keeps_those_it_has(data):
+    model, old = sasrec(data, pace=1e-5, learning_rate=2e-2)
+    popular = Popular().fit(data.between(stop=THEN))
+    # One that holds what its member says against a product.
+    blend = Blend(members={"popular": popular, "sasrec": model}).of(
+        {"popular": popular, "sasrec": model}, {"popular": 0.5, "sasrec": -1.0}
+    )
+    before = store("next_product_blend", "blend", blend, data.between(stop=THEN))
+    made = further.learn(version=old, data=data, as_of=NOW, now=NOW)
+    assert made.state == "live"
+    whole = further.pass_on(name="next_product_blend", renewed={"sasrec": made}, data=data, now=NOW)
+    assert whole.state == "refused"
+    assert whole.reason.startswith("What its members learned from new purchases made it worse")
+    assert whole.details["further"]["difference"]["mean"] < 0
+    assert registry.live("next_product_blend") == before
 
 
 def test_too_little_that_is_new_teaches_nothing(data):
