@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -64,6 +65,10 @@ class Batch:
                     self.answer[inside],
                     self.weight[inside],
                 )
+
+    def share(self, count: int, place: int) -> Batch | None:
+        """The slice at `place` of `count`; None where fewer have anything to learn from."""
+        return next(islice(self.parts(count), place, None), None)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from models_ml.algorithms.recommenders.sequential import (
     losses,
     served,
     start,
+    together,
 )
 from models_ml.algorithms.recommenders.sequential.batches import Batch, Reading
 from models_ml.algorithms.recommenders.sequential.histories import (
@@ -156,6 +157,10 @@ class Engine:
             data, self.users, self.items, once=self.params.once, looks=looks
         )
         self.seen = self.histories.seen(len(self.items))
+        self.weigh()
+
+    def weigh(self) -> None:
+        """How likely each product is drawn to compete."""
         bought = self.histories.purchases.item
         counts = np.bincount(bought, minlength=len(self.items)) + 1.0
         chance = counts**self.params.popularity
@@ -249,7 +254,8 @@ class Engine:
     ) -> None:
         run = self.run(params, epochs, judge, on_epoch, keep)
         try:
-            run.go()
+            with together.led(self, run, params, epochs):
+                run.go()
         finally:
             self.history, self._best = run.history, run.best
             self._graph = None
@@ -266,6 +272,7 @@ class Engine:
         """Which training this is: the parameters, the data and the device's precision."""
         read, usual = self.histories, asdict(Params())
         # What is as usual is not told: a parameter that is new to us leaves old trainings valid.
+        usual["processes"] = params.processes  # they take the same steps
         told = {name: one for name, one in asdict(params).items() if one != usual[name]}
         marked = hashlib.sha256(
             json.dumps([type(self).__name__, told, epochs, str(self.precision)]).encode()
@@ -404,6 +411,12 @@ class Engine:
         return self.items.ids, functional.normalize(table.float(), dim=1).cpu().numpy()
 
     def save(self, folder: Path) -> None:
+        self.store(folder)
+        self._export(folder)
+        artifacts.write_json(folder / "history.json", asdict(self.history))
+
+    def store(self, folder: Path) -> None:
+        """What `load` reads, and nothing that is made of it."""
         assert self.net is not None
         artifacts.write_json(folder / "params.json", asdict(self.params))
         weights = {name: one.cpu().contiguous() for name, one in self.net.state_dict().items()}
@@ -417,7 +430,6 @@ class Engine:
             start=self.histories.start,
             **({} if self.histories.kind is None else {"kind": self.histories.kind}),
         )
-        self._export(folder)
         artifacts.write_json(folder / "history.json", asdict(self.history))
 
     def _export(self, folder: Path) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -31,6 +32,18 @@ class Keep:
     folder: Path
     every: float = 300.0
     seconds: float = 0.0
+
+
+class Team(Protocol):
+    """Processes that train together (`together`): how many, which of them this is, and sums."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def place(self) -> int: ...
+
+    def add(self, tensors: Sequence[torch.Tensor]) -> None: ...
 
 
 class Paused(Exception):
@@ -62,6 +75,7 @@ class Run:
     keep: Keep | None = None
     whose: str = ""
     dtype: torch.dtype = torch.float32
+    team: Team | None = None
 
     def __post_init__(self) -> None:
         self.device = next(self.module.parameters()).device
@@ -92,6 +106,17 @@ class Run:
             self.history.best_epoch = len(self.history.epochs)
         self.module.eval()
         return self.history
+
+    def help(self) -> None:
+        """Take part in every step; whoever leads judges, writes, and ends this process."""
+        self._take_up()
+        assert self.team is not None
+        torch.manual_seed(self.plan.seed + self.team.place + self.team.size * self.history.steps)
+        self.module.train()
+        while self.epoch <= self.plan.epochs:
+            for batch in self.batches(self.epoch, self.done):
+                self.step(batch.to(self.device))
+            self.epoch, self.done = self.epoch + 1, 0
 
     def _over(self) -> bool:
         return bool(self.plan.patience) and self.waited >= self.plan.patience
@@ -133,7 +158,10 @@ class Run:
     def step(self, batch: Batch) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.learning_rate * self.factor(self.history.steps)
-        loss = self._gradients(batch)
+        own = batch if self.team is None else batch.share(self.team.size, self.team.place)
+        loss = self._gradients(own) if own is not None else 0.0
+        if self.team is not None:
+            loss = self._added(self.team, loss)
         self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip)
         self.scaler.step(self.optimizer)
@@ -141,6 +169,16 @@ class Run:
         self.history.steps += 1
         self.done += 1
         self.lost += loss
+
+    def _added(self, team: Team, loss: float) -> float:
+        """The gradients and the loss of the whole batch, from those of everybody's rows."""
+        held = [one for one in self.module.parameters() if one.requires_grad]
+        for one in held:
+            if one.grad is None:
+                one.grad = torch.zeros_like(one)
+        total = torch.tensor([loss], device=self.device)
+        team.add([*(one.grad for one in held if one.grad is not None), total])
+        return float(total)
 
     def _gradients(self, batch: Batch) -> float:
         """Backward through the batch, in as many parts as memory asks for."""

@@ -16,7 +16,8 @@ class Params:
     from singular vectors; `wide`: how much wider the inner layer is; `roam`: share of long
     histories read from another end than the last; `most_asked`: places asked in a batch where
     there are baskets, drawn by how much they count (0: all); `precision`: auto (half where the
-    processor has units for it) or float32.
+    processor has units for it) or float32; `processes`: how many train together (0: one for each
+    GPU, else one).
     """
 
     dimension: int = 64
@@ -48,4 +49,5 @@ class Params:
     warmup: float = 0.1
     precision: str = "auto"
     threads: int = 2
+    processes: int = 0
     seed: int = 20111209
