@@ -9,7 +9,7 @@ from campaigns.ads import exporting, sharing, steering, trainings
 from campaigns.answers import boxes, collecting, feedback, texts
 from campaigns.channels import domains
 from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
-from campaigns.messaging import claims, delivery, former, gate, news, transactional
+from campaigns.messaging import delivery, former, gate, news, sweeps, transactional
 from campaigns.reporting import journeys as journey_effects
 from campaigns.reporting import readings, visits
 from campaigns.seeds import looking, sending
@@ -35,7 +35,7 @@ def deliver(run_id: int, **_: Any) -> None:
 def sweep(**_: Any) -> None:
     """Free messages of dead senders and look after every run that is not finished."""
     if gate.beat(now=timezone.now()):
-        for run_id in claims.sweep():
+        for run_id in sweeps.sweep():
             deliver.delay(run_id=run_id)
     news.make_good(now=timezone.now())
 

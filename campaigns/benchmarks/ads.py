@@ -27,6 +27,7 @@ from campaigns.benchmarks import rendering as benchmarks
 from campaigns.models import AdCampaign, AdChoice, AdExport, Segment
 from marketing.core import auth
 from marketing.core.errors import Refused
+from models_ml.benchmarks.data import pace
 
 CHOICES = {"small": 4_000, "full": 40_000}
 PEOPLE = {"small": 100_000, "full": 1_000_000}
@@ -62,9 +63,7 @@ def choice(size: str = "small") -> dict[str, Any]:
     made = AdChoice.objects.filter(ad=ad).count()
     if made != n * len(sides) * (benchmarks.RUNS + 1):
         raise Refused(f"not every choice was made once: {made}")
-    line = benchmarks.line(
-        "ads.choice", "choices/s", n, sides["ours"], sides["row"], "the choice's row alone"
-    )
+    line = pace("ads.choice", "choices/s", n, sides["ours"], sides["row"], "the choice's row alone")
     queued = statistics.median(sides["queued"])
     return line | {
         "at_once": PROCESSES * THREADS,
@@ -165,7 +164,7 @@ def export(size: str = "small") -> dict[str, Any]:
         hand.append(n / _by_hand())
         if not turn:
             small.append(_written(few))
-    line = benchmarks.line("ads.export", "people/s", n, ours, hand, "read and hashed by hand")
+    line = pace("ads.export", "people/s", n, ours, hand, "read and hashed by hand")
     return line | {
         "memory_mb": max(peaks),
         "memory_mb_of_fewer": small[0]["memory_mb"],

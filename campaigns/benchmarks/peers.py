@@ -118,18 +118,23 @@ def post_office(port: int, mails: int, html: Path, text: Path) -> float | None:
         cursor.execute(f'CREATE DATABASE "{name}"')
     try:
         url = os.environ["DATABASE_URL"].rsplit("/", 1)[0] + f"/{name}"
-        done = subprocess.run(
-            [sys.executable, "-c", _POST_OFFICE, url, str(port), str(mails), str(html), str(text)],
-            env={k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
-            | {"PYTHONPATH": folder},
-            cwd=settings.VAR_DIR,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr[-2000:])
-        return float(done.stdout.split()[-1])
+        asked = [url, str(port), str(mails), str(html), str(text)]
+        return said([sys.executable, "-c", _POST_OFFICE, *asked], PYTHONPATH=folder)
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def said(command: list[str], **more: str) -> float:
+    """The number that a peer prints last."""
+    done = subprocess.run(
+        command,
+        env={k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"} | more,
+        cwd=settings.VAR_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return float(done.stdout.split()[-1])

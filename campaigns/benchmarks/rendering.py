@@ -3,35 +3,17 @@
 Both sides of each ratio run in turn, so that a busy machine slows them alike.
 """
 
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
 from campaigns.content.saving import STARTER
 from campaigns.messaging import addresses, context, layout, rendering
+from models_ml.benchmarks.data import pace
 
 RUNS = 3
 RENDERED = {"small": 5_000, "full": 50_000}
 SUBJECT = '{{ first_name|default("Hello") }}, picked for you'
-
-
-def line(
-    name: str, unit: str, n: int, ours: list[float], limit: list[float], what: str
-) -> dict[str, Any]:
-    ratios = [a / b for a, b in zip(ours, limit, strict=True)]
-    middle = statistics.median(ours)
-    return {
-        "name": name,
-        "value": round(middle, 1),
-        "unit": unit,
-        "n": n,
-        "limit": {"what": what, "value": round(statistics.median(limit), 1)},
-        "peer": None,
-        "ratio": round(statistics.median(ratios), 3),
-        "runs": len(ours),
-        "spread": round((max(ours) - min(ours)) / middle, 3),
-    }
 
 
 def starter() -> tuple[str, str]:
@@ -87,7 +69,7 @@ def mail_render(size: str = "small") -> dict[str, Any]:
     for _round in range(RUNS):
         limit.append(once(False))
         ours.append(once(True))
-    return line("mail.render", "mails/s", n, ours, limit, "compiled template alone")
+    return pace("mail.render", "mails/s", n, ours, limit, "compiled template alone")
 
 
 WORKLOADS: dict[str, Callable[[str], dict[str, Any]]] = {

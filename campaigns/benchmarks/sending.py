@@ -23,9 +23,10 @@ from campaigns.benchmarks import peers as bench_peers
 from campaigns.benchmarks import rendering as benchmarks
 from campaigns.benchmarks import shop as bench_shop
 from campaigns.benchmarks import whole_peers as bench_whole_peers
-from campaigns.messaging import claims, delivery, keeping, pump, talks
+from campaigns.messaging import claims, delivery, keeping, marks, pump, talks, writers
 from campaigns.models import Campaign, Message
 from campaigns.sending import runs
+from models_ml.benchmarks.data import pace
 
 SENDERS = {"small": 4_000, "full": 20_000}
 PEOPLE = {"small": 100_000, "full": 1_000_000}
@@ -87,7 +88,7 @@ def mail_send(size: str = "small") -> list[dict[str, Any]]:
         ),
     }
     lines = [
-        benchmarks.line(name, "mails/s", n, ours, others[key], what)
+        pace(name, "mails/s", n, ours, others[key], what)
         for key, (name, what) in said.items()
         if others[key]
     ]
@@ -141,10 +142,10 @@ def _stages(campaign: Campaign, port: int) -> dict[str, float]:
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
     places = {
         "claim, consent and caps": (claims, "claim"),
-        "render and MIME": (pump.Pump, "prepare"),
+        "render and MIME": (writers.Writer, "prepare"),
         "keep a copy": (keeping, "store"),
         "hand over": (talks.Fleet, "run"),
-        "mark": (claims, "mark"),
+        "mark": (marks, "mark"),
         "tell the events": (pump, "record_sent"),
     }
     began = time.perf_counter()
@@ -176,12 +177,38 @@ def audience_snapshot(size: str = "small") -> dict[str, Any]:
                     runs.fill(run_id=run.pk, now=datetime.now(UTC))
                 rate = n / (time.perf_counter() - began)
                 (limit if hand_written else ours).append(rate)
-    return benchmarks.line(
-        "audience.snapshot", "people/s", n, ours, limit, "hand-written INSERT … SELECT"
-    )
+    return pace("audience.snapshot", "people/s", n, ours, limit, "hand-written INSERT … SELECT")
+
+
+def audience_channels(size: str = "small") -> dict[str, Any]:
+    """A send by mail or text, whichever reaches each person, beside the same people by mail."""
+    n = PEOPLE[size]
+    two: list[float] = []
+    one: list[float] = []
+    with bench_shop.shop(n) as campaign:
+        for _round in range(benchmarks.RUNS):
+            with bench_shop.text_beside(campaign):
+                two.append(n / _filled(campaign, rows=n))
+            one.append(n / _filled(campaign, rows=n))
+    return pace("audience.channels", "people/s", n, two, one, "the same people by mail alone")
+
+
+def _filled(campaign: Campaign, *, rows: int) -> float:
+    """Seconds until an audience is rows."""
+    bench_shop.clear(campaign)
+    run = runs.start(campaign_id=campaign.pk, user=None, now=datetime.now(UTC))
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM campaigns_message")
+    began = time.perf_counter()
+    runs.fill(run_id=run.pk, now=datetime.now(UTC))
+    seconds = time.perf_counter() - began
+    if (made := Message.objects.filter(run=run).count()) != rows:
+        raise RuntimeError(f"{made} rows for {rows} people")
+    return seconds
 
 
 WORKLOADS: dict[str, Callable[[str], Any]] = {
     "mail.send": mail_send,
     "audience.snapshot": audience_snapshot,
+    "audience.channels": audience_channels,
 }

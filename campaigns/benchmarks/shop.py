@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from django.conf import settings
 from django.db import connection
 
 from campaigns.benchmarks.rendering import SUBJECT, starter
-from campaigns.messaging import claims, delivery, pump
+from campaigns.channels import saving
+from campaigns.messaging import claims, delivery, writers
 from campaigns.models import Campaign, Message, Run, Segment, Template
+from campaigns.variants import trials
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES, LINES = delivery.SENDERS_PER_RUN, delivery.LINES
@@ -88,6 +91,47 @@ def shop(people: int) -> Iterator[Campaign]:
             cursor.execute("DELETE FROM ingestion_customer WHERE external_id LIKE 'bench%'")
 
 
+@contextmanager
+def text_beside(campaign: Campaign) -> Iterator[None]:
+    """A text as a second variant of a shop's campaign, to numbers of three in four who agreed."""
+    clear(campaign)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ingestion_customer SET phone = '+4915' || lpad(id::text, 9, '0')"
+            " WHERE external_id LIKE 'bench%'"
+        )
+        cursor.execute(
+            """
+            INSERT INTO ingestion_consent (customer_id, channel, purpose, granted, at, source,
+                proof, current)
+            SELECT id, 'sms', 'marketing', true, now() - interval '1 day', 'bench', '{}', true
+            FROM ingestion_customer WHERE external_id LIKE 'bench%' AND id % 4 > 0"""
+        )
+        cursor.execute("VACUUM ANALYZE ingestion_customer, ingestion_consent")
+    now = datetime.now(UTC)
+    sender = saving.Sender(from_address="+15005550006")
+    channel, _faults = saving.save(
+        provider="sms_gateway", name="Benchmark", given={"url": "https://gateway.example/x"},
+        sender=sender, user=None, now=now,
+    )  # fmt: skip
+    text = Template.objects.create(name="Benchmark", kind="sms", parts={"text": "New things. STOP"})
+    try:
+        trials.save(
+            campaign_id=campaign.pk, variants=[{}, {"template_id": text.pk}], values={}, user=None,
+            now=now,
+        )  # fmt: skip
+        yield
+    finally:
+        clear(campaign)
+        trials.save(campaign_id=campaign.pk, variants=[], values={}, user=None, now=now)
+        text.delete()
+        channel.delete()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM ingestion_consent WHERE channel = 'sms' AND source = 'bench'"
+            )
+
+
 def clear(campaign: Campaign) -> None:
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE campaigns_messagebody, campaigns_message CASCADE")
@@ -137,7 +181,7 @@ def at_once(target: Callable[..., None], calls: list[tuple[Any, ...]]) -> float:
 
 
 def prebuilt(run: Run) -> list[bytes]:
-    sender = pump.Pump(run)
+    sender = writers.Writer(run)
     claimed = [
         claims.Claimed(m.pk, m.customer_id, m.address, m.message_id or "", m.fence, m.attempt)
         for m in Message.objects.filter(run=run, state=Message.State.SENT)

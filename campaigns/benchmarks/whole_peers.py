@@ -7,12 +7,12 @@ nodemailer. Whatever is missing is left out of the measurement.
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from django.conf import settings
 from django.db import connection
+
+from campaigns.benchmarks import peers
 
 # It enrols everybody, renders and sends, and marks, as its own schedule does: in one process.
 _TRYTON = """
@@ -104,7 +104,7 @@ def tryton(port: int, mails: int, html: Path) -> float | None:
         cursor.execute(f'CREATE DATABASE "{name}"')
     server = os.environ["DATABASE_URL"].rpartition("/")[0].partition("://")[2]
     try:
-        return _said(
+        return peers.said(
             [
                 *(sys.executable, "-c", _TRYTON, f"postgresql://{server}/", name),
                 *(str(port), str(mails), str(html)),
@@ -122,22 +122,7 @@ def nodemailer(port: int, mails: int, html: Path, text: Path) -> float | None:
     modules = Path(folder) / "node_modules"
     if not folder or node is None or not (modules / "nodemailer").is_dir():
         return None
-    return _said(
+    return peers.said(
         [node, "-e", _NODEMAILER, str(port), str(mails), str(html), str(text)],
         NODE_PATH=str(modules),
     )
-
-
-def _said(command: list[str], **more: str) -> float:
-    """The number that a peer prints last."""
-    done = subprocess.run(
-        command,
-        env={k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"} | more,
-        cwd=settings.VAR_DIR,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    return float(done.stdout.split()[-1])

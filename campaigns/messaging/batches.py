@@ -8,10 +8,11 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from campaigns.messaging import claims
-from campaigns.messaging.claims import Claimed, Due, Outcome, Purpose
+from campaigns.messaging import claims, marks
+from campaigns.messaging.claims import Claimed, Due, Purpose
 from campaigns.messaging.contents import Ready
 from campaigns.messaging.lanes import Lane
+from campaigns.messaging.marks import Outcome
 from campaigns.messaging.providers.base import Answer, Verdict
 from campaigns.models import Run
 
@@ -100,7 +101,7 @@ class Batch:
                     self.waiting[key] = deque(r for r in line if r.message.id not in refused)
                 for message_id in refused:
                     self.held.pop(message_id, None)
-            claims.mark(
+            marks.mark(
                 [
                     Outcome(key, by_id[key].fence, "skipped", reason, "", "", 0.0)
                     for key, reason in refused.items()
@@ -164,7 +165,7 @@ class Batch:
 
     def settle(self, answered: Sequence[tuple[Ready, Answer]]) -> None:
         """Write what the provider said, durably, before these lines carry anything else."""
-        states = claims.mark(
+        states = marks.mark(
             [
                 outcome_of(ready.message, answer, ready.outgoing.subject)
                 for ready, answer in answered

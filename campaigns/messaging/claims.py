@@ -1,4 +1,4 @@
-"""Taking messages from the queue, renewing them, giving them back: every SQL of the lease.
+"""Taking messages from the queue, renewing them, giving them back: the SQL of the lease.
 
 Times are the database's own, so a wrong clock on a sender breaks nothing. A claim raises the
 message's fence; whoever holds an older fence can neither renew nor mark it. A message that may
@@ -10,7 +10,6 @@ several senders that died is taken alone, so that it harms nobody else's, and at
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
-from weakref import WeakSet
 
 from django.db import connection, transaction
 from psycopg2.extras import execute_values
@@ -22,29 +21,11 @@ from ingestion.models import Customer
 from marketing.core.db import patiently
 
 LEASE_SECONDS = 15
-GIVE_UP_HOURS = 72
 # After so many dead senders in a row a message is taken alone, and after so many it is not tried
 # again; a sender that lives to write an answer clears it.
 SUSPECT_DEATHS, LAST_DEATH = 3, 6
 # A suspect that waited so long for the others goes before them: some runs are never done.
 SUSPECT_WAIT_MINUTES = 10
-# Planned once a session: it is asked for every few mails.
-_MARK = """
-    PREPARE mark (bigint[], bigint[], text[], text[], text[], text[], float8[], text[]) AS
-    UPDATE campaigns_message m
-    SET state = v.state, reason = v.reason, error = v.error, subject = v.subject, owner = '',
-        lease_until = NULL, provider_ref = v.ref,
-        deaths = CASE WHEN v.state <> 'queued' THEN m.deaths ELSE 0 END,
-        handed_at = CASE WHEN v.state <> 'queued' THEN m.handed_at END,
-        sent_at = CASE WHEN v.state = 'sent' THEN clock_timestamp() END,
-        next_try_at = CASE WHEN v.state = 'queued'
-            THEN clock_timestamp() + v.wait * interval '1 second' END
-    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
-        AS v(id, fence, state, reason, error, subject, wait, ref)
-    WHERE m.id = v.id AND m.fence = v.fence AND m.state = 'sending'
-    RETURNING m.id, (SELECT r.state FROM campaigns_run r WHERE r.id = m.run_id)"""
-# The sessions that know the statement; a session that ends leaves by itself.
-_ready: WeakSet[Any] = WeakSet()
 # Without a wait nobody said that it did not leave: one that was handed over then stays as it is
 # until its lease ends, and is not known.
 _GIVE_BACK = """
@@ -84,19 +65,6 @@ class Due(NamedTuple):
     step: str = ""
     variant: str = "a"
     expired: bool = False
-
-
-class Outcome(NamedTuple):
-    """What became of one claimed message. `wait_seconds` is for a message that is tried again."""
-
-    id: int
-    fence: int
-    state: str
-    reason: str
-    error: str
-    subject: str
-    wait_seconds: float
-    ref: str = ""
 
 
 Purpose = Callable[[str, str], str]
@@ -324,67 +292,3 @@ def _give_back(messages: Collection[Claimed], wait_seconds: float) -> None:
                 wait_seconds,
             ],
         )
-
-
-def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
-    """Write outcomes durably, in one statement. Message id -> its run's state, where still ours."""
-    return patiently(lambda: _mark(outcomes)) if outcomes else {}
-
-
-def _mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
-    connection.ensure_connection()
-    session: Any = connection.connection
-    with connection.wrap_database_errors, session.cursor() as bare:
-        if session not in _ready:
-            bare.execute(_MARK)
-            _ready.add(session)
-        columns = [list(column) for column in zip(*outcomes, strict=True)]
-        bare.execute("EXECUTE mark (%s, %s, %s, %s, %s, %s, %s::float8[], %s)", columns)
-        return dict(bare.fetchall())
-
-
-_FREE = f"""
-    UPDATE campaigns_message m
-    SET state = CASE WHEN m.handed_at IS NOT NULL OR r.state = 'cancelled' THEN 'unknown'
-                     WHEN m.deaths + 1 >= {LAST_DEATH} THEN 'failed' ELSE 'queued' END,
-        reason = CASE WHEN m.handed_at IS NOT NULL OR r.state = 'cancelled' THEN 'sender_died'
-                      WHEN m.deaths + 1 >= {LAST_DEATH} THEN 'deadly' ELSE '' END,
-        owner = '', lease_until = NULL, fence = m.fence + 1, deaths = m.deaths + 1
-    FROM campaigns_run r, (
-        SELECT id FROM campaigns_message
-        WHERE state = 'sending' AND lease_until < clock_timestamp()
-        FOR UPDATE SKIP LOCKED) AS dead
-    WHERE m.id = dead.id AND r.id = m.run_id"""
-# A paused run tries nothing, so its messages do not grow old.
-_GIVE_UP = """
-    UPDATE campaigns_message m SET state = 'failed', reason = 'gave_up', next_try_at = NULL
-    FROM campaigns_run r
-    WHERE m.state = 'queued' AND m.first_try_at < now() - %s * interval '1 hour'
-      AND m.next_try_at IS NOT NULL AND r.id = m.run_id AND r.state = 'running'"""
-# A sender that gives back or retries in the moment of a cancel leaves such rows.
-_CANCELLED = """
-    UPDATE campaigns_message SET state = 'skipped', reason = 'cancelled', next_try_at = NULL
-    WHERE state = 'queued'
-      AND run_id IN (SELECT id FROM campaigns_run WHERE state = 'cancelled')"""
-# A campaign may have to be filled or finished; a journey's run has nothing to do but what is due.
-_WAITING = """
-    SELECT r.id FROM campaigns_run r WHERE r.state = 'running' AND (
-        r.campaign_id IS NOT NULL
-        OR EXISTS (SELECT FROM campaigns_message m WHERE m.run_id = r.id AND m.state = 'queued'
-                   AND m.next_try_at IS NULL)
-        OR EXISTS (SELECT FROM campaigns_message m WHERE m.run_id = r.id AND m.state = 'queued'
-                   AND m.next_try_at <= now()))"""
-
-
-def sweep() -> set[int]:
-    """Free messages whose sender died; end those tried for three days. Ids of runs to look after.
-
-    A message that was handed over, or is of a cancelled run, may or may not have gone out when its
-    sender died: it ends as unknown.
-    """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_FREE)
-        cursor.execute(_GIVE_UP, [GIVE_UP_HOURS])
-        cursor.execute(_CANCELLED)
-        cursor.execute(_WAITING)
-        return {row[0] for row in cursor.fetchall()}

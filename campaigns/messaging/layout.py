@@ -12,6 +12,7 @@ from mjml import mjml2html
 
 from campaigns.messaging.faults import Fault, gettext_noop
 
+LINK = re.compile(r"(<a\b[^>]*?\shref\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _HELD = re.compile(r"pnq(\d{4})qnp")
 _RAW = re.compile(r"(<mj-raw\b[^>]*(?<!/)>)(.*?)(</mj-raw>)", re.DOTALL)

@@ -45,7 +45,6 @@ _WORDS = {
     "icon": gettext_noop("picture"),
 }
 _ONLY = re.compile(r"\{\{([^{}]*)\}\}")
-_UNDEFINED = re.compile(r"`([^`]+)` is undefined")
 
 
 class Said(NamedTuple):
@@ -225,18 +224,7 @@ class Compiled:
         try:
             return self._environment.render_template(f"{name}.txt", **values)
         except TemplateError as error:
-            if missing := _UNDEFINED.search(error.detail or error.message):
-                raise RenderError(
-                    gettext_noop("%(name)s is missing"),
-                    name=missing[1],
-                    variable=missing[1],
-                    part=part,
-                ) from None
-            if error.kind == "OutOfFuel":
-                raise RenderError(
-                    gettext_noop("the template takes too many steps"), part=part
-                ) from None
-            raise RenderError("%(why)s", why=error.detail or error.kind, part=part) from None
+            raise rendering.broken(error, part=part) from None
 
 
 def _word(part: str) -> Word:

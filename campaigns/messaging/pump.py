@@ -25,25 +25,16 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from campaigns.messaging import (
-    claims,
-    contents,
-    context,
-    keeping,
-    lanes,
-    news,
-    occasions,
-    watching,
-)
+from campaigns.messaging import claims, marks, news, watching
 from campaigns.messaging.batches import Batch
-from campaigns.messaging.claims import Claimed, Outcome
-from campaigns.messaging.contents import Content, Ready, Unwritable
-from campaigns.messaging.keeping import Written
+from campaigns.messaging.claims import Claimed
+from campaigns.messaging.contents import Ready
 from campaigns.messaging.lanes import Fleets, Lane, Lines
 from campaigns.messaging.news import Got
 from campaigns.messaging.pacing import SLICE_SECONDS, Allowance
 from campaigns.messaging.providers.base import Answer, Unreachable, Verdict
 from campaigns.messaging.talks import Fleet
+from campaigns.messaging.writers import Writer
 from campaigns.models import Run
 
 logger = logging.getLogger(__name__)
@@ -62,9 +53,7 @@ class Pump:
     owner: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     def __post_init__(self) -> None:
-        self._contents: dict[str, tuple[Content, Lane] | Unwritable] = {}
-        self._lanes: dict[str, Lane] = {}
-        self._shared: set[str] = set()
+        self.writer = Writer(self.run)
         self._most = math.inf
         self._fleets = Fleets(self.lines)
         self._lines = [Lines() for _ in range(self.lines)]
@@ -84,66 +73,6 @@ class Pump:
                 self._crew.submit(_hang_up, together)
             self._crew.shutdown()
 
-    def content(self, step: str, variant: str) -> tuple[Content, Lane]:
-        """What messages of this key say, compiled when first asked for, and the lane they take."""
-        key = contents.key_of(step, variant)
-        found = self._contents.get(key)
-        if found is None:
-            found = self._contents[key] = self._prepare_content(step, variant)
-        if isinstance(found, Unwritable):
-            raise found
-        return found
-
-    def _prepare_content(self, step: str, variant: str) -> tuple[Content, Lane] | Unwritable:
-        kept = contents.find(self.run.snapshot, step=step, variant=variant)
-        if kept is None:
-            return Unwritable("no_content", "the run keeps no content for this message")
-        try:
-            written, lane = contents.compiled(kept), lanes.lane_of(kept)
-        except Unwritable as why:
-            return why
-        self._lanes[lane.key] = lane
-        return written, lane
-
-    def purpose_of(self, step: str, variant: str) -> str:
-        """What people must have agreed to."""
-        kept = contents.find(self.run.snapshot, step=step, variant=variant) or {}
-        return str(kept.get("purpose", contents.MARKETING))
-
-    def prepare(self, claimed: Sequence[Claimed]) -> tuple[list[Ready], list[Outcome]]:
-        """Bytes for each message, and the ends of those for whom none can be written."""
-        ready, ends, now = [], [], datetime.now(UTC)
-        written: list[tuple[Claimed, Content, Lane]] = []
-        for message in claimed:
-            try:
-                written.append((message, *self.content(message.step, message.variant)))
-            except Unwritable as why:
-                ends.append(_failure(message, why))
-        wants = frozenset[str]().union(*(content.wants for _message, content, _lane in written))
-        values = context.build(
-            customer_ids=[message.customer_id for message, _content, _lane in written], wants=wants
-        )
-        happened = occasions.of_stays(
-            entries=[message.entry for message, _content, _lane in written if message.entry],
-            wants=wants,
-        )
-        for message, content, lane in written:
-            person = values.get(message.customer_id)
-            if person is None:
-                ends.append(Outcome(message.id, message.fence, "skipped", "gone", "", "", 0.0))
-                continue
-            if happened:
-                person = {**person, **happened.get(message.entry, {})}
-            try:
-                outgoing = content.write(message, person, now)
-            except Unwritable as why:
-                ends.append(_failure(message, why))
-            else:
-                if not outgoing.sender:
-                    outgoing = outgoing._replace(sender=lane.sender)
-                ready.append(Ready(message, outgoing, lane.key))
-        return ready, ends
-
     def step(self, limit: int, *, until: float = math.inf) -> Batch | None:
         """One batch from claim to marks; None when nothing was due.
 
@@ -154,18 +83,18 @@ class Pump:
             run_id=self.run.pk,
             owner=self.owner,
             limit=int(min(limit, self._most)),
-            purpose_of=self.purpose_of,
+            purpose_of=self.writer.purpose_of,
         )
         if not claimed:
             return None
-        ready, ends = self.prepare(claimed)
+        ready, ends = self.writer.prepare(claimed)
         with transaction.atomic():  # one commit for both
             untold = news.begin(run_id=self.run.pk, messages=[r.message.id for r in ready])
-            self._store(ready)
+            self.writer.store(ready)
         if ends:
-            claims.mark(ends)
+            marks.mark(ends)
             self.window.extend([outcome.state == "failed" for outcome in ends])
-        batch = Batch.of(ready, self.purpose_of)
+        batch = Batch.of(ready, self.writer.purpose_of)
         batch.extend(began)
         batch.checked, batch.until = began, until
         ended = threading.Event()
@@ -182,24 +111,10 @@ class Pump:
         self._learn(batch, untold)
         return batch
 
-    def _store(self, ready: Sequence[Ready]) -> None:
-        """Keep each message as it is about to leave."""
-        commons = {
-            key: found[0].common
-            for key, found in self._contents.items()
-            if not isinstance(found, Unwritable)
-        }
-        if fresh := set(commons) - self._shared:
-            keeping.share(run_id=self.run.pk, commons=[commons[key] for key in fresh])
-        keeping.store(
-            [Written(r.message.id, r.outgoing.body, commons[_key(r.message)]) for r in ready]
-        )
-        transaction.on_commit(lambda: self._shared.update(fresh))
-
     def _send(self, batch: Batch) -> None:
         """What can be talked about in steps goes from this thread, by all lines at once; the rest
         from threads that wait for one message each."""
-        fleets = {key: self._fleets.to(self._lanes[key]) for key in batch.waiting}
+        fleets = {key: self._fleets.to(self.writer.lanes[key]) for key in batch.waiting}
         slow = [key for key, fleet in fleets.items() if fleet is None]
         others = []
         if slow and self.lines > 1:
@@ -208,7 +123,7 @@ class Pump:
         try:
             for key, fleet in fleets.items():
                 if fleet is not None:
-                    self._send_together(batch, self._lanes[key], fleet)
+                    self._send_together(batch, self.writer.lanes[key], fleet)
             if slow and not others:
                 self._drain(batch, self._lines[0], slow)
         except Exception as error:
@@ -259,7 +174,7 @@ class Pump:
 
     def _drain(self, batch: Batch, lines: Lines, keys: Collection[str]) -> None:
         while (ready := self._next(batch, keys)) is not None:
-            lane = self._lanes[ready.line]
+            lane = self.writer.lanes[ready.line]
             if lane.once_at_most and claims.hand_over(ready.message) is None:
                 batch.stopped = True  # the lease is lost, or somebody pressed pause
                 return
@@ -272,10 +187,10 @@ class Pump:
 
     def _next(self, batch: Batch, keys: Collection[str]) -> Ready | None:
         """The next message, when its channel and its domain may be used; None at the end."""
-        if not any(self._lanes[key].limited for key in keys):
+        if not any(self.writer.lanes[key].limited for key in keys):
             return batch.take(keys)
         while (key := batch.next_lane(keys)) is not None:
-            lane = self._lanes[key]
+            lane = self.writer.lanes[key]
             if lane.allowance is not None and not self._wait(batch, lane, lane.allowance):
                 continue
             ready = batch.take((key,))
@@ -328,21 +243,13 @@ class Pump:
                 batch.down.add(key)
 
     def _lane_of(self, message: Claimed) -> Lane:
-        return self.content(message.step, message.variant)[1]
+        return self.writer.content(message.step, message.variant)[1]
 
 
 def _hang_up(together: threading.Barrier) -> None:
     with suppress(threading.BrokenBarrierError):
         together.wait(10)
     connection.close()
-
-
-def _key(message: Claimed) -> str:
-    return contents.key_of(message.step, message.variant)
-
-
-def _failure(message: Claimed, why: Unwritable) -> Outcome:
-    return Outcome(message.id, message.fence, "failed", why.reason, str(why)[:500], "", 0.0)
 
 
 def _keep(batch: Batch, ended: threading.Event) -> None:

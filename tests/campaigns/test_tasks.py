@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from campaigns import tasks
-from campaigns.messaging import claims, delivery
+from campaigns.messaging import delivery, sweeps
 from campaigns.models import Message
 from campaigns.sending import runs
 from marketing.core import bus, strangers
@@ -70,7 +70,7 @@ def test_a_lost_nudge_only_waits_for_the_sweep(postbox):
     people(3)
     run = runs.start(campaign_id=campaign().pk, user=None, now=factories.now())
     assert states(run) == {}
-    assert claims.sweep() == {run.pk}
+    assert sweeps.sweep() == {run.pk}
     tasks.deliver(run_id=run.pk)
     assert states(run) == {"sent": 3}
 

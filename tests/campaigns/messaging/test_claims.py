@@ -8,8 +8,8 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.messaging import claims
-from campaigns.messaging.claims import Outcome
+from campaigns.messaging import claims, marks, sweeps
+from campaigns.messaging.marks import Outcome
 from campaigns.models import Message
 from ingestion import consent
 from tests import factories
@@ -70,14 +70,14 @@ def test_an_older_fence_can_neither_renew_nor_mark_nor_give_back():
     assert new.fence == old.fence + 1
     assert claims.renew([old]) == set()
     assert claims.renew([new]) == {new.id}
-    assert claims.mark([Outcome(old.id, old.fence, "failed", "", "", "", 0.0)]) == {}
+    assert marks.mark([Outcome(old.id, old.fence, "failed", "", "", "", 0.0)]) == {}
     claims.give_back([old])
     assert states(run) == {"sending": 1}
     both = [
         Outcome(old.id, old.fence, "failed", "", "", "", 0.0),
         Outcome(new.id, new.fence, "sent", "", "", "s", 0.0),
     ]
-    assert claims.mark(both) == {new.id: "running"}
+    assert marks.mark(both) == {new.id: "running"}
     assert states(run) == {"sent": 1}
 
 
@@ -98,7 +98,7 @@ def test_a_message_whose_sender_died_in_a_cancelled_run_is_not_known_and_not_gue
     run.state = "cancelled"
     run.save()
     Message.objects.filter(state="sending").update(lease_until=factories.NOW.replace(year=2020))
-    claims.sweep()
+    sweeps.sweep()
     assert states(run) == {"unknown": 1, "skipped": 1}
 
 
@@ -116,9 +116,9 @@ def test_a_message_that_kills_its_senders_is_tried_alone_and_then_set_aside():
             taken_with_it.append(len(taken))
             long_ago = factories.NOW.replace(year=2020)
             Message.objects.filter(state="sending").update(lease_until=long_ago)
-            claims.sweep()
+            sweeps.sweep()
         else:
-            claims.mark([Outcome(m.id, m.fence, "sent", "", "", "s", 0.0) for m in taken])
+            marks.mark([Outcome(m.id, m.fence, "sent", "", "", "s", 0.0) for m in taken])
     assert taken_with_it == [3, 3, 3, 1, 1, 1]
     assert states(run) == {"sent": 4, "failed": 1}
     assert Message.objects.get(pk=bad).reason == "deadly"
@@ -156,7 +156,7 @@ def test_a_message_whose_answer_a_sender_lived_to_write_is_no_suspect_any_more()
     claims.claim(run_id=run.pk, owner="s", limit=2)
     (alone,) = claims.claim(run_id=run.pk, owner="s", limit=2)
     assert alone.id == suspect.pk
-    claims.mark([Outcome(alone.id, alone.fence, "queued", "", "later", "", 30.0)])
+    marks.mark([Outcome(alone.id, alone.fence, "queued", "", "later", "", 30.0)])
     suspect.refresh_from_db()
     assert (suspect.state, suspect.deaths) == ("queued", 0)
 
@@ -169,7 +169,7 @@ def test_marking_leaves_alone_what_others_prepared_on_the_same_connection():
     with connection.cursor() as cursor:
         cursor.execute("PREPARE somebody_elses AS SELECT 7")
     (one,) = claims.claim(run_id=run.pk, owner="s", limit=1)
-    claims.mark([Outcome(one.id, one.fence, "sent", "", "", "s", 0.0)])
+    marks.mark([Outcome(one.id, one.fence, "sent", "", "", "s", 0.0)])
     with connection.cursor() as cursor:
         cursor.execute("EXECUTE somebody_elses")
         assert cursor.fetchone() == (7,)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from campaigns.messaging import batches, claims, delivery, keeping, pump
+from campaigns.messaging import batches, claims, delivery, keeping, marks, pump, sweeps, writers
 from campaigns.messaging.providers.base import Answer, Verdict
 from campaigns.models import Message, MessageBody
 from campaigns.sending import runs
@@ -136,7 +136,7 @@ def test_a_mail_tried_for_three_days_is_given_up(postbox):
     Message.objects.filter(run=run).update(
         first_try_at=factories.now() - timedelta(hours=73), next_try_at=factories.now()
     )
-    claims.sweep()
+    sweeps.sweep()
     assert Message.objects.get(run=run).reason == "gave_up"
 
 
@@ -235,18 +235,17 @@ def test_two_senders_racing_for_one_run_send_no_mail_twice(postbox):
 def test_a_sender_that_lost_its_lease_sends_and_marks_nothing_more(postbox):
     people(4)
     run = started()
-    sender = pump.Pump(run)
+    sender = writers.Writer(run)
     claimed = claims.claim(run_id=run.pk, owner="slow", limit=10)
     ready, _failures = sender.prepare(claimed)
     batch = batches.Batch.of(ready)
     Message.objects.filter(run=run).update(lease_until=factories.now() - timedelta(seconds=1))
-    claims.sweep()
+    sweeps.sweep()
     assert delivery.deliver(run_id=run.pk).sent == 4
     assert batch.take() is None  # its own clock says the lease is over, the rows say whose they are
-    assert claims.mark([batches.outcome_of(claimed[0], Answer(Verdict.RETRY, ""), "")]) == {}
+    assert marks.mark([batches.outcome_of(claimed[0], Answer(Verdict.RETRY, ""), "")]) == {}
     assert set(postbox.copies.values()) == {1}
     assert states(run) == {"sent": 4}
-    sender.close()
 
 
 def test_a_dead_senders_messages_come_back_after_the_lease_and_go_out_with_the_same_id(postbox):
@@ -258,12 +257,12 @@ def test_a_dead_senders_messages_come_back_after_the_lease_and_go_out_with_the_s
     assert delivery.deliver(run_id=run.pk).sent == 1
     run.refresh_from_db()
     assert run.state == "running"
-    claims.sweep()
+    sweeps.sweep()
     assert states(run) == {"sending": 2, "sent": 1}
     Message.objects.filter(state="sending").update(
         lease_until=factories.now() - timedelta(seconds=1)
     )
-    assert claims.sweep() == {run.pk}
+    assert sweeps.sweep() == {run.pk}
     assert delivery.deliver(run_id=run.pk).sent == 2
     assert {m.pk: m.message_id for m in Message.objects.filter(run=run)} == before
     run.refresh_from_db()

@@ -6,7 +6,7 @@ import signal
 import pytest
 from django.db import connection
 
-from campaigns.messaging import claims, delivery, queueing
+from campaigns.messaging import delivery, queueing, sweeps
 from campaigns.messaging.queueing import NewMessage
 from campaigns.models import Channel, Message, Run
 from ingestion.models import Consent, Customer, Event
@@ -131,7 +131,7 @@ def test_a_text_whose_gateway_hangs_up_after_taking_it_is_not_known_and_never_se
     gateway.hang_up = False
     assert states(run) == {"unknown": 1}
     assert Message.objects.get().reason == "line_broke"
-    claims.sweep()
+    sweeps.sweep()
     delivery.deliver(run_id=run.pk)
     assert len(gateway.taken) == 1
 
@@ -151,7 +151,7 @@ def test_a_text_whose_answer_could_not_be_written_is_not_known_and_never_sent_ag
             cursor.execute("ALTER TABLE campaigns_message DROP CONSTRAINT no_room")
     assert len(gateway.taken) == 1
     Message.objects.filter(state="sending").update(lease_until=factories.NOW.replace(year=2020))
-    claims.sweep()
+    sweeps.sweep()
     delivery.deliver(run_id=run.pk)
     assert states(run) == {"unknown": 1}
     assert len(gateway.taken) == 1
@@ -196,7 +196,7 @@ def test_a_killed_sender_sends_no_text_twice_and_the_one_on_its_way_is_shown_as_
     sender.wait()
     gateway.on_take, gateway.hold_seconds = None, 0.0
     Message.objects.filter(state="sending").update(lease_until=factories.NOW.replace(year=2020))
-    claims.sweep()
+    sweeps.sweep()
     assert states(run) == {"sent": 2, "unknown": 1, "queued": 3}
     assert Message.objects.get(state="unknown").reason == "sender_died"
     delivery.deliver(run_id=run.pk)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from campaigns.messaging import claims, queueing
+from campaigns.messaging import claims, marks, queueing, sweeps
 from campaigns.messaging.queueing import NewMessage
 from campaigns.models import Message, Run
 from tests import factories
@@ -79,9 +79,9 @@ def test_a_run_is_looked_after_only_while_something_of_it_is_due():
     run, now = standing(), factories.now()
     later = NewMessage(person.pk, "email", step="n", not_before=now + timedelta(days=5))
     queueing.insert(run_id=run.pk, rows=[later], now=now)
-    assert claims.sweep() == set()
+    assert sweeps.sweep() == set()
     Message.objects.update(next_try_at=now - timedelta(seconds=1))
-    assert claims.sweep() == {run.pk}
+    assert sweeps.sweep() == {run.pk}
 
 
 @pytest.mark.django_db
@@ -91,11 +91,11 @@ def test_a_message_that_waited_for_days_for_its_moment_is_then_tried_for_three_d
     row = NewMessage(person.pk, "email", step="n")
     queueing.insert(run_id=run.pk, rows=[row], now=now - timedelta(days=10))
     (message,) = claims.claim(run_id=run.pk, owner="s", limit=1)
-    claims.mark([claims.Outcome(message.id, message.fence, "queued", "", "451", "", 30.0)])
-    claims.sweep()
+    marks.mark([marks.Outcome(message.id, message.fence, "queued", "", "451", "", 30.0)])
+    sweeps.sweep()
     assert Message.objects.get().state == "queued"
     Message.objects.update(first_try_at=now - timedelta(hours=73))
-    claims.sweep()
+    sweeps.sweep()
     assert Message.objects.get().reason == "gave_up"
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.urls import reverse
 
-from campaigns.messaging import claims, delivery
+from campaigns.messaging import delivery, sweeps
 from campaigns.models import Message
 from campaigns.sending import runs
 from tests import factories
@@ -80,7 +80,7 @@ def test_a_database_whose_disk_is_full_takes_nothing_answers_reads_and_goes_on_a
     assert Message.objects.count() == 0  # no row was half written
     assert postbox.mails == []
     full_disk.mend()
-    assert claims.sweep() == {run.pk}  # what looks after every run finds it
+    assert sweeps.sweep() == {run.pk}  # what looks after every run finds it
     delivery.deliver(run_id=run.pk)
     assert states(run) == {"sent": 40}
     assert set(postbox.copies.values()) == {1}

@@ -9,7 +9,7 @@ from email import message_from_bytes
 
 import pytest
 
-from campaigns.messaging import claims, delivery
+from campaigns.messaging import claims, delivery, sweeps
 from campaigns.models import Message
 from tests import factories
 from tests.campaigns.conftest import people, started, states
@@ -30,7 +30,7 @@ import os, resource, sys
 import django
 django.setup()
 from django.db import connections
-from campaigns.messaging import bodies, claims, delivery
+from campaigns.messaging import bodies, claims, delivery, sweeps
 from campaigns.models import Message, Run
 from django.utils import timezone
 pack, run, person = bodies.pack, int(sys.argv[1]), sys.argv[2].encode()
@@ -47,7 +47,7 @@ for turn in range(12):
         os._exit(0)
     print("ended", os.waitpid(sender, 0)[1], flush=True)
     Message.objects.filter(state="sending").update(lease_until=timezone.now())
-    claims.sweep()
+    sweeps.sweep()
     if Run.objects.get(pk=run).state == "finished":
         break
 """
@@ -68,7 +68,7 @@ def start_sender(start_process, postbox):
 def expire_leases() -> None:
     """What fifteen seconds of waiting would do."""
     Message.objects.filter(state="sending").update(lease_until=factories.NOW.replace(year=2020))
-    claims.sweep()
+    sweeps.sweep()
 
 
 def test_killed_senders_lose_nobody_and_send_at_most_one_extra_copy_each(

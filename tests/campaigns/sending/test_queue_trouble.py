@@ -9,7 +9,7 @@ import pytest
 import redis
 from celery import Celery
 
-from campaigns.messaging import claims, delivery
+from campaigns.messaging import delivery, sweeps
 from campaigns.sending import runs
 from marketing import embedded
 from marketing.celery import App
@@ -57,7 +57,7 @@ def mute() -> Iterator[str]:
 
 def sent_by_the_sweep(run) -> None:
     """What a worker does when it looks after the rows by itself."""
-    assert claims.sweep() == {run.pk}
+    assert sweeps.sweep() == {run.pk}
     delivery.deliver(run_id=run.pk)
     assert states(run) == {"sent": 3}
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from campaigns import content
-from campaigns.messaging import claims
-from campaigns.messaging.claims import Outcome
+from campaigns.messaging import claims, marks, sweeps
+from campaigns.messaging.marks import Outcome
 from campaigns.models import Campaign, Message, PersonList, Run, Segment
 from campaigns.sending import runs
 from ingestion import consent
@@ -235,7 +235,7 @@ def test_nothing_is_finished_while_a_row_is_open():
     assert not runs.finish(run_id=run.pk, now=factories.now())
     (claimed,) = claims.claim(run_id=run.pk, owner="me", limit=5)
     assert not runs.finish(run_id=run.pk, now=factories.now())
-    claims.mark([Outcome(claimed.id, claimed.fence, "sent", "", "", "s", 0.0)])
+    marks.mark([Outcome(claimed.id, claimed.fence, "sent", "", "", "s", 0.0)])
     assert runs.finish(run_id=run.pk, now=factories.now())
     run.refresh_from_db()
     assert (run.state, run.campaign.state) == ("finished", "finished")
@@ -295,7 +295,7 @@ class Life(RuleBasedStateMachine):
     def mark(self, state) -> None:
         message = self.held.pop(0)
         row = Message.objects.get(pk=message.id)
-        done = claims.mark([Outcome(message.id, message.fence, state, "", "", "s", 0.0)])
+        done = marks.mark([Outcome(message.id, message.fence, state, "", "", "s", 0.0)])
         assert bool(done) == (row.state == "sending" and row.fence == message.fence)
 
     @precondition(lambda self: self.held)
@@ -309,7 +309,7 @@ class Life(RuleBasedStateMachine):
         Message.objects.filter(state="sending").update(
             lease_until=factories.now() - timedelta(seconds=1)
         )
-        claims.sweep()
+        sweeps.sweep()
 
     @precondition(lambda self: self.run_row is not None)
     @rule()

@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from django.db import connection
 
-from campaigns.messaging import claims, delivery
+from campaigns.messaging import claims, delivery, marks, sweeps
 from campaigns.messaging.pump import Pump
 from campaigns.models import Message
 from campaigns.sending import runs
@@ -110,7 +110,7 @@ def test_a_worker_that_is_asked_to_end_sends_nothing_twice_and_its_rest_goes_out
     start_worker("fast", **mail)
 
     def finished() -> bool:
-        for run_id in claims.sweep():
+        for run_id in sweeps.sweep():
             delivery.deliver(run_id=run_id)
         run.refresh_from_db()
         return run.state == "finished"
@@ -154,7 +154,7 @@ def test_a_sender_with_a_wrong_clock_neither_sends_early_nor_loses_its_lease(pos
     later = Message.objects.get(customer=everyone[0])
     Message.objects.filter(pk=later.pk).update(next_try_at=factories.now() + timedelta(minutes=30))
     with time_machine.travel(factories.now() + timedelta(hours=hours), tick=True):
-        assert claims.sweep() == {run.pk}
+        assert sweeps.sweep() == {run.pk}
         delivery.deliver(run_id=run.pk)
     assert states(run) == {"sent": 2, "queued": 1}
     assert set(postbox.copies.values()) == {1}
@@ -199,8 +199,8 @@ def test_marks_that_meet_somebody_in_a_ring_are_written_all_the_same(postbox, he
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             sessions.append(cursor.fetchone()[0])
-        done = [claims.Outcome(m.id, m.fence, "sent", "", "", "News", 0.0) for m in ours]
-        marked.update(claims.mark(done))
+        done = [marks.Outcome(m.id, m.fence, "sent", "", "", "News", 0.0) for m in ours]
+        marked.update(marks.mark(done))
 
     with another_session() as other, other.cursor() as cursor:
         cursor.execute(lock, [ids[held]])
