@@ -22,9 +22,10 @@ from typing import Any
 import django
 import numpy as np
 import pytest
+import pytest_django
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.db import connection
-from django.test import Client
+from django.db import connection, transaction
+from django.test import Client, override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -35,6 +36,19 @@ FROM_ONE = "SELECT " + ", ".join(
     f"setval(pg_get_serial_sequence('{table}', 'id'),"
     f" (SELECT coalesce(max(id), 0) + 1 FROM {table}), false)"
     for table in ("ingestion_customer", "ingestion_product", "campaigns_campaign", "campaigns_run")
+)
+# Files of a minute and more. Begun first, none of them is left to one process when all others rest;
+# the first uses several processors, and the ones beside it mostly wait for what they killed.
+LONGEST_FIRST = (
+    "tests/flows/test_main_job.py",
+    "tests/core/test_jobs.py",
+    "tests/browser/test_every_page.py",
+    "tests/campaigns/sending/test_sending_faults.py",
+    "tests/campaigns/explorer/test_training.py",
+    "tests/ingestion/identity/test_life.py",
+    "tests/ingestion/test_event_faults.py",
+    "tests/pages/test_every_address.py",
+    "tests/platform/test_up.py",
 )
 ROOT = Path(__file__).resolve().parent.parent
 gc.disable()  # until everything is loaded, see pytest_collection_finish
@@ -86,6 +100,13 @@ def pytest_xdist_setupnodes() -> None:
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files are dealt to processes in the order of the tests."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(place)))
+
+
 def pytest_collection_finish() -> None:
     """What is loaded by now stays, so nobody need look through it again for what may go."""
     gc.collect()
@@ -107,6 +128,10 @@ def django_db_modify_db_settings() -> None:
 
 @pytest.fixture(autouse=True)
 def fixed_seeds() -> None:
+    _fix_seeds()
+
+
+def _fix_seeds() -> None:
     random.seed(20_101_201)
     np.random.seed(20_101_201)
 
@@ -128,10 +153,15 @@ def nobody_named_the_business() -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_folders(settings, tmp_path: Path) -> Iterator[None]:  # type: ignore[no-untyped-def]
+def own_folders(
+    request: pytest.FixtureRequest,
+    settings,
+    tmp_path: Path,
+) -> Iterator[None]:
     """Models, uploads and caught mail of a test stay in its own temporary folder."""
-    settings.MODEL_DIR = tmp_path / "models"
-    settings.MEDIA_ROOT = tmp_path / "uploads"
+    if "made_once" not in request.fixturenames:
+        settings.MODEL_DIR = tmp_path / "models"
+        settings.MEDIA_ROOT = tmp_path / "uploads"
     settings.MAIL_DIR = tmp_path / "mail"
     settings.SENDING_SEEN = tmp_path / "sending.seen"
     yield
@@ -178,8 +208,38 @@ def counted_from_one(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("db")
     else:
         return
+    _count_from_one()
+
+
+def _count_from_one() -> None:
     with connection.cursor() as cursor:
         cursor.execute(FROM_ONE)
+
+
+@pytest.fixture(scope="module")
+def made_once(
+    django_db_setup: None,
+    django_db_blocker: pytest_django.DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """A transaction and folders around all tests of a file, for what costs much to make.
+
+    A fixture of the file makes it, and each test begins with it as others with an empty database.
+    Every test of the file must ask for it, and none may commit.
+    """
+    folder = tmp_path_factory.mktemp("once")
+    ours = transaction.atomic()
+    ours._from_testcase = True
+    with (
+        override_settings(MODEL_DIR=folder / "models", MEDIA_ROOT=folder / "uploads"),
+        django_db_blocker.unblock(),
+        ours,
+    ):
+        _fix_seeds()
+        _count_from_one()
+        yield
+        transaction.set_rollback(True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
