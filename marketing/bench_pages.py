@@ -10,7 +10,6 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
@@ -19,13 +18,14 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from campaigns.models import Campaign, Segment, Template
 from campaigns.segments import upkeep
+from ingestion.benchmarks import measuring
+from ingestion.benchmarks.measuring import Line
 from ingestion.models import Customer
 from marketing.core import auth
 from models_ml import features, watched
 from models_ml.benchmarks import shops
 from models_ml.insights import stage_history
 
-Line = dict[str, Any]
 MOST_SECONDS = 1.0
 TOLD = 15
 LOOKS = 3
@@ -60,21 +60,18 @@ def large(size: str = "small") -> list[Line]:
     over = [name for name in slowest if later[name] > MOST_SECONDS]
     worst = max(later.values())
     found: list[Line] = [
-        {
-            "name": "pages.large",
-            "value": round(worst, 3),
-            "unit": "s, the slowest page",
-            "n": people,
-            "limit": {"what": "at most", "value": MOST_SECONDS},
-            "peer": None,
-            "ratio": round(MOST_SECONDS / worst, 3),
-            "runs": LOOKS - 1,
-            "spread": 0.0,
-            "pages": len(later),
-            "over": len(over),
-            "failed": sorted(failed),
-            "middle": round(statistics.median(later.values()), 3),
-        }
+        measuring.figure(
+            "pages.large",
+            "s, the slowest page",
+            people,
+            [worst],
+            most=MOST_SECONDS,
+            runs=LOOKS - 1,
+            pages=len(later),
+            over=len(over),
+            failed=sorted(failed),
+            middle=round(statistics.median(later.values()), 3),
+        )
     ]
     for name in slowest[:TOLD]:
         told = {"name": f"pages.large {name}", "value": round(later[name], 3), "unit": "s"}

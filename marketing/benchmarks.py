@@ -21,14 +21,14 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 from django.conf import settings
 
+from ingestion.benchmarks import measuring
+from ingestion.benchmarks.measuring import Line
 from marketing import embedded, startup
 
-Line = dict[str, Any]
 FIRST_START_SECONDS, LATER_START_SECONDS = 20.0, 10.0
 WEB_MEGABYTES = 200.0
 PAGE_MILLISECONDS = 150.0
@@ -49,18 +49,7 @@ PAGES = (
 
 
 def _line(name: str, unit: str, values: list[float], limit: float, n: int) -> Line:
-    middle = statistics.median(values)
-    return {
-        "name": name,
-        "value": round(middle, 2),
-        "unit": unit,
-        "n": n,
-        "limit": {"what": "at most", "value": limit},
-        "peer": None,
-        "ratio": round(limit / middle, 2),
-        "runs": len(values),
-        "spread": round((max(values) - min(values)) / middle, 3),
-    }
+    return measuring.figure(name, unit, n, values, most=limit, digits=2)
 
 
 class _Platform:

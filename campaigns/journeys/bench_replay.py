@@ -4,7 +4,6 @@ Needs a database of its own: people and events are made for it.
 """
 
 import random
-import statistics
 import time
 from datetime import timedelta
 from typing import Any
@@ -102,18 +101,11 @@ def journey_replay(size: str) -> dict[str, Any]:
     if any(log != found.timeline.lines for log in logs):
         raise Refused("asking together gave another log than asking one by one")
     measuring.empty()
-    middle = statistics.median(rates)
-    return {
-        "name": "journey.replay",
-        "value": round(middle),
-        "unit": "entries/s",
-        "n": found.summary()["entered"],
-        "limit": {"what": "at least, of each question asked by itself", "value": TOGETHER},
-        "peer": round(alone),
-        "ratio": round(middle / alone, 2),
-        "runs": RUNS,
-        "spread": round((max(rates) - min(rates)) / middle, 3),
-    }
+    line = measuring.figure(
+        "journey.replay", "entries/s", found.summary()["entered"], rates, least=TOGETHER * alone,
+        what="at least, thrice of each question asked by itself", digits=0,
+    )  # fmt: skip
+    return line | {"peer": round(alone)}
 
 
 def _replayed(template: int) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Needs a database of its own: people, events and journeys are made for it.
 
 import random
 import statistics
-import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,7 +24,7 @@ PEOPLE = {"small": 10_000, "full": 100_000}
 PROBES = {"small": 60, "full": 300}
 RUNS = 3
 STEPS, SECONDS = 2_000, 2.0
-RATE, BATCH = 1_000, 50
+RATE = 1_000
 
 
 def _walked(template: int) -> dict[str, Any]:
@@ -100,18 +99,10 @@ def journey_steps(size: str) -> dict[str, Any]:
         rates.append(taken / seconds)
         versions.close(journey_id=journey.pk, user=None, now=now)
     measuring.empty()
-    middle = statistics.median(rates)
-    return {
-        "name": "journey.steps",
-        "value": round(middle),
-        "unit": "steps/s",
-        "n": 11 * number,
-        "limit": {"what": "at least, per worker", "value": STEPS},
-        "peer": None,
-        "ratio": round(middle / STEPS, 2),
-        "runs": RUNS,
-        "spread": round((max(rates) - min(rates)) / middle, 3),
-    }
+    return measuring.figure(
+        "journey.steps", "steps/s", 11 * number, rates, least=STEPS, what="at least, per worker",
+        digits=0,
+    )  # fmt: skip
 
 
 def version_messages(run_id: int) -> int:
@@ -143,56 +134,19 @@ def journey_reaction(size: str) -> dict[str, Any]:
         serving.web(serving.PLATFORM) as port,
         serving.worker("events"),
         serving.worker("fast"),
+        doors.others(port, secret, rate=RATE, connections=4),
     ):
-        stop = threading.Event()
-        others = threading.Thread(target=_send_others, args=(port, secret, stop), daemon=True)
-        others.start()
-        try:
-            for number in range(PROBES[size] + 1):
-                taken.append(_probe(port, secret, number, version.run_id))
-                time.sleep(chance.uniform(0.0, 0.4))
-            del taken[0]  # the workers were still waking up
-        finally:
-            stop.set()
-            others.join()
+        for number in range(PROBES[size] + 1):
+            taken.append(_probe(port, secret, number, version.run_id))
+            time.sleep(chance.uniform(0.0, 0.4))
+        del taken[0]  # the workers were still waking up
     measuring.empty()
     p95 = statistics.quantiles(taken, n=100)[94]
-    return {
-        "name": "journey.reaction",
-        "value": round(p95, 3),
-        "unit": "s, p95",
-        "n": len(taken),
-        "limit": {"what": "at most", "value": SECONDS},
-        "peer": None,
-        "ratio": round(SECONDS / p95, 2),
-        "runs": 1,
-        "spread": 0.0,
-        "median": round(statistics.median(taken), 3),
-        "slowest": round(max(taken), 3),
-        "events_per_second": RATE,
-    }
-
-
-def _send_others(port: int, secret: str, stop: threading.Event) -> None:
-    turn = 0
-    while not stop.is_set():
-        now = timezone.now()
-        requests = [
-            sending.request(
-                port=port,
-                path=doors.ADDRESS,
-                body=orjson.dumps(
-                    [
-                        doors.event(BATCH * (turn + n) + k, f"o{turn + n}-{k}", now)
-                        for k in range(BATCH)
-                    ]
-                ),
-                secret=secret,
-            )
-            for n in range(RATE // BATCH)
-        ]
-        turn += len(requests)
-        sending.send(requests, port=port, connections=4, per_second=RATE / BATCH)
+    return measuring.figure(
+        "journey.reaction", "s, p95", len(taken), [p95], most=SECONDS,
+        median=round(statistics.median(taken), 3), slowest=round(max(taken), 3),
+        events_per_second=RATE,
+    )  # fmt: skip
 
 
 def _probe(port: int, secret: str, number: int, run_id: int) -> float:

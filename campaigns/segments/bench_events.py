@@ -22,7 +22,6 @@ from marketing.core.errors import Refused
 
 PROBES = {"small": 60, "full": 300}
 RATE = 2_000  # events a second of everybody else
-BATCH = 50
 GOAL = 2.0
 LOOKS = 0.02  # seconds between two looks
 RULE = {"did": "bench_seen", "at_least": 1, "days": 30}
@@ -38,11 +37,8 @@ def event_visible(*, size: str = "small") -> Line:
     stored: list[float] = []
     segment = Segment.objects.create(name="Seen", rule=RULE)
     with doors.key() as secret, serving.web(serving.PLATFORM) as port, serving.worker():
-        stop = threading.Event()
-        others = threading.Thread(target=_send_others, args=(port, secret, stop), daemon=True)
-        clock = threading.Thread(target=_keep_members, args=(stop,), daemon=True)
-        others.start()
-        try:
+        with doors.others(port, secret, rate=RATE, connections=8) as stop:
+            clock = threading.Thread(target=_keep_members, args=(stop,), daemon=True)
             _wait_for_people()
             clock.start()
             for number in range(PROBES[size]):
@@ -50,53 +46,17 @@ def event_visible(*, size: str = "small") -> Line:
                 taken.append(seen)
                 stored.append(member)
                 time.sleep(chance.uniform(0.0, 0.4))
-        finally:
-            stop.set()
-            others.join()
-            if clock.is_alive():
-                clock.join()
+        clock.join()
         while events.waiting():
             time.sleep(0.05)
     segment.delete()
     measuring.empty()
     p95 = statistics.quantiles(stored, n=100)[94]
-    return {
-        "name": "event.visible",
-        "value": round(p95, 3),
-        "unit": "s, p95",
-        "n": len(taken),
-        "limit": {"what": "at most", "value": GOAL},
-        "peer": None,
-        "ratio": round(GOAL / p95, 2),
-        "runs": 1,
-        "spread": 0.0,
-        "median": round(statistics.median(stored), 3),
-        "slowest": round(max(stored), 3),
-        "on_the_page_p95": round(statistics.quantiles(taken, n=100)[94], 3),
-        "events_per_second": RATE,
-    }
-
-
-def _send_others(port: int, secret: str, stop: threading.Event) -> None:
-    turn = 0
-    while not stop.is_set():
-        now = timezone.now()
-        requests = [
-            sending.request(
-                port=port,
-                path=doors.ADDRESS,
-                body=orjson.dumps(
-                    [
-                        doors.event(BATCH * (turn + n) + k, f"o{turn + n}-{k}", now)
-                        for k in range(BATCH)
-                    ]
-                ),
-                secret=secret,
-            )
-            for n in range(RATE // BATCH)
-        ]
-        turn += len(requests)
-        sending.send(requests, port=port, connections=8, per_second=RATE / BATCH)
+    return measuring.figure(
+        "event.visible", "s, p95", len(taken), [p95], most=GOAL,
+        median=round(statistics.median(stored), 3), slowest=round(max(stored), 3),
+        on_the_page_p95=round(statistics.quantiles(taken, n=100)[94], 3), events_per_second=RATE,
+    )  # fmt: skip
 
 
 def _keep_members(stop: threading.Event) -> None:

@@ -10,6 +10,7 @@ from django.db import connection
 from campaigns.models import PersonList, Segment, SegmentMember, SegmentUpkeep
 from campaigns.segments import rulebook, upkeep
 from ingestion import changes, events
+from ingestion.benchmarks import measuring
 from ingestion.models import Customer
 from models_ml import features
 from models_ml.benchmarks import shops
@@ -66,19 +67,10 @@ def person(*, people: int, runs: int, now: Any) -> dict[str, Any]:
         asked.append(1000 * (time.perf_counter() - began))
         if done.rebuilt or (turn % 2 and done.segments != len(segments)):
             raise AssertionError(f"not what was to be measured: {done}")
-    middle = statistics.median(every)
-    return {
-        "name": "segment.person",
-        "value": round(middle, 2),
-        "unit": "ms",
-        "n": people,
-        "limit": {"what": "500 segments for one person within", "value": GOAL_MS},
-        "peer": None,
-        "ratio": round(GOAL_MS / middle, 3),
-        "runs": len(every),
-        "spread": round((max(every) - min(every)) / middle, 3),
-        "of_event": round(statistics.median(some), 2),
-    }
+    return measuring.figure(
+        "segment.person", "ms", people, every, most=GOAL_MS,
+        what="500 segments for one person within", of_event=round(statistics.median(some), 2),
+    )  # fmt: skip
 
 
 def _rule(n: int, prediction: str, listed: int) -> dict[str, Any]:
@@ -174,19 +166,11 @@ def refresh(*, people: int, runs: int, now: Any) -> dict[str, Any]:
         whole = _make(ids, now, rebuilt=len(ids))
         shares.append(taken / whole)
         sweeps.append(taken / sweep)
-    middle = statistics.median(shares)
-    return {
-        "name": "segment.refresh",
-        "value": round(middle, 4),
-        "unit": "of a rebuild",
-        "n": people,
-        "limit": {"what": "1% changed, share of making it from nothing", "value": GOAL_SHARE},
-        "peer": None,
-        "ratio": round(GOAL_SHARE / middle, 3),
-        "runs": runs,
-        "spread": round((max(shares) - min(shares)) / middle, 3),
-        "of_sweep": round(statistics.median(sweeps), 4),
-    }
+    return measuring.figure(
+        "segment.refresh", "of a rebuild", people, shares, most=GOAL_SHARE,
+        what="1% changed, share of making it from nothing", digits=4,
+        of_sweep=round(statistics.median(sweeps), 4),
+    )  # fmt: skip
 
 
 def _make(ids: list[int], now: Any, *, rebuilt: int | None = None, changes: bool = True) -> float:

@@ -1,6 +1,7 @@
 """Requests over HTTP, durable before the answer, against views that do almost nothing."""
 
 import statistics
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ RUNS = 5
 BATCHES = {"small": 200, "full": 1_000}
 SINGLES = {"small": 3_000, "full": 20_000}
 PEOPLE = 20_000
+BATCH = 50  # events in a request of everybody else
 CLIENTS = 32  # kept connections that send one event at a time
 ADDRESS = "/api/v1/events/"
 
@@ -41,6 +43,38 @@ def key() -> Iterator[str]:
         yield secret
     finally:
         row.delete()
+
+
+@contextmanager
+def others(port: int, secret: str, *, rate: int, connections: int) -> Iterator[threading.Event]:
+    """Everybody else: so many events a second from a thread, which ends once the event is set."""
+    stop = threading.Event()
+    sender = threading.Thread(
+        target=_send_others, args=(port, secret, rate, connections, stop), daemon=True
+    )
+    sender.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        sender.join()
+
+
+def _send_others(
+    port: int, secret: str, rate: int, connections: int, stop: threading.Event
+) -> None:
+    turn, a_second = 0, rate // BATCH
+    while not stop.is_set():
+        now = timezone.now()
+        bodies = [
+            orjson.dumps(
+                [event(BATCH * (turn + n) + k, f"o{turn + n}-{k}", now) for k in range(BATCH)]
+            )
+            for n in range(a_second)
+        ]
+        turn += a_second
+        requests = _make(port, ADDRESS, bodies, secret)
+        sending.send(requests, port=port, connections=connections, per_second=rate / BATCH)
 
 
 def run(requests: list[bytes], port: int, connections: int) -> float:

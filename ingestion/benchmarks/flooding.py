@@ -44,20 +44,11 @@ def source_flood(*, size: str = "small") -> Line:
         _settle()
     measuring.empty()
     quiet, loaded = _p95(calm), _p95(under)
-    return {
-        "name": "source.flood",
-        "value": round(loaded / quiet, 3),
-        "unit": "times the others' p95 without it",
-        "n": len(under),
-        "limit": {"what": "at most", "value": GOAL},
-        "peer": None,
-        "ratio": round(GOAL * quiet / loaded, 3),
-        "runs": ROUNDS[size],
-        "spread": 0.0,
-        "p95_ms_calm": round(1000 * quiet, 2),
-        "p95_ms_flood": round(1000 * loaded, 2),
-        "turned_away": turned_away,
-    }
+    return measuring.figure(
+        "source.flood", "times the others' p95 without it", len(under), [loaded / quiet], most=GOAL,
+        runs=ROUNDS[size], p95_ms_calm=round(1000 * quiet, 2), p95_ms_flood=round(1000 * loaded, 2),
+        turned_away=turned_away,
+    )  # fmt: skip
 
 
 class _Flood:

@@ -38,6 +38,31 @@ def empty(*, keep_sources: bool = False) -> None:
         cursor.execute(f"TRUNCATE {names} CASCADE")
 
 
+def figure(
+    name: str, unit: str, n: int, values: list[float], *, most: float | None = None,
+    least: float | None = None, what: str = "", digits: int = 3, runs: int | None = None,
+    **more: Any,
+) -> Line:  # fmt: skip
+    """The middle of some runs beside a figure to keep, which is the most or the least that it may
+    be; `ratio` from 1 keeps it.
+    """
+    middle, limit = statistics.median(values), most if least is None else least
+    assert limit is not None
+    ratio = limit / middle if least is None else middle / limit
+    return {
+        "name": name,
+        "value": round(middle, digits),
+        "unit": unit,
+        "n": n,
+        "limit": {"what": what or ("at most" if least is None else "at least"), "value": limit},
+        "peer": None,
+        "ratio": round(ratio, 3),
+        "runs": runs or len(values),
+        "spread": round((max(values) - min(values)) / middle, 3),
+        **more,
+    }
+
+
 def line(name: str, n: int, ours: list[float], bare: list[float], peer: str, unit: str) -> Line:
     """The result of a workload from the seconds of each run."""
     value, limit = n / statistics.median(ours), n / statistics.median(bare)

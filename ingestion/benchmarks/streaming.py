@@ -77,28 +77,20 @@ def ingest_sustained(*, size: str = "small") -> Line:
         raise Refused(f"of {sent} events not all were stored and identified: {found}")
     measuring.empty()
     value = 100 * len(full.latencies) / took
-    return {
-        "name": "ingest.sustained",
-        "value": round(value),
-        "unit": "events/s",
-        "n": 100 * len(full.latencies),
-        "limit": {"what": "at least", "value": GOAL},
-        "peer": None,
-        "ratio": round(value / GOAL, 3),
-        "runs": 1,
-        "spread": 0.0,
-        "seconds": round(took, 1),
-        "lag_p95": round(_at(watch.lags, 95), 2),
-        "lag_max": round(max(watch.lags), 2),
-        "p99_ms_full": round(1000 * _at(full.latencies, 99), 1),
-        "p99_ms_half": round(1000 * _at(half.latencies, 99), 1),
-        "lag_max_half": round(max(calm.lags), 2),
-        "microseconds_an_event": {
+    return measuring.figure(
+        "ingest.sustained", "events/s", 100 * len(full.latencies), [value], least=GOAL, digits=0,
+        seconds=round(took, 1),
+        lag_p95=round(_at(watch.lags, 95), 2),
+        lag_max=round(max(watch.lags), 2),
+        p99_ms_full=round(1000 * _at(full.latencies, 99), 1),
+        p99_ms_half=round(1000 * _at(half.latencies, 99), 1),
+        lag_max_half=round(max(calm.lags), 2),
+        microseconds_an_event={
             name: round(1e4 * (after[name] - before[name]) / len(full.latencies), 1)
             for name in after
         },
-        "memory_mb": round(watch.megabytes),
-    }
+        memory_mb=round(watch.megabytes),
+    )  # fmt: skip
 
 
 def _send(port: int, secret: str, mark: str, seconds: int, rate: int) -> sending.Sent:
