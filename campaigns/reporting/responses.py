@@ -12,6 +12,7 @@ from typing import Any
 from django.db import OperationalError, connection
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from campaigns.answers import humans
 from campaigns.messaging import tags
@@ -27,7 +28,7 @@ OUTCOMES = {
     "opened_any": (_("Opened, machines too"), Q(opened_at__isnull=False)),
     "clicked": (_("Clicked by a person"), Q(clicked_human__gte=humans.LIKELY)),
     "clicked_any": (_("Clicked, machines too"), Q(clicked_at__isnull=False)),
-    "bounced": (_("Came back"), Q(bounced_at__isnull=False)),
+    "bounced": (pgettext_lazy("mail", "Came back"), Q(bounced_at__isnull=False)),
     "complained": (_("Called it spam"), Q(complained_at__isnull=False)),
 }
 # By message, so that the index by person and kind finds the few events among millions.

@@ -27,6 +27,8 @@ from campaigns.views.people import signed_in
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number
+from models_ml import catalog, registry
+from recommendations import serve
 from recommendations.offers import keeping
 
 PER_PAGE = 25
@@ -211,7 +213,15 @@ def palette() -> dict[str, Any]:
         "saved": saved,
         "saved_data": [saved_data(row) for row in saved],
         "words": _words(),
+        "no_picks": _no_picks(),
     }
+
+
+def _no_picks() -> str:
+    """What products lack: "train" an engine, "choose" by it, or nothing."""
+    if serve.current_set() is not None:
+        return ""
+    return "choose" if registry.live(catalog.BASELINE) else "train"
 
 
 def saved_data(row: SavedBlock) -> dict[str, Any]:

@@ -3,12 +3,33 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
+from campaigns.models import Campaign, Segment, Template
 from tests import factories
 from tests.browser.conftest import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+NAME = """(() => { const at = document.activeElement, label = at.labels?.[0]?.innerText;
+  return (at.getAttribute("aria-label") || label || at.innerText || "").trim() })()"""
+
+
+def tab_to(page: Page, name: str, *, back: bool = False, most: int = 70) -> None:
+    """Press Tab until what is called so has the focus; never past the whole page."""
+    passed = []
+    for _ in range(most):
+        page.keyboard.press("Shift+Tab" if back else "Tab")
+        passed.append(page.evaluate(NAME))
+        if passed[-1].startswith(name):
+            return
+    raise AssertionError(f"Tab never came to “{name}”, only to {passed}")
+
+
+def enter(page: Page, address: str) -> None:
+    """Press Enter and wait for the page that it leads to."""
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(address), wait_until="load")
+    page.wait_for_load_state("networkidle")
 
 
 def test_the_first_tab_leads_past_the_menu(visit: Visit, shop: factories.Cast) -> None:
@@ -91,3 +112,97 @@ def test_a_phone_opens_its_menu_and_closes_it_with_escape(
     expect(page.locator("#side .ws")).to_be_focused()
     page.keyboard.press("Escape")
     expect(opener).to_have_attribute("aria-expanded", "false")
+    expect(opener).to_be_focused()
+
+
+def test_a_segment_a_mail_and_a_campaign_are_made_and_sent_by_keys_alone(
+    visit: Visit, shop: factories.Cast
+) -> None:
+    user = factories.user("marketer")
+    visitor = visit()
+    page = visitor.go("/login/")
+    page.keyboard.type(user.username)
+    page.keyboard.press("Tab")
+    page.keyboard.type(factories.PASSWORD)
+    enter(page, r":\d+/$")
+
+    tab_to(page, "Segments")
+    enter(page, "/segments/$")
+    tab_to(page, "New segment")
+    enter(page, "/segments/new/")
+    tab_to(page, "Name")
+    page.keyboard.type("By keys")
+    asked = (("country", "GB"), ("number of orders", ""))
+    for n, (question, value) in enumerate(asked, start=1):
+        tab_to(page, "Add rule")
+        page.keyboard.press("Enter")
+        expect(page.locator("#m-find")).to_be_focused()
+        page.keyboard.type(question)
+        page.keyboard.press("Enter")
+        expect(page.locator(".rules > .rule")).to_have_count(n)
+        if value:
+            tab_to(page, "Country: Value", most=6)
+            page.keyboard.type(value)
+    tab_to(page, "Save segment", back=True)
+    enter(page, r"/segments/\d+/$")
+    assert Segment.objects.filter(name="By keys").exists()
+
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.wait_for_url("**/content/", wait_until="load")
+    tab_to(page, "New mail")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="From blocks")).to_be_focused()
+    enter(page, "/content/new/")
+    tab_to(page, "Divider")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Alt+ArrowUp")
+    expect(page.locator("#e-said")).to_have_text("Divider is now block 1 of 7")
+    page.keyboard.press("Enter")
+    assert page.evaluate(NAME) == "Background"
+    page.keyboard.press("Escape")
+    assert page.evaluate(NAME).startswith("Divider")
+    page.keyboard.press("Delete")
+    expect(page.locator("#e-outline li")).to_have_count(6)
+    tab_to(page, "Save", back=True)
+    enter(page, r"/content/\d+/")
+    assert Template.objects.latest("id").blocks[0]["kind"] == "logo"
+
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    page.wait_for_url("**/campaigns/", wait_until="load")
+    tab_to(page, "New campaign")
+    enter(page, "/campaigns/new/")
+    tab_to(page, "Campaign name")
+    page.keyboard.type("Sent by keys")
+    page.keyboard.press("Tab")
+    page.keyboard.type("By keys")
+    tab_to(page, "Continue")
+    enter(page, "/message/")
+    for step in ("/timing/", "/variants/", "/check/"):
+        tab_to(page, "Save and continue")
+        enter(page, step)
+    tab_to(page, "Send to")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Not yet")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Send to")).to_be_focused()
+    page.keyboard.press("Enter")
+    tab_to(page, "Send now", most=2)
+    enter(page, r"/campaigns/\d+/$")
+    assert Campaign.objects.get(name="Sent by keys").runs.count() == 1
+    assert visitor.errors == []
+
+
+def test_a_dialog_that_a_menu_opened_gives_the_focus_back_to_its_button(
+    visit: Visit, shop: factories.Cast
+) -> None:
+    kept = factories.segment("Everybody", {"all": []})
+    page = visit(factories.user("marketer")).go(f"/segments/{kept.pk}/")
+    tab_to(page, "More")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("button", name="Archive")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="More", exact=True)).to_be_focused()

@@ -104,6 +104,7 @@
       holder[one.name] = one.kind === "number" || one.kind === "saved" ? Number(input.value) : input.value;
       keep(what + one.name);
       if (one.kind === "saved") offer(blocks[index()]);
+      needs(blocks[index()]);
       const at = index(), row = outline.children[at]?.querySelector(".trunc");
       if (row) { const now = label(blocks[at]); row.replaceChildren(el("b", "", now.kind), ...(now.words ? [el("small", "", " " + now.words)] : [])); }
     });
@@ -124,6 +125,8 @@
     return box;
   };
   /* a block may be saved for other mails; one that is saved may become part of this mail */
+  /* products that no engine has chosen yet are seen by nobody */
+  const needs = block => { const said = $("#e-need"); if (said) said.hidden = block?.kind !== "products" || block.of === "event"; };
   const offer = block => {
     const [keepIt, library, detach] = ["#e-keep", "#e-library", "#e-detach"].map(id => $(id));
     if (!keepIt) return;
@@ -158,7 +161,7 @@
     const kind = kinds[block.kind];
     $("#e-kind").textContent = kind.label; $("#e-icon").replaceChildren(svg(kind.icon));
     $("#e-place").textContent = fill(words.place, { n: at + 1, all: blocks.length });
-    offer(block);
+    offer(block); needs(block);
     fields.replaceChildren(...kind.settings.map(one => one.kind === "columns" ? columns(block) : control(one, block, block.id)));
   };
 
@@ -174,7 +177,12 @@
       event.preventDefault(); if (next) pick(next.id, true);
     }
     if (event.key === "Delete") { event.preventDefault(); acts.remove(); }
+    if (event.key === "Enter") {
+      event.preventDefault(); pick(event.target.closest("li")?.dataset.block, true);
+      fields.querySelector("input,select,textarea")?.focus();
+    }
   });
+  panel.addEventListener("keydown", event => { if (event.key === "Escape") { event.preventDefault(); draw(true); } });
   let dragged = null;
   outline.addEventListener("dragstart", event => { dragged = event.target.closest("li"); dragged?.classList.add("ghosted"); event.dataTransfer.effectAllowed = "move"; });
   outline.addEventListener("dragover", event => {

@@ -20,16 +20,21 @@
   }, true);
   document.addEventListener("click", e => {
     const p = e.target.closest("[popovertarget]"); if (p) { const m = document.getElementById(p.getAttribute("popovertarget")); if (m) m._by = p; }
-    const o = e.target.closest("[data-open]"); if (o) { const d = $(o.dataset.open); d && !d.open && d.showModal(); }
+    const o = e.target.closest("[data-open]"); if (o) { const d = $(o.dataset.open); if (d && !d.open) { d._by = o.closest(".menu")?._by; d.showModal(); } }
     const c = e.target.closest("[data-close]"); if (c) c.closest("dialog")?.close();
     if (e.target.matches?.("dialog[open]")) { const r = e.target.getBoundingClientRect(); if (e.clientX < r.left || e.clientX > r.right || e.clientY < r.top || e.clientY > r.bottom) e.target.close(); }
     const t = e.target.closest("[data-toast]"); if (t) toast(JSON.parse(t.dataset.toast));
     const k = e.target.closest("[data-copy]"); if (k) { const from = $(k.dataset.copy); if (from) { from.select?.(); navigator.clipboard?.writeText(from.value ?? from.textContent).then(() => toast({ title: said.tCopied })); } }
     const mi = e.target.closest(".menu a, .menu .mi"); if (mi && mi.closest("[popover]")) mi.closest("[popover]").hidePopover?.();
   });
-  /* arrow keys inside menus */
+  /* a dialog that a menu opened: the menu is gone when the dialog closes, so its button gets the focus back */
+  document.addEventListener("close", e => { const by = e.target._by, at = document.activeElement; if (by?.isConnected && (at === document.body || e.target.contains(at) || !at.checkVisibility())) by.focus(); }, true);
+  /* arrow keys: down from its button into a menu, then up and down inside */
   document.addEventListener("keydown", e => {
-    const m = e.target.closest?.(".menu"); if (!m || !/^Arrow(Up|Down)$/.test(e.key)) return;
+    const m = e.target.closest?.(".menu"), b = m ? null : e.target.closest?.("[popovertarget]");
+    const below = b && e.key === "ArrowDown" ? document.getElementById(b.getAttribute("popovertarget")) : null;
+    if (below?.matches(".menu")) { e.preventDefault(); if (!below.matches(":popover-open")) b.click(); setTimeout(() => $("input,a,button.mi", below)?.focus(), 30); return; }
+    if (!m || !/^Arrow(Up|Down)$/.test(e.key)) return;
     const items = $$("a,button.mi", m), i = items.indexOf(e.target); e.preventDefault();
     items[(i + (e.key === "ArrowDown" ? 1 : -1) + items.length) % items.length]?.focus();
   });
@@ -86,10 +91,10 @@
 
   document.addEventListener("alpine:init", () => {
     Alpine.data("shell", () => ({
-      side: false,
+      side: false, by: null,
       get sideClass() { return this.side ? "open" : ""; }, get sideAria() { return this.side ? "true" : "false"; },
-      openSide() { this.side = true; setTimeout(() => $("#side a")?.focus(), 60); }, closeSide() { this.side = false; },
-      init() { document.addEventListener("keydown", e => { if (e.key === "Escape" && this.side) this.side = false; }); },
+      openSide(e) { this.side = true; this.by = e?.currentTarget; setTimeout(() => $("#side a")?.focus(), 60); }, closeSide() { this.side = false; },
+      init() { document.addEventListener("keydown", e => { if (e.key === "Escape" && this.side) { this.side = false; this.by?.focus(); } }); },
       cycleTheme() {
         const dark = said.theme === "dark" || (said.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
         const t = dark ? "light" : "dark"; said.theme = t; localStorage.setItem("theme", t); dispatchEvent(new Event("themechange"));
