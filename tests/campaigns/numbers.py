@@ -5,7 +5,7 @@ from html import unescape
 
 from django.test import Client
 
-_OPENS = re.compile(r'<a(?: class="link[^"]*")? href="([^"]+)">(?:<b[^>]*>)?([\d,]+)<')
+_OPENS = re.compile(r'<a(?: class="(?:link|opens)[^"]*")? href="([^"]+)">(?:<b[^>]*>)?([\d,]+)<')
 
 
 def opened(client: Client, html: str) -> dict[str, tuple[int, int]]:

@@ -177,7 +177,7 @@ def get(mapping: Any, key: Any) -> Any:
 @register.filter
 def opens(number: Any, url: str) -> SafeString:
     """A whole number as the link to what it counts, for the middle of a sentence."""
-    return format_html('<a class="link num" href="{}">{}</a>', url, wording.comma(number))
+    return format_html('<a class="opens num" href="{}">{}</a>', url, wording.comma(number))
 
 
 @register.simple_tag(takes_context=True)
