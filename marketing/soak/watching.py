@@ -44,7 +44,7 @@ _KEPT = 'outbox="changes"'
 
 @dataclass
 class Look:
-    """One look. `megabytes`: program -> what its processes hold each by itself, by process id.
+    """One look. `megabytes`: program -> what its processes hold, by process id.
     `queues`: what waits, by name; `told`: the other numbers of /metrics; `bytes`: tables; `files`:
     bytes in folders of the installation.
     """
@@ -138,7 +138,7 @@ def read(text: str) -> list[tuple[str, float]]:
 
 
 def memory(root: int) -> dict[str, dict[int, float]]:
-    """Program -> process id -> megabytes that this process shares with no other."""
+    """Program -> process id -> megabytes, what processes share told once."""
     found: dict[str, dict[int, float]] = {"up": {}}
     main = psutil.Process(root)
     _hold(found["up"], main)
@@ -155,9 +155,21 @@ def memory(root: int) -> dict[str, dict[int, float]]:
 
 def _hold(found: dict[int, float], process: psutil.Process) -> None:
     try:
-        found[process.pid] = process.memory_full_info().uss / 1e6
-    except psutil.Error:
+        found[process.pid] = _megabytes(process)
+    except (OSError, psutil.Error):
         return
+
+
+def _megabytes(process: psutil.Process) -> float:
+    """Its share of memory that belongs to no file and is no buffer of PostgreSQL's: a page of those
+    that only one process happened to touch would count as its own."""
+    rollup = Path(f"/proc/{process.pid}/smaps_rollup")
+    if not rollup.exists():  # another system than Linux
+        return float(process.memory_full_info().uss) / 1e6
+    for line in rollup.read_text().splitlines():
+        if line.startswith("Pss_Anon:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return float(process.memory_full_info().uss) / 1e6
 
 
 def name_of(words: list[str]) -> str:
