@@ -37,7 +37,8 @@ def tick(*, now: datetime) -> list[str]:
         if name not in fresh:
             continue
         ids = {"queue_name": queue} if task == CANARY else {}
-        bus.nudge(task, queue=queue, expires=max(seconds * 2, 10), **ids)
+        # Where a queue is that long, what expired sooner would never have its turn.
+        bus.nudge(task, queue=queue, expires=max(seconds * 2, 60), **ids)
         started.append(name)
     return started
 
