@@ -120,6 +120,12 @@ PRODUCT_FIELDS = (
 )
 
 
+def _code(body: fields.Body) -> str:
+    """A product's code; some letters become two in upper case, so what is kept is measured too."""
+    said = codes.unify(fields.text(body, "sku", 60, required=True))
+    return fields.text({"sku": said}, "sku", 60, required=True)
+
+
 def product(body: Any, *, default_currency: str) -> catalogue.Item:
     """A product."""
     body = fields.an_object(body, PRODUCT_FIELDS)
@@ -132,7 +138,7 @@ def product(body: Any, *, default_currency: str) -> catalogue.Item:
         ):
             raise fields.wrong(name, _("An address begins with https://."), "bad_address")
     return catalogue.Item(
-        sku=codes.unify(fields.text(body, "sku", 60, required=True)),
+        sku=_code(body),
         name=titles.tidy(fields.text(body, "name", 300)),
         category=titles.tidy(fields.text(body, "category", 100)),
         price=fields.decimal(body, "price", low=Decimal(0)),
@@ -192,7 +198,7 @@ def _line(body: Any, number: int) -> orders.Line:
             raise fields.wrong("quantity", _("Say how many; a return is negative."), "missing")
         price = fields.decimal(body, "unit_price", required=True, low=Decimal(0)) or Decimal(0)
         line = orders.Line(
-            sku=codes.unify(fields.text(body, "sku", 60, required=True)),
+            sku=_code(body),
             quantity=quantity,
             unit_price=price.quantize(Decimal("0.0001")),
             description=titles.tidy(fields.text(body, "description", 300)),

@@ -120,6 +120,19 @@ def test_a_wrong_field_is_named_and_nothing_is_stored(api, change, field) -> Non
     assert Customer.objects.count() == 0
 
 
+def test_a_code_that_grows_in_upper_case_is_measured_as_it_is_kept(api) -> None:
+    answer = api.post("/api/v1/products/", {"sku": "ß" * 31, "name": "Teapot"}, format="json")
+    assert answer.status_code == 422
+    assert answer.json()["error"]["field"] == "sku"
+    assert "longer than 60" in answer.json()["error"]["message"]
+    line = {**ORDER["lines"][0], "sku": "ß" * 31}
+    answer = api.post("/api/v1/orders/", {**ORDER, "lines": [line]}, format="json")
+    assert answer.status_code == 422
+    assert not Product.objects.exists()
+    api.post("/api/v1/products/", {"sku": "ß" * 30, "name": "Teapot"}, format="json")
+    assert Product.objects.get().sku == "S" * 60
+
+
 def test_products_are_known_by_their_code(api) -> None:
     assert (
         api.post("/api/v1/products/", {"sku": "t1", "name": "Teapot", "price": "12.50"}).status_code
