@@ -1,25 +1,36 @@
 """Picks as others show them: reads only, a few questions to the database however many people."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
-from ingestion import consent
 from ingestion.models import Customer, Product
 from marketing.core.errors import Invalid
 from models_ml import catalog
 from recommendations import placements, reasons
 from recommendations.models import (
-    PickList,
     Placement,
     RecommendationSet,
     Visitor,
 )
 
 PLACEMENT = "email"
+# A stored pick and its product, in the order of `Pick`, then what its reason is told by.
+COLUMNS = """x.rank, g.id, g.sku, g.name, g.price, g.currency, g.url, g.image_url, x.score, x.why,
+    a.id AS anchor_id, coalesce(nullif(a.name, ''), a.sku) AS anchor"""
+# A row a pick that is still on the shelf.
+ROWS = """FROM recommendations_picklist r
+    CROSS JOIN LATERAL unnest(r.products, r.scores, r.whys, r.anchors)
+        WITH ORDINALITY AS x (product_id, score, why, anchor_id, rank)
+    JOIN ingestion_product g ON g.id = x.product_id AND g.active
+        AND (g.stock IS NULL OR g.stock > 0)
+    LEFT JOIN ingestion_product a ON a.id = x.anchor_id"""
+PROFILED = """NOT EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = r.customer_id
+        AND k.purpose = 'profiling' AND k.current AND NOT k.granted)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,33 +147,37 @@ def _read(sets: Collection[int], ids: Collection[int]) -> dict[tuple[int, int], 
 
     None for people who said no to profiling, whatever was built before they did.
     """
-    lists = list(
-        PickList.objects.filter(set_id__in=list(sets), customer_id__in=list(ids))
-        .filter(~consent.objects_to_profiling("customer_id"))
-        .values_list("set_id", "customer_id", "products", "scores", "whys", "anchors")
-    )
-    keys = {key for row in lists for key in (*row[2], *row[5]) if key >= 0}
-    goods = {row.pk: row for row in Product.objects.filter(pk__in=keys)} if keys else {}
     found: dict[tuple[int, int], list[Pick]] = {}
-    for set_id, customer_id, *columns in lists:
-        picks = [
-            _pick(rank, goods[key], score, reasons.told(why, anchor, _name(goods.get(anchor))))
-            for rank, (key, score, why, anchor) in enumerate(zip(*columns, strict=True), start=1)
-            if key in goods and _on_shelf(goods[key])
-        ]
-        if picks:
-            found[set_id, customer_id] = picks
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT r.set_id, r.customer_id, {COLUMNS} {ROWS}"
+            f" WHERE r.set_id = ANY(%s) AND r.customer_id = ANY(%s) AND {PROFILED}"
+            " ORDER BY r.set_id, r.customer_id, x.rank",
+            [list(sets), list(ids)],
+        )
+        for set_id, customer_id, *values in cursor.fetchall():
+            found.setdefault((set_id, customer_id), []).append(picked(values))
     return found
+
+
+def picked(values: Sequence[Any]) -> Pick:
+    """The pick of a row of COLUMNS."""
+    *shown, why, anchor_id, anchor = values
+    told = reasons.told(why, anchor_id, anchor)
+    return Pick(*shown, told["code"], reasons.sentence(told))  # type: ignore[call-arg]
 
 
 def _newcomers(current: RecommendationSet) -> list[Pick]:
     ids = current.metrics.get("newcomers", [])
-    goods = {row.pk: row for row in Product.objects.filter(pk__in=ids)}
-    there = [goods[key] for key in ids if key in goods and _on_shelf(goods[key])]
-    return [_pick(rank, row, 0.0, {"code": "popular"}) for rank, row in enumerate(there, start=1)]
+    there = Product.objects.filter(active=True, pk__in=ids).exclude(stock__lte=0)
+    goods = {row.pk: row for row in there}
+    return [
+        _popular(rank, goods[key])
+        for rank, key in enumerate((key for key in ids if key in goods), start=1)
+    ]
 
 
-def _pick(rank: int, product: Product, score: float, why: Mapping[str, Any]) -> Pick:
+def _popular(rank: int, product: Product) -> Pick:
     return Pick(
         rank=rank,
         product_id=product.pk,
@@ -172,15 +187,7 @@ def _pick(rank: int, product: Product, score: float, why: Mapping[str, Any]) -> 
         currency=product.currency,
         url=product.url,
         image_url=product.image_url,
-        score=score,
-        code=str(why["code"]),
-        reason=reasons.sentence(why),
+        score=0.0,
+        code="popular",
+        reason=reasons.sentence({"code": "popular"}),
     )
-
-
-def _name(product: Product | None) -> str | None:
-    return None if product is None else product.name or product.sku
-
-
-def _on_shelf(product: Product) -> bool:
-    return product.active and (product.stock is None or product.stock > 0)

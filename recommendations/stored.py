@@ -2,20 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.utils.translation import gettext as _
 
 from marketing.core.errors import NotFound
 from marketing.core.prepared import Question
-from recommendations import reasons, serve
+from recommendations import serve
 from recommendations.serve import Pick
 
 # A refresh that switches sets in between cannot be seen in half by a single statement.
 _ASK = Question(
     "stored_picks",
     {"person": "text", "place": "text", "engine": "text"},
-    """
+    f"""
 WITH who AS (
     SELECT id FROM ingestion_customer WHERE external_id = %(person)s AND merged_into_id IS NULL
 ), current AS (
@@ -30,17 +29,8 @@ SELECT w.id, c.id, c.engine, c.created_at,
     picked.*
 FROM who w LEFT JOIN current c ON true
 LEFT JOIN LATERAL (
-    SELECT x.rank, g.id, g.sku, g.name, g.price, g.currency, g.url, g.image_url, x.score, x.why,
-        a.id AS anchor_id, coalesce(nullif(a.name, ''), a.sku) AS anchor
-    FROM recommendations_picklist r
-    CROSS JOIN LATERAL unnest(r.products, r.scores, r.whys, r.anchors)
-        WITH ORDINALITY AS x (product_id, score, why, anchor_id, rank)
-    JOIN ingestion_product g ON g.id = x.product_id AND g.active
-        AND (g.stock IS NULL OR g.stock > 0)
-    LEFT JOIN ingestion_product a ON a.id = x.anchor_id
-    WHERE r.set_id = c.id AND r.customer_id = w.id
-        AND NOT EXISTS (SELECT FROM ingestion_consent k WHERE k.customer_id = w.id
-            AND k.purpose = 'profiling' AND k.current AND NOT k.granted)
+    SELECT {serve.COLUMNS} {serve.ROWS}
+    WHERE r.set_id = c.id AND r.customer_id = w.id AND {serve.PROFILED}
 ) AS picked ON true
 ORDER BY picked.rank
 """,
@@ -73,10 +63,4 @@ def of(*, external_id: str, engine: str | None = None, limit: int) -> Stored:
         picks = serve.for_customers([customer_id], engine=engine)[customer_id]
         if current is not None:
             return Stored(customer_id, current.engine, current.created_at, picks[:limit])
-    return Stored(customer_id, made_by, made_at, [_pick(row) for row in rows[:limit]])
-
-
-def _pick(row: Any) -> Pick:
-    *values, why, anchor_id, anchor = row[5:]
-    told = reasons.told(why, anchor_id, anchor)
-    return Pick(*values, told["code"], reasons.sentence(told))  # type: ignore[call-arg]
+    return Stored(customer_id, made_by, made_at, [serve.picked(row[5:]) for row in rows[:limit]])

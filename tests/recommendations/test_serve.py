@@ -79,5 +79,5 @@ def test_nothing_is_shown_before_anything_was_chosen(db):
 
 def test_a_batch_costs_a_fixed_number_of_queries(ada, django_assert_num_queries):
     others = [factories.customer().pk for _ in range(20)]
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         serve.for_customers([ada.pk, *others])
