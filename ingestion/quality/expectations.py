@@ -403,7 +403,7 @@ def suggest() -> list[dict[str, Any]]:
     rows = Measure.objects.filter(day=newest, source="", total__gte=20).exclude(
         subject=fields.IMPORTS
     )
-    for row in rows.order_by("subject", "field"):
+    for row in rows.order_by("subject", "field", "dimension"):
         share = 1 - row.bad / row.total
         if row.dimension == fields.COMPLETE and share >= 0.5:
             kind, at_least = FILLED, _floor(share)

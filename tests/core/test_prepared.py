@@ -43,6 +43,7 @@ def test_a_question_that_the_server_forgot_or_whose_table_changed_is_planned_ane
 
 @pytest.mark.django_db(transaction=True)
 def test_a_question_that_a_poolers_other_client_planned_here_is_asked_all_the_same() -> None:
+    connection.close()  # a line on which nothing of ours was planned
     with connection.cursor() as cursor:
         cursor.execute(f"PREPARE {ADD.kept} (integer, integer) AS SELECT $2 - $1, 7 % 4")
 

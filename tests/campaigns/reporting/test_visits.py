@@ -1,5 +1,6 @@
 """Who came to the shop with a campaign's words in the address, as the shop's own pages tell it."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -108,7 +109,10 @@ def test_pages_are_found_by_their_index_and_not_by_looking_at_every_event():
         cursor.execute("ANALYZE ingestion_event")
         cursor.execute(f"EXPLAIN {visits._VISITS}", values)
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "Seq Scan on ingestion_event" not in plan
+        read = re.findall(r"Seq Scan on (ingestion_event\w*)", plan)
+        for part in read:  # an empty one has nothing to find
+            cursor.execute(f"SELECT count(*) FROM {part}")
+            assert cursor.fetchone() == (0,)
     assert "left" in plan
 
 
