@@ -89,8 +89,8 @@ def learn(
         before, keep=sittings.keep(job_id=job_id, name=entry.name, part=choosing.JUDGED), **facts
     )
     theirs, ours = (_judged(model, judging) for model in (champion, further))
-    gap = metrics.paired_difference(ours.ndcg, theirs.ndcg, seed=SEED)
-    worse = gap.mean < 0
+    told = _compared(ours, theirs, cut)
+    worse = told["difference"]["mean"] < 0
     if not worse:
         further = _read(version).learn_further(
             data,
@@ -115,27 +115,18 @@ def learn(
         | {
             "further": {
                 "from": version.version,
-                "cut": cut.isoformat(),
-                "people": len(judging.users),
                 "new": int((data.at > _second(version.data_until)).sum()),
-                "ndcg@10": round(float(ours.ndcg.mean()), 6),
-                "ndcg@10_before": round(float(theirs.ndcg.mean()), 6),
-                "difference": gap.as_dict(),
+                **told,
             }
         },
         job_id=job_id,
         now=now,
     )
-    if not worse:
-        return registry.promote(version=made)
-    return registry.refuse(
-        version=made,
-        reason=_(
-            "What it learned from new purchases made it worse: NDCG@10 %(ours).4f against "
-            "%(theirs).4f on the %(n)d people who then bought something new."
-        )
-        % {"ours": ours.ndcg.mean(), "theirs": theirs.ndcg.mean(), "n": len(judging.users)},
+    worse_by = _(
+        "What it learned from new purchases made it worse: NDCG@10 %(ours).4f against "
+        "%(theirs).4f on the %(n)d people who then bought something new."
     )
+    return _settled(made, told, worse_by)
 
 
 def pass_on(
@@ -168,7 +159,7 @@ def pass_on(
             shutil.rmtree(folder / inside / engine)
             shutil.copytree(registry.folder(member), folder / inside / engine, ignore=plain)
 
-    ours, theirs, told = _beside(version, having, data, job_id)
+    told = _beside(version, having, data, job_id)
     made = registry.save(
         name=name,
         algorithm=version.algorithm,
@@ -191,16 +182,11 @@ def pass_on(
         job_id=job_id,
         now=now,
     )
-    if told["difference"]["mean"] >= 0:
-        return registry.promote(version=made)
-    return registry.refuse(
-        version=made,
-        reason=_(
-            "What its members learned from new purchases made it worse: NDCG@10 %(ours).4f "
-            "against %(theirs).4f on the %(n)d people who then bought something new."
-        )
-        % {"ours": ours.ndcg.mean(), "theirs": theirs.ndcg.mean(), "n": told["people"]},
+    worse_by = _(
+        "What its members learned from new purchases made it worse: NDCG@10 %(ours).4f "
+        "against %(theirs).4f on the %(n)d people who then bought something new."
     )
+    return _settled(made, told, worse_by)
 
 
 def _beside(
@@ -208,9 +194,9 @@ def _beside(
     having: Mapping[str, ModelVersion],
     data: Interactions,
     job_id: int | None,
-) -> tuple[metrics.Ranking, metrics.Ranking, dict[str, Any]]:
-    """A blend (or ranker) with its members as the first half of the new time made them, and with
-    those that it has: how each answers for the second half, and what is told of that."""
+) -> dict[str, Any]:
+    """How a blend (or ranker) answers for the second half of the new time, with its members as the
+    first half made them beside those that it has."""
     entry = catalog.BY_NAME[version.name]
     were = {
         engine: ModelVersion.objects.get(name=one.name, version=one.details["further"]["from"])
@@ -238,14 +224,26 @@ def _beside(
     theirs = _judged(model, judging)
     blend.members.update(further)
     ours = _judged(model, judging)
-    gap = metrics.paired_difference(ours.ndcg, theirs.ndcg, seed=SEED)
-    return ours, theirs, {
+    return _compared(ours, theirs, cut)
+
+
+def _compared(ours: metrics.Ranking, theirs: metrics.Ranking, cut: datetime) -> dict[str, Any]:
+    """What is told of two that answered for the same people."""
+    return {
         "cut": cut.isoformat(),
-        "people": len(judging.users),
+        "people": len(ours.ndcg),
         "ndcg@10": round(float(ours.ndcg.mean()), 6),
         "ndcg@10_before": round(float(theirs.ndcg.mean()), 6),
-        "difference": gap.as_dict(),
-    }  # fmt: skip
+        "difference": metrics.paired_difference(ours.ndcg, theirs.ndcg, seed=SEED).as_dict(),
+    }
+
+
+def _settled(made: ModelVersion, told: Mapping[str, Any], worse_by: str) -> ModelVersion:
+    """Published where it is no worse; else refused, in the words of `worse_by`."""
+    if told["difference"]["mean"] >= 0:
+        return registry.promote(version=made)
+    figures = {"ours": told["ndcg@10"], "theirs": told["ndcg@10_before"], "n": told["people"]}
+    return registry.refuse(version=made, reason=worse_by % figures)
 
 
 def _cut(version: ModelVersion, data: Interactions) -> tuple[Interactions, Truth, datetime] | None:
