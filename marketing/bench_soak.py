@@ -54,7 +54,7 @@ def day(size: str = "small") -> list[Line]:
         book, mails = Book(), platform.var / "mail" / "new"
         key = json.loads((platform.var / "demo.json").read_text())["api_key"]
         client = Client(platform.address, key, book)
-        visitor = Visitor(benchmarks._sign_in(platform), platform.address)
+        visitor = Visitor(benchmarks.sign_in(platform), platform.address)
         ground = prepare(client, visitor)
         database = (platform.var / "postgres.url").read_text().strip()
         with _watch(platform.process.pid, platform.var, database, client) as watch:
@@ -86,12 +86,12 @@ def day(size: str = "small") -> list[Line]:
 
 
 @contextlib.contextmanager
-def _installation(folder: str) -> Iterator[benchmarks._Platform]:
+def _installation(folder: str) -> Iterator[benchmarks.Platform]:
     if not folder:
-        with benchmarks._platform(demo=True) as platform:
+        with benchmarks.installed(demo=True) as platform:
             yield platform
         return
-    platform = benchmarks._Platform(Path(folder).resolve(), demo=True)
+    platform = benchmarks.Platform(Path(folder).resolve(), demo=True)
     try:
         yield platform
     finally:

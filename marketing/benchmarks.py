@@ -52,7 +52,7 @@ def _line(name: str, unit: str, values: list[float], limit: float, n: int) -> Li
     return measuring.figure(name, unit, n, values, most=limit, digits=2)
 
 
-class _Platform:
+class Platform:
     """`manage.py up` as a child process; its terminal goes to a file."""
 
     def __init__(self, var: Path, *, demo: bool) -> None:
@@ -94,9 +94,10 @@ class _Platform:
 
 
 @contextlib.contextmanager
-def _platform(*, demo: bool) -> Iterator[_Platform]:
+def installed(*, demo: bool) -> Iterator[Platform]:
+    """An installation in a folder of its own, which goes when this ends."""
     var = embedded.reachable_temporary_folder()
-    platform = _Platform(var, demo=demo)
+    platform = Platform(var, demo=demo)
     try:
         yield platform
     finally:
@@ -108,7 +109,7 @@ def starts(size: str = "small") -> list[Line]:
     """From the command to the first page: with an empty folder, and later."""
     first, later = [], []
     for _run in range(3):
-        with _platform(demo=False) as platform:
+        with installed(demo=False) as platform:
             first.append(platform.start("Open http", 120))
             platform.stop()
             later.append(platform.start("Open http", 120))
@@ -120,9 +121,9 @@ def starts(size: str = "small") -> list[Line]:
 
 def demo_pages(size: str = "small") -> list[Line]:
     """The whole main job, then every list page on its data, and what the web processes hold."""
-    with _platform(demo=True) as platform:
+    with installed(demo=True) as platform:
         demo = platform.start("demo ready in", 1200)
-        visitor = _sign_in(platform)
+        visitor = sign_in(platform)
         times: dict[str, list[float]] = {page: [] for page in PAGES}
         for _round in range(ROUNDS[size] + 2):
             for page in PAGES:
@@ -145,7 +146,8 @@ def demo_pages(size: str = "small") -> list[Line]:
     ]
 
 
-def _sign_in(platform: _Platform) -> urllib.request.OpenerDirector:
+def sign_in(platform: Platform) -> urllib.request.OpenerDirector:
+    """What asks for pages as the demo's user, signed in by the form."""
     login = json.loads((platform.var / "demo.json").read_text())
     visitor = urllib.request.build_opener(
         urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
@@ -171,7 +173,7 @@ def _sign_in(platform: _Platform) -> urllib.request.OpenerDirector:
     return visitor
 
 
-def _read(visitor: urllib.request.OpenerDirector, platform: _Platform, page: str) -> None:
+def _read(visitor: urllib.request.OpenerDirector, platform: Platform, page: str) -> None:
     try:
         visitor.open(platform.address + page).read()
     except urllib.error.HTTPError as error:
@@ -179,7 +181,7 @@ def _read(visitor: urllib.request.OpenerDirector, platform: _Platform, page: str
         raise RuntimeError(f"{page} answered {error.code}:\n{log}") from error
 
 
-def _web_megabytes(platform: _Platform) -> list[float]:
+def _web_megabytes(platform: Platform) -> list[float]:
     """Resident memory of every process that answers pages."""
     assert platform.process is not None
     children = psutil.Process(platform.process.pid).children(recursive=True)
