@@ -1,13 +1,13 @@
 """Picks on their way into the database: a row a person by COPY, and the sums over a set."""
 
 import io
-import struct
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from django.db import connection
 
+from marketing.core.db import COPY_HEAD, COPY_TAIL
 from recommendations import reasons
 from recommendations.rules import Shelf
 
@@ -17,8 +17,6 @@ _COPY = """
 COPY recommendations_picklist (set_id, customer_id, products, scores, whys, anchors)
 FROM STDIN WITH (FORMAT binary)
 """
-# COPY's binary form begins and ends with these.
-_HEAD, _TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), struct.pack(">h", -1)
 # The columns that are arrays: their elements' bytes, and PostgreSQL's number of their type.
 _ARRAYS = {"picks": ("i8", 20), "scores": ("f4", 700), "why": ("i2", 21), "anchor": ("i8", 20)}
 _COLUMNS = 2 + len(_ARRAYS)
@@ -39,7 +37,7 @@ def write(*, set_id: int, people: Array, picked: Picked) -> None:
     """Append the lists of people (n,) to a set; whoever has no picks gets no row."""
     raw = lines(set_id=set_id, people=people, picked=picked)
     with connection.wrap_database_errors, connection.cursor() as cursor:
-        cursor.copy_expert(_COPY, io.BytesIO(b"".join((_HEAD, raw, _TAIL))), 1 << 18)
+        cursor.copy_expert(_COPY, io.BytesIO(b"".join((COPY_HEAD, raw, COPY_TAIL))), 1 << 18)
 
 
 def lines(*, set_id: int, people: Array, picked: Picked) -> bytes:

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from numpy.typing import NDArray
 
 from ingestion.events import claims
-from marketing.core.db import copy_rows
+from marketing.core.db import COPY_HEAD, COPY_TAIL, copy_rows
 
 _STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS event_claims (key uuid, digest bigint, place int)
@@ -28,8 +28,6 @@ _KNOWN = """
 SELECT c.place, k.digest FROM event_claims c JOIN ingestion_eventkey k USING (key)
 WHERE c.place = ANY(%s::int[])
 """
-_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_END = b"\xff\xff"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # from which PostgreSQL counts
 
 
@@ -122,4 +120,6 @@ def _copy(cursor: Any, table: str, columns: Mapping[str, Any]) -> None:
     records["fields"] = len(columns)
     for name, values in columns.items():
         records[f"size of {name}"], records[name] = values.itemsize, values
-    copy_rows(cursor, table, tuple(columns), [_HEAD, records.tobytes(), _END], "FORMAT binary")
+    copy_rows(
+        cursor, table, tuple(columns), [COPY_HEAD, records.tobytes(), COPY_TAIL], "FORMAT binary"
+    )

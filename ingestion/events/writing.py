@@ -26,6 +26,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from ingestion.events import claims
 from ingestion.events.incoming import numbers
+from marketing.core.db import COPY_HEAD, COPY_TAIL
 from marketing.core.grouped import Grouped
 
 LINES = 4  # connections of one process
@@ -65,8 +66,6 @@ INSERT INTO ingestion_inbox (source, door, received_at, items, payload, refused)
 VALUES ($1, $2, $3, $4, $5, $6)
 """
 _KEEP = "EXECUTE keep_events (%s, %s, %s, %s, %s, %s); COMMIT"
-_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_END = b"\xff\xff"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # from which PostgreSQL counts
 
 
@@ -194,7 +193,7 @@ def _copy(cursor: Any, ticket: Ticket) -> None:
     begin, middle = struct.pack(">hi", 3, 16), struct.pack(">i", 8)
     rows = [key + middle + said for key, said in zip(ticket.keys, ticket.digests, strict=True)]
     rows.sort()
-    data = _HEAD + begin + (at + begin).join(rows) + at + _END
+    data = COPY_HEAD + begin + (at + begin).join(rows) + at + COPY_TAIL
     cursor.copy_expert(_BEGIN, BytesIO(data), len(data))
     origin = [ticket.source, ticket.door, ticket.now, ticket.items]
     cursor.execute(_KEEP, [*origin, ticket.payload, ticket.refused])

@@ -51,6 +51,9 @@ def copy_rows(
     cursor.copy_expert(f'COPY "{table}" ({names}) FROM STDIN{suffix}', _LineReader(chunks), 1 << 18)
 
 
+# What COPY's binary form begins and ends with.
+COPY_HEAD, COPY_TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+
 _SESSION_LOCKS = 0x484F4C44  # a namespace of our own among session-level locks
 
 

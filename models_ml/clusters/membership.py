@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ingestion import changes
 from marketing.core import bus
-from marketing.core.db import advisory_lock
+from marketing.core.db import COPY_HEAD, COPY_TAIL, advisory_lock
 from marketing.core.errors import Conflict
 from models_ml import registry
 from models_ml.algorithms import artifacts
@@ -30,8 +30,6 @@ from models_ml.models import Clustering, ClusterMember, ModelVersion
 FILE, ARRAYS = "sorting.json", "groups.npz"
 MEMBERS = ClusterMember._meta.db_table
 LAID = "models_ml_sorted"
-_HEAD = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
-_TAIL = b"\xff\xff"
 _DECIMALS = 3
 
 Floats = NDArray[np.float64]
@@ -177,7 +175,7 @@ def _lay(cursor: Any, person: Ints, number: Ints, chance: Floats) -> None:
     rows["width"], rows["person_size"], rows["number_size"], rows["chance_size"] = 3, 8, 2, 8
     rows["person"], rows["number"] = person, number
     rows["chance"] = np.round(chance, _DECIMALS)
-    body = io.BytesIO(_HEAD + rows.tobytes() + _TAIL)
+    body = io.BytesIO(COPY_HEAD + rows.tobytes() + COPY_TAIL)
     cursor.copy_expert(f"COPY {LAID} FROM STDIN (FORMAT binary)", body, 1 << 20)
     cursor.execute(
         f"DELETE FROM {LAID} AS s WHERE NOT EXISTS (SELECT FROM ingestion_customer AS c"

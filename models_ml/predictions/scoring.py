@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ingestion import changes
 from marketing.core import bus
-from marketing.core.db import advisory_lock
+from marketing.core.db import COPY_HEAD, COPY_TAIL, advisory_lock
 from marketing.core.errors import Conflict
 from models_ml import queries, registry
 from models_ml.algorithms import artifacts
@@ -26,8 +26,6 @@ from models_ml.models import ModelVersion, Prediction
 from models_ml.predictions import engines, parts
 from models_ml.predictions.engines import Answers
 
-_HEAD = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
-_TAIL = b"\xff\xff"
 SCORED = ("scored_at", "scored_as_of", "scored_people", "scored_version")
 # A press of a button waits this long for former scores to be looked through.
 MOST_MS, TOO_LONG = 8_000, "57014"
@@ -181,7 +179,7 @@ def encode(*, prediction_id: int, version_id: int, answers: Answers) -> memoryvi
             rows[name] = values
     if len(rows) > 1 and not bool((np.diff(answers.person) > 0).all()):
         rows = rows[np.argsort(answers.person, kind="stable")]
-    return memoryview(_HEAD + rows.tobytes() + _TAIL)
+    return memoryview(COPY_HEAD + rows.tobytes() + COPY_TAIL)
 
 
 def people(*, prediction: Prediction, ids: Sequence[int]) -> dict[int, float]:

@@ -1,7 +1,6 @@
 """Who gets what, written at once: the former choices of a plan go in the same transaction."""
 
 import io
-import struct
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -9,15 +8,12 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from marketing.core.db import advisory_lock
+from marketing.core.db import COPY_HEAD, COPY_TAIL, advisory_lock
 from models_ml.columns import copied
 from recommendations.models import OfferChoice, OfferPlan
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TABLE = "recommendations_offerchoice"
-# COPY's binary form begins and ends with these.
-_HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
-_TAIL = struct.pack(">h", -1)
 _KINDS = {
     "plan": ">i8", "customer": ">i8", "offer": ">i2", "product": ">i8", "chance": ">f8",
     "worth": ">f8", "cost": ">f8",
@@ -75,4 +71,4 @@ def encode(names: list[str], plan: int, rows: Rows) -> io.BytesIO:
     for name in names:
         body[f"{name}_size"] = np.dtype(_KINDS[name]).itemsize
         body[name] = plan if name == "plan" else getattr(rows, name)
-    return io.BytesIO(_HEAD + body.tobytes() + _TAIL)
+    return io.BytesIO(COPY_HEAD + body.tobytes() + COPY_TAIL)
