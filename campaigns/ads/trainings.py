@@ -3,23 +3,35 @@
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.ads.choosing import CTR, CVR
 from campaigns.models import AdHour
 from marketing.core import jobs
 from marketing.core.models import Job, User
 from models_ml.models import ModelVersion
+from models_ml.views import names
 
 JOB = "ads.train"
 EVERY = timedelta(days=1)
-MODELS = (CTR, CVR)
+TITLES = {
+    CTR: gettext_lazy("Who clicks on an ad"),
+    CVR: gettext_lazy("Who converts after a click"),
+}
+METHOD = gettext_lazy("Logistic regression over crossed facts")
+BASELINE = gettext_lazy("Plain rate of creative and placement")
+MODELS = tuple(TITLES)
+
+
+def name_models() -> None:
+    """Let the pages of models know what these are called."""
+    for key, called in TITLES.items():
+        names.OTHERS[key] = names.Known(called, METHOD, BASELINE, start)
 
 
 def title(name: str) -> str:
     """What a model answers, in words."""
-    if name == CTR:
-        return _("Who clicks on an ad")
-    return _("Who converts after a click")
+    return str(TITLES[name])
 
 
 def begin_due(*, now: datetime) -> Job | None:

@@ -55,7 +55,10 @@ LOWER = {
     "days_off_median",
 }
 # The figure a kind of prediction is chosen by, first known first.
-MAIN = ("auc", "rmse", "mae", "mase", "hits_top_3", "planted", "qini", "correlation", "days_off")
+MAIN = (
+    "auc", "rmse", "mae", "mase", "hits_top_3", "planted", "qini", "correlation", "days_off",
+    "log_loss",
+)  # fmt: skip
 
 
 def main_metric(version: ModelVersion) -> str:

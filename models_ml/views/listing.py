@@ -145,6 +145,7 @@ def _others() -> list[dict[str, Any]]:
         {
             "title": titles[name],
             "version": live.get(name, newest[name]),
+            "method": names.learns_by(newest[name]),
             "newest": newest[name],
             "versions": count[name],
             "headline": figures.headline(live.get(name, newest[name])),

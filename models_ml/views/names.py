@@ -1,7 +1,7 @@
 """What models, methods and questions are called on screen."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from django.db.models import CharField, Value
 from django.db.models.functions import Concat
@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from marketing.core import wording
+from marketing.core.models import Job
 from models_ml import catalog, queries
-from models_ml.models import Clustering, Exploration, Prediction
+from models_ml.models import Clustering, Exploration, ModelVersion, Prediction
 from models_ml.predictions import gate
 
 TREE_TITLE = gettext_lazy("Orders again within 90 days")
@@ -39,6 +40,20 @@ METHODS = {
 }
 
 
+class Known(NamedTuple):
+    """What a model is called, how it learns, and what it is held against, said when shown; and
+    what starts its training for somebody."""
+
+    title: Any
+    method: Any
+    baseline: Any
+    train: Callable[..., Job]
+
+
+# Of models that other apps train; those apps put them here.
+OTHERS: dict[str, Known] = {}
+
+
 def title(name: str) -> str:
     """What a model is called on screen."""
     return titles([name])[name]
@@ -52,6 +67,7 @@ def titles(names: Iterable[str]) -> dict[str, str]:
         found[queries.REPEAT] = str(TREE_TITLE)
     if "demand" in wanted:
         found["demand"] = str(DEMAND_TITLE)
+    found |= {name: str(OTHERS[name].title) for name in wanted & set(OTHERS)}
     if rest := wanted - set(found):
         rows = [
             made.objects.annotate(version=Concat(Value(prefix), "key", output_field=CharField()))
@@ -72,6 +88,21 @@ def about(name: str) -> str:
         return _("How much of each product will be sold in the next weeks, with bounds.")
     entry = catalog.BY_NAME.get(name)
     return str(entry.about) if entry else ""
+
+
+def learns_by(version: ModelVersion) -> str:
+    """The method of a version."""
+    known = OTHERS.get(version.name)
+    return str(known.method) if known else version.algorithm
+
+
+def held_against(version: ModelVersion) -> str:
+    """The baseline of a version of the tree, of an engine, or of another app's model."""
+    if known := OTHERS.get(version.name):
+        return str(known.baseline)
+    if version.baseline.get("rule"):
+        return _("Whoever ordered last orders next (ranking), the average chance (chances)")
+    return _("Popularity: the same products for everyone")
 
 
 def method(name: str, kind: str = "chance") -> str:

@@ -4,17 +4,18 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from marketing.core import audit, jobs
-from marketing.core.auth import page
+from marketing.core.auth import page, person
 from marketing.core.errors import Refused
 from marketing.core.models import Job
-from models_ml import charts, queries, registry
+from models_ml import catalog, charts, queries, registry
+from models_ml.demand import reading as demand
 from models_ml.models import Exploration, ModelVersion, Prediction
 from models_ml.views import figures, names
 
@@ -39,6 +40,8 @@ def model_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "version": version,
             "title": names.title(version.name),
             "about": names.about(version.name),
+            "method": names.learns_by(version),
+            "baseline": names.held_against(version),
             "figures": shown,
             "main": figures.against(version, main),
             "gain": details.get("auc_gain") or figures.gap(details),
@@ -93,18 +96,28 @@ def model_promote(request: HttpRequest, pk: int) -> HttpResponse:
 @page("edit")
 def model_train(request: HttpRequest, name: str) -> HttpResponse:
     """Train a model again as a job; the live version stays until the new one is judged."""
+    if known := names.OTHERS.get(name):
+        return _job(known.train(user=person(request)))
+    if name == demand.NAME:
+        return _job(demand.open_job() or demand.start(user=person(request)))
     tree, params = name == queries.REPEAT, {}
     kind = "tree.train" if tree else "recommenders.train"
     if name.startswith("tree:"):
         asked = get_object_or_404(Exploration, key=name.removeprefix("tree:"))
         tree, kind, params = True, "explorer.train", {"exploration": asked.pk}
+    elif not tree and name not in catalog.BY_NAME:
+        raise Http404
     running = Job.objects.filter(kind=kind, state__in=Job.OPEN, params__contains=params).first()
     if running is None:
         running = jobs.start(
             kind=kind,
             title=_("Train the decision tree") if tree else _("Train the recommenders"),
             params=params,
-            user=request.user,  # type: ignore[arg-type]
+            user=person(request),
             steps=5,
         )
-    return redirect("core:job-detail", public_id=running.public_id)
+    return _job(running)
+
+
+def _job(job: Job) -> HttpResponse:
+    return redirect("core:job-detail", public_id=job.public_id)

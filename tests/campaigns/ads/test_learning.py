@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,20 @@ def test_a_model_that_knows_more_than_plain_rates_is_published_and_means_what_it
     assert np.corrcoef(said, true)[0, 1] > 0.9
     assert float(np.abs(said - true).mean()) < 0.02
     assert 5 <= len(version.details["calibration"]) <= 10
+    client = factories.signed_in("marketer")
+    for address in (
+        reverse("models_ml:model-list"),
+        reverse("models_ml:model-detail", args=[version.pk]),
+    ):
+        page = client.get(address).content.decode()
+        assert "Who clicks on an ad" in page
+        assert "Surprise at what happened" in page
+        assert ">ads:ctr" not in page
+    assert "Plain rate of creative and placement" in page
+    assert "Popularity" not in page.partition("<main")[2]
+    client.post(reverse("models_ml:model-train", args=[choosing.CTR]))
+    assert [job.kind for job in Job.objects.all()] == [trainings.JOB]
+    assert client.post(reverse("models_ml:model-train", args=["nothing"])).status_code == 404
 
 
 def test_a_model_no_better_than_plain_rates_is_refused_with_the_reason():
