@@ -165,8 +165,10 @@ def test_late_clicks_pass_a_cap_as_seldom_as_luck_and_measuring_allow(kind: str)
     days = [a_day(draw, seed, tell=tell) for seed in range(60)]
     assert sum(total > 20 for total in days) <= 4
     assert max(days) <= 22
-    # And the day is used: it is not kept by showing nothing.
-    assert sum(min(total, 20) for total in days) / (60 * 20) > 0.7
+    # And the day is used: it is not kept by showing nothing. Reports of the next day come after
+    # all that could still be shown for what they free, so more of the money waits for them.
+    used = sum(min(total, 20) for total in days) / (60 * 20)
+    assert used > (0.7 if kind.endswith("told of the next day") else 0.75)
 
 
 def test_with_the_rule_of_an_hour_alone_late_clicks_would_pass_it_often():
