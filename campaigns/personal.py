@@ -203,6 +203,7 @@ IMPERSONAL = {
     "campaigns_seedcopy": "where these copies landed",
     "campaigns_segment": "rules of the team",
     "campaigns_segmentsize": "sizes of segments",
+    "campaigns_segmentlevel": "how far segments were brought that were brought equally far",
     "campaigns_segmentupkeep": "how far segments were brought",
     "campaigns_personlist": "names and sizes of lists",
     "campaigns_campaign": "campaigns of the team",

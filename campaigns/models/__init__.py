@@ -37,7 +37,7 @@ from campaigns.models.journeys import (
 )
 from campaigns.models.lists import PersonList, PersonListMember
 from campaigns.models.manners import SendingRules, Turn
-from campaigns.models.membership import SegmentMember, SegmentMove, SegmentUpkeep
+from campaigns.models.membership import SegmentLevel, SegmentMember, SegmentMove, SegmentUpkeep
 from campaigns.models.messages import MailPieces, Message, MessageBody, Untold
 from campaigns.models.pace import Pace
 from campaigns.models.reviews import Approval, LinkCheck
@@ -91,6 +91,7 @@ __all__ = [
     "SeedMailbox",
     "SeedTest",
     "Segment",
+    "SegmentLevel",
     "SegmentMember",
     "SegmentMove",
     "SegmentSize",

@@ -78,22 +78,34 @@ class SegmentMove(models.Model):
         return f"{self.customer_id} {'entered' if self.entered else 'left'} {self.segment_id}"
 
 
-class SegmentUpkeep(models.Model):
-    """How far the stored membership of a segment was brought.
+class SegmentLevel(models.Model):
+    """How far some segments were brought, all of them equally: they move on as one row.
 
-    `signature` stands for the rule, with those of the segments it names; `position` for the last
-    change that was looked at; `as_of` for the moment its days were counted back from; `looked_at`
-    for the clock's time when time was last looked at, or for a rule without any, when it was last
-    made sure of. `fault` says why the rule cannot be followed.
+    `position` stands for the last change that was looked at; `as_of` for the moment their days were
+    counted back from; `looked_at` for the clock's time when time was last looked at, or for rules
+    without any, when they were last made sure of.
+    """
+
+    position = models.TextField()
+    as_of = models.DateTimeField()
+    looked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.position} as of {self.as_of:%Y-%m-%d %H:%M}"
+
+
+class SegmentUpkeep(models.Model):
+    """How far the stored membership of a segment was brought, and by which rule.
+
+    `signature` stands for the rule, with those of the segments it names. `fault` says why the rule
+    cannot be followed.
     """
 
     segment = models.OneToOneField(
         Segment, primary_key=True, on_delete=models.CASCADE, related_name="upkeep"
     )
+    level = models.ForeignKey(SegmentLevel, on_delete=models.PROTECT, related_name="upkeeps")
     signature = models.CharField(max_length=32)
-    position = models.TextField()
-    as_of = models.DateTimeField()
-    looked_at = models.DateTimeField()
     built_at = models.DateTimeField()
     people = models.BigIntegerField(default=0)
     fault = models.CharField(max_length=300, blank=True)
@@ -102,4 +114,4 @@ class SegmentUpkeep(models.Model):
         verbose_name_plural = "segment upkeep"
 
     def __str__(self) -> str:
-        return f"{self.segment_id} as of {self.as_of:%Y-%m-%d %H:%M}"
+        return f"{self.segment_id}, built at {self.built_at:%Y-%m-%d %H:%M}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns.models import PersonList, Segment, SegmentMember, SegmentUpkeep
+from campaigns.models import PersonList, Segment, SegmentLevel, SegmentMember, SegmentUpkeep
 from campaigns.segments import rulebook, upkeep
 from ingestion import changes, events
 from ingestion.benchmarks import measuring
@@ -123,15 +123,11 @@ def _plant(now: Any) -> tuple[str, int]:
 def _stand_still(now: Any) -> None:
     """Say of every segment that it was brought up to now, with nobody in it."""
     _forget()
-    rules, position = rulebook.load(), changes.position()
+    rules = rulebook.load()
+    level = SegmentLevel.objects.create(position=changes.position(), as_of=now, looked_at=now)
     SegmentUpkeep.objects.bulk_create(
         SegmentUpkeep(
-            segment_id=number,
-            signature=rules.signatures[number],
-            position=position,
-            as_of=now,
-            looked_at=now,
-            built_at=now,
+            segment_id=number, level=level, signature=rules.signatures[number], built_at=now
         )
         for number in rules.order
     )

@@ -37,12 +37,23 @@ class Done:
 
 
 class Level(NamedTuple):
-    """How far segments were brought, many of them equally; see `SegmentUpkeep`."""
+    """How far segments were brought, many of them equally; see `SegmentLevel`."""
 
     position: str
     as_of: datetime
     looked_at: datetime
-    fault: str
+    fault: str = ""
+
+    @property
+    def moments(self) -> tuple[str, datetime, datetime]:
+        """What its rows say."""
+        return self[:3]
+
+
+def level_of(state: SegmentUpkeep) -> Level:
+    """How far one segment was brought."""
+    level = state.level
+    return Level(level.position, level.as_of, level.looked_at, state.fault)
 
 
 class State(NamedTuple):
@@ -126,7 +137,7 @@ class Round:
             found = self.views[level] = View(news, stale, due, erased)
         return found
 
-    def timely(self, needs: Needs, state: SegmentUpkeep | Level) -> set[int] | None:
+    def timely(self, needs: Needs, state: Level) -> set[int] | None:
         """Of whom the time that went by may have made the answer another one; None: of anybody."""
         if clock.everybody(needs, state.as_of, self.as_of):
             return None
@@ -169,17 +180,17 @@ class Round:
             return None
         return Concern(number, level, changed, timely - changed, view.due or timeless)
 
-    def stale(self, state: SegmentUpkeep | Level, news: changes.News) -> bool:
+    def stale(self, state: Level, news: changes.News) -> bool:
         """Whether what happened since can no longer be told."""
         return news.lost or self.as_of < state.as_of or self.now - state.looked_at > _FORGOTTEN
 
-    def due(self, state: SegmentUpkeep | Level) -> bool:
+    def due(self, state: Level) -> bool:
         """Whether so much time went by that it is looked at."""
         return self.now - state.looked_at >= PACE or self.as_of - state.as_of >= PACE
 
     def erased(self, state: SegmentUpkeep) -> set[int] | None:
         """Whom an erasure took out of the segment since."""
-        return self.since(state.position).of({_erased(state.segment_id)})
+        return self.since(state.level.position).of({_erased(state.segment_id)})
 
 
 def _erased(number: int) -> tuple[str, str]:
@@ -192,8 +203,9 @@ def states() -> Mapping[int, State]:
     with connection.cursor() as cursor:
         # Together, since most were brought equally far: a moment is read once for hundreds.
         cursor.execute(
-            "SELECT position, as_of, looked_at, fault, array_agg(segment_id),"
-            " array_agg(signature::text) FROM campaigns_segmentupkeep GROUP BY 1, 2, 3, 4"
+            "SELECT l.position, l.as_of, l.looked_at, u.fault, array_agg(u.segment_id),"
+            " array_agg(u.signature::text) FROM campaigns_segmentupkeep u"
+            " JOIN campaigns_segmentlevel l ON l.id = u.level_id GROUP BY l.id, u.fault"
         )
         rows = cursor.fetchall()
     found: dict[int, State] = {}

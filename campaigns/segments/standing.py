@@ -19,10 +19,23 @@ from django.db import connection, transaction
 from django.db.models import BooleanField, ExpressionWrapper
 from psycopg2.extensions import AsIs
 
-from campaigns.segments import asking
+from campaigns.segments import asking, fields
 from campaigns.segments import compile as compiler
 from campaigns.segments.marks import Names
-from campaigns.segments.nodes import Cluster, Node, Score, walk
+from campaigns.segments.nodes import (
+    All,
+    Attribute,
+    Bucket,
+    Cluster,
+    Compare,
+    Lifecycle,
+    Node,
+    Not,
+    Rfm,
+    Score,
+    walk,
+)
+from campaigns.segments.nodes import Any as AnyOf
 from campaigns.segments.terms import RuleFault
 from ingestion import changes
 
@@ -177,7 +190,8 @@ def _written(rules: tuple[tuple[int, Node], ...], moment: datetime, _named: obje
     names = Names()
     columns = {
         f"r{place}": ExpressionWrapper(
-            compiler.to_q(node, as_of=moment, names=names), output_field=BooleanField()
+            compiler.to_q(_at_hand_first(node), as_of=moment, names=names),
+            output_field=BooleanField(),
         )
         for place, (_number, node) in enumerate(rules)
     }
@@ -189,6 +203,31 @@ def _written(rules: tuple[tuple[int, Node], ...], moment: datetime, _named: obje
         full = str(cursor.mogrify(text, literal).decode())
     name = "standing_" + blake2b(full.encode(), digest_size=12).hexdigest()
     return _Statement(name, tuple(number for number, _node in rules), full)
+
+
+def _at_hand_first(node: Node) -> Node:
+    """The same rule, with what the row at hand says before what must be looked up.
+
+    A condition is planned in the best order, a column as it stands; and the first part that fails
+    spares looking the others up.
+    """
+    match node:
+        case All(parts):
+            return All(tuple(sorted(map(_at_hand_first, parts), key=_looks_up)))
+        case AnyOf(parts):
+            return AnyOf(tuple(sorted(map(_at_hand_first, parts), key=_looks_up)))
+        case Not(part):
+            return Not(_at_hand_first(part))
+    return node
+
+
+def _looks_up(node: Node) -> bool:
+    return any(
+        not isinstance(leaf, Attribute | Bucket | Rfm | Lifecycle)
+        and not (isinstance(leaf, Compare) and fields.FIELDS[leaf.field].column)
+        for leaf in walk(node)
+        if not isinstance(leaf, All | AnyOf | Not)
+    )
 
 
 def _argument(value: Any, moment: datetime) -> Any:

@@ -4,14 +4,12 @@ What a segment costs by itself, however few people it concerns, is paid once for
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from datetime import datetime
 from weakref import WeakKeyDictionary
 
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from campaigns.models import SegmentMove
-from campaigns.segments import moves, sizes, standing
-from campaigns.segments.asking import array
+from campaigns.segments import levels, moves, sizes, standing
 from campaigns.segments.moves import Step
 from campaigns.segments.rounds import Concern, Done, Level, Round
 from campaigns.segments.rulebook import Rules
@@ -110,27 +108,5 @@ def _go_on(round_: Round, concerns: Iterable[Concern]) -> set[int]:
     for (level, clock), numbers in kinds.items():
         news = round_.since(level.position)
         moments = (round_.as_of, round_.now) if clock else None
-        found.update(move_on(numbers, level.position, news.position, moments))
-    return found
-
-
-def move_on(
-    numbers: Iterable[int],
-    before: str,
-    position: str,
-    moments: tuple[datetime, datetime] | None = None,
-) -> list[int]:
-    """Say that these segments saw everything up to a position, and with moments also the time.
-
-    Those that are elsewhere by now stay there; the others come back.
-    """
-    seen = "" if moments is None else ", as_of = %s, looked_at = %s"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH on_now AS (UPDATE campaigns_segmentupkeep SET position = %s{seen}"
-            " WHERE segment_id = ANY(%s::bigint[]) AND position = %s RETURNING segment_id)"
-            " SELECT coalesce(array_agg(segment_id), '{}') FROM on_now",
-            [position, *(moments or ()), array(numbers), before],
-        )
-        found: list[int] = cursor.fetchone()[0]
+        found |= levels.move_on(numbers, level.moments, news.position, moments)
     return found

@@ -8,7 +8,7 @@ that of a segment it names, is another one, or when nearly everybody would be lo
 
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -16,8 +16,8 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from campaigns.models import Segment, SegmentMove, SegmentUpkeep
-from campaigns.segments import asking, clock, moves, sizes, together
-from campaigns.segments.rounds import Concern, Done, Level, Round, State, states
+from campaigns.segments import asking, clock, levels, moves, sizes, together
+from campaigns.segments.rounds import Concern, Done, Level, Round, State, level_of, states
 from campaigns.segments.rulebook import load
 from campaigns.segments.terms import NotRead, RuleFault, gettext_noop
 from ingestion import changes
@@ -76,8 +76,7 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
     round_ = Round(now, clock.moment(now=now), rules)
     wanted = None if segment_ids is None else set(segment_ids)
     _settle_closed(round_, found, done)
-    idle: dict[str, list[int]] = {}
-    sure: list[int] = []
+    idle: dict[Level, list[int]] = {}
     few: list[Concern] = []
     turns = {level: _turn(level) for level, _signature in found.values()}
     turn = {number: turns[state.level] for number, state in found.items()}
@@ -94,9 +93,7 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
                 continue
             view = round_.view(level)
             if round_.nothing(number, state, view):
-                idle.setdefault(level.position, []).append(number)
-                if now - level.looked_at > _SURE:
-                    sure.append(number)
+                idle.setdefault(level, []).append(number)
                 continue
             if concern := round_.concern(number, state, view):
                 few.append(concern)
@@ -104,14 +101,22 @@ def _refresh(now: datetime | None, segment_ids: Iterable[int] | None, seconds: f
         _try(round_, number, done)
     for concern in together.bring(round_, few, done):
         _try(round_, concern.number, done)
-    for before, numbers in idle.items():
-        if (news := round_.news[before]).people:
-            together.move_on(numbers, before, news.position)
-    if sure:
-        SegmentUpkeep.objects.filter(pk__in=sure).update(looked_at=now)
+    _pass_by(round_, idle)
     if wanted is None:
         _confirm(round_)
     return done
+
+
+def _pass_by(round_: Round, idle: Mapping[Level, Sequence[int]]) -> None:
+    """Segments that nothing concerned saw what there was, too."""
+    for level, numbers in idle.items():
+        news, sure = round_.news[level.position], round_.now - level.looked_at > _SURE
+        if not news.people and not sure:
+            continue
+        position = news.position if news.people else level.position
+        moments = (level.as_of, round_.now) if sure else None
+        with advisory_lock(moves.LOCK):
+            levels.move_on(numbers, level.moments, position, moments)
 
 
 def _turn(level: Level) -> tuple[bool, int]:
@@ -135,12 +140,16 @@ def _set_aside(round_: Round, number: int, fault: str, looked_at: datetime) -> N
 
     It is tried again a while after `looked_at`.
     """
-    state = SegmentUpkeep.objects.filter(pk=number).first() or SegmentUpkeep(
-        segment_id=number, position=changes.position(), as_of=round_.as_of, built_at=round_.now
-    )
-    state.signature = ""  # made anew when it is tried again
-    state.looked_at, state.fault = looked_at, fault[:300]
-    state.save()
+    with advisory_lock(moves.LOCK):
+        state = levels.of(number)
+        if state is None:
+            state = SegmentUpkeep(segment_id=number, built_at=round_.now)
+            position, as_of = changes.position(), round_.as_of
+        else:
+            position, as_of = state.level.position, state.level.as_of
+        state.signature = ""  # made anew when it is tried again
+        state.fault = fault[:300]
+        levels.put(state, position=position, as_of=as_of, looked_at=looked_at)
 
 
 def _try(round_: Round, number: int, done: Done) -> None:
@@ -163,21 +172,22 @@ def _bring(round_: Round, number: int, done: Done) -> None:
     with advisory_lock(moves.LOCK):
         if not Segment.objects.filter(pk=number, state=Segment.State.LIVE).exists():
             return
-        state = SegmentUpkeep.objects.filter(pk=number).first()
+        state = levels.of(number)
         done.segments += 1
         if state is not None:
             _tell_erased(round_, state, done)
         if state is None or state.signature != round_.rules.signatures[number]:
             _rebuild(round_, number, state, SegmentMove.Cause.RULE, done)
             return
-        news = round_.since(state.position)
-        if round_.stale(state, news):
+        level = level_of(state)
+        news = round_.since(level.position)
+        if round_.stale(level, news):
             _rebuild(round_, number, state, SegmentMove.Cause.CHANGE, done)
             return
         needs = round_.rules.needs[number]
         changed = news.of(needs.changes)
-        due = not needs.timeless and round_.due(state)
-        timely = round_.timely(needs, state) if due else set()
+        due = not needs.timeless and round_.due(level)
+        timely = round_.timely(needs, level) if due else set()
         if changed is None or timely is None:
             cause = SegmentMove.Cause.CHANGE if changed is None else SegmentMove.Cause.TIME
             _rebuild(round_, number, state, cause, done)
@@ -191,32 +201,31 @@ def _bring(round_: Round, number: int, done: Done) -> None:
         if everybody:
             moved = moves.bring(
                 segment_id=number,
-                asked=asking.some(node, people=everybody, as_of=max(round_.as_of, state.as_of)),
+                asked=asking.some(node, people=everybody, as_of=max(round_.as_of, level.as_of)),
                 people=everybody,
                 timely=timely - changed,
                 at=round_.now,
             )
-        state.position, state.fault = news.position, ""
+        state.fault = ""
         if due or needs.timeless:
-            state.as_of = max(round_.as_of, state.as_of)
-            state.looked_at = max(round_.now, state.looked_at)
-        _keep(round_, state, moved, done)
+            as_of, looked_at = max(round_.as_of, level.as_of), max(round_.now, level.looked_at)
+            level = level._replace(as_of=as_of, looked_at=looked_at)
+        _keep(round_, state, level._replace(position=news.position), moved, done)
 
 
 def _rebuild(
     round_: Round, number: int, state: SegmentUpkeep | None, cause: str, done: Done
 ) -> None:
     # From before the look: what changes meanwhile is looked at again.
-    position = changes.position() if state is None else round_.since(state.position).position
+    position = changes.position() if state is None else round_.since(state.level.position).position
     asked = asking.everyone(round_.rules.nodes[number], as_of=round_.as_of)
     moved = moves.rebuild(segment_id=number, asked=asked, cause=cause, at=round_.now)
     people = moves.members(segment_id=number).count()
     state = state or SegmentUpkeep(segment_id=number)
-    state.signature, state.position = round_.rules.signatures[number], position
-    state.as_of, state.looked_at, state.built_at = round_.as_of, round_.now, round_.now
+    state.signature, state.built_at = round_.rules.signatures[number], round_.now
     state.people, state.fault = people - moved.entered + moved.left, ""
     done.rebuilt += 1
-    _keep(round_, state, moved, done)
+    _keep(round_, state, Level(position, round_.as_of, round_.now), moved, done)
 
 
 def _tell_erased(round_: Round, state: SegmentUpkeep, done: Done) -> None:
@@ -228,9 +237,11 @@ def _tell_erased(round_: Round, state: SegmentUpkeep, done: Done) -> None:
         done.left += left
 
 
-def _keep(round_: Round, state: SegmentUpkeep, moved: moves.Moved, done: Done) -> None:
+def _keep(
+    round_: Round, state: SegmentUpkeep, level: Level, moved: moves.Moved, done: Done
+) -> None:
     state.people += moved.entered - moved.left
-    state.save()
+    levels.put(state, position=level.position, as_of=level.as_of, looked_at=level.looked_at)
     done.entered += moved.entered
     done.left += moved.left
     sizes.keep(people={state.segment_id: state.people}, now=round_.now)
@@ -246,7 +257,7 @@ def _settle_closed(round_: Round, found: Mapping[int, State], done: Done) -> Non
                 SegmentUpkeep.objects.filter(pk=number).update(fault=fault)
         else:
             with advisory_lock(moves.LOCK):
-                state = SegmentUpkeep.objects.filter(pk=number).first()
+                state = levels.of(number)
                 if state is not None:
                     _tell_erased(round_, state, done)
                 done.left += moves.close(segment_id=number, at=round_.now).left
@@ -256,7 +267,10 @@ def _settle_closed(round_: Round, found: Mapping[int, State], done: Done) -> Non
 def _confirm(round_: Round) -> None:
     """Changes that every segment has seen are needed no more."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT position FROM campaigns_segmentupkeep")
+        cursor.execute(
+            "SELECT DISTINCT l.position FROM campaigns_segmentlevel l"
+            " JOIN campaigns_segmentupkeep u ON u.level_id = l.id"
+        )
         positions = [position for (position,) in cursor.fetchall()]
     oldest = _oldest(positions) if positions else changes.position()
     changes.confirm(reader=READER, position=oldest, now=round_.now)
@@ -280,9 +294,9 @@ def check(*, now: datetime | None = None) -> Done:
         return done
     refresh(now=now, segment_ids=[oldest.pk])
     with advisory_lock(moves.LOCK):
-        state = SegmentUpkeep.objects.filter(pk=oldest.pk).first()
+        state = levels.of(oldest.pk)
         if state is not None and state.signature == rules.signatures.get(oldest.pk):
-            round_ = Round(now, max(clock.moment(now=now), state.as_of), rules)
+            round_ = Round(now, max(clock.moment(now=now), state.level.as_of), rules)
             _rebuild(round_, oldest.pk, state, SegmentMove.Cause.CHANGE, done)
     return done
 
@@ -292,6 +306,7 @@ def tidy(*, now: datetime | None = None) -> None:
     now = now or timezone.now()
     with transaction.atomic():
         changes.tidy(now=now)
+    levels.tidy()
     began = time.monotonic()
     while moves.tidy(before=now - KEPT) == moves.PIECE and time.monotonic() - began < SECONDS:
         pass

@@ -9,7 +9,7 @@ from django.db import connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns.models import SegmentMove, SegmentSize, SegmentUpkeep
+from campaigns.models import SegmentLevel, SegmentMove, SegmentSize, SegmentUpkeep
 from campaigns.segments import compile as compiler
 from campaigns.segments import history, membership, preview
 from campaigns.segments.starters import starters
@@ -98,10 +98,8 @@ def test_what_takes_too_long_is_estimated_and_says_so(
 def test_overlap_is_told_from_stored_members_and_from_rules_alike(people: factories.Cast) -> None:
     by_rule = factories.segment("Two at least", orders(">=", 2))
     stored = factories.segment("Stored", orders(">=", 0))
-    SegmentUpkeep.objects.create(
-        segment=stored, signature="x", position="0", as_of=factories.NOW,
-        looked_at=factories.NOW, built_at=factories.NOW,
-    )  # fmt: skip
+    level = SegmentLevel.objects.create(position="0", as_of=factories.NOW, looked_at=factories.NOW)
+    SegmentUpkeep.objects.create(segment=stored, level=level, signature="x", built_at=factories.NOW)
     for person in (people.ada, people.ben):
         stored.members.create(customer=person, since=factories.NOW)
     rows, exact = preview.overlaps(compiler.read(orders(">=", 1)), others=[by_rule, stored])

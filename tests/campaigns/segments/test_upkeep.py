@@ -12,6 +12,7 @@ from campaigns.models import (
     PersonList,
     PersonListMember,
     Segment,
+    SegmentLevel,
     SegmentMember,
     SegmentMove,
     SegmentSize,
@@ -89,7 +90,7 @@ def test_doing_it_again_changes_nothing_and_tells_nothing() -> None:
     for _again in range(3):
         upkeep.refresh(now=NOW)
     assert len(told(segment)) == 1
-    SegmentUpkeep.objects.update(position="1:1:")
+    SegmentLevel.objects.update(position="1:1:")
     done = upkeep.refresh(now=NOW)
     assert (done.entered, done.left, len(told(segment))) == (0, 0, 1)
 
@@ -417,7 +418,7 @@ def test_a_history_that_is_over_stands_still() -> None:
     upkeep.refresh(now=NOW)
     upkeep.refresh(now=NOW + timedelta(days=60))
     assert stored(segment) == {ada.pk}
-    facts: dict[str, Any] = dict(SegmentUpkeep.objects.values_list("segment_id", "as_of"))
+    facts: dict[str, Any] = dict(SegmentUpkeep.objects.values_list("segment_id", "level__as_of"))
     assert facts == {segment.pk: long_ago + timedelta(days=1)}
 
 
