@@ -1,16 +1,19 @@
 """What became of claimed messages, written durably by whoever still holds them."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-from weakref import WeakSet
-
-from django.db import connection
+from typing import NamedTuple
 
 from marketing.core.db import patiently
+from marketing.core.prepared import Question
 
-# Planned once a session: it is asked for every few mails.
-_MARK = """
-    PREPARE mark (bigint[], bigint[], text[], text[], text[], text[], float8[], text[]) AS
+# It is asked for every few mails.
+_MARK = Question(
+    "mark",
+    {
+        "ids": "bigint[]", "fences": "bigint[]", "states": "text[]", "reasons": "text[]",
+        "errors": "text[]", "subjects": "text[]", "waits": "float8[]", "refs": "text[]",
+    },
+    """
     UPDATE campaigns_message m
     SET state = v.state, reason = v.reason, error = v.error, subject = v.subject, owner = '',
         lease_until = NULL, provider_ref = v.ref,
@@ -19,12 +22,12 @@ _MARK = """
         sent_at = CASE WHEN v.state = 'sent' THEN clock_timestamp() END,
         next_try_at = CASE WHEN v.state = 'queued'
             THEN clock_timestamp() + v.wait * interval '1 second' END
-    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+    FROM unnest(%(ids)s, %(fences)s, %(states)s, %(reasons)s, %(errors)s, %(subjects)s,
+            %(waits)s, %(refs)s)
         AS v(id, fence, state, reason, error, subject, wait, ref)
     WHERE m.id = v.id AND m.fence = v.fence AND m.state = 'sending'
-    RETURNING m.id, (SELECT r.state FROM campaigns_run r WHERE r.id = m.run_id)"""
-# The sessions that know the statement; a session that ends leaves by itself.
-_ready: WeakSet[Any] = WeakSet()
+    RETURNING m.id, (SELECT r.state FROM campaigns_run r WHERE r.id = m.run_id)""",
+)  # fmt: skip
 
 
 class Outcome(NamedTuple):
@@ -46,12 +49,5 @@ def mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
 
 
 def _mark(outcomes: Sequence[Outcome]) -> dict[int, str]:
-    connection.ensure_connection()
-    session: Any = connection.connection
-    with connection.wrap_database_errors, session.cursor() as bare:
-        if session not in _ready:
-            bare.execute(_MARK)
-            _ready.add(session)
-        columns = [list(column) for column in zip(*outcomes, strict=True)]
-        bare.execute("EXECUTE mark (%s, %s, %s, %s, %s, %s, %s::float8[], %s)", columns)
-        return dict(bare.fetchall())
+    columns = (list(column) for column in zip(*outcomes, strict=True))
+    return dict(_MARK.rows(**dict(zip(_MARK.types, columns, strict=True))))

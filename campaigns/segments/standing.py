@@ -260,6 +260,8 @@ def _ask(
 
 def _execute(cursor: Any, name: str, types: str, text: str, given: Sequence[Any]) -> None:
     """Run a statement that this connection plans once, as for few people: by look-ups."""
+    # Not by `Question`, which keeps for good what it planned and asks within no SET LOCAL: these
+    # texts come and go with the rules, and how they are planned is said in the same message.
     names = _prepared.setdefault(connection.connection, OrderedDict())
     if name in names:
         names.move_to_end(name)

@@ -201,6 +201,8 @@ def _copy(cursor: Any, ticket: Ticket) -> None:
 
 
 def _open() -> Any:
+    # Not by `Question`, which asks on a thread's own connection: these lines are shared by many
+    # threads, and what is kept goes in one message with its COMMIT.
     made = psycopg2.connect(**connection.get_connection_params())
     made.autocommit = True
     with made.cursor() as cursor:
