@@ -24,7 +24,7 @@ from models_ml.algorithms.data import chunks
 from models_ml.columns import copied
 from recommendations import candidates, evaluate, novelties, placements, reasons, rules, writing
 from recommendations.candidates import Engine, Question
-from recommendations.models import PickList, Placement, RecommendationSet
+from recommendations.models import PICKED_SETS, PickList, Placement, RecommendationSet
 from recommendations.novelties import Catalogue, News
 from recommendations.placements import default_placement
 from recommendations.rules import Rules, costs
@@ -241,10 +241,22 @@ def _switch(
         bus.announce("recommendations.refreshed", placement_id=placement.pk)
 
 
+# Sets that picks are there of though their own row is gone: whoever wrote them was killed while the
+# database had a part of them in hand.
+_STRAY = f"""
+SELECT n.id FROM ({PICKED_SETS}) AS n
+WHERE NOT EXISTS (SELECT FROM recommendations_recommendationset s WHERE s.id = n.id)
+"""
+
+
 def clear(*, placement: Placement, but: Collection[int] = ()) -> None:
-    """Delete the sets of a placement with their picks, except the ones named."""
+    """Delete the sets of a placement with their picks, except the ones named; and picks of sets
+    that are gone, of whatever placement."""
     old = RecommendationSet.objects.filter(placement=placement).exclude(pk__in=but)
-    _drop(list(old.values_list("pk", flat=True)))
+    keys = list(old.values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_STRAY)
+        _drop(keys + [key for (key,) in cursor.fetchall()])
 
 
 def _drop(keys: list[int]) -> None:

@@ -3,12 +3,13 @@
 from django.utils.translation import gettext_lazy as _
 
 from marketing.core.personal import Holding, Retained
+from recommendations.models import PICKED_SETS
 
 HOLDINGS = [
     Holding(
         "recommendations_picklist",
         _("Recommended products"),
-        rows="customer_id = ANY(%(ids)s)",
+        rows=f"set_id = ANY(ARRAY({PICKED_SETS})) AND customer_id = ANY(%(ids)s)",
     ),
     Holding(
         "recommendations_offerchoice",

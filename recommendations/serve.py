@@ -92,6 +92,11 @@ def for_customers(
         return {key: [] for key in ids}
     chosen = {} if asked else _sides(current.placement, ids)
     found = _read({current.pk, *(number for number, _shows in chosen.values() if number)}, ids)
+    if ids and not found:
+        # A refresh may have put another set in its place since it was looked up.
+        newer = current_set(placement=current.placement.slug, engine=engine)
+        if newer is not None and newer.pk != current.pk:
+            return for_customers(ids, placement, engine, newer if asked else None)
     newcomers = None
     picks = {}
     for key in ids:

@@ -81,3 +81,15 @@ def test_a_batch_costs_a_fixed_number_of_queries(ada, django_assert_num_queries)
     others = [factories.customer().pk for _ in range(20)]
     with django_assert_num_queries(3):
         serve.for_customers([ada.pk, *others])
+
+
+def test_who_read_the_set_just_before_another_took_its_place_shows_that_one(ada):
+    old = serve.current_set()
+    RecommendationSet.objects.filter(pk=old.pk).delete()
+    new = RecommendationSet.objects.create(
+        placement=old.placement, engine="als", state="complete", serving=True,
+        metrics={"newcomers": [factories.product("CUP").pk]},
+    )  # fmt: skip
+    factories.pick_list(new, ada, [factories.product("POT")], why=reasons.TASTE)
+    picks = serve.for_customers([ada.pk], current=old)[ada.pk]
+    assert [(pick.sku, pick.code) for pick in picks] == [("POT", "taste")]
