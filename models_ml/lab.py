@@ -4,15 +4,17 @@ Everything is of the people who are judged, as they stood when the judged window
 """
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 import numpy as np
 
 from ingestion.models import Customer
+from models_ml import features
 from models_ml.algorithms import lists, metrics
-from models_ml.algorithms.data import DAY, Array, Interactions, Truth
+from models_ml.algorithms.data import DAY, Array, IdMap, Interactions, Truth
 from models_ml.algorithms.metrics import Ranking
-from models_ml.insights import lifecycle
+from models_ml.insights import bands, lifecycle, rfm
 from models_ml.insights.lifecycle import Bounds
 
 SEED = 20111209
@@ -69,7 +71,8 @@ def _sure(values: Array) -> dict[str, float]:
 def groups_of(people: Array, history: Interactions, since: Any) -> Groups:
     """Who is in which group when the judged window begins: (what, which, mask over `people`).
 
-    Stages are those of the bounds in use; people are counted by their country as it is known now.
+    Stages are those of the bounds in use, scores those of the bands in use, both of what was known
+    then; people are counted by their country as it is known now.
     """
     orders, first, last = _orders(people, history, since)
     stages = _stages(orders, first, last, lifecycle.bounds())
@@ -79,6 +82,7 @@ def groups_of(people: Array, history: Interactions, since: Any) -> Groups:
         ("orders", name, (orders >= least) & (orders < most))
         for (name, least), most in zip(ORDERS, edges, strict=True)
     ]
+    found += _by_scores(_scores(people, since))
     known = dict(Customer.objects.filter(pk__in=people.tolist()).values_list("pk", "country"))
     where = np.array([known.get(key, "") for key in people.tolist()], dtype=object)
     names, counts = np.unique(where[where != ""].astype(str), return_counts=True)
@@ -87,6 +91,27 @@ def groups_of(people: Array, history: Interactions, since: Any) -> Groups:
     rest = ~np.isin(where.astype(str), [*largest, ""])
     found.append(("country", OTHERS, rest))
     return [(by, key, mask) for by, key, mask in found if mask.sum() >= LEAST]
+
+
+def _scores(people: Array, since: Any) -> Array:
+    """Scores of recency, frequency and money just before a moment, (n, 3); 0 for unknown."""
+    who, scores = features.scored(as_of=np.datetime64(since, "s").item().replace(tzinfo=UTC))
+    place = IdMap(who).encode(people)
+    return np.vstack([scores, np.zeros((1, 3), dtype=np.int64)])[place]
+
+
+def _by_scores(scores: Array) -> Groups:
+    """Groups of the cells that are spoken of as one, and of each score of the three by itself."""
+    cell = scores[:, 0] * 10 + scores[:, 1]
+    meant = {
+        group.key: [10 * r + f for r, of in group.cells.items() for f in of] for group in rfm.GROUPS
+    }
+    found = [("cells", key, np.isin(cell, cells)) for key, cells in meant.items()]
+    return found + [
+        ("bands", f"{axis.key}{score}", scores[:, n] == score)
+        for n, axis in enumerate(bands.AXES)
+        for score in rfm.SCORES
+    ]
 
 
 def _orders(people: Array, history: Interactions, since: Any) -> tuple[Array, Array, Array]:

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from marketing.core.errors import Conflict, NotFound
 from models_ml import catalog, registry
-from models_ml.insights import lifecycle
+from models_ml.insights import bands, lifecycle, rfm
 from recommendations import defining, outcomes, placements
 from recommendations.defining import Actor
 from recommendations.evaluate import Judged
@@ -96,7 +96,13 @@ def groups(rows: Sequence[Judged]) -> dict[str, list[Group]]:
 
 
 def _by(by: str) -> str:
-    return {"stage": _("Stage"), "orders": _("Orders before"), "country": _("Country")}.get(by, by)
+    return {
+        "stage": _("Stage"),
+        "orders": _("Orders before"),
+        "cells": _("RFM cells"),
+        "bands": _("RFM bands"),
+        "country": _("Country"),
+    }.get(by, by)
 
 
 def _group(by: str, key: str) -> str:
@@ -105,6 +111,11 @@ def _group(by: str, key: str) -> str:
     if by == "orders":
         last = int(key.rstrip("+").rpartition("-")[2])
         return ngettext("%(n)s order", "%(n)s orders", last) % {"n": key.replace("-", "–")}
+    if by == "cells":
+        return next((str(group.name) for group in rfm.GROUPS if group.key == key), key)
+    if by == "bands":
+        label = next((axis.label for axis in bands.AXES if axis.key == key[0]), key[0])
+        return _("%(name)s: %(score)s of 5") % {"name": label, "score": key[1:]}
     return _("Other countries") if key == OTHERS else key
 
 

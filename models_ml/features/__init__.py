@@ -15,6 +15,7 @@ from models_ml.features.traits import (
     build,
     measure,
     ordered_within,
+    scored,
     snapshot,
     stored,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "build",
     "measure",
     "ordered_within",
+    "scored",
     "snapshot",
     "stored",
 ]

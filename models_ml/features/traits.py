@@ -5,7 +5,7 @@ afterwards is not asked. Numbers are cut to the decimals listed in COLUMNS insid
 that a threshold chosen on them and a comparison made on the stored column agree exactly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +31,7 @@ NAMES = (
 )  # fmt: skip
 MEASURED = ("r_score", "f_score", "m_score", "stage")
 _FEATURES = tuple(registry.BY_NAME[name] for name in NAMES)
+_SCORED = tuple(registry.BY_NAME[axis.column] for axis in bands.AXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ def _facts(as_of: datetime) -> str:
     return f"WITH {', '.join([_MOMENT, *found])}"
 
 
-def _select() -> str:
+def _select(features: Sequence[registry.Feature] = _FEATURES) -> str:
     return ", ".join(
         f"{f.name}" if f.nullable else f"coalesce({f.name}, {f.empty}) AS {f.name}"
-        for f in _FEATURES
+        for f in features
     )
 
 
@@ -216,6 +217,27 @@ def snapshot(*, as_of: datetime) -> Snapshot:
     )
 
 
+def scored(*, as_of: datetime) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Who had ordered before a moment, ids (n) ascending, and their scores of recency, frequency
+    and money (n, 3): by the bands in use, of the numbers as they stood just before it."""
+    params: dict[str, Any] = {"last": as_of}
+    found = compiler.blocks(features=_SCORED, params=params, first=as_of)
+    limits = bands.limits_sql(bands=bands.chosen(), rows="numbers", params=params)
+    rows = _rows(
+        f"""
+        WITH {", ".join([_MOMENT, *found])}, numbers AS MATERIALIZED (
+            SELECT customer_id, {_select(_SCORED)}
+            FROM f_orders JOIN ingestion_customer AS c ON c.id = customer_id
+            WHERE c.merged_into_id IS NULL
+        ), {limits}
+        SELECT customer_id, {bands.scores_sql()} FROM numbers, bands ORDER BY customer_id
+        """,
+        params,
+        1 + len(_SCORED),
+    )
+    return rows[:, 0].astype(np.int64), rows[:, 1:].astype(np.int64)
+
+
 def ordered_within(*, since: datetime, until: datetime) -> NDArray[np.int64]:
     """Ids of the people with an order line of a product in [since, until), ascending."""
     rows = _rows(
@@ -246,7 +268,7 @@ def stored() -> Snapshot | None:
     )
 
 
-def _rows(sql: str, params: dict[str, datetime], width: int) -> NDArray[np.float64]:
+def _rows(sql: str, params: dict[str, Any], width: int) -> NDArray[np.float64]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(sql, params)

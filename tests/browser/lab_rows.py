@@ -25,6 +25,7 @@ def fill() -> Placement:
         for n in range(1, 9)
     ]  # fmt: skip
     keys = [("stage", "new"), ("stage", "loyal"), ("orders", "1"), ("orders", "10+"),
+            ("cells", "champions"), ("cells", "lost"), ("bands", "r5"), ("bands", "m1"),
             ("country", "GB"), ("country", "…")]  # fmt: skip
     for engine, ndcg in ENGINES.items():
         groups = [

@@ -50,10 +50,17 @@ def test_engines_stand_side_by_side_with_how_sure_each_figure_is(
     whole = made["next_product_als"].metrics["people"]
     assert sum(n for (by, _key), n in people.items() if by == "orders") <= whole
     assert max(people.values()) > whole / 2
+    for axis in "rfm":
+        assert (
+            sum(n for (by, key), n in people.items() if by == "bands" and key[0] == axis) <= whole
+        )
     front(engine="popular")
     with django_assert_max_num_queries(20):
         html = client.get(reverse("recommendations:lab")).content.decode()
-    for said in ("Popularity bias", "By group: Stage", "Front page", "Publish ALS"):
+    for said in (
+        "Popularity bias", "By group: Stage", "By group: RFM cells", "By group: RFM bands",
+        "Frequency: ", " of 5", "Front page", "Publish ALS",
+    ):  # fmt: skip
         assert said in html
 
 
