@@ -1,18 +1,20 @@
 """Every question a rule can ask means in SQL what a plain reading of it means, for every person."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaigns.models import SegmentMember
 from campaigns.segments import compile as compiler
-from campaigns.segments import definitions, membership
+from campaigns.segments import definitions, membership, nodes, upkeep
 from campaigns.segments.rules import RuleFault, to_json
 from campaigns.segments.terms import CALENDAR
 from ingestion.models import Customer
+from tests import factories
 from tests.campaigns.segments import oracle
 from tests.campaigns.segments.shops import NOW, Shop
 
@@ -350,6 +352,41 @@ def test_every_question_is_asked_of_one_person_alone(shop: Shop) -> None:
             cursor.execute("EXPLAIN " + text)
     one = membership.members(compiler.read({"all": questions}), as_of=NOW)
     assert one.filter(pk=next(iter(shop.people))).exists() in (True, False)
+
+
+OF_EVERY_KIND: list[dict[str, Any]] = [
+    {"field": "customer.first_seen_at", "op": "not_within_days", "value": 30},
+    {"attribute": "tier", "op": "known"},
+    {"did": "a", "at_least": 2, "days": 30, "where": [{"property": "n", "op": "known"}]},
+    {"sequence": [{"did": "a"}, {"did_not": "b", "within": {"hours": 12}}], "days": 30},
+    {"bought": {"category": "mugs"}, "days": 365},
+    {"ordered": "average", "op": ">=", "value": 20, "when": {"calendar": "last_month"}},
+    {"message": "opened", "campaign": "first"},
+    {"reach": "email", "purpose": "marketing"},
+    {"consent": "email", "purpose": "profiling", "answer": "never_asked"},
+    {"score": "churn", "op": "top", "value": 50},
+    {"rfm": {"r": [3, 4, 5], "f": [1, 2, 3]}},
+    {"lifecycle": ["at_risk", "lapsed"]},
+    {"cluster": "kinds", "in": [1, 3]},
+    {"bucket": "x", "from": 0, "to": 50},
+    {"in_list": "fair"},
+]
+
+
+def test_a_live_segment_of_every_kind_is_filled_with_whom_its_rule_means(shop: Shop) -> None:
+    rows = [factories.segment(str(n), named(rule, shop)) for n, rule in enumerate(OF_EVERY_KIND)]
+    first, second, third = ({"in_segment": row.pk} for row in rows[:3])
+    either = {"any": [{"not": first}, {"all": [second, third]}]}
+    rows.append(factories.segment("either", either))
+    rules = {row.pk: compiler.read(row.rule) for row in rows}
+    asked = {type(node) for rule in rules.values() for node in nodes.walk(rule)}
+    assert asked == set(get_args(nodes.Node)), "a kind of question without a segment here"
+    upkeep.refresh(now=NOW)
+    for number, rule in rules.items():
+        meant = {pk for pk, one in shop.people.items() if oracle.holds(rule, one, NOW, rules)}
+        inside = SegmentMember.objects.filter(segment=number)
+        assert set(inside.values_list("customer_id", flat=True)) == meant, rule
+        assert 0 < len(meant) < len(shop.people), rule
 
 
 def test_a_random_part_is_of_its_size_and_stays_the_same(db: Any) -> None:
