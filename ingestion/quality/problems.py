@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from ingestion.models import DayScore, ImportJob, Measure, Problem, Severity
-from ingestion.quality import alerts, expectations, fields, measuring, signals
+from ingestion.quality import alerts, checks, fields, measuring, signals
 from ingestion.quality.signals import Finding
 from ingestion.registry import drift
 from marketing.core import audit, bus
@@ -79,7 +79,7 @@ def check(*, now: datetime) -> dict[str, int]:
 def _update(measures: Sequence[Measure], now: datetime) -> dict[str, int]:
     since = dict(Problem.objects.filter(ended_at=None).values_list("key", "since"))
     found = signals.find(measures=measures, open_since=since, now=now)
-    found += expectations.check_all(now=now)
+    found += checks.check_all(now=now)
     begun, ended = settle(found=found, now=now)
     drift.notice(measures=measures, now=now)
     return {"open": len(found), "begun": len(begun), "ended": len(ended)}
@@ -152,7 +152,7 @@ def examples(finding: Finding) -> list[dict[str, Any]]:
 
 def _condition(finding: Finding) -> tuple[str, list[Any]]:
     if finding.expectation_id is not None:
-        return expectations.bad_rows(expectation_id=finding.expectation_id)
+        return checks.bad_rows(expectation_id=finding.expectation_id)
     for item in fields.TABLES[finding.subject].checks:
         if (item.dimension, item.field) == (finding.dimension, finding.field):
             return f"({item.applies}) AND ({item.bad})", []

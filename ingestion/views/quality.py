@@ -13,16 +13,17 @@ from django.views.decorators.http import require_POST
 
 from ingestion import health
 from ingestion.imports import wording as import_wording
-from ingestion.models import (
-    Alert,
-    Customer,
-    EventType,
-    Expectation,
-    Problem,
-    Severity,
-    Source,
+from ingestion.models import Alert, Customer, EventType, Expectation, Problem, Severity, Source
+from ingestion.quality import (
+    alerts,
+    expectations,
+    fields,
+    listing,
+    problems,
+    suggestions,
+    uses,
+    wording,
 )
-from ingestion.quality import alerts, expectations, fields, listing, problems, uses, wording
 from ingestion.views import mapping
 from marketing.core import jobs
 from marketing.core.auth import page, person
@@ -157,7 +158,7 @@ def expectation_list(request: HttpRequest) -> HttpResponse:
         "rows": [_expected(row) for row in rows],
         "broken_n": sum(row.met is False for row in rows),
         "holding_n": sum(bool(row.hold) for row in rows),
-        "suggestions": expectations.suggest()[:12],
+        "suggestions": suggestions.suggest()[:12],
     }
     return render(request, "ingestion/quality/expectations.html", context)
 
@@ -297,7 +298,7 @@ def expectation_remove(request: HttpRequest, expectation_id: int) -> HttpRespons
 def expectation_keep(request: HttpRequest) -> HttpResponse:
     """Take a suggestion: keep it as it is."""
     wanted = (request.POST.get("subject"), request.POST.get("field"), request.POST.get("kind"))
-    for item in expectations.suggest():
+    for item in suggestions.suggest():
         if (item["subject"], item["field"], item["kind"]) == wanted:
             expectations.save(
                 subject=item["subject"],

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from ingestion.models import EventType, EventVolume, Measure, Problem
-from ingestion.quality import problems
+from ingestion.models import Customer, EventType, EventVolume, Expectation, Measure, Problem
+from ingestion.quality import expectations, problems
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)  # a Sunday
 
@@ -47,4 +48,16 @@ def volume(name: str, source: str, by_day: dict[int, int], *, now: datetime = NO
         )
         for days, n in by_day.items()
         if n
+    )
+
+
+def expect(subject: str, field: str, kind: str, **more: Any) -> Expectation:
+    return expectations.save(subject=subject, field=field, kind=kind, user=None, now=NOW, **more)
+
+
+def people(**columns: list[Any]) -> None:
+    size = len(next(iter(columns.values())))
+    Customer.objects.bulk_create(
+        Customer(external_id=f"c{i}", **{name: values[i] for name, values in columns.items()})
+        for i in range(size)
     )
