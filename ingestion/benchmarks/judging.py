@@ -11,7 +11,7 @@ from ingestion.benchmarks.measuring import Line
 from ingestion.events.incoming import Incoming
 from ingestion.models import EventPlan
 from ingestion.registry import tally
-from ingestion.registry.plans import CompiledType
+from ingestion.registry.judging import CompiledType
 
 RUNS = 5
 EVENTS = {"small": 20_000, "full": 200_000}

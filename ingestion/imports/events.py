@@ -20,7 +20,7 @@ from ingestion.preprocess.events import Clean, Row
 from ingestion.preprocess.records import Batch
 from ingestion.preprocess.texts import Column, Ints
 from ingestion.registry import discovery, tally
-from ingestion.registry.plans import Verdict
+from ingestion.registry.judging import Verdict
 
 BLOCK = 3 << 20  # of a file at once
 FIRST = 8_000  # rows after which storing begins

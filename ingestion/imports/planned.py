@@ -15,8 +15,8 @@ from ingestion.models import Policy
 from ingestion.preprocess import findings
 from ingestion.preprocess.events import Clean
 from ingestion.preprocess.faults import Fault
-from ingestion.registry import columns, discovery, plans
-from ingestion.registry.plans import Verdict
+from ingestion.registry import columns, discovery, judging
+from ingestion.registry.judging import Verdict
 
 FIELD_LIMIT = 60  # characters of a property's name that a quarantined line keeps
 WARNED, STOPPED = "plan_warned", "plan_stopped"  # rules of the report
@@ -56,7 +56,7 @@ def judge_columns(clean: Clean) -> dict[int, Verdict]:
 
 def judge_events(*, batch: Sequence[Incoming], source: str, now: datetime) -> dict[int, Verdict]:
     """The same of single events."""
-    return plans.judge(batch=batch, source=source, now=now)
+    return judging.judge(batch=batch, source=source, now=now)
 
 
 def stopped_by(verdicts: Mapping[int, Verdict]) -> list[int]:

@@ -8,7 +8,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from ingestion.preprocess import properties
-from ingestion.registry import plans
+from ingestion.registry import judging
 
 FIELDS: dict[str, Any] = {
     "order_id": gettext_lazy("Order number"),
@@ -183,7 +183,7 @@ def _plan_fault(code: str, name: str, facts: Mapping[str, Any]) -> tuple[str, st
     """The plan's own words, or what they come to where only code and property are known."""
     if "message" in facts:
         return facts["message"], facts["remedy"]
-    return plans.wording(code, "…", name, "…\0…")
+    return judging.wording(code, "…", name, "…\0…")
 
 
 @lru_cache(maxsize=8)

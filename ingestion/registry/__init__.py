@@ -3,7 +3,8 @@
     shapes      the kind of a value, in words and from what was counted (pure)
     tally       what a batch of events looks like, added up in one pass (pure)
     discovery   observe: a row per batch; fold: those rows into the lists that pages show
-    plans       the tracking plan: judge a batch against it, edit it, adopt what was seen
+    plans       the tracking plan: edit it, adopt what was seen
+    judging     a batch against the plan
     columns     the same judgement for the events of a file (workers)
     drift       what is no longer sent
     listing     the lists and charts of the schema pages
@@ -13,6 +14,6 @@ text that strangers chose: they are counted, cut to a length and shown, and noth
 """
 
 from ingestion.registry.discovery import observe
-from ingestion.registry.plans import Verdict, judge
+from ingestion.registry.judging import Verdict, judge
 
 __all__ = ["Verdict", "judge", "observe"]

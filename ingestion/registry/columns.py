@@ -8,8 +8,8 @@ import orjson
 from numpy.typing import NDArray
 
 from ingestion.models import Policy
-from ingestion.registry import plans
-from ingestion.registry.plans import Fault, Verdict
+from ingestion.registry import judging
+from ingestion.registry.judging import Fault, Verdict
 
 
 def judge(
@@ -19,12 +19,12 @@ def judge(
     details: Sequence[str],
     detail_codes: NDArray[np.int64],
 ) -> dict[int, Verdict]:
-    """What `plans.judge` says of the same events: verdicts by place, of those that break it.
+    """What `judging.judge` says of the same events: verdicts by place, of those that break it.
 
     The i-th event has the type `types[type_codes[i]]`, and its properties are the JSON text
     `details[detail_codes[i]]`.
     """
-    plan = plans.standing()
+    plan = judging.standing()
     if plan.silent:
         return {}
     out: dict[int, Verdict] = {}
@@ -35,7 +35,7 @@ def judge(
             continue
         places = np.flatnonzero(type_codes == code)
         if agreed is None:
-            verdict = plans.verdict(plan.unknown, name, Fault("plan_unknown_type", "type"))
+            verdict = judging.verdict(plan.unknown, name, Fault("plan_unknown_type", "type"))
             out.update(dict.fromkeys(places.tolist(), verdict))
             continue
         used, back = np.unique(detail_codes[places], return_inverse=True)
@@ -50,7 +50,7 @@ def judge(
 
 def _worded(faults: Sequence[Fault | None], policy: str, name: str) -> Any:
     """The verdict of each, put into words once for all that are alike."""
-    words = {fault: plans.verdict(policy, name, fault) for fault in set(faults) if fault}
+    words = {fault: judging.verdict(policy, name, fault) for fault in set(faults) if fault}
     told = np.empty(len(faults), dtype=object)
     told[:] = [None if fault is None else words[fault] for fault in faults]
     return told

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from ingestion.models import Drift, EventPlan, EventProperty, EventType, Policy, Refusal
 from ingestion.quality import fields, uses
-from ingestion.registry import listing, plans, shapes, tally
+from ingestion.registry import judging, listing, plans, shapes, tally
 from marketing.core.auth import page, person
 from marketing.core.errors import Refused
 
@@ -101,7 +101,7 @@ def _detail(request: HttpRequest, kind: EventType, refusal: Refused | None = Non
     ]
     broken = listing.breaches(name=kind.name, since=now - BREACHES)
     for entry in broken:
-        entry["message"], entry["remedy"] = plans.wording(
+        entry["message"], entry["remedy"] = judging.wording(
             entry["code"], kind.name, entry["property"], "\0"
         )
         if entry["code"] == "plan_type":

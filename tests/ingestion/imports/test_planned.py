@@ -20,7 +20,7 @@ from ingestion.models import (
     PlanBreach,
     Policy,
 )
-from ingestion.registry import columns, discovery, plans
+from ingestion.registry import columns, discovery, judging, plans
 from marketing.core import jobs
 from tests.ingestion.conftest import NOW
 
@@ -30,9 +30,9 @@ HEAD = b"type,at,message_id,customer_id,properties\n"
 
 @pytest.fixture(autouse=True)
 def no_plan_is_remembered() -> Any:
-    plans.forget()
+    judging.forget()
     yield
-    plans.forget()
+    judging.forget()
 
 
 def agree(policy: str, name: str = "order", **rules: Any) -> None:
@@ -229,13 +229,13 @@ RULES = st.dictionaries(
 )
 @settings(max_examples=150)
 def test_columns_are_judged_as_single_events_are(rules, closed, policy, unknown, rows) -> None:
-    standing = plans.Standing()
+    standing = judging.Standing()
     standing.unknown, standing.looked = unknown, float("inf")
     plan = EventPlan(name="order", policy=policy, closed=closed, properties=rules)
-    standing.types = {"order": plans.CompiledType(plan)}
+    standing.types = {"order": judging.CompiledType(plan)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plans, "_plan", standing)
-        single = plans.judge(
+        patch.setattr(judging, "_plan", standing)
+        single = judging.judge(
             batch=[Incoming(name, NOW, properties=details) for name, details in rows],
             source="shop",
             now=NOW,

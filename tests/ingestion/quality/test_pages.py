@@ -28,7 +28,7 @@ from ingestion.models import (
     Refusal,
 )
 from ingestion.quality import expectations, problems
-from ingestion.registry import discovery, plans
+from ingestion.registry import discovery, judging, plans
 from ingestion.views import events as pages
 from marketing.core.models import Job
 from tests import factories
@@ -38,9 +38,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def no_plan_is_remembered() -> Any:
-    plans.forget()
+    judging.forget()
     yield
-    plans.forget()
+    judging.forget()
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingestion.registry import plans
+from ingestion.registry import judging
 
 
 @pytest.fixture(autouse=True)
 def no_plan_is_remembered() -> Iterator[None]:
-    plans.forget()
+    judging.forget()
     yield
-    plans.forget()
+    judging.forget()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from ingestion.models import ImportJob, OrderLine
 from ingestion.recipes import versions
-from ingestion.registry import plans
+from ingestion.registry import judging, plans
 from marketing.core import jobs
 from tests import factories
 
@@ -206,7 +206,7 @@ def test_a_dry_run_and_the_report_tell_what_the_tracking_plan_says(marketer) -> 
     assert "Events unlike the tracking plan" in page
     assert "Events kept out by the tracking plan" in page
     assert "Send the property, or make it optional in the plan." in page
-    plans.forget()
+    judging.forget()
 
 
 def test_the_page_shows_what_the_recipe_fills_and_lets_the_import_begin(
