@@ -16,6 +16,7 @@ from ingestion.tracking import keys
 from marketing.core import passing
 
 Post = Callable[..., Any]
+VIEW = {"userId": "7", "event": "Signed Up", "messageId": "m1", "properties": {"plan": "free"}}
 
 
 @pytest.fixture(autouse=True)
