@@ -13,13 +13,8 @@ from marketing.core import auth, jobs
 from tests import factories
 from tests.ingestion.conftest import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_var")]
 REQUESTS = "/api/v1/privacy/requests/"
-
-
-@pytest.fixture(autouse=True)
-def own_var(settings, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    settings.VAR_DIR = tmp_path
 
 
 def keyed(*scopes: str) -> APIClient:

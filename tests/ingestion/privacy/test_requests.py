@@ -34,14 +34,9 @@ from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import AuditEntry, Job
 from tests import factories
 from tests.ingestion.conftest import NOW
+from tests.ingestion.privacy.traces import TEMPLATE
 
-pytestmark = pytest.mark.django_db
-TEMPLATE = {"text": "Hello", "html": "<p>Hello</p>"}
-
-
-@pytest.fixture(autouse=True)
-def own_var(settings, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    settings.VAR_DIR = tmp_path
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_var")]
 
 
 @pytest.mark.parametrize(
