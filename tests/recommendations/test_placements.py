@@ -1,14 +1,16 @@
 """Placements by API, what their rules change, and pictures of the answer over HTTP."""
 
 import json
+from dataclasses import fields
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from marketing.core import auth
 from recommendations import defining, preview
 from recommendations.models import Placement
-from recommendations.rules import Rules
+from recommendations.rules import Rules, terms
 from tests import factories
 from tests.recommendations.test_live import NOW, shop  # noqa: F401
 
@@ -122,3 +124,11 @@ def test_a_browser_asks_with_a_write_key_from_any_page(shop):  # noqa: F811
     assert told.json()["error"]["field"] == "external_id"
     assert Client().options("/r/picks").status_code == 204
     assert Client().get("/r/picks").status_code == 405
+
+
+def test_every_rule_is_read_by_its_kind_named_in_refusals_and_has_a_place_in_the_form():
+    rules = {one.name for one in fields(Rules)} - {"size"}
+    assert rules == {*terms.WHOLE, *terms.NUMBER, *terms.YES_NO, *terms.TEXTS, "allow"}
+    assert set(defining.LABELS) == rules - {*terms.YES_NO}
+    form = (settings.BASE_DIR / "templates/recommendations/placement.html").read_text()
+    assert {name for name in rules - {"allow"} if f'name="{name}"' not in form} == set()
