@@ -41,6 +41,16 @@ def _at(name: str, *args: Any, tail: str = "") -> str:
         return ""
 
 
+def _brief(text: str, most: int = 140) -> str:
+    """A reason short enough for the strip: no half words or brackets, and a sign of more."""
+    if len(text) <= most:
+        return text
+    cut = text[:most]
+    opened, closed = (max(cut.rfind(sign) for sign in pair) for pair in ("(（", ")）"))
+    end = opened if opened > closed else max(cut.rfind(sign) for sign in " ，。；、")
+    return cut[: end if end > most // 2 else most].rstrip(" ,;:") + "…"
+
+
 def worth_doing(*, models: list[ModelVersion], campaigns: list[Campaign]) -> list[Hint]:
     """At most three hints, the most pressing first; all of them from rows."""
     # Asked one after the other, and no further once there are three.
@@ -82,7 +92,7 @@ def _failures() -> Iterator[Hint]:
             "alert-triangle",
             "k4",
             _("%(job)s failed") % {"job": job.title},
-            job.error[:140],
+            _brief(job.error),
             _at("core:job-detail", job.public_id),
             _("See why"),
         )
@@ -95,7 +105,7 @@ def _paused_sources() -> Iterator[Hint]:
             "plug-connected",
             "k4",
             _("%(source)s is paused") % {"source": connector.source.name},
-            connector.paused_reason[:140],
+            _brief(connector.paused_reason),
             _at("ingestion:source-detail", connector.source_id),
             _("See why"),
         )
@@ -199,7 +209,7 @@ def _refused(models: list[ModelVersion]) -> Iterator[Hint]:
                 "brain",
                 "k6",
                 _("%(model)s was not published") % {"model": model_title(model.name)},
-                model.reason[:140],
+                _brief(model.reason),
                 _at("models_ml:model-list"),
                 _("Compare"),
             )

@@ -1,6 +1,8 @@
 """What stands: models, people by stage, recent campaigns. Each part asks once."""
 
+import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from django.db import connection
@@ -107,11 +109,11 @@ def lifecycle() -> list[dict[str, Any]]:
         cursor.execute(_STEPS, [1, 2, loyal, loyal * 2])
         known, first, second, often, later = cursor.fetchone()
     steps = [
-        (_("Known"), known),
-        (_("First order"), first),
-        (_("Second order"), second),
-        (_("Loyal: %(n)s orders") % {"n": loyal}, often),
-        (_("%(n)s orders") % {"n": loyal * 2}, later),
+        (_("Known"), known, 0),
+        (_("First order"), first, 1),
+        (_("Second order"), second, 2),
+        (_("Loyal: %(n)s orders") % {"n": loyal}, often, loyal),
+        (_("%(n)s orders") % {"n": loyal * 2}, later, loyal * 2),
     ]
     if loyal == 2:  # the second order is what makes loyal
         del steps[2]
@@ -124,9 +126,31 @@ def lifecycle() -> list[dict[str, Any]]:
             "n": n,
             "share": wording.of(n, top),
             "rate": wording.pct(n / steps[i - 1][1]) if i and steps[i - 1][1] else "",
+            "orders": orders,
         }
-        for i, (name, n) in enumerate(steps)
+        for i, (name, n, orders) in enumerate(steps)
     ]
+
+
+def most_stop(steps: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Between which two stages of `lifecycle` most buyers stay; None where nobody does.
+
+    `rule` holds for exactly these people, as far as the last run of the features has seen them.
+    """
+    bought = steps[1:]
+    pairs = [(here, there) for here, there in pairwise(bought) if here["n"] > there["n"]]
+    if not pairs:
+        return None
+    here, there = max(pairs, key=lambda pair: pair[0]["n"] - pair[1]["n"])
+    least = {"field": "traits.orders", "op": ">=", "value": here["orders"]}
+    below = {"field": "traits.orders", "op": "<", "value": there["orders"]}
+    return {
+        "here": here["name"],
+        "there": there["name"],
+        "people": here["n"] - there["n"],
+        "of": here["n"],
+        "rule": json.dumps({"all": [least, below]}),
+    }
 
 
 def recent_campaigns() -> list[Campaign]:

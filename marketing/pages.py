@@ -41,17 +41,19 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "home_empty.html", context)
     models = overview.newest_models()
     campaigns = overview.recent_campaigns()
+    stages = overview.lifecycle()
     context |= {
         "seen": seen,
         "chart": figures.chart(seen) if seen else None,
         "hints": hints.worth_doing(models=models, campaigns=campaigns),
         "models": overview.health(models),
         "campaigns": campaigns,
-        "stages": overview.lifecycle(),
+        "stages": stages,
+        "stop": overview.most_stop(stages),
         "ended": list(
             Job.objects.filter(state=Job.State.DONE, finished_at__gte=now - timedelta(days=2))
             .only("public_id", "kind", "title", "finished_at", "started_at", "result_url", "state")
-            .order_by("-finished_at")[:5]
+            .order_by("-finished_at")[: min(5, max(3, len(campaigns) + 1))]
         ),
     }
     return render(request, "home.html", context)

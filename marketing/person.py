@@ -17,8 +17,10 @@ from ingestion import queries as facts
 from ingestion.identity import panel
 from ingestion.models import Consent, Customer, Order
 from marketing.core import brand, wording
+from models_ml import catalog
 from models_ml import queries as numbers
 from models_ml.queries import Person
+from models_ml.views import title as model_title
 from recommendations import serve
 
 ORDERS, MESSAGES, EVENTS, PICKS, SEGMENTS = 12, 12, 40, 8, 30
@@ -64,6 +66,7 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
         "currency": orders[0].currency if orders else brand.now().currency,
         "chips": _chips(customer),
         "person": person,
+        "told_by": _told_by(person),
         "numbers": _numbers(person, customer),
         "orders": orders,
         "spending": [float(order.total) for order in reversed(orders)],
@@ -82,16 +85,26 @@ def seen_whole(customer: Customer) -> dict[str, Any]:
     }
 
 
+def _told_by(person: Person | None) -> str:
+    """The model behind the chance, as it is called on screen, and its version."""
+    if person is None or not person.model:
+        return ""
+    name, _sign, version = person.model.rpartition(" v")
+    return _("%(model)s, version %(n)s") % {"model": model_title(name), "n": version}
+
+
 def _picks(customer: Customer) -> list[dict[str, Any]]:
     current = serve.current_set()
     if current is None:
         return []
+    entry = catalog.BY_ENGINE.get(current.engine)
+    engine = str(entry.title) if entry else current.engine
     return [
         {
             "name": pick.name or pick.sku,
             "price": pick.price,
             "currency": pick.currency,
-            "engine": current.engine,
+            "engine": engine,
             "why": pick.reason,
         }
         for pick in serve.for_customers([customer.pk], current=current)[customer.pk][:PICKS]

@@ -1,6 +1,6 @@
 """Segments as kept rules: save, count, archive, and say what they mean."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -104,12 +104,9 @@ def archive(
     return segment
 
 
-def used_by(segment: Segment, *, among: Iterable[Segment] | None = None) -> list[str]:
-    """Names of live segments whose rule names it, and of campaigns that are not over.
-
-    `among` spares the look-up for whoever has the live segments at hand.
-    """
-    others = Segment.objects.filter(state=State.LIVE) if among is None else among
+def used_by(segment: Segment) -> list[str]:
+    """Names of live segments whose rule names it, and of campaigns that are not over."""
+    others = Segment.objects.filter(state=State.LIVE)
     naming_it = [o.name for o in others if o.pk != segment.pk and segment.pk in _named(o.rule)]
     over = Q(state="finished") | Q(state="cancelled")
     open_campaigns = Campaign.objects.filter(Q(segment=segment) | Q(exclude=segment)).exclude(over)

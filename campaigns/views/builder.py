@@ -80,7 +80,7 @@ def _builder(
         "chosen": chosen,
         "suggested": palette.suggestions(),
         "event_names": [event["name"] for event in offered["events"]],
-        "used": definitions.used_by(segment, among=others) if segment else [],
+        "used": definitions.uses(segments=[segment]).get(segment.pk, []) if segment else [],
         "meaning": definitions.meaning(node),
         "as_of": clock.moment(),
         "history": history.of(segment=segment) if segment else None,

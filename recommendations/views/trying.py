@@ -9,7 +9,7 @@ from django.utils import timezone
 from ingestion.models import Customer
 from ingestion.preprocess import codes
 from marketing.core.auth import page
-from recommendations import gathering, health, live, placements, visits
+from recommendations import gathering, health, live, people, placements, visits
 from recommendations.models import Placement
 from recommendations.visits import Names, Visit
 
@@ -35,6 +35,7 @@ def try_it(request: HttpRequest) -> HttpResponse:
         now = timezone.now()
         visit, context["customer"] = _visit(asked["person"], place.pk, now)
         context["unknown"] = bool(asked["person"]) and visit.unit is None
+        context["found"] = [] if asked["person"] else people.search("")
         context["looked"] = list(dict.fromkeys(visit.skus))[:MOST]
         items = [codes.unify(text) for part in asked["items"].split(",") if (text := part.strip())]
         context["sides"] = [

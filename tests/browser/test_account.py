@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Route, expect
 
-from marketing.core.models import ApiKey, Job, User
+from marketing.core import factors
+from marketing.core.models import ApiKey, Job, SecondFactor, User
 from tests import factories
 from tests.browser.conftest import Visit
 
@@ -70,6 +71,31 @@ def test_an_api_key_is_made_shown_once_and_revoked(visit: Visit) -> None:
     assert key.revoked_at is not None
     assert visitor.errors == []
     assert visitor.refusals() == []
+
+
+def test_a_phone_copies_the_secret_of_the_second_factor_where_the_clipboard_is_kept_back_too(
+    visit: Visit,
+) -> None:
+    user = factories.user("marketer")
+    factors.begin(user=user, now=factories.now())
+    visitor = visit(user, width="phone", theme="dark")
+    visitor.context.add_init_script(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined});"
+        "document.addEventListener('copy', e => { window.copied = e.target.value; });"
+    )
+    page = visitor.go("/settings/factor/")
+    copy = page.get_by_role("button", name="Copy the secret")
+    box = copy.bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+    copy.click()
+    expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    secret = factors.secret_of(SecondFactor.objects.get(user=user))
+    assert page.evaluate("window.copied") == secret
+    app = page.get_by_role("link", name="Open the authenticator app")
+    assert f"secret={secret}" in (app.get_attribute("href") or "")
+    assert visitor.axe() == []
+    assert (visitor.overflow(), visitor.errors, visitor.refusals()) == (0, [], [])
 
 
 def test_a_running_job_moves_on_screen_and_says_when_it_ends(visit: Visit) -> None:

@@ -1,5 +1,9 @@
 """What home, people, jobs and settings show, and what they refuse."""
 
+import html as markup
+import json
+import re
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -25,14 +29,26 @@ def test_home_adds_up_what_the_orders_say() -> None:
     assert "Data from" in html
 
 
-def test_home_hints_at_rows_that_were_set_aside_and_at_failed_jobs() -> None:
+def test_home_hints_at_rows_that_were_set_aside_and_at_failed_jobs_in_whole_words() -> None:
     factories.import_job(quarantined=4)
-    factories.job(
-        "Train the tree", state="failed", error="Too few people.", finished_at=factories.now()
-    )
+    why = "Too few people. " + "The tree asks for two hundred who ordered before. " * 3
+    factories.job("Train the tree", state="failed", error=why, finished_at=factories.now())
     html = signed_in("marketer").get("/").content.decode()
     assert "Train the tree failed" in html
     assert "Too few people." in html
+    assert "The tree asks for two…</small>" in html
+
+
+def test_home_says_where_most_buyers_stop_and_opens_exactly_them() -> None:
+    factories.cast()
+    client = signed_in("marketer")
+    html = client.get("/").content.decode()
+    assert "Most people stop between “First order” and “Second order”: 1 of 2." in html
+    link = re.search(r'href="(/segments/new/\?rule=[^"]+)">See who they are', html)
+    assert link is not None
+    rule = client.get(markup.unescape(link[1])).context["data"]["rule"]
+    some = client.post("/segments/preview/", {"rule": json.dumps(rule)}).json()["some"]
+    assert ("Ben Okri" in some, "Ada Byron" in some) == (True, False)
 
 
 def test_home_names_the_best_group_nobody_wrote_to() -> None:
@@ -60,6 +76,7 @@ def test_a_person_page_shows_numbers_with_reasons_picks_segments_and_mails() -> 
     html = signed_in("analyst").get(reverse("customer", args=[people.ada.pk])).content.decode()
     assert "60%" in html  # the chance of her leaf
     assert "Days since last order at most 34" in " ".join(html.split())
+    assert "Orders again within 90 days, version 1" in html
     assert "Blue cup" in html
     assert "Recent buyers" in html
     assert "Autumn letter" in html

@@ -1,6 +1,6 @@
 /* Charts of the data pages: <div class="q-chart" data-chart="stack|lines|band|share" data-from="#json-id">. Colours come from the tokens. */
 (() => {
-  const lang = document.documentElement.lang;
+  const lang = ui.lang;
   const utc = { timeZone: "UTC" }, dayF = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", ...utc });
   const hourF = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit" });
   const label = (text, unit) => (unit === "hour" ? hourF.format(new Date(text)) : dayF.format(new Date(text.length === 10 ? text + "T00:00:00Z" : text)));

@@ -1,7 +1,7 @@
 /* Home: the strip of numbers is a tab list for one chart; the same data stands behind "Show as table". */
 document.addEventListener("alpine:init", () => {
   const source = document.getElementById("series"), S = source ? JSON.parse(source.textContent) : {}, said = document.documentElement.dataset;
-  const lang = document.documentElement.lang, df = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", timeZone: "UTC" });
+  const df = new Intl.DateTimeFormat(ui.lang, { day: "numeric", month: "short", timeZone: "UTC" });
   const day = d => df.format(new Date(d + "T00:00:00Z"));
   const short = v => (v >= 1e6 ? (v / 1e6).toFixed(1) + "M" : v >= 1000 ? (v / 1000).toFixed(1).replace(/\.0$/, "") + "k" : String(Math.round(v)));
   const fmt = m => (v, brief) => (m.kind === "money" ? m.symbol : "") + (brief ? short(v) : Math.round(v).toLocaleString("en"));

@@ -24,7 +24,7 @@
     const c = e.target.closest("[data-close]"); if (c) c.closest("dialog")?.close();
     if (e.target.matches?.("dialog[open]")) { const r = e.target.getBoundingClientRect(); if (e.clientX < r.left || e.clientX > r.right || e.clientY < r.top || e.clientY > r.bottom) e.target.close(); }
     const t = e.target.closest("[data-toast]"); if (t) toast(JSON.parse(t.dataset.toast));
-    const k = e.target.closest("[data-copy]"); if (k) { const from = $(k.dataset.copy); if (from) { from.select?.(); navigator.clipboard?.writeText(from.value ?? from.textContent).then(() => toast({ title: said.tCopied })); } }
+    const k = e.target.closest("[data-copy]"); if (k) copy(k, $(k.dataset.copy));
     const mi = e.target.closest(".menu a, .menu .mi"); if (mi && mi.closest("[popover]")) mi.closest("[popover]").hidePopover?.();
   });
   /* a dialog that a menu opened: the menu is gone when the dialog closes, so its button gets the focus back */
@@ -53,7 +53,27 @@
     const box = $("#toasts"); box.append(t); while (box.children.length > 3) box.firstElementChild.remove();
     if (!sticky) setTimeout(() => t.remove(), 8000);
   }
-  window.ui = { $, $$, svg, el, toast, reduce };
+  /* the server writes 9 Dec and 14:31 in English, so the charts do */
+  const lang = root.lang === "en" ? "en-GB" : root.lang;
+  window.ui = { $, $$, svg, el, toast, reduce, lang };
+
+  /* copying: browsers keep their clipboard from pages without https, where the older command still works; failing both, the
+     text is marked, so that it can be copied by hand. data-unspaced leaves out the blanks that only help reading */
+  async function copy(button, from) {
+    if (!from) return;
+    const shown = from.value ?? from.textContent, text = "unspaced" in button.dataset ? shown.replace(/\s/g, "") : shown.trim();
+    const mark = () => { if (from.select) from.select(); else getSelection().selectAllChildren(from); };
+    const older = () => {
+      const box = el("textarea", "sr"); box.value = text; box.readOnly = true; button.after(box); box.select();
+      let done = false; try { done = document.execCommand("copy"); } catch { /* refused: told below */ }
+      box.remove(); button.focus(); return done;
+    };
+    let done = false; try { await navigator.clipboard.writeText(text); done = true; } catch { done = older(); }
+    if (!done) { mark(); toast({ title: said.tMarked, body: said.tMarked2, tone: "warn", icon: "copy" }); return; }
+    toast({ title: said.tCopied });
+    const use = $("use", button), was = use?.getAttribute("href");
+    if (use && !button.classList.contains("did")) { button.classList.add("did"); use.setAttribute("href", said.icons + "#check"); setTimeout(() => { use.setAttribute("href", was); button.classList.remove("did"); }, 2400); }
+  }
 
   /* shortcuts: single keys never fire while typing */
   let pending = "";
