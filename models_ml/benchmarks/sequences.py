@@ -109,11 +109,14 @@ TASKS = {
             "heads": 2,
             "length": 200,
             "dropout": 0.2,
+            # What is hidden is a fifth of the places, so the whole catalogue can compete.
+            "wide": 1,
             "loss": "softmax",
             "hidden": 0.2,
             "batch": 64,
-            "epochs": 400,
-            "patience": 40,
+            "epochs": 120,
+            "patience": 120,
+            "judge_every": 4,
         },
     ),
 }
