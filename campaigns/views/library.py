@@ -17,16 +17,9 @@ from campaigns.content import blocks as forms
 from campaigns.content import library, references, translations
 from campaigns.messaging import context
 from campaigns.models import SavedBlock
-from campaigns.views.content import (
-    WRITING_POLICY,
-    blocks_of,
-    mail_page,
-    palette,
-    paper,
-    saved_data,
-    shown,
-)
+from campaigns.views.content import blocks_of, palette, paper, saved_data
 from campaigns.views.people import signed_in
+from campaigns.views.previews import WRITING_POLICY, mail_page, shown
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number

@@ -21,7 +21,7 @@ from campaigns.messaging import keeping
 from campaigns.models import Campaign, Message
 from campaigns.recipients import audience
 from campaigns.reporting import behind, responses
-from campaigns.views.content import MAIL_POLICY, mail_page
+from campaigns.views.previews import MAIL_POLICY, mail_page
 from marketing.core.auth import page
 from marketing.core.db import statement_timeout
 
