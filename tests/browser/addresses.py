@@ -20,33 +20,13 @@ from campaigns.models import (
     Segment,
     Template,
 )
-from ingestion import events
-from ingestion.imports import uploads
-from ingestion.models import (
-    EventType,
-    ImportJob,
-    Problem,
-    Refusal,
-    Source,
-    WebhookEndpoint,
-    WebhookReceipt,
-)
-from ingestion.quality import expectations, problems
-from ingestion.recipes import versions
-from ingestion.registry import discovery, plans
-from ingestion.tracking import keys
-from ingestion.webhooks import endpoints
-from marketing.core.errors import Invalid
+from ingestion.models import ImportJob
 from marketing.core.models import Job
-from models_ml import features
-from models_ml.insights import stage_history
-from models_ml.models import ModelVersion, Prediction, ProductDemand, Score
-from models_ml.predictions import definitions, ready, scoring, training, watching
+from models_ml.models import ModelVersion
 from recommendations import build
 from tests import factories
-from tests.browser import lab_rows, offer_rows
+from tests.browser import data_rows, lab_rows, model_rows, offer_rows
 from tests.campaigns.journeys import drawn
-from tests.models_ml.predictions import shops
 
 
 def all_pages(people: factories.Cast) -> dict[str, str]:
@@ -77,14 +57,16 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "imports": reverse("ingestion:import-list"),
         "new import": reverse("ingestion:import-new"),
         "import": reverse("ingestion:import-detail", args=[imported.public_id]),
-        "columns of an import": reverse("ingestion:import-map", args=[_upload().public_id]),
-        "recipe": _recipe_page(imported),
+        "columns of an import": reverse(
+            "ingestion:import-map", args=[data_rows.upload().public_id]
+        ),
+        "recipe": data_rows.recipe(imported),
         "recipe of nothing": reverse("ingestion:recipe-edit", args=[imported.source_id, "events"]),
         "new webhook": reverse("ingestion:webhook-new", args=["standard"]),
-        "webhook": _webhook_page("standard"),
-        "webhook of a shop": _webhook_page("shopify"),
+        "webhook": data_rows.webhook("standard"),
+        "webhook of a shop": data_rows.webhook("shopify"),
         "new web source": reverse("ingestion:tracking-new"),
-        "web source": reverse("ingestion:tracking", args=[_web_source().pk]),
+        "web source": reverse("ingestion:tracking", args=[data_rows.web_source().pk]),
         "duplicates": reverse("ingestion:duplicate-list"),
         "pairs kept apart": reverse("ingestion:duplicate-list") + "?show=apart",
         "compare people": reverse("ingestion:merge-preview", args=[people.ada.pk, people.ben.pk]),
@@ -101,9 +83,9 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "events": reverse("ingestion:event-stream"),
         "refused events": reverse("ingestion:event-refused"),
         "schema": reverse("ingestion:schema-list"),
-        "event's schema": reverse("ingestion:event-type", args=[_event_type().pk]),
+        "event's schema": reverse("ingestion:event-type", args=[data_rows.event_type().pk]),
         "quality": reverse("ingestion:quality-home"),
-        "problem": reverse("ingestion:quality-problem", args=[_problem().pk]),
+        "problem": reverse("ingestion:quality-problem", args=[data_rows.problem().pk]),
         "expectations": reverse("ingestion:expectations"),
         "new expectation": reverse("ingestion:expectation-new"),
         "alerts": reverse("ingestion:alerts"),
@@ -116,31 +98,31 @@ def all_pages(people: factories.Cast) -> dict[str, str]:
         "no segment of the name": reverse("campaigns:segment-list") + "?q=nothing",
         "tree": reverse("campaigns:tree"),
         "new question": reverse("campaigns:tree-new"),
-        "RFM": _rfm_page(),
+        "RFM": model_rows.rfm(),
         "RFM by money": reverse("models_ml:rfm") + "?view=fm",
         "people of a cell": reverse("models_ml:rfm-people") + "?r=12345",
         "RFM bands": reverse("models_ml:rfm-bands"),
         "lifecycle": reverse("models_ml:lifecycle"),
         "people of a stage": reverse("models_ml:stage-people") + "?stage=never_ordered",
         "bounds of stages": reverse("models_ml:lifecycle-bounds"),
-        "clusters": _clusters_page(),
+        "clusters": model_rows.clusters(),
         "groups of clusters": reverse("models_ml:clusters-of", args=["by-buying"]),
         "clusters that are one": reverse("models_ml:clusters-of", args=["one"]),
         "new clusters": reverse("models_ml:clusters-new"),
         "cohorts": reverse("models_ml:cohorts"),
         "money of cohorts by week": reverse("models_ml:cohorts") + "?unit=week&figure=so_far",
-        "demand": _demand_page(),
-        "demand of a product": _demand_page(one=True),
-        "hours of answers": _hours_page(),
+        "demand": model_rows.demand(),
+        "demand of a product": model_rows.demand(one=True),
+        "hours of answers": model_rows.hours(),
         "models": reverse("models_ml:model-list"),
         "model": reverse("models_ml:model-detail", args=[model.pk]),
-        "prediction": _prediction_page(),
-        "prediction without data": _troubled_page(),
+        "prediction": model_rows.prediction(),
+        "prediction without data": model_rows.troubled(),
         "archived predictions": reverse("models_ml:model-list") + "?show=archived",
         "fairness": reverse("models_ml:fairness"),
         "new prediction": reverse("models_ml:prediction-new"),
         "ready prediction": reverse("models_ml:prediction-new") + "?from=big_spender",
-        "person with scores": _scored_person(),
+        "person with scores": model_rows.scored_person(),
         "recommendations": reverse("recommendations:home"),
         "lab": _lab_page(),
         "placements": reverse("recommendations:placements"),
@@ -231,211 +213,6 @@ def _month_of(sent: Campaign) -> str:
 def _journey(people: factories.Cast) -> Journey:
     """A live journey with somebody inside and somebody through it, and changes to its draft."""
     return Journey.objects.first() or drawn.walked([people.ada, people.ben])
-
-
-def _upload() -> ImportJob:
-    """An upload whose columns are not chosen yet, with a row that will be set aside."""
-    content = b"Nr;SKU;Menge;Datum;Preis\n1;A;2;03.04.2026;3,50\n2;A;x;03.04.2026;3,50\n"
-    return uploads.receive(chunks=[content], name="Mai.csv", user=None, now=factories.now())
-
-
-def _web_source() -> Source:
-    return Source.objects.filter(kind=keys.KIND).first() or keys.create(
-        name="shop.example.com", actor=None, now=factories.now()
-    )
-
-
-def _recipe_page(imported: ImportJob) -> str:
-    rules = [
-        {"id": "r1", "rule": "email", "columns": ["email"]},
-        {"id": "r2", "rule": "drop_rows", "where": 'starts(sku, "TEST")'},
-    ]
-    versions.save(
-        source=imported.source,
-        kind="orders",
-        body={"rules": rules},
-        user=None,
-        now=factories.now(),
-    )
-    return reverse("ingestion:recipe-edit", args=[imported.source_id, "orders"])
-
-
-def _webhook_page(scheme: str) -> str:
-    """An address with one delivery that was set aside."""
-    name = f"Webhook {scheme}"
-    endpoint = WebhookEndpoint.objects.filter(source__name=name).first()
-    if endpoint is None:
-        endpoint, _secret = endpoints.create(
-            name=name, scheme=scheme, kind="orders", user=None, now=factories.now()
-        )
-        body = b'{"order": {"id": 7}, "items": [{"sku": "A", "quantity": 1, "price": "2.50"}]}'
-        WebhookReceipt.objects.create(
-            endpoint=endpoint,
-            delivery_id="msg_1",
-            digest="",
-            topic="orders/create",
-            body=body,
-            bytes=len(body),
-            state="quarantined",
-            code="missing",
-            message="“id” is missing.",
-            remedy="Check what the sender sends.",
-        )
-    return reverse("ingestion:webhook", args=[endpoint.source_id])
-
-
-def _event_type() -> EventType:
-    """An event that was seen, with its plan and one that was refused by it."""
-    if found := EventType.objects.first():
-        return found
-    now = factories.now()
-    seen = {"sku": "A1", "price": 2.5, "note": None}
-    batch = [
-        events.Incoming(type="Product Viewed", at=now, message_id=f"v{i}", properties=seen)
-        for i in range(3)
-    ]
-    events.record(batch=batch, source="shop", now=now)
-    discovery.fold(now=now)
-    plans.adopt(name="Product Viewed", user=None, now=now)
-    Refusal.objects.create(
-        source="shop",
-        door="api",
-        type="Product Viewed",
-        code="plan_missing",
-        field="sku",
-        message="“sku” is missing.",
-        remedy="Send it.",
-        raw='{"type": "Product Viewed"}',
-    )
-    return EventType.objects.get()
-
-
-def _prediction_page() -> str:
-    """A prediction that learned from a shop of known rates, serves, and was looked at."""
-    row = Prediction.objects.filter(title="Buys again").first()
-    if row is None:
-        now = factories.now()
-        shops.plant(people=400, now=now)
-        row = definitions.create(
-            title="Buys again",
-            target={"type": "order"},
-            horizon_days=60,
-            settings={"candidates": ["tree"], "profit": {"worth": 20, "cost": 2}},
-            now=now,
-        )
-        training.train(prediction=row, now=now)
-        training.train(prediction=row, now=now)
-        scoring.score(prediction=row, now=now)
-        row.refresh_from_db()
-        watching.look(prediction=row, now=now)
-    return reverse("models_ml:prediction", args=[row.key])
-
-
-def _demand_page(*, one: bool = False) -> str:
-    """Two products with a forecast of eight weeks, judged better than the last value."""
-    now = factories.now()
-    goods = [factories.product("TEAPOT", stock=90), factories.product("FORECAST", category="cups")]
-    if not ModelVersion.objects.filter(name="demand").exists():
-        version = factories.model_version(
-            "demand",
-            params={"days": 7, "horizon": 8},
-            metrics={"mase": 0.81, "coverage": 0.8, "coverage_4_weeks": 0.78, "total_ratio": 0.9},
-            baseline={"mase": 1.0, "rule": "seasonal"},
-            details={
-                "kind": "demand",
-                "judged_products": 2,
-                "origins": [now.isoformat()],
-                "difference": {"value": 0.19, "low": 0.1, "high": 0.28},
-                "table": [
-                    {"name": "fading", "mase": 0.8, "gain": {"mean": 0.2, "low": 0.1, "high": 0.3}}
-                ],
-                "methods": {"fading": 1, "young": 1},
-            },
-            data_until=now,
-            state=ModelVersion.State.LIVE,
-        )
-        weeks = [(now + timedelta(days=7 * n), 7, 12.4) for n in range(8)]
-        ProductDemand.objects.bulk_create(
-            ProductDemand(
-                product=item, starts_at=at, days=days, mean=mean, low=mean // 2, high=mean * 2,
-                usual=mean - 1, method=method, version=version,
-            )
-            for item, method in zip(goods, ("fading", "young"), strict=True)
-            for at, days, mean in [(now, ProductDemand.SUM_DAYS, 49.6), *weeks]
-        )  # fmt: skip
-    return (
-        reverse("models_ml:demand-product", args=[goods[0].pk])
-        if one
-        else reverse("models_ml:demand")
-    )
-
-
-def _hours_page() -> str:
-    """Best hours that were not told apart: everybody's stand in."""
-    row = Prediction.objects.filter(key="send_hour").first() or ready.install(key="send_hour")
-    if not ModelVersion.objects.filter(name=row.key).exists():
-        day = [0.001 + 0.03 * (8 <= hour <= 20) for hour in range(24)]
-        factories.model_version(
-            row.key,
-            algorithm="hours",
-            metrics={"hits_top_3": 0.31},
-            baseline={"hits_top_3": 0.31, "rule": "everyones_hour"},
-            details={
-                "kind": "prediction",
-                "engine": "hours",
-                "everyone": {
-                    "hour": 9, "from": 8, "until": 15, "weekdays": day, "weekends": day,
-                },
-            },
-            state=ModelVersion.State.REFUSED,
-            reason="Nobody has hours of their own.",
-        )  # fmt: skip
-    return reverse("models_ml:prediction", args=[row.key])
-
-
-def _clusters_page() -> str:
-    """Three groups that stand, and another sorting whose people are one group."""
-    factories.clustering()
-    factories.clustering("one", found=False)
-    return reverse("models_ml:clusters")
-
-
-def _rfm_page() -> str:
-    """The grid of those who have numbers, with everybody's stages over time beside it."""
-    features.measure()
-    stage_history.build(now=factories.now())
-    return reverse("models_ml:rfm")
-
-
-def _troubled_page() -> str:
-    """A prediction for which the data does not suffice."""
-    row = Prediction.objects.filter(title="Spends a million").first()
-    if row is None:
-        row = definitions.create(
-            title="Spends a million",
-            target={"type": "spend_over", "amount": 1e6},
-            horizon_days=60,
-            now=factories.now(),
-        )
-        refusal = Invalid("Of 400 people nobody did it.", code="one_class", remedy="Check it.")
-        training.note(prediction=row, refusal=refusal, now=factories.now())
-    return reverse("models_ml:prediction", args=[row.key])
-
-
-def _scored_person() -> str:
-    return reverse("customer", args=[Score.objects.earliest("customer_id").customer_id])
-
-
-def _problem() -> Problem:
-    """A problem with the data that somebody uses."""
-    if found := Problem.objects.first():
-        return found
-    now = factories.now()
-    expectations.save(
-        subject="customers", field="phone", kind="filled", user=None, now=now, severity="critical"
-    )
-    problems.measure(now=now)
-    return Problem.objects.filter(expectation__isnull=False).get()
 
 
 PUBLIC = {

@@ -7,7 +7,7 @@ from campaigns.models import Segment
 from models_ml.models import Prediction, Score
 from models_ml.predictions import reasons
 from tests import factories
-from tests.browser import addresses
+from tests.browser import model_rows
 from tests.browser.conftest import Visit
 from tests.models_ml.predictions import shops
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def test_the_slider_says_what_to_expect_and_makes_a_segment(
     visit: Visit, shop: factories.Cast
 ) -> None:
-    path = addresses._prediction_page()
+    path = model_rows.prediction()
     visitor = visit(factories.user("marketer"))
     page = visitor.go(path)
     slider = page.get_by_role("slider", name="Reach the best")
@@ -59,7 +59,7 @@ def test_three_choices_are_checked_as_they_are_made(visit: Visit, shop: factorie
 
 
 def test_reasons_open_on_the_page_of_a_person(visit: Visit, shop: factories.Cast) -> None:
-    addresses._prediction_page()
+    model_rows.prediction()
     score = Score.objects.order_by("value")[5]
     row = Prediction.objects.get(title="Buys again")
     visitor = visit(factories.user("marketer"))
