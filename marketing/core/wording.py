@@ -244,5 +244,15 @@ def unit_word(unit: str) -> str:
 
 
 def in_words(text: str) -> str:
-    """A text stored in English, such as a job's title, in the reader's language if it is known."""
-    return _(text) if text else ""
+    """A text stored in English, such as a job's title, in the reader's language if it is known.
+
+    “Train: Will buy within 90 days” is known by its two halves, and as it is otherwise.
+    """
+    if not text:
+        return ""
+    said = _(text)
+    doing, sign, title = text.partition(": ")
+    whole = f"{doing}: %(title)s"
+    if said == text and sign and (told := _(whole)) != whole:
+        return told % {"title": in_words(title)}
+    return said

@@ -76,7 +76,7 @@ def titles(names: Iterable[str]) -> dict[str, str]:
             .values_list("version", "title")
             for prefix, made in PREFIXES.items()
         ]
-        asked = dict(rows[0].union(*rows[1:]))
+        asked = {name: wording.in_words(title) for name, title in rows[0].union(*rows[1:])}
         found |= {name: name.replace("_", " ") for name in rest} | asked
     return found
 

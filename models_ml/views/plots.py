@@ -53,7 +53,7 @@ def meaning_of(features: dict[str, Any], name: str) -> str:
     known = features.get(name) or {}
     if name == "events":
         return _("what they did, in order")
-    return str(known.get("meaning") or name.replace("_", " "))
+    return wording.in_words(str(known.get("meaning") or name.replace("_", " ")))
 
 
 def calibration(bins: Any) -> dict[str, Any] | None:

@@ -180,3 +180,11 @@ def test_only_what_somebody_may_do_is_offered_to_create() -> None:
 def test_dates_follow_the_language() -> None:
     with translation.override("zh-hans"):
         assert "2011" in wording.day(datetime(2011, 12, 9, tzinfo=UTC))
+
+
+def test_a_stored_title_is_told_whole_or_by_its_two_halves_in_the_readers_language() -> None:
+    with translation.override("zh-hans"):
+        assert wording.in_words("Will buy within 90 days") == "将在 90 天内购买"
+        assert wording.in_words("Train: Will buy within 90 days") == "训练：将在 90 天内购买"
+        assert wording.in_words("Train: My own question") == "训练：My own question"
+        assert wording.in_words("Ours: nobody knows it") == "Ours: nobody knows it"
