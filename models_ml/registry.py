@@ -174,6 +174,16 @@ def retire(*, version: ModelVersion) -> ModelVersion:
     return version
 
 
+def outcome(version: ModelVersion) -> dict[str, Any]:
+    """What a job that trained a tree says of it: its number, its fate, AUC beside the rule's."""
+    return {
+        "version": version.version,
+        "state": version.state,
+        "auc": version.metrics["auc"],
+        "auc_baseline": version.baseline["auc"],
+    }
+
+
 def live(name: str) -> ModelVersion | None:
     """The live version of this name."""
     return ModelVersion.objects.filter(name=name, state=State.LIVE).first()

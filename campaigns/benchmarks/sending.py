@@ -24,7 +24,7 @@ from campaigns.benchmarks import rendering as benchmarks
 from campaigns.benchmarks import shop as bench_shop
 from campaigns.benchmarks import whole_peers as bench_whole_peers
 from campaigns.messaging import claims, delivery, keeping, marks, pump, talks, writers
-from campaigns.models import Campaign, Message
+from campaigns.models import Campaign, Message, Run
 from campaigns.sending import runs
 from models_ml.benchmarks.data import pace
 
@@ -166,18 +166,8 @@ def audience_snapshot(size: str = "small") -> dict[str, Any]:
     limit: list[float] = []
     with bench_shop.shop(n) as campaign:
         for _round in range(benchmarks.RUNS):
-            for hand_written in (True, False):
-                bench_shop.clear(campaign)
-                run = runs.start(campaign_id=campaign.pk, user=None, now=datetime.now(UTC))
-                with connection.cursor() as cursor:
-                    cursor.execute("VACUUM campaigns_message")
-                began = time.perf_counter()
-                if hand_written:
-                    bench_shop.snapshot_by_hand(run)
-                else:
-                    runs.fill(run_id=run.pk, now=datetime.now(UTC))
-                rate = n / (time.perf_counter() - began)
-                (limit if hand_written else ours).append(rate)
+            limit.append(n / _filled(campaign, bench_shop.snapshot_by_hand, rows=n))
+            ours.append(n / _filled(campaign, rows=n))
     return pace("audience.snapshot", "people/s", n, ours, limit, "hand-written INSERT … SELECT")
 
 
@@ -194,14 +184,18 @@ def audience_channels(size: str = "small") -> dict[str, Any]:
     return pace("audience.channels", "people/s", n, two, one, "the same people by mail alone")
 
 
-def _filled(campaign: Campaign, *, rows: int) -> float:
+def _by_us(run: Run) -> None:
+    runs.fill(run_id=run.pk, now=datetime.now(UTC))
+
+
+def _filled(campaign: Campaign, fill: Callable[[Run], None] = _by_us, *, rows: int) -> float:
     """Seconds until an audience is rows."""
     bench_shop.clear(campaign)
     run = runs.start(campaign_id=campaign.pk, user=None, now=datetime.now(UTC))
     with connection.cursor() as cursor:
         cursor.execute("VACUUM campaigns_message")
     began = time.perf_counter()
-    runs.fill(run_id=run.pk, now=datetime.now(UTC))
+    fill(run)
     seconds = time.perf_counter() - began
     if (made := Message.objects.filter(run=run).count()) != rows:
         raise RuntimeError(f"{made} rows for {rows} people")

@@ -13,7 +13,7 @@ from campaigns.segments import compile as compiler
 from campaigns.segments import leaves, membership
 from marketing.core import jobs
 from marketing.core.errors import NotFound
-from models_ml import features, queries
+from models_ml import features, queries, registry
 from models_ml.explorer import questions, training
 from models_ml.models import Exploration, ModelVersion
 
@@ -44,13 +44,7 @@ def train(job: jobs.Running) -> dict[str, Any]:
         )
     job.set_url(reverse("campaigns:tree-question", args=[exploration.key]))
     job.log(version.reason or _("%(version)s is live.") % {"version": version})
-    return {
-        "version": version.version,
-        "state": version.state,
-        "auc": version.metrics["auc"],
-        "auc_baseline": version.baseline["auc"],
-        "groups": len(version.details["leaves"]),
-    }
+    return registry.outcome(version) | {"groups": len(version.details["leaves"])}
 
 
 def members(segment_id: int) -> NDArray[np.int64]:

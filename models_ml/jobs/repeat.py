@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketing.core import bus, jobs
-from models_ml import features, queries, repeat
+from models_ml import features, queries, registry, repeat
 from models_ml.algorithms.tree import Params
 from models_ml.models import ModelVersion
 
@@ -53,10 +53,4 @@ def train_tree(job: jobs.Running) -> dict[str, Any]:
     scored = repeat.score()
     bus.announce("features.built")
     job.log(version.reason or _("%(version)s is live.") % {"version": version})
-    return {
-        "version": version.version,
-        "state": version.state,
-        "auc": version.metrics["auc"],
-        "auc_baseline": version.baseline["auc"],
-        "scored": scored,
-    }
+    return registry.outcome(version) | {"scored": scored}
