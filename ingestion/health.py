@@ -1,11 +1,11 @@
-"""How well the facts are: whether every row is accounted for, and what is missing from them."""
+"""Whether every row that came in is accounted for, and why some were set aside."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, Sum
 
-from ingestion.models import Customer, ImportJob, Order, OrderLine, Product, Reject, Source
+from ingestion.models import ImportJob, Reject, Source
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,6 @@ class SourceLedger:
         return self.received == parts
 
 
-@dataclass(frozen=True)
-class Share:
-    """So many of so many rows lack something."""
-
-    key: str
-    count: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        return self.count / self.total if self.total else 0.0
-
-
 def ledgers() -> list[SourceLedger]:
     """One ledger per source that has imported anything."""
     rows = (
@@ -56,36 +43,6 @@ def ledgers() -> list[SourceLedger]:
     return [
         SourceLedger(s.name, s.n, s.received, s.stored, s.duplicate, s.quarantined, s.left_out)
         for s in rows
-    ]
-
-
-def shares() -> list[Share]:
-    """What is missing or unusual, in four questions."""
-    people = Customer.objects.aggregate(
-        n=Count("id"),
-        email=Count("id", filter=Q(email__isnull=True)),
-        country=Count("id", filter=Q(country="")),
-    )
-    orders = Order.objects.aggregate(
-        n=Count("id"), guest=Count("id", filter=Q(customer__isnull=True))
-    )
-    lines = OrderLine.objects.aggregate(
-        n=Count("id"),
-        returns=Count("id", filter=Q(kind=OrderLine.Kind.RETURN)),
-        open=Count("id", filter=Q(kind=OrderLine.Kind.RETURN, cancels__isnull=True)),
-        outlier=Count("id", filter=Q(outlier=True)),
-    )
-    goods = Product.objects.aggregate(
-        n=Count("id"), name=Count("id", filter=Q(name="")), price=Count("id", filter=Q(price=None))
-    )
-    return [
-        Share("people_without_email", people["email"], people["n"]),
-        Share("people_without_country", people["country"], people["n"]),
-        Share("guest_orders", orders["guest"], orders["n"]),
-        Share("returns_without_order", lines["open"], lines["returns"]),
-        Share("unusual_lines", lines["outlier"], lines["n"]),
-        Share("products_without_name", goods["name"], goods["n"]),
-        Share("products_without_price", goods["price"], goods["n"]),
     ]
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Message
 from marketing import turnover
 from marketing.core import wording
-from marketing.turnover import QUIET, ByDay, Totals
+from marketing.turnover import ByDay, Totals
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,6 @@ class Happened:
     since: date
     until: date
     figures: list[Figure]
-
-    @property
-    def is_past(self) -> bool:
-        return self.until < timezone.localdate() - QUIET
 
 
 def _range(start: date, days: int) -> list[date]:

@@ -63,10 +63,6 @@ class Sums:
         return self.cost / self.clicks if self.clicks else None
 
     @property
-    def per_thousand(self) -> Decimal | None:
-        return 1000 * self.cost / self.impressions if self.impressions else None
-
-    @property
     def per_conversion(self) -> Decimal | None:
         return self.cost / self.conversions if self.conversions else None
 

@@ -6,7 +6,6 @@ from campaigns.ads.reading import DEVICES, KINDS
 from campaigns.models import AdCampaign
 from ingestion.api.shapes import BatchOut, ItemResult
 
-_KEY = r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,59}$"
 _DEVICES = [name for name in DEVICES if name]
 
 

@@ -17,10 +17,6 @@ from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
 KINDS = tuple(parts.PARTS)
-_CALL = """{
-  "email": "{{ email }}",
-  "orders": "{{ orders }}"
-}"""
 
 
 @dataclass(frozen=True)

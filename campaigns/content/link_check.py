@@ -19,7 +19,6 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from campaigns import content, locks
 from campaigns.content import own_pages
@@ -35,14 +34,6 @@ MOST, AT_ONCE = 80, 8
 LIMITS = outbound.Limits(connect=4.0, read=6.0, total=8.0, body=1_000)
 LINK, PICTURE = "link", "picture"
 OK, MOVED, CLOSED, BROKEN, SILENT, OURS = "ok", "moved", "closed", "broken", "silent", "ours"
-STATES: dict[str, Any] = {
-    OK: gettext_lazy("answers"),
-    MOVED: gettext_lazy("leads elsewhere"),
-    CLOSED: gettext_lazy("lets our check not in"),
-    BROKEN: gettext_lazy("broken"),
-    SILENT: gettext_lazy("could not be reached"),
-    OURS: gettext_lazy("is our own"),
-}
 BAD = frozenset({BROKEN, SILENT})
 # A shop's door that wants a person, or no more visits now: the link may work all the same.
 _CLOSED = frozenset({401, 403, 405, 406, 407, 429})

@@ -5,7 +5,6 @@ Swaminathan and Joachims, "The self-normalized estimator for counterfactual lear
 DR: Dudík, Langford, Li, "Doubly robust policy evaluation and learning", ICML 2011. For workers.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,9 +76,6 @@ def dr(
     chosen = said[np.arange(len(arm)), arm]
     terms = (policy * said).sum(axis=1) + weight * (reward - chosen)
     return _of(terms, weight)
-
-
-Learner = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def crossed(

@@ -22,7 +22,6 @@ from marketing.core import brand
 # After a standstill longer than this, hours that were missed are let go: nobody is congratulated
 # a week late.
 _LATEST = timedelta(hours=6)
-_PIECE = 20_000
 _DAY = timedelta(days=1)
 # Days are compared as text first, which needs no reading of what may be no day at all.
 _BY_ATTRIBUTE = """

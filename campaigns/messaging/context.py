@@ -55,7 +55,6 @@ FIELDS = (
     Field("brand_colour", gettext_lazy("Colour of the brand"), "house"),
     Field("unsubscribe_url", gettext_lazy("Unsubscribe link"), "house"),
 )
-PRODUCT_PARTS = ("name", "price", "reason", "url", "image_url", "initial", "colour", "sku")
 OFFER_PARTS = ("name", "product", "price", "discount", "url", "image_url")
 TRAITS = (
     "recency_days", "orders", "units", "revenue", "avg_order_value", "tenure_days",

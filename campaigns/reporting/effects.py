@@ -69,16 +69,8 @@ class Effect:
         return self.treated.people
 
     @property
-    def mailed_ordered(self) -> int:
-        return self.treated.ordered
-
-    @property
     def held(self) -> int:
         return self.control.people
-
-    @property
-    def held_ordered(self) -> int:
-        return self.control.ordered
 
     @property
     def lift(self) -> Lift:

@@ -23,14 +23,6 @@ class Figures:
     def percent(self) -> int:
         return int(100 * self.ended / self.people) if self.people else 0
 
-    @property
-    def open_rate(self) -> float | None:
-        return self.opened / self.sent if self.sent else None
-
-    @property
-    def click_rate(self) -> float | None:
-        return self.clicked / self.sent if self.sent else None
-
 
 def figures(*, run_ids: Collection[int]) -> dict[int, Figures]:
     """Counts per run, in one query; the held out and the skipped are left out."""

@@ -26,7 +26,6 @@ BATCH_BYTES = 8 << 20
 CELL_LIMIT = 1 << 20
 MEMORY_LIMIT = 4 << 30
 SECONDS = 20
-_SHOWN = "backslashreplace"
 _BROKEN = (pa.ArrowException, OSError, ValueError, OverflowError)
 
 

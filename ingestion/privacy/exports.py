@@ -32,7 +32,6 @@ from marketing.core.personal import Holding, Subject
 VALID_FOR = timedelta(days=7)
 STALE = timedelta(days=1)
 _SALT = "ingestion.privacy.export"
-_BATCH = 1_000
 
 
 def start(

@@ -16,8 +16,6 @@ from models_ml.predictions.engines.samples import Sample
 
 MOST_MOMENTS = 12
 
-MOST_EACH = 20_000
-
 
 def of_contest(
     *,

@@ -4,44 +4,12 @@ A person's own hour where the prediction in use has one, else everybody's. Readi
 library.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
 from ingestion import consent
 from models_ml.models import ModelVersion, Prediction, Score
-
-OWN, EVERYONE = "own", "everyone"
-
-
-@dataclass(frozen=True, slots=True)
-class BestHour:
-    """`hour` is 0 to 23 of the person's own clock, None while nothing is known of anybody.
-
-    `source` says whose hour it is: "own" or "everyone".
-    """
-
-    hour: int | None
-    source: str
-
-
-def best_hours(customer_ids: Sequence[int]) -> dict[int, BestHour]:
-    """Of everyone asked about; whoever refused profiling gets everybody's hour."""
-    asked = Prediction.objects.filter(
-        kind=Prediction.Kind.HOUR, state=Prediction.State.ACTIVE
-    ).order_by("pk")
-    usual = BestHour(everyones(asked.first()), EVERYONE)
-    found = dict.fromkeys(customer_ids, usual)
-    if usual.hour is None:
-        return found
-    refused = consent.unprofiled(list(customer_ids))
-    rows = Score.objects.filter(prediction__in=asked[:1].values("pk"), customer__in=customer_ids)
-    for person, value in rows.values_list("customer_id", "value"):
-        if person not in refused:
-            found[person] = BestHour(int(value) % 24, OWN)
-    return found
 
 
 def chosen() -> tuple[QuerySet[Score, tuple[int, float]], int | None]:

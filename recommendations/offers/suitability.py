@@ -15,7 +15,6 @@ ONE_OF, NONE_OF = "one_of", "none_of"
 HOLDS, HOLDS_NOT = "holds", "holds_not"
 NUMBERS, TEXTS, HOLDINGS = (AT_LEAST, AT_MOST), (ONE_OF, NONE_OF), (HOLDS, HOLDS_NOT)
 OPS = (*NUMBERS, *TEXTS, *HOLDINGS)
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ LEAST_KNOWN = 0.5
 BOUND = 4.0
 # The distance of the quartiles of a normal distribution with deviation 1.
 QUARTILES = 1.349
-ROWS = 200_000
 
 Floats = NDArray[np.float64]
 
