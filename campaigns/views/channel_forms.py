@@ -4,21 +4,20 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.channels import saving
 from campaigns.channels.saving import Sender
-from campaigns.messaging.providers.base import Field, Provider
+from campaigns.messaging.providers.base import Provider
 from campaigns.models import Channel
-from marketing.core.errors import Refused
+from marketing.core import declared
 
 
 def _line(**attrs: str) -> forms.TextInput:
     return forms.TextInput(attrs={"class": "input", "autocomplete": "off", **attrs})
 
 
-class ChannelForm(forms.Form):
+class ChannelForm(declared.DeclaredForm):
     """Name, sender, pace, and the settings of the provider."""
 
     name = forms.CharField(
@@ -65,16 +64,7 @@ class ChannelForm(forms.Form):
         if made.kind not in ("email", "sms"):
             del self.fields["warmup_per_day"]
         endings = saving.endings(channel) if channel else {}
-        self.names = []
-        for one in made.fields_of(variant):
-            if one.made:
-                continue
-            self.fields[f"s_{one.name}"] = _control(one, endings.get(one.name))
-            self.names.append(one.name)
-        self.long = {f"s_{one.name}" for one in made.fields if one.kind == "long"}
-        for name, field in self.fields.items():
-            if field.help_text:
-                field.widget.attrs["aria-describedby"] = f"id_{name}_helptext"
+        self.declare([one for one in made.fields_of(variant) if not one.made], endings)
 
     @classmethod
     def of(
@@ -83,8 +73,7 @@ class ChannelForm(forms.Form):
         """The form as asked for: posted, or with what is saved."""
         variants = dict(made.variants)
         saved = channel.settings.get("variant", "") if channel else ""
-        wanted = request.POST.get("variant") or request.GET.get("variant") or saved
-        variant = wanted if wanted in variants else next(iter(variants), "")
+        variant = declared.chosen(request, variants, saved)
         initial: dict[str, Any] = {"name": variants.get(variant, made.label)}
         if channel is not None:
             initial = {f"s_{name}": value for name, value in channel.settings.items()}
@@ -102,19 +91,11 @@ class ChannelForm(forms.Form):
             initial=initial,
         )
 
-    def settings(self) -> list[forms.BoundField]:
-        return [self[f"s_{name}"] for name in self.names]
-
     def senders(self) -> list[forms.BoundField]:
         return [self[name] for name in ("from_name", "from_address") if name in self.fields]
 
     def paces(self) -> list[forms.BoundField]:
         return [self[n] for n in ("rate_per_second", "warmup_per_day") if n in self.fields]
-
-    def given(self) -> dict[str, str]:
-        """The settings as the domain takes them."""
-        found = {name: str(self.cleaned_data[f"s_{name}"] or "") for name in self.names}
-        return {**found, "variant": self.variant}
 
     def sender(self) -> Sender:
         data = self.cleaned_data
@@ -124,42 +105,3 @@ class ChannelForm(forms.Form):
             rate_per_second=data.get("rate_per_second"),
             warmup_per_day=data.get("warmup_per_day"),
         )
-
-    def mark(self, refusal: Refused) -> None:
-        """Put a refusal at its field, where it has one here."""
-        for name in (f"s_{refusal.field}", refusal.field or ""):
-            if name in self.fields:
-                self.add_error(name, str(refusal))
-                return
-
-
-def _control(one: Field, ending: str | None) -> forms.Field:
-    """A form control for a field. A secret's control is always empty."""
-    hint = str(one.hint)
-    if one.secret and ending is not None:
-        kept = _("Set, ends in …%(end)s.") % {"end": ending} if ending else _("Set.")
-        hint = f"{kept} " + _("Leave it empty to keep it.") + (f" {hint}" if hint else "")
-    common: dict[str, Any] = {
-        "label": one.label,
-        "required": one.required and not (one.secret and ending is not None),
-        "help_text": hint,
-        "initial": one.default,
-    }
-    attrs = {"class": "input", "autocomplete": "off", "spellcheck": "false"}
-    if one.placeholder:
-        attrs["placeholder"] = one.placeholder
-    if one.choices:
-        return forms.ChoiceField(
-            choices=list(one.choices), widget=forms.Select(attrs={"class": "select"}), **common
-        )
-    if one.kind == "long":
-        area = forms.Textarea(attrs={**attrs, "class": "textarea mono", "rows": 5})
-        return forms.CharField(widget=area, max_length=one.limit, **common)
-    if one.secret:
-        hidden = forms.PasswordInput(
-            render_value=False, attrs={**attrs, "autocomplete": "new-password"}
-        )
-        return forms.CharField(widget=hidden, strip=False, max_length=4_000, **common)
-    if one.kind == "number":
-        attrs["inputmode"] = "numeric"
-    return forms.CharField(widget=forms.TextInput(attrs=attrs), max_length=one.limit, **common)

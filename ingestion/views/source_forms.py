@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ingestion.connectors import configuring, kinds
-from ingestion.connectors.base import Field, Kind
+from ingestion.connectors.base import Kind
 from ingestion.connectors.configuring import Timing
 from ingestion.models import Connector
-from marketing.core.errors import Refused
+from marketing.core import declared
 
 EVERY = (
     ("", gettext_lazy("Only when somebody asks")),
@@ -23,8 +23,10 @@ EVERY = (
 )
 
 
-class SettingsForm(forms.Form):
+class SettingsForm(declared.DeclaredForm):
     """Name, settings of the kind, schedule."""
+
+    long_limit = 10_000
 
     name = forms.CharField(
         label=gettext_lazy("Name of the source"),
@@ -52,14 +54,7 @@ class SettingsForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.variants, self.variant = kind.variants, variant
         endings = configuring.endings(connector) if connector else {}
-        self.names = []
-        for one in kind.fields_of(variant):
-            self.fields[f"s_{one.name}"] = _control(one, endings.get(one.name))
-            self.names.append(one.name)
-        self.long = {f"s_{one.name}" for one in kind.fields if one.kind == "long"}
-        for name, field in self.fields.items():
-            if field.help_text:
-                field.widget.attrs["aria-describedby"] = f"id_{name}_helptext"
+        self.declare(kind.fields_of(variant), endings)
 
     @classmethod
     def of(
@@ -68,8 +63,7 @@ class SettingsForm(forms.Form):
         """The form as asked for: posted, or with what is saved."""
         variants = dict(kind.variants)
         saved = connector.config.get("variant", "") if connector else ""
-        wanted = request.POST.get("variant") or request.GET.get("variant") or saved
-        variant = wanted if wanted in variants else next(iter(variants), "")
+        variant = declared.chosen(request, variants, saved)
         initial: dict[str, Any] = {}
         if connector is not None:
             initial = {f"s_{name}": value for name, value in connector.config.items()}
@@ -92,14 +86,6 @@ class SettingsForm(forms.Form):
             form.fields["every"].choices = choices  # type: ignore[attr-defined]
         return form
 
-    def settings(self) -> list[forms.BoundField]:
-        return [self[f"s_{name}"] for name in self.names]
-
-    def given(self) -> dict[str, str]:
-        """The settings as the domain takes them."""
-        found = {name: str(self.cleaned_data[f"s_{name}"] or "") for name in self.names}
-        return {**found, "variant": self.variant}
-
     def timing(self) -> Timing:
         every = self.cleaned_data["every"]
         if every == "daily":
@@ -111,46 +97,6 @@ class SettingsForm(forms.Form):
         if data.get("every") == "daily" and not data.get("daily_at"):
             self.add_error("daily_at", _("Give a time such as 03:30."))
         return data
-
-    def mark(self, refusal: Refused) -> None:
-        """Put a refusal at its field, where it has one here."""
-        for name in (f"s_{refusal.field}", refusal.field or ""):
-            if name in self.fields:
-                self.add_error(name, str(refusal))
-                return
-
-
-def _control(one: Field, ending: str | None) -> forms.Field:
-    """A form control for a field. A secret's control is always empty."""
-    hint = str(one.hint)
-    if one.secret and ending is not None:
-        kept = _("Set, ends in …%(end)s.") % {"end": ending} if ending else _("Set.")
-        hint = f"{kept} " + _("Leave it empty to keep it.") + (f" {hint}" if hint else "")
-    common: dict[str, Any] = {
-        "label": one.label,
-        "required": one.required and not (one.secret and ending is not None),
-        "help_text": hint,
-        "initial": one.default,
-    }
-    attrs = {"class": "input", "autocomplete": "off", "spellcheck": "false"}
-    if one.placeholder:
-        attrs["placeholder"] = one.placeholder
-    if one.choices:
-        choices = [(value, label) for value, label in one.choices]
-        return forms.ChoiceField(
-            choices=choices, widget=forms.Select(attrs={"class": "select"}), **common
-        )
-    if one.kind == "long":
-        area = forms.Textarea(attrs={**attrs, "class": "textarea mono", "rows": 5})
-        return forms.CharField(widget=area, strip=not one.secret, max_length=10_000, **common)
-    if one.secret:
-        hidden = forms.PasswordInput(
-            render_value=False, attrs={**attrs, "autocomplete": "new-password"}
-        )
-        return forms.CharField(widget=hidden, strip=False, max_length=4_000, **common)
-    if one.kind == "number":
-        attrs["inputmode"] = "numeric"
-    return forms.CharField(widget=forms.TextInput(attrs=attrs), max_length=one.limit, **common)
 
 
 def shown(connector: Connector) -> list[dict[str, Any]]:
