@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from marketing.core.cells import safe_cell
+
 _SPACE = re.compile(r"\s+")
 _NO_DIGIT = re.compile(r"\D")
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
@@ -91,8 +93,8 @@ def _google(one: Known) -> tuple[str, ...]:
         sha256(e164(one.phone)),
         sha256(spaced_name(one.first_name)) if placed else "",
         sha256(spaced_name(one.last_name)) if placed else "",
-        one.country.strip().upper() if placed else "",
-        _SPACE.sub(" ", one.postcode).strip() if placed else "",
+        safe_cell(one.country.strip().upper()) if placed else "",
+        safe_cell(_SPACE.sub(" ", one.postcode).strip()) if placed else "",
     )
 
 

@@ -11,13 +11,13 @@ from ingestion.imports import wording
 from ingestion.models import ImportJob, Reject
 from ingestion.preprocess import rawlines
 from ingestion.preprocess.faults import Fault
+from marketing.core.cells import plain_cell, safe_cell
 from marketing.core.db import copy_rows
 
 COLUMNS = ("import_job_id", "line", "raw", "code", "field", "message", "remedy")
 LEAD = ("import", "line", "field", "reason", "remedy", "raw")  # columns before those of the file
 LINE = LEAD.index("line")
 RAW_MARK = "import_raw"  # heads the first column where no cell was made harmless
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def store(*, import_job_id: int, faults: Sequence[Fault]) -> None:
@@ -47,24 +47,6 @@ def _escaped(text: str) -> str:
     return text.replace("\n", "\\n").replace("\r", "\\r")
 
 
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula. Plain numbers stay numbers."""
-    if text.startswith("'") or (text.lstrip(" ").startswith(_RISKY) and not _is_number(text)):
-        return "'" + text
-    return text
-
-
-def _is_number(text: str) -> bool:
-    body = text.removeprefix("-").removeprefix("+")
-    return body.isascii() and body.replace(".", "", 1).isdigit()
-
-
-def plain_cell(text: str) -> str:
-    """What safe_cell was given."""
-    bare = text[1:]
-    return bare if text.startswith("'") and safe_cell(bare) == text else text
-
-
 def as_csv(*, import_job: ImportJob, spreadsheet: bool = True) -> Iterator[bytes]:
     """The quarantined lines as CSV: what is wrong with each, and its columns, to be mended.
 
@@ -79,7 +61,7 @@ def as_csv(*, import_job: ImportJob, spreadsheet: bool = True) -> Iterator[bytes
     for reject in rows.iterator(chunk_size=2000):
         cells = rawlines.cells(reject.raw, import_job.options)[own : len(header)]
         about = [str(import_job.public_id), str(reject.line), reject.field, reject.message]
-        yield _line([*about, reject.remedy, *map(shown, [reject.raw, *cells])])
+        yield _line([shown(cell) for cell in (*about, reject.remedy, reject.raw, *cells)])
 
 
 def _line(cells: list[str]) -> bytes:

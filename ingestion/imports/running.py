@@ -32,6 +32,7 @@ from ingestion.preprocess.records import Batch
 from ingestion.preprocess.texts import Column
 from ingestion.recipes import using
 from marketing.core import bus, jobs
+from marketing.core.cells import plain_cell
 from marketing.core.collecting import without_pauses
 from marketing.core.errors import Conflict, NotFound
 
@@ -202,7 +203,7 @@ def _soon(batches: Iterator[Batch], rows: int | None) -> Iterator[Batch]:
 
 
 def _plain(column: Column) -> Column:
-    return Column(column.codes, [rejects.plain_cell(text) for text in column.texts])
+    return Column(column.codes, [plain_cell(text) for text in column.texts])
 
 
 def _pairs(batch: Batch, there: Column) -> list[tuple[int, int]]:

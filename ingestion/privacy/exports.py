@@ -25,6 +25,7 @@ from ingestion.identity import merging
 from ingestion.models import Customer, PersonalExport, PrivacyRequest
 from ingestion.privacy import subjects
 from marketing.core import audit, brand, jobs, personal
+from marketing.core.cells import safe_cell
 from marketing.core.errors import Conflict, NotFound
 from marketing.core.models import ApiKey, User
 from marketing.core.personal import Holding, Subject
@@ -202,13 +203,8 @@ def _as_csv(names: list[str], rows: list[tuple[Any, ...]]) -> str:
     writer.writerow(names)
     for row in rows:
         cells = (_plain(value) for value in row)
-        writer.writerow([_unarmed(cell) for cell in cells])
+        writer.writerow([safe_cell(cell) if isinstance(cell, str) else cell for cell in cells])
     return "\ufeff" + out.getvalue()
-
-
-def _unarmed(cell: Any) -> Any:
-    """A text that a spreadsheet would take for a formula is quoted."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def token_of(export: PersonalExport) -> str:

@@ -17,12 +17,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from ingestion import consent
-from ingestion.imports.rejects import safe_cell
 from ingestion.models import SuppressedDigest, Suppression
 from ingestion.privacy import suppressions
 from ingestion.views.privacy import CHANNELS, PER_PAGE, back
 from marketing.core import audit, downloads, hosts
 from marketing.core.auth import page, person
+from marketing.core.cells import safe_cell
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number
 from marketing.core.wording import comma

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from marketing.core import audit, sealing
 from marketing.core.auth import page, person
+from marketing.core.cells import safe_cell
 from marketing.core.models import AuditCheck, AuditEntry
 
 PER_PAGE = 50
@@ -24,7 +25,6 @@ COLUMNS = (
     "id", "at", "actor_label", "action", "object_type", "object_id", "object_label", "detail",
     "erased_at",
 )  # fmt: skip
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _asked(request: HttpRequest) -> dict[str, str]:
@@ -103,10 +103,5 @@ def _lines(rows: QuerySet[AuditEntry]) -> Iterator[str]:
     for row in _values(rows):
         out = io.StringIO()
         row["detail"] = json.dumps(row["detail"], ensure_ascii=False)
-        csv.writer(out).writerow([_cell(str(row[name])) for name in COLUMNS])
+        csv.writer(out).writerow([safe_cell(str(row[name])) for name in COLUMNS])
         yield out.getvalue()
-
-
-def _cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return "'" + text if text.lstrip(" ").startswith(_RISKY) else text

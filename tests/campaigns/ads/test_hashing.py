@@ -44,6 +44,11 @@ def test_google_gets_no_name_that_it_could_not_place():
     assert row[2:] == ("", "", "", "")
 
 
+def test_what_stands_plainly_is_a_formula_for_no_spreadsheet():
+    row = LAYOUTS["google"].row(ADA._replace(postcode="=1+1", country="@x"))
+    assert row[4:] == ("'@X", "'=1+1")
+
+
 def test_meta_gets_numbers_without_a_plus_and_names_without_punctuation():
     assert LAYOUTS["meta"].header == ("email", "phone", "fn", "ln", "country")
     assert LAYOUTS["meta"].row(ADA) == (

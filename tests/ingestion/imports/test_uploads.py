@@ -217,19 +217,3 @@ def test_refused_lines_come_back_as_a_csv_that_no_spreadsheet_runs(bring) -> Non
         ["7,A,x,2011-01-05,3", "7", "A", "x", "2011-01-05", "3"],
     ]
     assert OrderLine.objects.count() == 0
-
-
-@pytest.mark.parametrize(
-    ("cell", "safe"),
-    [
-        ("=1+1", "'=1+1"),
-        ("+44", "+44"),
-        ("-1.5", "-1.5"),
-        ("\tx", "'\tx"),
-        ("＝1", "'＝1"),
-        (" =1", "' =1"),
-        ("a=1", "a=1"),
-    ],
-)
-def test_numbers_stay_numbers_and_formulas_become_text(cell, safe) -> None:
-    assert rejects.safe_cell(cell) == safe
