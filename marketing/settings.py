@@ -17,6 +17,7 @@ from marketing import pipeline
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
 
 # --- where things live -------------------------------------------------------------------------
 # Everything the platform writes stands under VAR_DIR; nothing outside the checkout is touched.
@@ -49,6 +50,8 @@ def _secret_key() -> str:
     if key := env.str("SECRET_KEY", default=""):
         if len(key) < 50:
             raise ImproperlyConfigured("SECRET_KEY is too short: give at least 50 characters.")
+        if key.startswith("django-insecure-") or len(set(key)) < 10:
+            raise ImproperlyConfigured("SECRET_KEY can be guessed: give one made by chance.")
         return key
     path = VAR_DIR / "secret_key"
     if not path.exists():
@@ -95,6 +98,10 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 _TLS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _TLS
+# Such a name is taken from this host alone: no other host of the domain can set it.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (
+    ("__Host-sessionid", "__Host-csrftoken") if _TLS else ("sessionid", "csrftoken")
+)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT = _TLS and env.bool("SECURE_SSL_REDIRECT", default=True)

@@ -74,6 +74,8 @@ NOUNS = (
     "brand",
 )
 SCOPES = tuple(f"{noun}:{verb}" for noun in NOUNS for verb in ("read", "write"))
+# What a key does only for makers who have the right themselves.
+GUARDED = {"privacy:read": "privacy", "privacy:write": "privacy", "brand:write": "brand"}
 USED_EVERY = timedelta(minutes=1)
 
 
@@ -91,6 +93,11 @@ def roles_of(user: User) -> set[str]:
 def may(user: Any, right: str) -> bool:
     """Whether a signed-in person has this right."""
     return bool(user and user.is_authenticated and roles_of(user) & RIGHTS[right])
+
+
+def may_give(user: User | None, scope: str) -> bool:
+    """Whether keys that somebody made may use this scope; None is the platform itself."""
+    return user is None or scope not in GUARDED or may(user, GUARDED[scope])
 
 
 def person(request: HttpRequest) -> User:
@@ -149,6 +156,13 @@ def create_key(
             code="unknown_scope",
             field="scopes",
             remedy=", ".join(unknown) or None,
+        )
+    if beyond := sorted(scope for scope in scopes if not may_give(user, scope)):
+        raise Invalid(
+            _("Only an admin makes a key with these scopes."),
+            code="scope_beyond_role",
+            field="scopes",
+            remedy=", ".join(beyond),
         )
     if not name.strip():
         raise Invalid(_("Give the key a name."), code="name_missing", field="name")
@@ -209,14 +223,11 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: "APIView") -> bool:
         noun: str = view.scope_noun  # type: ignore[attr-defined]
         reading = request.method in SAFE_METHODS or getattr(view, "reads_only", False)
+        scope = f"{noun}:{'read' if reading else 'write'}"
         if isinstance(request.auth, ApiKey):
-            return f"{noun}:{'read' if reading else 'write'}" in request.auth.scopes
-        if noun == "privacy":  # copies of people's data and erasures, reading included
-            return may(request.user, "privacy")
-        if noun == "brand" and not reading:
-            return may(request.user, "brand")
+            return scope in request.auth.scopes and may_give(request.auth.created_by, scope)
         right = "view" if reading else ("data" if noun in NOUNS[:8] else "edit")
-        return may(request.user, right)
+        return may(request.user, GUARDED.get(scope, right))
 
 
 class KeyThrottle(SimpleRateThrottle):

@@ -2,13 +2,14 @@
 
 import zoneinfo
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from marketing.core.auth import NOUNS, SCOPES
+from marketing.core.auth import NOUNS, SCOPES, may_give
 from marketing.core.errors import Refused
 from marketing.core.models import User
 
@@ -91,10 +92,20 @@ class KeyForm(Styled, forms.Form):
         error_messages={"required": _("Choose at least one thing that the key may do.")},
     )
 
-    def nouns(self) -> list[tuple[str, bool, bool]]:
-        """(noun, reading chosen, writing chosen) for the table of scopes."""
+    def __init__(self, *args: Any, user: User, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.offered = {scope for scope in SCOPES if may_give(user, scope)}
+        field = cast(forms.MultipleChoiceField, self.fields["scopes"])
+        field.choices = [(scope, scope) for scope in SCOPES if scope in self.offered]
+
+    def nouns(self) -> list[tuple[str, bool | None, bool | None]]:
+        """(noun, reading chosen, writing chosen) for the table of scopes; None: not to be had."""
         chosen = set(self["scopes"].value() or ())
-        return [(noun, f"{noun}:read" in chosen, f"{noun}:write" in chosen) for noun in NOUNS]
+
+        def stands(scope: str) -> bool | None:
+            return scope in chosen if scope in self.offered else None
+
+        return [(noun, stands(f"{noun}:read"), stands(f"{noun}:write")) for noun in NOUNS]
 
     def expires_at(self, now: datetime) -> datetime | None:
         days = self.cleaned_data["days"]

@@ -39,14 +39,21 @@ def conceal(text: str) -> str:
     return _TELEPHONE.sub(f"+{_HIDDEN}", text)
 
 
+# What moves a terminal's cursor, or begins a line for some reader of logs.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 class Plain(logging.Formatter):
-    """A line for people: time, level, who says it, and what."""
+    """A line for people: time, level, who says it, and what. Only a new line begins at its margin,
+    whatever was sent to us and is quoted.
+    """
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname} {name} {message}", style="{")
 
     def format(self, record: logging.LogRecord) -> str:
-        return conceal(super().format(record))
+        text = _CONTROLS.sub(lambda found: repr(found[0])[1:-1], conceal(super().format(record)))
+        return text.replace("\n", "\n    ")
 
 
 class Json(logging.Formatter):

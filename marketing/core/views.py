@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
@@ -186,7 +187,7 @@ def profile(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your profile is saved."))
         return redirect("core:profile")
     roles = [auth.ROLE_NAMES[role] for role in sorted(auth.roles_of(user))]
-    context = {"form": form, "zones": _zones(), "roles": roles}
+    context = {"form": form, "zones": _zones(), "roles": roles, "version": settings.VERSION}
     return render(request, "core/profile.html", context, status=422 if form.errors else 200)
 
 
@@ -204,21 +205,22 @@ def theme(request: HttpRequest) -> HttpResponse:
 @page("keys")
 def keys(request: HttpRequest) -> HttpResponse:
     """API keys: make one (its text is shown once), see when each was used, revoke."""
-    form = KeyForm(request.POST or None)
+    maker = auth.person(request)
+    form = KeyForm(request.POST or None, user=maker)
     secret = None
     if request.method == "POST" and form.is_valid():
         try:
             key, secret = auth.create_key(
                 name=form.cleaned_data["name"],
                 scopes=form.cleaned_data["scopes"],
-                user=request.user,  # type: ignore[arg-type]
+                user=maker,
                 expires_at=form.expires_at(timezone.now()),
             )
         except Refused as refusal:
             show_refusal(form, refusal)
         else:
-            audit.record(actor=request.user, action="key.created", obj=key)  # type: ignore[arg-type]
-            form = KeyForm()
+            audit.record(actor=maker, action="key.created", obj=key)
+            form = KeyForm(user=maker)
     response = render(
         request,
         "core/keys.html",

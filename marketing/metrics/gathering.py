@@ -108,6 +108,12 @@ def _queue(trouble: list[str]) -> Iterator[Family]:
 
 
 def _machine() -> Iterator[Family]:
+    yield Family(
+        "perennial_build_info",
+        "gauge",
+        "Always 1; the label tells which version runs.",
+        (Sample(1, {"version": settings.VERSION}),),
+    )
     free = shutil.disk_usage(settings.VAR_DIR).free
     yield _gauge("perennial_disk_free_bytes", "Free bytes where files are written.", free)
 

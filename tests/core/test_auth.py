@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group
 from django.core.cache import cache
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -88,6 +89,26 @@ def test_a_key_with_an_unknown_scope_is_not_made() -> None:
         auth.create_key(name="shop", scopes=["jobs:read", "moon:walk"], user=None)
     assert refusal.value.field == "scopes"
     assert not ApiKey.objects.exists()
+
+
+def test_nobody_gives_a_key_what_is_for_admins_alone() -> None:
+    integrator, admin = person(auth.INTEGRATOR), person(auth.ADMIN)
+    client = Client()
+    client.force_login(integrator)
+    page = client.get("/settings/keys/").content.decode()
+    assert 'value="privacy:write"' not in page
+    assert 'value="brand:read"' in page
+    form = {"name": "x", "days": 90, "scopes": ["jobs:read", "privacy:write"]}
+    assert client.post("/settings/keys/", form).status_code == 422
+    with pytest.raises(Invalid) as refused:
+        auth.create_key(name="x", scopes=["brand:write", "jobs:read"], user=integrator)
+    assert (refused.value.code, refused.value.remedy) == ("scope_beyond_role", "brand:write")
+    assert not ApiKey.objects.exists()
+    _key, secret = auth.create_key(name="x", scopes=list(auth.SCOPES), user=admin)
+    assert caller(secret).get("/api/v1/privacy/requests/").status_code == 200
+    admin.groups.set([Group.objects.get(name=auth.INTEGRATOR)])
+    assert caller(secret).get("/api/v1/privacy/requests/").status_code == 403
+    assert caller(secret).get("/api/v1/jobs/").status_code == 200
 
 
 def test_too_many_requests_are_told_when_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:

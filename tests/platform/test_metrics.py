@@ -66,6 +66,7 @@ def test_every_line_is_a_number_with_its_meaning_and_all_that_operators_watch_is
     assert value(text, 'perennial_outbox_rows{outbox="messages_queued"}') == 0
     assert value(text, "perennial_metrics_unanswered") == 0
     assert value(text, "perennial_sending_held") == 0
+    assert value(text, f'perennial_build_info{{version="{settings.VERSION}"}}') == 1
     assert {
         "perennial_queue_tasks",
         "perennial_inbox_oldest_seconds",
