@@ -22,6 +22,7 @@ from campaigns.views.people import signed_in
 from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.errors import Refused
+from marketing.core.forms import whole_number
 
 PER_PAGE = 25
 MOST_VARIANTS = 5
@@ -136,7 +137,7 @@ def _written(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "template_id": template if template.isdigit() else "",
+            "template_id": template if template.isdecimal() else "",
             "weight": weight,
             "hour": hour,
         }
@@ -173,8 +174,8 @@ def campaign_cost(request: HttpRequest, campaign_id: int) -> HttpResponse:
     """Write down what a campaign cost, or strike it."""
     campaign = get_object_or_404(Campaign, pk=campaign_id)
     try:
-        if (gone := request.POST.get("remove", "")).isdigit():
-            costs.remove(campaign_id=campaign.pk, spend_id=int(gone), user=signed_in(request))
+        if gone := whole_number(request.POST.get("remove")):
+            costs.remove(campaign_id=campaign.pk, spend_id=gone, user=signed_in(request))
             messages.success(request, _("The cost was struck."))
         else:
             costs.note(
@@ -199,8 +200,8 @@ def campaign_cost(request: HttpRequest, campaign_id: int) -> HttpResponse:
 @require_GET
 def credit_page(request: HttpRequest) -> HttpResponse:
     """Credit by rules, beside what was measured."""
-    asked = request.GET.get("days", "")
-    days = int(asked) if asked.isdigit() and int(asked) in credit.DAYS else credit.DAYS[0]
+    asked = whole_number(request.GET.get("days"))
+    days = asked if asked in credit.DAYS else credit.DAYS[0]
     now = timezone.now()
     rows = credit.credited(since=now - timedelta(days=days), until=now)
     lifts = {row.run.pk: row.effect.orders.judged for row in rows if row.effect}

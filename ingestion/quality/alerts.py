@@ -40,7 +40,7 @@ _SECRET_ROW = "alert rule"
 
 def rule() -> AlertRule:
     """Who is told."""
-    return AlertRule.objects.get_or_create(pk=1)[0]
+    return AlertRule.objects.filter(pk=1).first() or AlertRule(pk=1)
 
 
 def choose(

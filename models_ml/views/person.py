@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from ingestion.models import Customer
 from marketing.core import brand, wording
 from marketing.core.auth import page
+from marketing.core.forms import whole_number
 from models_ml.models import Prediction
 from models_ml.predictions import answers, reading
 
@@ -48,8 +49,7 @@ def why(request: HttpRequest, key: str, customer_id: int) -> HttpResponse:
     """The reasons for a score, or a part that asks again in a second."""
     prediction = get_object_or_404(Prediction, key=key)
     get_object_or_404(Customer, pk=customer_id)
-    tries = request.GET.get("try", "0")
-    tried = int(tries) if tries.isdigit() and len(tries) < 4 else 0
+    tried = min(whole_number(request.GET.get("try")) or 0, 999)
     context: dict[str, Any] = {"prediction": prediction, "customer_id": customer_id}
     live = reading.live(prediction=prediction)
     if live is None or live.details.get("engine") not in answers.EXPLAINED:
