@@ -76,6 +76,14 @@ def test_a_line_for_a_collector_is_one_object():
     assert "\n" not in logs.Json().format(record)
 
 
+def test_nothing_that_is_quoted_looks_like_a_line_of_its_own():
+    forged = "ada\n2026-11-23 09:00:00,000 INFO x signed in\r\x1b[2Kgone\x85\u2028end"
+    record = logging.LogRecord("a.b", logging.WARNING, "x.py", 1, "no %s", (forged,), None)
+    first, *rest = logs.Plain().format(record).splitlines()
+    assert first.endswith("WARNING a.b no ada")
+    assert rest == [r"    2026-11-23 09:00:00,000 INFO x signed in\r\x1b[2Kgone\x85\u2028end"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_fails_on_a_person_says_so_without_them(monkeypatch, caplog, settings):
     def fail(job: jobs.Running) -> None:

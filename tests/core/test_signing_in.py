@@ -45,6 +45,18 @@ def test_a_guesser_locks_nobody_out_who_signs_in_from_elsewhere(ada):
     assert tried("right horse battery", address="203.0.113.9") == "in"
 
 
+def test_behind_a_proxy_no_address_that_somebody_claims_makes_a_new_start(ada, settings):
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+    def claimed(n: int, seen: str = "203.0.113.7") -> bool:
+        client = Client(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=f"198.51.100.{n}, {seen}")
+        answer = client.post("/login/", {"username": "ada", "password": "wrong"})
+        return "Too many tries" in answer.content.decode()
+
+    assert [claimed(n) for n in range(7)] == [False] * 5 + [True] * 2
+    assert not claimed(1, seen="203.0.113.8")
+
+
 def test_a_right_password_forgets_the_wrong_ones_before_it(ada):
     for _round in range(3):
         assert [tried("wrong") for _n in range(4)] == ["no"] * 4

@@ -1,6 +1,7 @@
 """Templates may only print values: nothing outside a small language, nothing without end."""
 
 import pytest
+from jinja2.defaults import DEFAULT_FILTERS, DEFAULT_NAMESPACE, DEFAULT_TESTS
 
 from campaigns.messaging import grammar
 from campaigns.messaging.grammar import TemplateRefused
@@ -115,6 +116,16 @@ def test_nothing_outside_the_small_language_is_accepted_in_any_part(source, part
     parts = {"subject": "s", "html": "h", "text": "t", part: source}
     with pytest.raises(TemplateRefused):
         Compiled(**parts)
+
+
+def test_no_filter_test_or_function_of_the_language_it_is_taken_from_is_there_unasked():
+    told = [f"{{{{ a|{name} }}}}" for name in DEFAULT_FILTERS.keys() - grammar.FILTERS]
+    told += [f"{{{{ a is {name} }}}}" for name in DEFAULT_TESTS.keys() - grammar.TESTS]
+    told += [f"{{{{ {name}() }}}}" for name in DEFAULT_NAMESPACE]
+    assert len(told) > 60
+    for source in told:
+        with pytest.raises(TemplateRefused):
+            grammar.variables(source)
 
 
 def test_what_a_template_asks_for_is_known_before_it_runs():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from campaigns.messaging import parts
 from campaigns.messaging.links import Signer
 from campaigns.messaging.rendering import RenderError, TemplateRefused
+from tests.campaigns.messaging.test_grammar import ATTACKS
 
 ADA = {"first_name": "Ada", "orders": 3, "traits": {"r_score": 4.5}}
 
@@ -46,6 +47,23 @@ def test_a_webhook_keeps_the_shape_of_its_body_and_numbers_stay_numbers():
         "url": "https://crm.example/in",
         "body": {"who": {"name": "Ada"}, "n": [3, 4.5], "at": 5, "s": "3 orders"},
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"), [("sms", "text"), ("push", "title"), ("inbox", "body"), ("webhook", "url")]
+)
+def test_no_part_of_another_channel_takes_what_a_mail_may_not_say(kind, part):
+    needed = {parts.NEEDED[kind]: "{}" if kind == "webhook" else "x"}
+    for source in ATTACKS:
+        told = f"https://crm.example/{source}" if part == "url" else source
+        with pytest.raises(TemplateRefused):
+            parts.Compiled(kind, {**needed, part: told})
+
+
+def test_no_text_in_the_body_of_a_webhook_takes_it_either():
+    for source in ATTACKS:
+        with pytest.raises(TemplateRefused):
+            parts.Compiled("webhook", {"body": json.dumps({"a": [{"b": source}]})})
 
 
 @given(st.text(max_size=80))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+import time_machine
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from campaigns.messaging import providers
@@ -35,6 +36,19 @@ def test_the_receiver_can_check_who_called_with_any_library_of_the_standard(peer
     assert asked.headers["webhook-id"] == f"msg_{KEY}"
     with pytest.raises(WebhookVerificationError):
         Webhook(given["secret"]).verify(asked.body.decode().replace("3", "4"), asked.headers)
+
+
+def test_a_call_that_is_repeated_has_the_same_number_and_the_present_moment(peer):
+    line = MADE.connect(given := {"url": f"{peer.url}/in", "secret": MADE.make()["secret"]})
+    outgoing = Outgoing(KEY, "", "7", b'{"url": "", "body": {"n": 1}}')
+    line.send(outgoing)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=3)):
+        line.send(outgoing)
+        first, again = peer.asked
+        assert Webhook(given["secret"]).verify(again.body.decode(), again.headers) == {"n": 1}
+        with pytest.raises(WebhookVerificationError, match="too old"):
+            Webhook(given["secret"]).verify(first.body.decode(), first.headers)
+    assert again.headers["webhook-id"] == first.headers["webhook-id"]
 
 
 def test_every_secret_is_new_and_strong():
