@@ -34,7 +34,8 @@ STEPS = 5
 @page("view")
 def tree(request: HttpRequest) -> HttpResponse:
     """Who orders again: the tree that is always there, over everyone as they are now."""
-    if wanted := request.GET.get("question", ""):
+    wanted = request.GET.get("question", "")
+    if wanted and Exploration.objects.filter(key=wanted).exists():
         return redirect("campaigns:tree-question", key=wanted)
     version = queries.live()
     job = Job.objects.filter(kind="tree.train", state__in=Job.OPEN).first()
