@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketing.core import audit
+from marketing.core.db import DAY_THERE_IS
 from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import ApiKey, User
 from models_ml.algorithms.fourfifths import UNKNOWN
@@ -145,12 +146,9 @@ def group_sql(one: Watched, *, row: str, as_of: datetime) -> tuple[str, list[Any
         fits = f"{said} ~ '^-?[0-9]{{1,15}}(\\.[0-9]{{1,15}})?$'"
         value, params = f"({said})::float8", [name, name]
     else:
-        fits = (
-            f"{said} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}'"
-            f" AND pg_input_is_valid(left({said}, 10), 'date')"
-        )
+        fits = f"{said} ~ '{DAY_THERE_IS}'"
         value = f"date_part('year', age(%s::date, left({said}, 10)::date))"
-        params = [name, name, as_of.date(), name]
+        params = [name, as_of.date(), name]
     sql = f"CASE WHEN {fits} THEN (%s::text[])[{place.format(value=value)}] ELSE '{UNKNOWN}' END"
     before = params[: fits.count("%s")]
     return sql, [*before, names_of(one), *params[len(before) :], bands]

@@ -15,7 +15,6 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.fields import BooleanField
 from django.db.models.functions import Cast, Left
 from django.db.models.lookups import (
     Exact,
@@ -35,11 +34,12 @@ from campaigns.segments.acts import Said
 from campaigns.segments.logic import compared, exact, exactly
 from campaigns.segments.nodes import Attribute, Compare
 from ingestion import consent
+from marketing.core.db import DAY_THERE_IS
 
 _LOOKUP = {"<": "lt", "<=": "lte", ">=": "gte", ">": "gt"}
 _OPPOSITE = {"<": "gte", "<=": "gt", ">=": "lt", ">": "lte"}
 _NUMBER = r"^-?[0-9]{1,30}(\.[0-9]{1,30})?$"
-_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)"
+_DAY = DAY_THERE_IS + "([T ]|$)"
 
 
 def compare(node: Compare, want: bool, as_of: datetime) -> Q:
@@ -190,13 +190,8 @@ def _number(said: Anything) -> Anything:
 
 
 def _day(said: Anything) -> Anything:
-    start = Left(said, 10)
-    valid = Func(start, Value("date"), function="pg_input_is_valid", output_field=BooleanField())
     return Case(
-        When(
-            Q(Regex(said, Value(_DAY))) & Q(Exact(valid, Value(True))),
-            then=Cast(start, DateField()),
-        ),
+        When(Q(Regex(said, Value(_DAY))), then=Cast(Left(said, 10), DateField())),
         default=None,
         output_field=DateField(),
     )

@@ -54,6 +54,13 @@ def copy_rows(
 # What COPY's binary form begins and ends with.
 COPY_HEAD, COPY_TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 
+# A text that begins with a day that there is; PostgreSQL itself tells that from release 16 on.
+DAY_THERE_IS = (
+    "^(?!0000)(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
+)
+
 _SESSION_LOCKS = 0x484F4C44  # a namespace of our own among session-level locks
 
 

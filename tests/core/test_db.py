@@ -1,6 +1,7 @@
 """Work that loses a race in the database is done again, and not for ever."""
 
 import contextlib
+from datetime import date
 
 import psycopg2
 import pytest
@@ -9,6 +10,21 @@ from django.db import OperationalError, connection, transaction
 from marketing.core import db
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_day_there_is_is_told_from_one_there_is_not() -> None:
+    years = ("0000", "0001", "0004", "1900", "2000", "2023", "2024", "2100", "9999")
+    texts = [f"{y}-{m:02}-{d:02}" for y in years for m in range(14) for d in range(33)]
+    meant = []
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            meant.append(date.fromisoformat(text).isoformat())
+    asked = [*texts, "2024-2-01", "20240201", " 2024-02-01", "2024-02-1x"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT t FROM unnest(%s) AS t WHERE t ~ %s", [asked, db.DAY_THERE_IS])
+        assert sorted(row[0] for row in cursor.fetchall()) == sorted(meant)
+        cursor.execute("SELECT count(t::date) FROM unnest(%s) AS t", [meant])
+        assert cursor.fetchone() == (len(meant),)
 
 
 @pytest.fixture

@@ -357,6 +357,8 @@ def test_every_question_is_asked_of_one_person_alone(shop: Shop) -> None:
 OF_EVERY_KIND: list[dict[str, Any]] = [
     {"field": "customer.first_seen_at", "op": "not_within_days", "value": 30},
     {"attribute": "tier", "op": "known"},
+    {"attribute": "points", "as": "number", "op": ">=", "value": 0},
+    {"attribute": "born", "as": "date", "op": "before", "value": "2026-01-01"},
     {"did": "a", "at_least": 2, "days": 30, "where": [{"property": "n", "op": "known"}]},
     {"sequence": [{"did": "a"}, {"did_not": "b", "within": {"hours": 12}}], "days": 30},
     {"bought": {"category": "mugs"}, "days": 365},
@@ -365,6 +367,7 @@ OF_EVERY_KIND: list[dict[str, Any]] = [
     {"reach": "email", "purpose": "marketing"},
     {"consent": "email", "purpose": "profiling", "answer": "never_asked"},
     {"score": "churn", "op": "top", "value": 50},
+    {"score": "next-order", "op": "in_days", "value": [0, 7]},
     {"rfm": {"r": [3, 4, 5], "f": [1, 2, 3]}},
     {"lifecycle": ["at_risk", "lapsed"]},
     {"cluster": "kinds", "in": [1, 3]},
