@@ -15,7 +15,7 @@ from campaigns.models import Campaign, Segment
 from campaigns.segments import explored, leaves
 from campaigns.segments.explored import Tree
 from campaigns.views.questions import QuestionForm
-from ingestion.models import EventType
+from ingestion.models import EventType, Order
 from marketing.core import brand, jobs
 from marketing.core.auth import page
 from marketing.core.errors import Refused
@@ -48,6 +48,8 @@ def tree(request: HttpRequest) -> HttpResponse:
     context = _frame(None, Tree(shown, None) if shown else None, job)
     if shown is None and refused is not None:
         context["trouble"] = {"code": "refused", "message": refused.reason}
+    if shown is None:
+        context["no_orders"] = not Order.objects.exists()
     return render(request, "campaigns/segments/tree.html", context)
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from ingestion.models import Customer
+from ingestion.models import Customer, Order
 from marketing.core import audit, jobs
 from marketing.core.auth import page
 from marketing.core.models import Job
@@ -30,6 +30,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "verdict": evaluate.verdict(rows),
         "chart": _chart(rows),
         "current": current,
+        "no_orders": not rows and not Order.objects.exists(),
         "running": list(
             Job.objects.filter(kind__in=(TRAIN, REFRESH), state__in=Job.OPEN)
             .defer("log", "result", "params")
