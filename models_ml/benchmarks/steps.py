@@ -9,7 +9,8 @@ counted is the people read in a second of training, with batches made on the way
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -66,8 +67,9 @@ def ours(engine: type[Engine], data: Interactions, steps: int, **more: Any) -> f
     return read / (time.perf_counter() - began)
 
 
-def theirs(kind: str, data: Interactions, steps: int, folder: str, **more: Any) -> float:
-    """People read in a second by RecTools' own trainer."""
+@contextmanager
+def importable(folder: str) -> Iterator[None]:
+    """Let RecTools be imported from a folder, and find the pandas it was written for."""
     if folder not in sys.path:
         sys.path.append(folder)
     plain = pd.unique
@@ -78,57 +80,72 @@ def theirs(kind: str, data: Interactions, steps: int, folder: str, **more: Any) 
 
     setattr(pd, "unique", unique)  # noqa: B010
     try:
-        return _theirs(kind, data, steps, more)
+        yield
     finally:
         setattr(pd, "unique", plain)  # noqa: B010
 
 
-def _theirs(kind: str, data: Interactions, steps: int, more: dict[str, Any]) -> float:
-    rectools = import_module("rectools.dataset")
-    models = import_module("rectools.models")
-    lightning = import_module("pytorch_lightning")
-    moments: list[float] = []
-
-    class Clock(lightning.Callback):  # type: ignore[name-defined]
-        def on_train_batch_start(self, _trainer: Any, _net: Any, _batch: Any, at: int) -> None:
-            if at == WARM:
-                moments.append(time.perf_counter())
-
-        def on_train_end(self, _trainer: Any, _net: Any) -> None:
-            moments.append(time.perf_counter())
-
-    def make_trainer() -> Any:
-        return lightning.Trainer(
-            max_epochs=1,
-            limit_train_batches=WARM + steps,
-            accelerator="cpu" if trainer.pick_device().type == "cpu" else "gpu",
-            devices=1,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            callbacks=[Clock()],
-        )
-
-    settings = {**SETTINGS, **more}
-    table = pd.DataFrame(
+def table(data: Interactions) -> pd.DataFrame:
+    """Purchases as RecTools reads them."""
+    found = pd.DataFrame(
         {"user_id": data.user, "item_id": data.item, "datetime": data.at, "weight": data.weight}
     )
-    table["datetime"] = pd.to_datetime(table["datetime"])
-    model = getattr(models, kind)(
+    found["datetime"] = pd.to_datetime(found["datetime"])
+    return found
+
+
+def lightning_trainer(lightning: Any, clock: Any, **more: Any) -> Any:
+    """A trainer that does nothing but train, an epoch where nothing else is said."""
+    return lightning.Trainer(
+        accelerator="cpu" if trainer.pick_device().type == "cpu" else "gpu",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[clock],
+        **{"max_epochs": 1, **more},
+    )
+
+
+def peer(kind: str, settings: dict[str, Any], make_trainer: Callable[[], Any]) -> Any:
+    """RecTools' model of one kind, in the sizes of our settings."""
+    return getattr(import_module("rectools.models"), kind)(
         n_factors=settings["dimension"],
         n_blocks=settings["layers"],
         n_heads=settings["heads"],
         session_max_len=settings["length"],
         batch_size=settings["batch"],
         dropout_rate=settings["dropout"],
-        lr=settings["learning_rate"],
+        lr=settings.get("learning_rate", 1e-3),
         loss="softmax",
         get_trainer_func=make_trainer,
         **({"mask_prob": Params().hidden} if kind == "BERT4RecModel" else {}),
     )
-    with trainer.settings(SEED, Params().threads):
-        model.fit(rectools.Dataset.construct(table))
+
+
+def theirs(kind: str, data: Interactions, steps: int, folder: str, **more: Any) -> float:
+    """People read in a second by RecTools' own trainer."""
+    with importable(folder):
+        lightning = import_module("pytorch_lightning")
+        moments: list[float] = []
+
+        class Clock(lightning.Callback):  # type: ignore[name-defined]
+            def on_train_batch_start(self, _trainer: Any, _net: Any, _batch: Any, at: int) -> None:
+                if at == WARM:
+                    moments.append(time.perf_counter())
+
+            def on_train_end(self, _trainer: Any, _net: Any) -> None:
+                moments.append(time.perf_counter())
+
+        settings = {**SETTINGS, **more}
+        model = peer(
+            kind,
+            settings,
+            lambda: lightning_trainer(lightning, Clock(), limit_train_batches=WARM + steps),
+        )
+        with trainer.settings(SEED, Params().threads):
+            model.fit(import_module("rectools.dataset").Dataset.construct(table(data)))
     return float(steps * settings["batch"] / (moments[1] - moments[0]))
 
 

@@ -34,6 +34,7 @@ MODULES = (
     "models_ml.benchmarks.demand",
     "models_ml.benchmarks.recommenders",
     "models_ml.benchmarks.steps",
+    "models_ml.benchmarks.race",
     "models_ml.benchmarks.sequences",
     "models_ml.benchmarks.literature",
     "recommendations.benchmarks",
