@@ -52,6 +52,8 @@ def table(kept: dict[str, Line]) -> list[str]:
     for name in sorted(kept):
         line = kept[name]
         limit, peer = _what(line.get("limit")), _what(line.get("peer"))
+        if isinstance(line.get("limit"), int | float):  # what the peer reached is the limit
+            limit, peer = f"{peer} {_number(line['limit'])}", ""
         rows.append(
             f"| `{name}`, n = {_number(line.get('n', ''))} |"
             f" {_number(line['value'])} {line.get('unit', '')} | {limit} |"

@@ -57,7 +57,7 @@ def retail_repeat(size: str = "small") -> list[bench_data.Line]:
         rule = next(row for row in outcome.table if row.is_baseline)
         lines.append(
             bench_data.line(
-                "retail.repeat",
+                f"retail.repeat:{sample.judged_at:%Y-%m-%d}",
                 "AUC",
                 len(sample.later),
                 [best.later["auc"]],

@@ -60,7 +60,7 @@ def reasons(size: str = "small") -> list[Line]:
             off = max(off, abs(base + float(shares.sum()) - float(fitted.predict(one)[0])))
         lines.append(
             line(
-                "reasons.one",
+                f"reasons.one:{name}",
                 "ms",
                 1,
                 took,
