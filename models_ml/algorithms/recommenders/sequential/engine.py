@@ -286,8 +286,10 @@ class Engine:
         assert self.net is not None
         assert self.chance is not None
         net, params, kind = self.net, self.params, self.loss
-        # Only places that are asked about reach the widest layer.
-        states = net(batch.tokens, batch.place, batch.gap).flatten(0, 1)[batch.asked]
+        # Only places that are asked about reach the widest layer. Looked up rather than indexed: a
+        # place asked twice would add its gradients up in whatever order the threads come by.
+        states = net(batch.tokens, batch.place, batch.gap).flatten(0, 1)
+        states = functional.embedding(batch.asked, states)
         table = net.table.weight[: net.shape.items]
         rest = (states, table, net.bias, batch.answer, batch.weight)
         if kind == "softmax":

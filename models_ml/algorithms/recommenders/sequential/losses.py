@@ -156,7 +156,7 @@ def _own(
     states: torch.Tensor, table: torch.Tensor, bias: torch.Tensor | None, target: torch.Tensor
 ) -> torch.Tensor:
     own = (states.float() * functional.embedding(target, table)).sum(1)
-    return own if bias is None else own + bias[target]
+    return own if bias is None else own + bias.index_select(0, target)
 
 
 def draw(chance: torch.Tensor, count: int, generator: torch.Generator | None = None) -> Drawn:

@@ -1,5 +1,7 @@
 """What engines that read sequences promise beside the promises of every engine."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,23 @@ def test_taste_is_found_with_every_loss(kind, loss, shop):
     model = kind(params).fit(shop)
     ids, _scores = model.recommend(shop.users.ids, 10)
     assert own_side(ids, shop.users.ids) > 0.9
+
+
+@pytest.mark.parametrize("loss", ["softmax", "sampled", "gbce"])
+def test_no_step_adds_up_in_an_order_that_threads_decide(kind, loss, shop):
+    model = kind(replace(TINY, loss=loss, negatives=64)).fit(shop)
+    batch = next(iter(model.run(model.params, 1).batches(1, 0)))
+    found, waiting = set(), [model.loss_of(batch).grad_fn]
+    while waiting:
+        step = waiting.pop()
+        if step is not None and step not in found:
+            found.add(step)
+            waiting += [before for before, _place in step.next_functions]
+    names = {type(step).__name__ for step in found}
+    assert "EmbeddingBackward0" in names
+    # What was drawn is indexed, where every product stands once.
+    indexed = sum(type(step).__name__ == "IndexBackward0" for step in found)
+    assert indexed == (loss != "softmax")
 
 
 def test_large_catalogues_are_sampled_and_small_ones_compete_whole(kind):
