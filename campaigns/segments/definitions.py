@@ -120,12 +120,16 @@ def uses(*, segments: Sequence[Segment]) -> dict[int, list[str]]:
     for name, rule in Segment.objects.filter(state=State.LIVE).values_list("name", "rule"):
         for pk in _named(rule) & wanted:
             found.setdefault(pk, []).append(name)
-    campaigns = Campaign.objects.filter(segment__in=wanted).values_list("segment", "name")
-    for pk, name in campaigns.order_by("id"):
-        found.setdefault(pk, []).append(name)
-    without = Campaign.objects.filter(exclude__in=wanted).values_list("exclude", "name")
-    for pk, name in without.order_by("id"):
-        found.setdefault(pk, []).append(name)
+    campaigns = list(
+        Campaign.objects.filter(Q(segment__in=wanted) | Q(exclude__in=wanted))
+        .order_by("id")
+        .values_list("segment", "exclude", "name")
+    )
+    # Who it goes to stands before who is left out.
+    for place in range(2):
+        for *whom, name in campaigns:
+            if whom[place] in wanted:
+                found.setdefault(whom[place], []).append(name)
     return found
 
 
