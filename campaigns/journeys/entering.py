@@ -36,9 +36,10 @@ SELECT %(journey)s, %(version)s, c.id, n.key, n.slot, %(node)s, n.at,
     CASE WHEN NOT n.held THEN n.at END, n.context, 0, n.at,
     CASE WHEN n.held THEN 'held' ELSE '' END, CASE WHEN n.held THEN n.at END
 FROM unnest(%(keys)s::text[], %(customers)s::bigint[], %(slots)s::text[], %(ats)s::timestamptz[],
-    %(contexts)s::jsonb[], %(held)s::bool[]) AS n (key, customer, slot, at, context, held)
+    %(contexts)s::jsonb[], %(held)s::bool[]) WITH ORDINALITY
+    AS n (key, customer, slot, at, context, held, place)
 JOIN ingestion_customer c ON c.id = n.customer AND c.merged_into_id IS NULL
-ORDER BY n.at, c.id ON CONFLICT DO NOTHING RETURNING outcome
+ORDER BY n.at, c.id, n.place ON CONFLICT DO NOTHING RETURNING outcome
 """
 _TALLY = """
 INSERT INTO campaigns_journeytally (journey_id, day, reason, people)

@@ -14,7 +14,8 @@ from ingestion import consent
 from marketing.core import bus
 
 _AT_ONCE = 5_000
-# A person who is gone by now gets no row. Where no address is given it is the person's own.
+# Numbered as they were asked for. A person who is gone by now gets no row. Where no address is
+# given it is the person's own.
 _INSERT = f"""
     INSERT INTO campaigns_message (run_id, customer_id, entry, step, channel, address, state,
         reason, variant, attempt, fence, owner, next_try_at, message_id, provider_ref, subject,
@@ -26,9 +27,10 @@ _INSERT = f"""
         %(now)s, n.expires
     FROM unnest(%(customer)s::bigint[], %(entry)s::bigint[], %(step)s::text[], %(channel)s::text[],
             %(address)s::text[], %(variant)s::text[], %(reason)s::text[], %(due)s::timestamptz[],
-            %(key)s::text[], %(expires)s::timestamptz[])
-        AS n (customer, entry, step, channel, address, variant, reason, due, key, expires)
+            %(key)s::text[], %(expires)s::timestamptz[]) WITH ORDINALITY
+        AS n (customer, entry, step, channel, address, variant, reason, due, key, expires, place)
     JOIN ingestion_customer c ON c.id = n.customer
+    ORDER BY n.place
     ON CONFLICT (run_id, customer_id, entry, step, channel) DO NOTHING"""
 
 
