@@ -82,6 +82,9 @@ def test_a_key_ends_with_its_makers_account() -> None:
     assert caller(secret).get("/api/v1/jobs/").status_code == 200
     User.objects.filter(pk=maker.pk).update(is_active=False)
     assert caller(secret).get("/api/v1/jobs/").status_code == 401
+    maker.delete()
+    assert caller(secret).get("/api/v1/jobs/").status_code == 401
+    assert not ApiKey.objects.exists()
 
 
 def test_a_key_with_an_unknown_scope_is_not_made() -> None:
