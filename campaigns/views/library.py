@@ -19,7 +19,7 @@ from campaigns.messaging import context
 from campaigns.models import SavedBlock
 from campaigns.views.content import blocks_of, palette, paper, saved_data
 from campaigns.views.people import signed_in
-from campaigns.views.previews import WRITING_POLICY, mail_page, shown
+from campaigns.views.previews import WRITING_POLICY, written
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 from marketing.core.forms import whole_number
@@ -126,11 +126,7 @@ def _made(request: HttpRequest) -> dict[str, Any]:
 @require_POST
 def block_preview(request: HttpRequest) -> HttpResponse:
     """What is being written, as one person would see it."""
-    try:
-        made = _made(request)
-    except Refused as refusal:
-        return mail_page(content.fault_page(str(refusal)))
-    return shown(made, request.POST.get("person", ""))
+    return written(request, _made)
 
 
 @page("view")

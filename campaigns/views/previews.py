@@ -1,5 +1,6 @@
 """What is written, as somebody would get it: the mail in its frame, what is said of it, tests."""
 
+from collections.abc import Callable
 from typing import Any
 
 from csp.constants import NONE, SELF
@@ -56,11 +57,7 @@ def _made(request: HttpRequest) -> dict[str, Any]:
 @require_POST
 def template_preview(request: HttpRequest) -> HttpResponse:
     """What is being written, as one person would get it; a fault is shown in the mail's place."""
-    try:
-        made = _made(request)
-    except Refused as refusal:
-        return mail_page(content.fault_page(str(refusal)))
-    return shown(made, request.POST.get("person", ""))
+    return written(request, _made)
 
 
 @page("view")
@@ -141,6 +138,15 @@ def template_mail(request: HttpRequest, template_id: int) -> HttpResponse:
     """A saved template as one person would get it, in their language."""
     template = get_object_or_404(Template, pk=template_id, kind="email")
     return shown(vars(template), request.GET.get("person", ""))
+
+
+def written(request: HttpRequest, make: Callable[[HttpRequest], dict[str, Any]]) -> HttpResponse:
+    """What a form's content comes to for the person it names, or why it cannot be shown."""
+    try:
+        made = make(request)
+    except Refused as refusal:
+        return mail_page(content.fault_page(str(refusal)))
+    return shown(made, request.POST.get("person", ""))
 
 
 def shown(parts: dict[str, Any], person: str) -> HttpResponse:
