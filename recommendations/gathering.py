@@ -3,7 +3,7 @@ person, and what is popular, with what is known of those products now. No rules 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +46,12 @@ CROSS JOIN LATERAL unnest(r.products, r.scores, r.whys, r.anchors)
     WITH ORDINALITY AS x (product_id, score, why, anchor_id, rank)
 LEFT JOIN ingestion_product a ON a.id = x.anchor_id
 WHERE r.customer_id = %(customer)s AND r.set_id = %(set)s
+UNION ALL
+SELECT 0, NULL, NULL, 'gone', NULL, NULL, NULL, NULL, NULL, NULL
+WHERE (%(set)s IS NOT NULL AND NOT EXISTS (
+        SELECT FROM recommendations_recommendationset s WHERE s.id = %(set)s))
+    OR (%(links)s IS NOT NULL AND NOT EXISTS (
+        SELECT FROM recommendations_linkset l WHERE l.id = %(links)s))
 """,
 )  # fmt: skip
 _KNOW = Question(
@@ -117,7 +123,33 @@ def gather(
     now: datetime,
     public: bool = False,
 ) -> Found:
-    """Candidates of one engine for a visit, and what is known of them; no rules are kept yet."""
+    """Candidates of one engine for a visit, and what is known of them; no rules are kept yet.
+
+    Sets and links are those known to this process, unless others took their place since.
+    """
+    seeds = [] if side == HOLDOUT else _seeds(place, visit, product, items)
+    while True:
+        try:
+            return _gather(place, visit, side, seeds, now, public)
+        except _Gone:
+            placements.forget()
+            newest = placements.find(place.slug)
+            # With the rules that were given, which may be those of a draft.
+            place = replace(place, sets=newest.sets, serving=newest.serving)
+
+
+class _Gone(Exception):
+    """The set or the links that were asked are no more: a refresh put others in their place."""
+
+
+def _gather(
+    place: Place,
+    visit: Visit,
+    side: str,
+    seeds: list[tuple[str, float]],
+    now: datetime,
+    public: bool,
+) -> Found:
     known = placements.known()
     customer = None if visit.objects or (public and not visit.agrees) else visit.customer_id
     number = place.sets.get(_engine_of(place, side), 0)
@@ -126,7 +158,6 @@ def gather(
     )
     if side == HOLDOUT and place.holdout_shows == Placement.Holdout.NOTHING:
         return found
-    seeds = [] if side == HOLDOUT else _seeds(place, visit, product, items)
     found.candidates, found.context = _find(place, known, side, seeds, customer, now)
     category = found.context.category if side != HOLDOUT else ""
     _fill(found.candidates, known, category, place)
@@ -184,6 +215,8 @@ def _find(
     news: dict[int, Candidate] = {}
     picked: list[tuple[int, int, float, dict[str, Any]]] = []
     for n, key, category, kind, other, score, count, *reason in rows:
+        if kind == "gone":
+            raise _Gone
         if kind == "set":
             picked.append((count, other, score, reasons.told(*reason)))
             continue

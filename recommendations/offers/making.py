@@ -64,12 +64,9 @@ class Asking:
         return self._of(*chances.of_ordering(self.row.buys))
 
     @cached_property
-    def places(self) -> chances.Places:
-        return chances.places()
-
-    @cached_property
-    def picks(self) -> tuple[Array, Array, Array, Array]:
-        return _picks(self.row, self.places, self.crowd.ids, self.now)
+    def picks(self) -> tuple[chances.Places, Array, Array, Array, Array]:
+        places, listed = _listed()
+        return places, *_picks(self.row, places, listed, self.crowd.ids, self.now)
 
     def _of(self, asked: Prediction, version: ModelVersion) -> Said:
         if asked.pk not in self._said:
@@ -84,8 +81,8 @@ def make(*, asking: Asking, offer: Offer) -> Made:
     effect: Said | None = None
     rate = np.ones(n)
     if offer.source == PICKS:
-        buys, places = asking.buys, asking.places
-        product, price, left, rate = asking.picks
+        buys = asking.buys
+        places, product, price, left, rate = asking.picks
         chance = buys.value * rate
         level = (buys.level[0] * places.level[0], buys.level[1] * places.level[1])
         if row.effect and offer.discounted:
@@ -112,6 +109,9 @@ SELECT r.customer_id::int8, x.place, x.product_id
 FROM recommendations_picklist r
 CROSS JOIN LATERAL unnest(r.products[1:%(places)s]) WITH ORDINALITY AS x (product_id, place)
 WHERE r.set_id = %(set)s
+UNION ALL
+SELECT 0, 0, s.id FROM recommendations_recommendationset s
+WHERE s.id = %(set)s AND s.serving AND s.state = 'complete'
 """
 _GOODS = f"""
 SELECT {COLUMNS} FROM ingestion_product p
@@ -120,16 +120,29 @@ ORDER BY p.id
 """
 
 
+def _listed() -> tuple[chances.Places, tuple[Array, Array, Array]]:
+    """Everybody's first stored picks of the set that serves (person, place, product), and how often
+    those of its engine were bought."""
+    while True:
+        places = chances.places()
+        asked = {"set": places.number, "places": min(PLACES, len(places.rate))}
+        with connection.cursor() as cursor:
+            who, place, what = copied(cursor, _PICKS, asked, width=3)
+        # A refresh drops a set with its picks at once: where its row is seen, all of them are.
+        if (stands := place == 0).any():
+            return places, (who[~stands], place[~stands], what[~stands])
+
+
 def _picks(
-    row: OfferPlan, places: chances.Places, ids: Array, now: datetime
-) -> tuple[Array, Array, Array, Array]:
-    """Of each person's first stored picks the one of which most is expected: product, price, what
-    a sale leaves, and its rate."""
+    row: OfferPlan, places: chances.Places, listed: tuple[Array, Array, Array], ids: Array,
+    now: datetime,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Of each person's listed picks the one of which most is expected: product, price, what a sale
+    leaves, and its rate."""
+    who, place, what = listed
     product, price, left, rate = (np.full(len(ids), fill) for fill in (-1, np.nan, np.nan, np.nan))
     product = product.astype(np.int64)
-    asked = {"set": places.number, "places": min(PLACES, len(places.rate))}
     with connection.cursor() as cursor:
-        who, place, what = copied(cursor, _PICKS, asked, width=3)
         cursor.execute(_GOODS, [row.currency])
         goods = known_goods(cursor.fetchall(), now=now)
     there = goods.place(what)

@@ -8,7 +8,7 @@ from ingestion import consent, events
 from ingestion.events import draining
 from ingestion.models import Identity, Product
 from marketing.core.errors import NotFound
-from recommendations import live, placements, reasons
+from recommendations import build, live, placements, reasons
 from recommendations.models import (
     LinkSet,
     Placement,
@@ -106,6 +106,29 @@ def test_a_known_person_gets_links_of_the_visit_then_their_set_then_what_is_popu
     assert skus(answer) == ["BULB", "HAT", "RUG"]
     assert answer.sources == {"links": 1, "als": 1, "popular": 1}
     assert answer.why.startswith("By 1 product of this visit.")
+
+
+def test_a_set_and_links_that_others_replaced_since_are_looked_up_again(shop):
+    """A process keeps what it knows for two seconds; a refresh deletes the old in the meantime."""
+    mug, pen = goods("MUG", "PEN")
+    assert skus(ask(external_id="ada")) == ["HAT", "RUG", "SOAP"]
+    build.clear(placement=Placement.objects.get(slug="home"))
+    new = RecommendationSet.objects.create(
+        placement=Placement.objects.get(slug="home"), engine="bpr", state="complete", serving=True
+    )
+    factories.pick_list(new, shop, [mug])
+    first = ask(external_id="ada")
+    assert (skus(first)[0], first.picks[0].engine) == ("MUG", "bpr")
+    assert first.set.endswith(f".{new.pk}")
+    assert skus(ask("together", product="POT"))[:2] == ["CUP", "FILTER"]
+    ProductLink.objects.all().delete()
+    LinkSet.objects.all().delete()
+    newer = LinkSet.objects.create(made_at=NOW, complete=True, popular={"all": [pen.pk]})
+    ProductLink.objects.create(
+        set=newer, product=Product.objects.get(sku="POT"), kind="together", rank=1, other=mug,
+        score=0.5, count=3,
+    )  # fmt: skip
+    assert skus(ask("together", product="POT")) == ["MUG", "PEN"]
 
 
 def test_an_engine_asked_for_by_name_answers_alone(shop):

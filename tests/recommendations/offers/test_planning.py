@@ -10,7 +10,7 @@ from marketing.core.errors import Conflict, Invalid
 from models_ml.models import Prediction, Score
 from recommendations import build
 from recommendations.models import OfferChoice, OfferPlan, RecommendationSet
-from recommendations.offers import keeping, planning
+from recommendations.offers import keeping, making, planning
 from tests import factories
 
 NOW = factories.NOW
@@ -136,6 +136,37 @@ def retail(**values):
         offers=[{"name": "A tenth off", "source": "picks", "discount_percent": 10},
                 {"name": "Look at this", "source": "picks"}], **values,
     )  # fmt: skip
+
+
+def test_picks_that_are_chosen_anew_while_a_plan_is_made_are_read_as_one_set(
+    people, shop, monkeypatch
+):
+    """A refresh ends after the serving set was looked up and before its picks are read."""
+    looked_up, rug = making.chances.places, factories.product("RUG", price=25)
+
+    def and_then_refreshed():
+        found = looked_up()
+        if (old := RecommendationSet.objects.get()).pk == found.number and not refreshed:
+            version = factories.model_version(
+                "next_product_item_item", state="live",
+                details={"lab": {"hits": [8]}, "with_repeats": {"people": 80}},
+            )  # fmt: skip
+            build.clear(placement=old.placement)
+            new = RecommendationSet.objects.create(
+                placement=old.placement, engine="als", state="complete", serving=True,
+                model_version=version,
+            )  # fmt: skip
+            for who in people:
+                factories.pick_list(new, who, [rug])
+            refreshed.append(new)
+        return found
+
+    refreshed: list[RecommendationSet] = []
+    monkeypatch.setattr(making.chances, "places", and_then_refreshed)
+    planning.plan(row=retail(), now=NOW)
+    first = OfferChoice.objects.get(customer=people[0])
+    # Product and rate are both the new set's: a tenth of those who order take what stands first.
+    assert (first.product, first.chance) == (rug, pytest.approx(0.9 * 0.1))
 
 
 def test_of_the_picks_the_one_is_offered_of_which_most_is_expected(people, shop):
