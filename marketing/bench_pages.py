@@ -124,6 +124,8 @@ def _furnished() -> dict[str, tuple[str, dict[str, str] | None]]:
         ("campaigns:campaign-detail", [campaign.pk], ""),
         ("campaigns:campaign-audience", [campaign.pk], ""),
         ("campaigns:campaign-check", [campaign.pk], ""),
+        ("campaigns:campaign-fair", [campaign.pk], ""),
+        ("campaigns:campaign-reach", [], f"?segment_id={best.pk}&campaign={campaign.pk}"),
         ("models_ml:prediction", ["bench"], ""),
         ("models_ml:person-scores", [person], ""),
         ("models_ml:rfm-people", [], "?r=12345"),

@@ -125,6 +125,15 @@ def look(*, campaign: Campaign, milliseconds: int = PATIENCE_MS) -> Verdict:
     return _look(node, campaign, milliseconds) if node is not None else Verdict("", [])
 
 
+def compares(*, campaign: Campaign) -> bool:
+    """Whether a look would count anybody: a model chooses, and an attribute is watched.
+
+    RuleFault when its rule cannot be read.
+    """
+    node = _meant(campaign)
+    return node is not None and bool(_models(node)) and bool(watched.everything())
+
+
 def of_rule(
     *, rule: object, campaign: Campaign | None = None, milliseconds: int = PATIENCE_MS
 ) -> Verdict:

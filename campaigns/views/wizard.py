@@ -1,7 +1,7 @@
 """The steps of making a campaign: audience, message, timing, test, check. Each keeps what it has.
 
 The step of the message is in `message_step`, that of the test is the page of variants, in
-`experiments`.
+`experiments`, the last one in `check`.
 """
 
 from datetime import datetime
@@ -16,36 +16,30 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from campaigns import content, drafts, locks
-from campaigns.channels import writing
-from campaigns.content import link_check, seeing
+from campaigns import drafts, locks
 from campaigns.manners import rules, timing
-from campaigns.messaging import tags
-from campaigns.models import Campaign, Segment, Template, Variant
+from campaigns.models import Campaign, Segment, Variant
 from campaigns.recipients import audience
-from campaigns.review import approval, fairness
-from campaigns.segments import compile as compiler
 from campaigns.segments import once
-from campaigns.segments.rules import RuleFault
 from campaigns.segments.turns import OutOfTime, patiently
-from campaigns.sending import runs
-from campaigns.views.effects import tried
 from campaigns.views.people import signed_in
+from ingestion import queries
 from marketing.core.auth import page
 from marketing.core.errors import Invalid, Refused
 from marketing.core.forms import whole_number
 
-_WHOLE = ("segment", "exclude", "template")
-_LOOKED_UP = (*_WHOLE, "trial", "link_check")
-# Larger segments are counted beside the page, and for so long.
-LARGE, BESIDE_MS = 200_000, 25_000
+WHOLE = ("segment", "exclude", "template")
+_LOOKED_UP = (*WHOLE, "trial", "link_check")
+# In a shop of more people they are counted beside the page, and for so long.
+LARGE, BESIDE_MS = 50_000, 25_000
 
 
 def editable(campaign_id: int) -> Campaign | None:
     """The campaign of a step; None when it has begun and its page shows what became of it."""
     mails = Prefetch("variants", Variant.objects.select_related("template").order_by("key"))
     whole = Campaign.objects.select_related(*_LOOKED_UP).prefetch_related(mails)
-    campaign = get_object_or_404(whole, pk=campaign_id)
+    campaign = get_object_or_404(whole.annotate(about=queries.ABOUT_PEOPLE), pk=campaign_id)
+    once.put({"people": vars(campaign)["about"]})
     return campaign if campaign.state in locks.EDITABLE else None
 
 
@@ -58,7 +52,7 @@ def reach_of(
 ) -> dict[str, Any]:
     """The count of an audience for the steps, or why there is none.
 
-    A large segment is counted `beside` the page that asks for it.
+    Where there are many people it is counted `beside` the page that asks for it.
     """
     segment = Segment.objects.filter(pk=whole_number(segment_id) or 0).first()
     if segment is None:
@@ -72,7 +66,7 @@ def _counted(
 ) -> dict[str, Any]:
     share = whole_number(percent) or 0
     asked: dict[str, Any] = {"segment": segment, "without": without}
-    if (segment.size or 0) > LARGE and not beside:
+    if not beside and crowded():
         query = {"segment_id": segment.pk, "exclude_id": without.pk if without else ""}
         query |= {"holdout_percent": share, "campaign": campaign.pk if campaign else ""}
         return {**asked, "reach_later": urlencode(query)}
@@ -90,7 +84,12 @@ def _counted(
     return {**asked, "reach": counted, **told}
 
 
-def _reach(campaign: Campaign) -> dict[str, Any]:
+def crowded() -> bool:
+    """Whether the shop has more people than a page counts before it stands."""
+    return once.keep("people", queries.about_people) > LARGE
+
+
+def reach_of_campaign(campaign: Campaign) -> dict[str, Any]:
     if campaign.segment is None:
         return {}
     percent = str(campaign.holdout_percent)
@@ -220,100 +219,3 @@ def _moment(text: str) -> datetime:
             _("Choose a day and an hour."), code="bad_moment", field="scheduled_at"
         ) from None
     return at
-
-
-@page("view")
-@require_GET
-def campaign_check(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """Step 5: who gets it, who does not and why, what it costs and says, and who agreed to it."""
-    with once.reading():
-        campaign = editable(campaign_id)
-        if campaign is None:
-            return redirect("campaigns:campaign-detail", campaign_id)
-        return render(request, "campaigns/campaigns/check.html", _checked(request, campaign))
-
-
-def _checked(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
-    """Everything that is looked at before a campaign goes out."""
-    now = timezone.now()
-    fault: Refused | None = None
-    chosen = (campaign.segment, campaign.exclude)
-    compiler.nested(segment.rule for segment in chosen if segment is not None)
-    try:
-        runs.check(campaign)
-    except Refused as refusal:
-        fault = refusal
-    standing = approval.standing(campaign=campaign)
-    fair = _fair(campaign)
-    return {
-        "campaign": campaign,
-        "fault": fault,
-        "variants": tried(campaign=campaign),
-        "fair": fair,
-        "links": link_check.latest(campaign=campaign),
-        "carried": _carried(campaign),
-        "approval": standing,
-        "own": standing.latest is not None and standing.latest.asked_by_id == request.user.pk,
-        "later": campaign.scheduled_at is not None and campaign.scheduled_at > now,
-        "missed": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
-        "barred": fault or (fair and fair.barred) or standing.missing,
-        "channel": rules.CHANNELS.get(campaign.template.kind) if campaign.template else "",
-        "channels": rules.CHANNELS,
-        "others": _others(campaign),
-        **_reach(campaign),
-    }
-
-
-def _others(campaign: Campaign) -> list[tuple[str, Template, writing.Seen | None]]:
-    """What goes by other channels than the campaign's own message; no mail as somebody gets it."""
-    if campaign.template is None:
-        return []
-    said = runs.mails(campaign, campaign.template)
-    others = [(key, one) for key, one in said if one.kind != campaign.template.kind]
-    return [(key, one, None if one.kind == "email" else _seen(one)) for key, one in others]
-
-
-def _seen(note: Template) -> writing.Seen:
-    return writing.preview(kind=note.kind, values=note.parts, customer_id=None)
-
-
-def _carried(campaign: Campaign) -> list[tuple[str, str]]:
-    """What the links of each variant will carry, as it stands in them."""
-    if campaign.template is None:
-        return []
-    said = runs.utm(campaign, campaign.template)
-    return [(key if len(said) > 1 else "", tags.query(one)) for key, one in said.items() if one]
-
-
-@page("view")
-@require_GET
-def campaign_tried(request: HttpRequest, campaign_id: int) -> HttpResponse:
-    """The mail as its people get it; asked for beside the check, as a hundred mails are written."""
-    mails = Campaign.objects.select_related(*_WHOLE).filter(template__kind="email")
-    campaign = get_object_or_404(mails, pk=campaign_id)
-    return render(
-        request,
-        "campaigns/campaigns/_tried.html",
-        {"campaign": campaign, "sender": runs.sender(campaign), **_tried(campaign)},
-    )
-
-
-def _tried(campaign: Campaign) -> dict[str, Any]:
-    """The mail as one of its people sees it, and how it fares with a hundred of them."""
-    parts = vars(campaign.template)
-    try:
-        reached = audience.some(rule=campaign.segment.rule) if campaign.segment else []
-    except Refused:
-        reached = []
-    if not reached:
-        return {"trial": None, "preview": content.preview(parts=parts, customer_id=None)}
-    trial, preview = seeing.tried(parts=parts, people=reached)
-    return {"trial": trial, "preview": preview}
-
-
-def _fair(campaign: Campaign) -> fairness.Verdict | None:
-    """Whether the watched groups are chosen alike; None while the rule cannot be read."""
-    try:
-        return fairness.look(campaign=campaign, milliseconds=fairness.PAGE_MS)
-    except RuleFault:
-        return None

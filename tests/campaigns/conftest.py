@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from campaigns import content
 from campaigns.models import Campaign, Run
@@ -27,6 +28,15 @@ def postbox(settings) -> Iterator[Postbox]:
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", box.port, 5
     yield box
     box.close()
+
+
+def look_at_everybody() -> None:
+    """Let the database know how many people there are, as its own looks do, until the test ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE pg_class SET reltuples = (SELECT count(*) FROM ingestion_customer)"
+            " WHERE oid = 'ingestion_customer'::regclass"
+        )
 
 
 def people(number: int, *, consent: bool = True, prefix: str = "p") -> list[Customer]:

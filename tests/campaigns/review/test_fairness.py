@@ -13,6 +13,7 @@ from campaigns.review import fairness
 from campaigns.segments import compile as compiler
 from campaigns.segments import membership
 from campaigns.sending import runs
+from campaigns.views import wizard
 from ingestion import consent
 from ingestion.models import Consent, Customer
 from marketing.core import auth
@@ -21,6 +22,7 @@ from marketing.core.models import AuditEntry
 from models_ml import watched
 from models_ml.models import ModelVersion, Prediction, Score, WatchedAttribute
 from tests import factories
+from tests.campaigns.conftest import look_at_everybody
 
 NOW = factories.NOW
 REASON = "The product is for men, as the mail says."
@@ -342,6 +344,36 @@ def test_the_check_page_shows_the_groups_and_who_may_answer(client: Client) -> N
     client.force_login(factories.user("admin", username="chief"))
     assert 'name="reason"' in client.get(page).content.decode()
     assert REASON in client.post(waive, {"reason": REASON}, follow=True).content.decode()
+
+
+def test_of_very_many_people_groups_are_counted_beside_the_check_which_waits_with_sending(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop()
+    campaign = letter()
+    watch("gender")
+    monkeypatch.setattr(wizard, "LARGE", 449)
+    look_at_everybody()
+    client.force_login(factories.user("marketer"))
+    page = client.get(reverse("campaigns:campaign-check", args=[campaign.pk])).content.decode()
+    beside = reverse("campaigns:campaign-fair", args=[campaign.pk])
+    assert f'hx-get="{beside}"' in page
+    assert "Counting whether groups are chosen alike" in page
+    assert 'data-open="#send" disabled' in page
+    assert "0.43" not in page
+    told = client.get(beside).content.decode()
+    assert "0.43" in told
+    assert 'data-open="#send" disabled' in told
+    assert "The model chooses some groups too seldom" in told
+    fairness.waive(campaign_id=campaign.pk, reason=REASON, actor=factories.user("admin"), now=NOW)
+    told = client.get(beside).content.decode()
+    assert 'data-open="#send">' in told
+    assert "somebody answers for it" in told
+    campaign.segment.rule = {"field": "customer.country", "op": "=", "value": "GB"}
+    campaign.segment.save()
+    page = client.get(reverse("campaigns:campaign-check", args=[campaign.pk])).content.decode()
+    assert beside not in page  # no model has a say, so there is nothing to count
+    assert 'data-open="#send">' in page
 
 
 def test_what_is_watched_is_chosen_by_an_admin(client: Client) -> None:
