@@ -38,6 +38,13 @@ class CampaignVariantWrite(serializers.Serializer):
         max_value=23,
         help_text="of people's own clocks; null: when the campaign goes out",
     )
+    limit = serializers.DecimalField(
+        14,
+        2,
+        required=False,
+        allow_null=True,
+        help_text="the most that its messages may cost; who is beyond it gets another variant",
+    )
 
 
 class CampaignTrialWrite(serializers.Serializer):
@@ -51,6 +58,11 @@ class CampaignTrialWrite(serializers.Serializer):
     rounds = serializers.IntegerField(required=False, min_value=1, max_value=48)
     win_percent = serializers.FloatField(required=False, min_value=60, max_value=99.9)
     floor_percent = serializers.FloatField(required=False, min_value=0, max_value=50)
+    learner = serializers.ChoiceField(
+        choices=Trial.Learner.choices,
+        required=False,
+        help_text="how doubt counts where mode is person",
+    )
     budget = serializers.DecimalField(
         14, 2, required=False, allow_null=True, help_text="the most that its messages may cost"
     )
@@ -99,6 +111,7 @@ def _body(campaign: Campaign) -> dict[str, Any]:
                 "weight": row.weight,
                 "share": row.weight / total,
                 "hour": row.hour,
+                "limit": row.limit,
             }
             for row, kind in zip(rows, kinds, strict=True)
         ],

@@ -29,37 +29,53 @@ def explore(shares: Mapping[str, float], *, floor: float) -> dict[str, float]:
 
 
 def capped(
-    shares: Mapping[str, float], *, people: int, price: Mapping[str, float],
-    left: Mapping[str, float],
+    shares: Mapping[str, float], *, people: float, most: Mapping[str, float],
+    otherwise: Mapping[str, float] | None = None,
 ) -> dict[str, float]:  # fmt: skip
-    """The same shares where an arm may cost no more than is left for it.
+    """The same shares where an arm may get no more than `most` of so many people.
 
-    What an arm cannot pay for goes to the others by their shares. An arm without a limit has no
-    entry in `left`. Shares that sum to less than one mean that nothing pays for everybody.
+    What is beyond goes to the others by their shares, or by the shares `otherwise` where they have
+    none. An arm without a limit has no entry in `most`. Shares that sum to less than one mean that
+    nothing is left for everybody.
     """
-    most = {
-        name: left[name] / (people * price[name])
-        for name in shares
-        if name in left and people > 0 and price.get(name, 0) > 0
-    }
+    roof = {name: max(most[name], 0.0) / people for name in shares if name in most and people > 0}
     found = dict(shares)
-    fixed: set[str] = set()
-    while True:
-        over = [name for name in most if name not in fixed and found[name] > most[name] + 1e-12]
-        if not over:
-            return found
-        spare = 0.0
-        for name in over:
-            limit = max(most[name], 0.0)
-            spare += found[name] - limit
-            found[name] = limit
-            fixed.add(name)
-        free = {name: shares[name] for name in found if name not in fixed}
+    full: set[str] = set()
+    while over := [n for n in roof if n not in full and found[n] > roof[n] + 1e-12]:
+        spare = sum(found[name] - roof[name] for name in over)
+        found |= {name: roof[name] for name in over}
+        full.update(over)
+        free = {name: shares[name] for name in found if name not in full}
+        if sum(free.values()) <= 0:
+            free = {name: (otherwise or {}).get(name, 0.0) for name in free}
         total = sum(free.values())
-        if total <= 0:
-            return found
         for name, share in free.items():
-            found[name] += spare * share / total
+            found[name] += spare * share / total if total > 0 else 0.0
+    return found
+
+
+def dealt(
+    shares: Mapping[str, float], *, people: int, most: Mapping[str, float],
+    otherwise: Mapping[str, float] | None = None,
+) -> dict[str, int]:  # fmt: skip
+    """How many of so many people each arm gets: whole numbers, none above what it may get.
+
+    They come to fewer than all people only where no arm may get more.
+    """
+    wanted = capped(shares, people=people, most=most, otherwise=otherwise)
+    found = {name: int(share * people + 1e-9) for name, share in wanted.items()}
+    rest = people - sum(found.values())
+    parts = sorted(wanted, key=lambda name: found[name] - wanted[name] * people)
+    while rest > 0:
+        room = [
+            name for name in parts if wanted[name] > 0 and found[name] + 1 <= most.get(name, people)
+        ]
+        if not room:
+            return found
+        for name in room[:rest]:
+            found[name] += 1
+        rest -= len(room[:rest])
+    return found
 
 
 def regret(shares: Sequence[float], truths: Sequence[float]) -> float:

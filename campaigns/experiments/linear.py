@@ -49,12 +49,16 @@ class Linear:
             found[:, i] = np.sqrt(np.einsum("ij,jk,ik->i", x, np.linalg.inv(self.a[arm]), x))
         return found
 
-    def ucb(self, x: np.ndarray, *, floor: float) -> np.ndarray:
-        """Chances per person and arm: the best upper bound, and the floor for every other."""
-        best = np.argmax(self.means(x) + self.alpha * self.doubts(x), axis=1)
-        chances = np.full((len(x), len(self.arms)), floor)
-        chances[np.arange(len(x)), best] += 1 - floor * len(self.arms)
-        return chances
+    def ucb(self, x: np.ndarray, *, floor: float, allowed: np.ndarray | None = None) -> np.ndarray:
+        """Chances per person and arm: the best upper bound, and the floor for every other.
+
+        `allowed` as in `thompson`.
+        """
+        may = np.ones((len(x), len(self.arms)), bool) if allowed is None else allowed
+        best = np.zeros((len(x), len(self.arms)))
+        bound = np.where(may, self.means(x) + self.alpha * self.doubts(x), -np.inf)
+        best[np.arange(len(x)), bound.argmax(axis=1)] = 1.0
+        return _explored(best, may, floor)
 
     def thompson(
         self, x: np.ndarray, *, floor: float, seed: int, draws: int = 200,
@@ -75,9 +79,7 @@ class Linear:
             for i, (middle, root) in enumerate(zip(middles, roots, strict=True)):
                 scores[:, i] = x @ (middle + self.alpha * root @ random.standard_normal(self.size))
             best[rows, np.where(may, scores, -np.inf).argmax(axis=1)] += 1
-        number = may.sum(axis=1, keepdims=True)
-        least = np.minimum(floor, 1 / number)
-        return np.where(may, least + (1 - least * number) * best / draws, 0.0)
+        return _explored(best / draws, may, floor)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -96,8 +98,81 @@ class Linear:
         return cls(kept["arms"], kept["size"], kept["ridge"], kept["alpha"], a, b)
 
 
+def _explored(best: np.ndarray, may: np.ndarray, floor: float) -> np.ndarray:
+    """Mix with equal chances, so that no arm that somebody may get falls below the floor."""
+    number = may.sum(axis=1, keepdims=True)
+    least = np.minimum(floor, 1 / number)
+    return np.where(may, least + (1 - least * number) * best, 0.0)
+
+
+def capped(chances: np.ndarray, *, most: np.ndarray) -> np.ndarray:
+    """The same chances where an arm may be given to no more than `most` people, as expected.
+
+    `most`: one number an arm, infinity for no limit. What is beyond goes to each person's other
+    arms by their chances; a row that sums to less than one has none left.
+    """
+    found = chances.copy()
+    full = np.zeros(found.shape[1], bool)
+    while (over := ~full & (found.sum(axis=0) > most + 1e-9)).any():
+        kept = found * np.where(over, most / np.maximum(found.sum(axis=0), 1e-12), 1.0)
+        spare = (found - kept).sum(axis=1, keepdims=True)
+        full |= over
+        free = np.where(full, 0.0, chances)
+        total = free.sum(axis=1, keepdims=True)
+        found = kept + spare * np.divide(free, total, out=np.zeros_like(free), where=total > 0)
+    return found
+
+
 def choose(chances: np.ndarray, *, uniform: np.ndarray) -> np.ndarray:
     """The arm of each person by a number between 0 and 1 of their own, such as of a hash."""
     ends = chances.cumsum(axis=1)
     ends[:, -1] = 1.0
     return (uniform[:, None] >= ends).sum(axis=1)
+
+
+def choose_within(
+    chances: np.ndarray, *, most: np.ndarray, uniform: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The arm of each person and its chance, where no arm is given to more than `most` people.
+
+    `most`: whole numbers, or infinity; `uniform` as in `choose`. Whom no arm is left for has the
+    number after the last arm. Chances are those under the limits; the few whom chance alone brought
+    beyond a limit are drawn once more, among what is left, and have that draw's chance.
+    """
+    number = chances.shape[1]
+    found = capped(chances, most=most)
+    arm = _drawn(found, uniform)
+    had = _of(found, arm)
+    once_more = (uniform * 7919) % 1
+    for _arm in range(number):
+        counts = np.bincount(arm, minlength=number + 1)[:number]
+        beyond = [np.flatnonzero(arm == i)[int(most[i]) :] for i in np.flatnonzero(counts > most)]
+        those = np.concatenate([*beyond, np.flatnonzero(arm == number)]).astype(int)
+        if not those.size:
+            break
+        left = np.where(counts < most, chances[those], 0.0)
+        total = left.sum(axis=1, keepdims=True)
+        again = np.divide(left, total, out=np.zeros_like(left), where=total > 0)
+        arm[those] = _drawn(again, once_more[those])
+        had[those] = _of(again, arm[those])
+    # What is still beyond has nothing; what is still left goes to whoever may have it.
+    for i in np.flatnonzero(np.isfinite(most)):
+        arm[np.flatnonzero(arm == i)[int(most[i]) :]] = number
+    for i in range(number):
+        room = min(most[i] - (arm == i).sum(), len(arm))
+        late = np.flatnonzero((arm == number) & (chances[:, i] > 0))[: int(room)]
+        arm[late], had[late] = i, chances[late, i]
+    had[arm == number] = 0.0
+    return arm, had
+
+
+def _of(chances: np.ndarray, arm: np.ndarray) -> np.ndarray:
+    """Each row's chance of its arm; none of the number after the last."""
+    return np.append(chances, np.zeros((len(chances), 1)), axis=1)[np.arange(len(arm)), arm]
+
+
+def _drawn(chances: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """As `choose`, with the number after the last arm for what a row lacks of one."""
+    lacks = np.maximum(1 - chances.sum(axis=1, keepdims=True), 0.0)
+    lacks[lacks < 1e-9] = 0.0
+    return choose(np.append(chances, lacks, axis=1), uniform=uniform)

@@ -9,7 +9,10 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.db import connection
+
 from campaigns.manners import clocks
+from campaigns.recipients import limits
 from marketing.core import brand
 
 # Answers that come later than this after a message are not counted, so that each hour has as long.
@@ -17,6 +20,14 @@ ANSWER = timedelta(days=1)
 # A round may be held when the last hour has come everywhere and was answered: the day begins within
 # a day and is at most 25 hours long.
 LEAST_HOURS = 72
+_WAIT = """
+    UPDATE campaigns_message AS given
+    SET next_try_at = due.at,
+        expires_at = CASE WHEN given.expires_at IS NULL THEN NULL
+                          ELSE due.at + %s::int * interval '1 hour' END
+    FROM (SELECT m.id, coalesce(hour_there.at, hour_home.at) AS at
+          FROM campaigns_message AS m {joined} WHERE {waits}) AS due
+    WHERE given.id = due.id AND due.at IS NOT NULL"""
 
 
 def moments(hours: Mapping[str, int], zone: ZoneInfo, since: datetime) -> dict[str, datetime]:
@@ -47,6 +58,18 @@ def joined(
         LEFT JOIN unnest(%s::text[], %s::timestamptz[]) AS hour_home(key, at)
             ON hour_home.key = {variant}"""
     return sql, [zones, keys, at, house, list(home), list(home.values())]
+
+
+def wait_for_hours(turn: limits.Turn, *, now: datetime) -> None:
+    """Let those whose turn it is wait for the hour of the variant that they were given."""
+    hours = dict(turn.run.snapshot.get("at_hours") or {})
+    if not hours:
+        return
+    join, of_hours = joined(hours=hours, person="m.customer_id", variant="m.variant", since=now)
+    waits, params = turn.sql()
+    useful = turn.run.snapshot.get("useful_hours")
+    with connection.cursor() as cursor:
+        cursor.execute(_WAIT.format(joined=join, waits=waits), [useful, *of_hours, *params])
 
 
 def _rows(

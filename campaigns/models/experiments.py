@@ -25,6 +25,10 @@ class Trial(models.Model):
         OPENED = "opened", _("Opened")
         ORDERED = "ordered", _("Ordered")
 
+    class Learner(models.TextChoices):
+        DRAWS = "lints", _("By draws (LinTS)")
+        BOUND = "linucb", _("By the upper bound (LinUCB)")
+
     campaign = models.OneToOneField(
         Campaign, primary_key=True, on_delete=models.CASCADE, related_name="trial"
     )
@@ -40,6 +44,10 @@ class Trial(models.Model):
     win_percent = models.FloatField(default=95)
     # No variant of a bandit gets a smaller share of a round than this.
     floor_percent = models.FloatField(default=5)
+    # How doubt counts where it is chosen for each person.
+    learner = models.CharField(
+        max_length=6, choices=Learner.choices, default=Learner.DRAWS, db_default=Learner.DRAWS
+    )
     # The most that its messages may cost together, at the prices for each that are written down.
     budget = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
 
@@ -51,7 +59,8 @@ class Variant(models.Model):
     """One of several messages of a campaign, and at which hour of people's own clocks it goes out.
 
     It goes by the channel that its message is written for. `a` may stand without a template: the
-    campaign's own. Without an hour it goes when the campaign does.
+    campaign's own. Without an hour it goes when the campaign does, and without a limit its messages
+    may cost what they cost; what it may not cost goes to the others.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="variants")
@@ -62,6 +71,7 @@ class Variant(models.Model):
     )
     weight = models.PositiveSmallIntegerField(default=1)
     hour = models.PositiveSmallIntegerField(null=True, blank=True)
+    limit = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
 
     class Meta:
         ordering = ["campaign", "key"]
@@ -69,6 +79,9 @@ class Variant(models.Model):
             models.UniqueConstraint(fields=["campaign", "key"], name="variant_once"),
             models.CheckConstraint(
                 condition=Q(hour=None) | Q(hour__lt=24), name="variant_hour_of_a_day"
+            ),
+            models.CheckConstraint(
+                condition=Q(limit=None) | Q(limit__gt=0), name="variant_limit_positive"
             ),
         ]
 
@@ -92,6 +105,10 @@ class Round(models.Model):
     )
     # What other ways of choosing would have earned so far, told from the chances written down.
     policies = models.JSONField(default=dict)
+    # Variants whose limit was reached by this round.
+    spent = models.JSONField(
+        default=list, db_default=models.Value([], output_field=models.JSONField())
+    )
     people = models.BigIntegerField(default=0)
     reason = models.CharField(max_length=20, blank=True)
     at = models.DateTimeField(default=timezone.now)

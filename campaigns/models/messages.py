@@ -36,7 +36,8 @@ class Message(models.Model):
     reason = models.CharField(max_length=40, blank=True)
     variant = models.CharField(max_length=10, default="a")
     # In a send by several channels: those by which this person could be reached, in the order of
-    # the send or "none", and by which chance they were given theirs. Empty in every other send.
+    # the send or "none", and by which chance they were given theirs. In every other send `reach` is
+    # empty, and the chance stands where the limit of a variant changed it.
     reach = models.CharField(max_length=40, blank=True, default="", db_default="")
     chance = models.FloatField(null=True, blank=True)
     attempt = models.SmallIntegerField(default=0)

@@ -45,6 +45,11 @@ LACKS = {
         WHERE i.kind = 'anonymous' AND i.customer_id = who.id AND s.ended_at IS NULL
           AND s.customer_id IS NULL)""",
 }
+# Where it stays, the address is the one that was asked about before.
+ADDRESS = (
+    "CASE WHEN {channel} = m.channel THEN m.address"
+    f" ELSE {consent.address_sql('{channel}', 'c')} END"
+)
 _PLAN = """unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
     %s::float8[]) AS plan (reach, key, low, high, variant, channel, chance)"""
 

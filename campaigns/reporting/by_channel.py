@@ -16,7 +16,8 @@ from campaigns.answers import humans
 from campaigns.experiments.winners import Arm
 from campaigns.models import Run, Trial
 from campaigns.recipients import audience, routes
-from campaigns.reporting import costs, settled, tallies
+from campaigns.recipients import prices as priced
+from campaigns.reporting import settled, tallies
 from campaigns.reporting.sides import Side, beside
 from campaigns.reporting.tallies import HELD, Tally
 from marketing.core.db import statement_timeout
@@ -107,7 +108,7 @@ def metric_of(run: Run, draw: audience.Draw) -> str:
 def _report(run: Run, draw: audience.Draw, now: datetime) -> Report:
     assert run.campaign is not None
     free = routes.choices(draw.routes)
-    prices = costs.prices(campaign_id=run.campaign_id)
+    prices = priced.of_campaign(run.campaign_id)
     with connection.cursor() as cursor:
         cursor.execute(_WAYS, [free, humans.LIKELY, run.pk])
         counted = {row[0]: row[1:] for row in cursor.fetchall()}
@@ -132,7 +133,7 @@ def _report(run: Run, draw: audience.Draw, now: datetime) -> Report:
 
 
 def _way(
-    channel: str, counted: tuple[int, ...], prices: costs.Prices, lacking: list[tuple[str, int]]
+    channel: str, counted: tuple[int, ...], prices: priced.Prices, lacking: list[tuple[str, int]]
 ) -> Way:
     people, free, sent, failed, unknown, waiting, clicked = counted
     lacks: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """What campaigns cost: sums, and prices for each message that was sent."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
@@ -10,26 +10,13 @@ from django.utils.translation import gettext as _
 
 from campaigns import locks
 from campaigns.models import Channel, Spend
+from campaigns.recipients import prices as priced
+from campaigns.recipients.prices import EVERY, Prices
 from marketing.core import audit
 from marketing.core.errors import Invalid, NotFound
 from marketing.core.models import ApiKey, User
 
 _MOST = Decimal(10) ** 9
-
-
-EVERY = ""
-
-
-@dataclass(frozen=True)
-class Prices:
-    """What each message costs, by channel; under EVERY what each costs in any case."""
-
-    by_channel: Mapping[str, Decimal] = field(default_factory=dict)
-
-    def of(self, channel: str) -> Decimal:
-        """What one message of a channel costs."""
-        base = self.by_channel.get(EVERY, Decimal(0))
-        return base + (self.by_channel.get(channel, Decimal(0)) if channel else Decimal(0))
 
 
 @dataclass(frozen=True)
@@ -49,26 +36,12 @@ class Totals:
 
 def totals(*, campaign_ids: Collection[int | None]) -> Totals:
     """What these campaigns cost, in one statement."""
-    sums: dict[int, Decimal] = {}
-    each: dict[int, dict[str, Decimal]] = {}
-    rows = Spend.objects.filter(campaign_id__in=[key for key in campaign_ids if key])
-    for key, kind, amount, channel in rows.values_list("campaign_id", "kind", "amount", "channel"):
-        if kind == Spend.Kind.EACH:
-            by = each.setdefault(key, {})
-            by[channel] = by.get(channel, Decimal(0)) + amount
-        else:
-            sums[key] = sums.get(key, Decimal(0)) + amount
-    return Totals(sums, {key: Prices(by) for key, by in each.items()})
+    return Totals(*priced.of_campaigns([key for key in campaign_ids if key]))
 
 
 def total(*, campaign_id: int | None, sent: Mapping[str, int]) -> Decimal:
     """Everything it cost, with so many messages sent by each channel."""
     return totals(campaign_ids=[campaign_id]).of(campaign_id, sent=sent)
-
-
-def prices(*, campaign_id: int | None) -> Prices:
-    """What its messages cost each."""
-    return totals(campaign_ids=[campaign_id]).prices.get(campaign_id or 0, Prices())
 
 
 def note(

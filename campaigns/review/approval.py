@@ -24,7 +24,10 @@ _LOOKED_AT = (
     "segment_id", "exclude_id", "template_id", "holdout_percent", "goal", "from_name",
     "from_email", "reply_to", "timing", "local_time", "if_passed", "useful_hours", "urgent",
 )  # fmt: skip
-_OF_TRIAL = ("mode", "metric", "first_percent", "hours", "rounds", "win_percent", "floor_percent")
+_OF_TRIAL = (
+    "mode", "metric", "first_percent", "hours", "rounds", "win_percent", "floor_percent", "learner",
+    "budget",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,9 @@ def digest(campaign: Campaign) -> str:
     told = {
         "campaign": [str(getattr(campaign, name)) for name in _LOOKED_AT],
         "utm": sorted(campaign.utm.items()),
-        "variants": [(row.key, row.weight, row.template_id, row.hour) for row in rows],
+        "variants": [
+            (row.key, row.weight, row.template_id, row.hour, str(row.limit)) for row in rows
+        ],
         "mails": sorted((pk, mail.version) for pk, mail in mails.items()),
         "rules": sorted(rules.items()),
         "trial": [str(getattr(trial, name)) for name in _OF_TRIAL] if trial else [],

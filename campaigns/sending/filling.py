@@ -6,8 +6,8 @@ from typing import Any
 from django.db import connection
 
 from campaigns.manners import timing, tried
-from campaigns.models import Message, Run
-from campaigns.recipients import audience, routes
+from campaigns.models import Message, Run, Trial
+from campaigns.recipients import audience, limits, routes
 from marketing.core.db import advisory_lock
 
 _FILL_LIMIT = "900s"
@@ -80,6 +80,7 @@ def fill(*, run_id: int, now: datetime) -> bool:
             ],
         )  # fmt: skip
         count = cursor.rowcount
+        _keep_within(run, draw, now)
         run = Run.objects.select_for_update().get(pk=run_id)
         if run.state == Run.State.CANCELLED:
             skip_waiting(run)
@@ -87,6 +88,15 @@ def fill(*, run_id: int, now: datetime) -> bool:
         run.snapshot["filled"] = True
         run.save(update_fields=["audience", "snapshot"])
     return True
+
+
+def _keep_within(run: Run, draw: audience.Draw, now: datetime) -> None:
+    """Hold the budget and the limits of variants over those who go first."""
+    first = limits.Turn(run, draw)
+    trial = Trial.objects.filter(campaign=run.campaign_id).only("budget").first()
+    limits.keep_to(first, trial.budget if trial else None)
+    if limits.begin(first):
+        tried.wait_for_hours(first, now=now)
 
 
 def _timed(run: Run, judged: str, now: datetime) -> tuple[str, list[Any]]:

@@ -15,9 +15,12 @@ from campaigns.messaging import (
     wording,
 )
 from campaigns.models import Campaign, Channel, Segment, Template, Trial
-from campaigns.recipients import audience, routes
+from campaigns.recipients import audience, prices, routes
 from marketing.core import brand
 from marketing.core.errors import Invalid
+
+# The mail of each variant, by its key.
+Mails = list[tuple[str, Template]]
 
 
 def compiled(template: Template) -> rendering.Compiled | parts.Compiled:
@@ -64,7 +67,7 @@ def sender(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def mails(campaign: Campaign, template: Template) -> list[tuple[str, Template]]:
+def mails(campaign: Campaign, template: Template) -> Mails:
     """The mail of each variant; a variant without one of its own has the campaign's."""
     # A page that asks often has the variants with it already.
     rows = campaign.variants.all()
@@ -84,6 +87,23 @@ def utm(campaign: Campaign, template: Template) -> dict[str, dict[str, str] | No
         )
         for key, mail in mails(campaign, template)
     }
+
+
+def _refuse_unpriced(campaign: Campaign, trial: Trial | None, said: Mails) -> None:
+    """Raise Invalid where a limit of money has no price for a message that it could count."""
+    limits = {row.key: row.limit for row in campaign.variants.all()}
+    limited = [mail.kind for key, mail in said if limits.get(key) is not None]
+    whole = trial is not None and trial.budget is not None
+    if not limited and not whole:
+        return
+    each = prices.of_campaign(campaign.pk)
+    if not all(each.of(kind) for kind in limited) or not any(each.of(m.kind) for _key, m in said):
+        raise Invalid(
+            _("There is a limit of money, and no price for each message that it could count."),
+            code="no_price",
+            field="variants",
+            remedy=_("Write down what each message costs, or take the limit away."),
+        )
 
 
 def check(campaign: Campaign) -> tuple[Segment, Template]:
@@ -111,6 +131,7 @@ def check(campaign: Campaign) -> tuple[Segment, Template]:
             metric=trial.metric,
             hours=trial.hours,
         )
+    _refuse_unpriced(campaign, trial, mails(campaign, campaign.template))
     if campaign.timing != Campaign.Timing.ONCE and audience.draw_of(campaign).rounds:
         raise Invalid(
             _("A test that sends the better mail to the rest cannot wait for people's own hours."),

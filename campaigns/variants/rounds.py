@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from campaigns.experiments.winners import Arm
 from campaigns.manners import tried
 from campaigns.models import Message, Round, Run, Trial
-from campaigns.recipients import audience
-from campaigns.reporting import costs, settled, tallies
+from campaigns.recipients import audience, limits
+from campaigns.reporting import settled, tallies
 from campaigns.variants import routed, shares
 from campaigns.variants.shares import FOLLOWING, KEPT, PARTED, WON, Chooser, Held
 from marketing.core import audit, bus
@@ -27,27 +27,9 @@ _SENT = """
     SELECT variant, count(*) FILTER (WHERE state = 'sent'), count({answer})
     FROM campaigns_message
     WHERE run_id = %s AND state <> 'skipped' AND {slot} < %s GROUP BY variant"""
-# Whoever is beyond the budget is drawn by the hash of their message, so nobody is favoured.
-_BEYOND = """
-    UPDATE campaigns_message SET state = 'skipped', reason = 'budget', next_try_at = NULL
-    WHERE id IN (
-        SELECT id FROM campaigns_message
-        WHERE run_id = %s AND state = 'queued' AND first_try_at IS NULL AND {slot} {which}
-        ORDER BY md5('budget:' || id) OFFSET %s)"""
 _RELEASE = """
     UPDATE campaigns_message SET variant = {variant}, next_try_at = NULL
     WHERE run_id = %s AND state = 'queued' AND first_try_at IS NULL AND {slot} {which}"""
-# Released people wait for the hour of the variant that they were given.
-_AT_HOURS = """
-    UPDATE campaigns_message AS given
-    SET next_try_at = due.at,
-        expires_at = CASE WHEN given.expires_at IS NULL THEN NULL
-                          ELSE due.at + %s::int * interval '1 hour' END
-    FROM (SELECT m.id, coalesce(hour_there.at, hour_home.at) AS at
-          FROM campaigns_message AS m {joined}
-          WHERE m.run_id = %s AND m.state = 'queued' AND m.first_try_at IS NULL
-            AND {slot} {which}) AS due
-    WHERE given.id = due.id AND due.at IS NOT NULL"""
 
 
 def answers(*, run: Run, metric: str, before_round: int, now: datetime) -> dict[str, Arm]:
@@ -110,7 +92,7 @@ def turn(*, run_id: int, now: datetime, chooser: Chooser | None = None) -> bool:
         )
         if held is None:
             return False
-        _at_hours(run, draw, number, now, last=held.reason == WON)
+        tried.wait_for_hours(limits.Turn(run, draw, number, last=held.reason == WON), now=now)
         Round.objects.create(run=run, number=number, at=now, **held._asdict())
         audit.record(
             actor=None, action="campaign.round", obj=run.campaign,
@@ -130,35 +112,26 @@ def _hold(
     given, reason = shares.of(trial, fixed, arms)
     if not due and reason != WON:
         return None
-    _keep_to(run, trial, draw, number, last=reason == WON)
+    turn = limits.Turn(run, draw, number, last=reason == WON)
+    limits.keep_to(turn, trial.budget)
+    most = limits.left(turn)
+    if most:
+        given = limits.capped({"": given}, turn.people(), most, {"": fixed})[""]
     said: dict[str, Any] = {}
     people = None
     if chooser is not None:
-        chosen = chooser(run=run, trial=trial, number=number, shares=given, sets=None)
+        chosen = chooser(run=run, trial=trial, number=number, shares=given, sets=None, most=most)
         people, given, said, reason = chosen
-    if people is None:
+    if people is None and most:
+        key = f"{draw.key}:round{number}"
+        dealt = limits.deal(turn, sets={"": given}, most=most, otherwise={"": fixed}, key=key)
+        people = sum(dealt.values())
+        given = {key: dealt.get(key, 0) / (people or 1) for key in given}
+    elif people is None:
         people = _release(run, draw, number, given, last=reason == WON)
+    got = {key: round(people * share) for key, share in given.items()}
     seen = {key: [arm.n, arm.converted] for key, arm in arms.items()}
-    return Held(given, {}, seen, people, reason, said)
-
-
-def _keep_to(run: Run, trial: Trial, draw: audience.Draw, number: int, *, last: bool) -> None:
-    """Skip whom the budget does not reach among those whose turn it is, by chance."""
-    price = costs.prices(campaign_id=run.campaign_id).of(run.snapshot.get("channel", "email"))
-    if trial.budget is None or not price:
-        return
-    slot, of_slot = audience.slot_sql("customer_id", draw)
-    gone = run.messages.exclude(state__in=[Message.State.QUEUED, Message.State.SKIPPED]).count()
-    given = Q(first_try_at__isnull=False)
-    if settled.hours_of(run.snapshot):  # who was released before may still wait for their hour
-        given |= Q(pk__in=_in_slots(run, draw, "< %s", number))
-    waits = run.messages.filter(given, state=Message.State.QUEUED).count()
-    left = max(int(trial.budget / price) - gone - waits, 0)
-    which = ">= %s" if last else "= %s"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _BEYOND.format(slot=f"({slot})", which=which), [run.pk, *of_slot, number, left]
-        )
+    return Held(given, {}, seen, people, reason, said, limits.reached(most, got))
 
 
 def _release(
@@ -177,21 +150,6 @@ def _release(
     with connection.cursor() as cursor:
         cursor.execute(sql, [*of_variant, run.pk, *of_slot, number])
         return int(cursor.rowcount)
-
-
-def _at_hours(run: Run, draw: audience.Draw, number: int, now: datetime, *, last: bool) -> None:
-    """Let the round's people wait for the hour of their variant, where it has one."""
-    hours = settled.hours_of(run.snapshot)
-    if not hours:
-        return
-    slot, of_slot = audience.slot_sql("m.customer_id", draw)
-    joined, of_hours = tried.joined(
-        hours=hours, person="m.customer_id", variant="m.variant", since=now
-    )
-    sql = _AT_HOURS.format(joined=joined, slot=f"({slot})", which=">= %s" if last else "= %s")
-    useful = run.snapshot.get("useful_hours")
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [useful, *of_hours, run.pk, *of_slot, number])
 
 
 def _in_slots(run: Run, draw: audience.Draw, which: str, number: int) -> QuerySet[Message, Any]:

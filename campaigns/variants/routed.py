@@ -7,18 +7,16 @@ in their turn and teaches nothing, for nothing was chosen.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
 from campaigns.experiments.winners import Arm
 from campaigns.models import Run, Trial
-from campaigns.recipients import audience, routes
-from campaigns.reporting import costs, settled
+from campaigns.recipients import audience, limits, routes
+from campaigns.reporting import settled
 from campaigns.variants import shares
 from campaigns.variants.shares import KEPT, PARTED, SHARED, WON, Chooser, Held
-from ingestion import consent
 from ingestion.models import Customer
 
 Slot = tuple[str, list[Any]]
@@ -43,11 +41,6 @@ _RELEASE = """
         address = {address}
     FROM ingestion_customer AS c, {plan}
     WHERE {waits} AND {slot} AND c.id = m.customer_id AND plan.reach = m.reach AND {between}"""
-# Where it stays, the address is the one that was asked about before.
-ADDRESS = (
-    "CASE WHEN {channel} = m.channel THEN m.address"
-    f" ELSE {consent.address_sql('{channel}', 'c')} END"
-)
 # Somebody may have got an address since that another of the send has.
 _ONCE = """
     UPDATE campaigns_message SET state = 'skipped', reason = 'duplicate_address', next_try_at = NULL
@@ -59,22 +52,6 @@ _ONCE = """
             FROM campaigns_message
             WHERE run_id = %s AND state <> 'skipped' AND address <> '') AS those
         WHERE n > 1 AND state = 'queued' AND first_try_at IS NULL)"""
-# Whoever is beyond the budget is drawn by the hash of their message, so nobody is favoured.
-_BEYOND = """
-    UPDATE campaigns_message SET state = 'skipped', reason = 'budget', next_try_at = NULL
-    WHERE id IN (
-        SELECT id FROM (
-            SELECT m.id, sum(coalesce(price.each, %s)) OVER (
-                ORDER BY md5('budget:' || m.id), m.id) AS spent
-            FROM campaigns_message AS m
-            LEFT JOIN unnest(%s::text[], %s::numeric[]) AS price (channel, each)
-                ON price.channel = m.channel
-            WHERE {waits} AND {slot}) AS those
-        WHERE spent > %s)"""
-_SPENT = """
-    SELECT m.channel, count(*) FROM campaigns_message AS m
-    WHERE m.run_id = %s AND m.state <> 'skipped' AND (m.state <> 'queued' OR {slot} < %s)
-    GROUP BY m.channel"""
 _GIVEN = """
     SELECT m.reach, m.variant, count(*) FROM campaigns_message AS m
     WHERE {waits} AND {slot} GROUP BY m.reach, m.variant"""
@@ -100,18 +77,28 @@ def hold(
         return None
     mine = rest if reason == WON else _slots(draw, number, last=False)
     narrow(run, draw, mine)
-    sets: dict[str, Mapping[str, float]] = {reach: given for reach, (given, _w) in decided.items()}
+    turn = limits.Turn(run, draw, number, last=reason == WON)
+    most = limits.left(turn)
+    todo = {reach: decided[reach][0] if reach in decided else sure[reach] for reach in sure}
+    if most:
+        todo = limits.capped(todo, turn.people(), most, sure)
+    sets = {reach: todo[reach] for reach in free}
     said: dict[str, Any] = {}
-    todo = {reach: sets.get(reach, sure[reach]) for reach in sure}
+    given: dict[str, int] = {}
     if chooser is not None:
-        chosen = chooser(run=run, trial=trial, number=number, shares={}, sets=sets)
+        chosen = chooser(run=run, trial=trial, number=number, shares={}, sets=sets, most=most)
         said, reason = chosen.said, chosen.reason
         if chosen.people is not None:
-            todo = {reach: given for reach, given in todo.items() if reach not in free}
-    _release(run, draw, number, mine, todo, sure)
+            given = {key: round(chosen.people * share) for key, share in chosen.shares.items()}
+            todo = {reach: part for reach, part in todo.items() if reach not in free}
+    if most:
+        still = {key: roof - given.get(key, 0) for key, roof in most.items()}
+        limits.deal(turn, sets=todo, most=still, otherwise=sure, key=f"{draw.key}:round{number}")
+    else:
+        _release(run, draw, number, mine, todo, sure)
     with connection.cursor() as cursor:
         cursor.execute(_ONCE, [run.pk])
-    _keep_to(run, trial, draw, number, mine)
+    limits.keep_to(turn, trial.budget)
     rows = _given(run, mine)
     return Held(
         _shared(draw, [row for row in rows if row[0] in free]),
@@ -126,6 +113,7 @@ def hold(
         sum(n for _reach, _variant, n in rows),
         reason,
         said,
+        limits.reached(most, _by_variant(rows)),
     )
 
 
@@ -153,6 +141,13 @@ def _summed(draw: audience.Draw, arms: Mapping[str, Mapping[str, Arm]]) -> dict[
         for key, arm in by_variant.items():
             found[key][0] += arm.n
             found[key][1] += arm.converted
+    return found
+
+
+def _by_variant(rows: Sequence[tuple[str, str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for _reach, variant, n in rows:
+        found[variant] = found.get(variant, 0) + n
     return found
 
 
@@ -199,27 +194,10 @@ def _release(
     bucket = "substr(md5(plan.key || ':' || m.customer_id), 1, 8) COLLATE \"C\""
     sql = _RELEASE.format(
         plan=plan, waits=_WAITS, slot=mine[0], between=routes.between(bucket),
-        address=ADDRESS.format(channel="plan.channel"),
+        address=routes.ADDRESS.format(channel="plan.channel"),
     )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql, [*of_plan, run.pk, *mine[1]])
-
-
-def _keep_to(run: Run, trial: Trial, draw: audience.Draw, number: int, mine: Slot) -> None:
-    """Skip whom the budget does not reach among those who were just given theirs, by chance."""
-    prices = costs.prices(campaign_id=run.campaign_id)
-    if trial.budget is None or not prices.by_channel:
-        return
-    slot, of_slot = audience.slot_sql("m.customer_id", draw)
-    by = routes.channels(draw.routes)
-    with connection.cursor() as cursor:
-        cursor.execute(_SPENT.format(slot=f"({slot})"), [run.pk, *of_slot, number])
-        spent = sum((n * prices.of(channel) for channel, n in cursor.fetchall()), Decimal(0))
-        cursor.execute(
-            _BEYOND.format(waits=_WAITS, slot=mine[0]),
-            [prices.of(costs.EVERY), by, [prices.of(channel) for channel in by], run.pk,
-             *mine[1], trial.budget - spent],
-        )  # fmt: skip
 
 
 def _given(run: Run, mine: Slot) -> list[tuple[str, str, int]]:

@@ -35,14 +35,17 @@ class Held(NamedTuple):
     people: int
     reason: str
     policies: dict[str, Any]
+    spent: list[str]
 
 
 class Chooser(Protocol):
-    """Chooses for each person. `sets` are the shares by channels where a send has several."""
+    """Chooses for each person. `sets` are the shares by channels where a send has several, `most`
+    how many each variant with a limit may still be given to."""
 
     def __call__(
-        self, *, run: Run, trial: Trial, number: int, shares: dict[str, float], sets: Sets | None
-    ) -> Chosen: ...
+        self, *, run: Run, trial: Trial, number: int, shares: dict[str, float], sets: Sets | None,
+        most: Mapping[str, int],
+    ) -> Chosen: ...  # fmt: skip
 
 
 def of(

@@ -19,10 +19,10 @@ from marketing.core.models import ApiKey, User
 KEYS = "abcdefghij"
 LONGEST_NAME, LONGEST_HYPOTHESIS = 80, 300
 # What may be said of a variant, and of how all are compared.
-OF_VARIANT = ("name", "template_id", "channel", "weight", "hour")
+OF_VARIANT = ("name", "template_id", "channel", "weight", "hour", "limit")
 FIELDS = (
     "mode", "metric", "hypothesis", "first_percent", "hours", "rounds", "win_percent",
-    "floor_percent", "budget",
+    "floor_percent", "learner", "budget",
 )  # fmt: skip
 _BOUNDS = {
     "first_percent": (1, 100),
@@ -44,7 +44,8 @@ def save(
     """Say which mails are tried and how; fewer than two variants end the trial.
 
     `variants`: name, template_id (empty: the campaign's own), weight, hour (empty: when the
-    campaign goes out). Messages of different kinds go by their own channels; `channel` may say
+    campaign goes out), limit (the most that its messages may cost; empty: no limit). Messages of
+    different kinds go by their own channels; `channel` may say
     which that is. `values`: FIELDS of Trial. What is wrong with a variant is said with its place.
     """
     with transaction.atomic():
@@ -103,7 +104,7 @@ def _variant(campaign: Campaign, key: str, values: Mapping[str, Any]) -> Variant
     made = Variant(
         campaign=campaign, key=key, name=_line(values, "name", LONGEST_NAME),
         template=_template(values.get("template_id")), weight=weight,
-        hour=_hour(values.get("hour")),
+        hour=_hour(values.get("hour")), limit=_money(values.get("limit"), "limit"),
     )  # fmt: skip
     said, goes_by = values.get("channel") or None, kind(campaign, made)
     if said is not None and said != goes_by:
@@ -192,13 +193,17 @@ def _fit_hours(campaign: Campaign, rows: Sequence[Variant], values: Mapping[str,
 def _checked(name: str, value: Any) -> Any:
     if name == "hypothesis":
         return _line({name: value}, name, LONGEST_HYPOTHESIS)
-    choices: dict[str, list[str]] = {"mode": Trial.Mode.values, "metric": Trial.Metric.values}
+    choices: dict[str, list[str]] = {
+        "mode": Trial.Mode.values,
+        "metric": Trial.Metric.values,
+        "learner": Trial.Learner.values,
+    }
     if name in choices:
         if value not in choices[name]:
             raise Invalid(_("This is none of the choices."), code="bad_choice", field=name)
         return value
     if name == "budget":
-        return _budget(value)
+        return _money(value, name)
     if name not in _BOUNDS:
         raise Invalid(
             _("There is no field called %(name)s.") % {"name": name},
@@ -220,7 +225,7 @@ def _checked(name: str, value: Any) -> Any:
     return number if shares else int(number)
 
 
-def _budget(value: Any) -> Decimal | None:
+def _money(value: Any, field: str) -> Decimal | None:
     text = "" if value is None else str(value).strip().replace(",", ".")
     if not text:
         return None
@@ -230,6 +235,6 @@ def _budget(value: Any) -> Decimal | None:
         found = Decimal("NaN")
     if not found.is_finite() or not 0 < found <= 10**9:
         raise Invalid(
-            _("Give an amount above zero, or leave it empty."), code="bad_amount", field="budget"
+            _("Give an amount above zero, or leave it empty."), code="bad_amount", field=field
         )
     return found.quantize(Decimal("0.01"))

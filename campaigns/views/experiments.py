@@ -27,7 +27,7 @@ from marketing.core.forms import whole_number
 PER_PAGE = 25
 MOST_VARIANTS = 5
 _FIELDS = ("mode", "metric", "hypothesis", "first_percent", "hours", "win_percent", "budget")
-_BANDIT = ("rounds", "floor_percent")
+_BANDIT = ("rounds", "floor_percent", "learner")
 
 
 @page("view")
@@ -82,7 +82,7 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
     values = {name: getattr(trial, name) for name in (*_FIELDS, *_BANDIT)}
     rows: list[dict[str, Any]] = [
         {"name": one["row"].name, "template_id": one["row"].template_id or "",
-         "weight": one["row"].weight, "hour": one["row"].hour}
+         "weight": one["row"].weight, "hour": one["row"].hour, "limit": one["row"].limit}
         for one in tried(campaign=campaign)
     ]  # fmt: skip
     error: Refused | None = None
@@ -91,8 +91,8 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
         mode = request.POST.get("mode", "")
         wanted: tuple[str, ...] = (*_FIELDS, *_BANDIT) if mode in shares.FOLLOWING else _FIELDS
         if mode == Trial.Mode.FIXED:
-            wanted = ("mode", "metric", "hypothesis")
-        values |= {name: request.POST.get(name, "") for name in wanted}
+            wanted = ("mode", "metric", "hypothesis", "budget")
+        values |= {name: request.POST.get(name, values[name]) for name in wanted}
         try:
             trials.save(
                 campaign_id=campaign.pk,
@@ -106,7 +106,9 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
         except Refused as refusal:
             error = refusal
     while len(rows) < MOST_VARIANTS:
-        rows.append({"name": "", "template_id": "", "weight": "", "hour": "", "empty": True})
+        rows.append(
+            {"name": "", "template_id": "", "weight": "", "hour": "", "limit": "", "empty": True}
+        )
     return render(
         request,
         "campaigns/experiments/variants.html",
@@ -116,6 +118,7 @@ def campaign_variants(request: HttpRequest, campaign_id: int) -> HttpResponse:
             "rows": [{"key": key, **row} for key, row in zip(trials.KEYS, rows, strict=False)],
             "modes": Trial.Mode.choices,
             "metrics": Trial.Metric.choices,
+            "learners": Trial.Learner.choices,
             "hours": [(hour, f"{hour:02}:00") for hour in range(24)],
             "templates": Template.objects.order_by("kind", "-updated_at")[:200],
             "channels": rules.CHANNELS,
@@ -132,6 +135,7 @@ def _written(request: HttpRequest) -> list[dict[str, Any]]:
         request.POST.getlist("template_id"),
         request.POST.getlist("weight"),
         request.POST.getlist("hour") or [""] * MOST_VARIANTS,
+        request.POST.getlist("limit") or [""] * MOST_VARIANTS,
         strict=False,
     )
     return [
@@ -140,8 +144,9 @@ def _written(request: HttpRequest) -> list[dict[str, Any]]:
             "template_id": template if template.isdecimal() else "",
             "weight": weight,
             "hour": hour,
+            "limit": limit,
         }
-        for name, template, weight, hour in lines
+        for name, template, weight, hour, limit in lines
         if weight.strip()
     ]
 

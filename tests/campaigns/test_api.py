@@ -238,20 +238,21 @@ def test_a_program_says_which_variants_are_tried_and_by_which_channels(ask, two_
     made, mail, text = two_channels
     path = f"{made.pk}/variants/"
     assert ask("get", path).json()["channels"] == ["email"]
-    body = {"variants": [mail, {**text, "hour": 18}], "trial": {"budget": "20"}}
+    body = {"variants": [mail, {**text, "hour": 18, "limit": "7.5"}], "trial": {"budget": "20"}}
     put = ask("put", path, body)
     assert put.status_code == 200
     assert ask("get", path).json() == put.json() == ask("put", path, body).json()
     assert put.json()["channels"] == ["email", "sms"]
     assert put.json()["variants"] == [
         {"key": "a", "name": "Mail", "template_id": None, "channel": "email", "weight": 3,
-         "share": 0.75, "hour": None},
+         "share": 0.75, "hour": None, "limit": None},
         {"key": "b", "name": "Text", "template_id": text["template_id"], "channel": "sms",
-         "weight": 1, "share": 0.25, "hour": 18},
+         "weight": 1, "share": 0.25, "hour": 18, "limit": "7.50"},
     ]  # fmt: skip
     assert put.json()["trial"] == {
         "mode": "fixed", "metric": "clicked", "hypothesis": "", "first_percent": 20, "hours": 4,
-        "rounds": 1, "win_percent": 95.0, "floor_percent": 5.0, "budget": "20.00",
+        "rounds": 1, "win_percent": 95.0, "floor_percent": 5.0, "learner": "lints",
+        "budget": "20.00",
     }  # fmt: skip
     # A PUT says it all: what it leaves out is as in a new campaign.
     again = ask("put", path, {"variants": [mail, mail]}).json()
@@ -272,6 +273,8 @@ def test_a_program_says_which_variants_are_tried_and_by_which_channels(ask, two_
         ({"name": "x" * 81}, {}, "too_long", "variants.1.name"),
         ({"name": ["x"]}, {}, "bad_line", "variants.1.name"),
         ({"colour": "red"}, {}, "unknown_field", "variants.1.colour"),
+        ({"limit": 0}, {}, "bad_amount", "variants.1.limit"),
+        ({}, {"learner": "coin"}, "bad_choice", "learner"),
         ({}, {"mode": "winner", "hours": 48}, "metric_unseen", "metric"),
         ({}, {"mode": "winner", "metric": "ordered", "hours": 4}, "too_soon", "hours"),
         ({}, {"rounds": 1.5}, "out_of_range", "rounds"),

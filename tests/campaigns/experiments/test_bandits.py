@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.experiments import assignment, bandits
-from campaigns.experiments.linear import Linear, choose
+from campaigns.experiments.linear import Linear, capped, choose, choose_within
 from campaigns.experiments.winners import Arm
 
 ARMS = st.dictionaries(
@@ -32,25 +32,57 @@ def test_before_anybody_answered_all_shares_are_equal():
     assert all(math.isclose(share, 1 / 3) for share in shares.values())
 
 
-@given(ARMS, st.dictionaries(st.sampled_from("abcde"), st.floats(0, 50)), st.integers(1, 1_000))
-def test_no_arm_spends_more_than_is_left_for_it(arms, left, people):
+MOST = st.dictionaries(st.sampled_from("abcde"), st.integers(0, 1_000))
+
+
+@given(ARMS, MOST, st.integers(1, 1_000))
+def test_no_arm_gets_more_than_it_may_and_nobody_goes_without_while_one_may(arms, most, people):
     shares = bandits.thompson(arms)
-    price = dict.fromkeys(shares, 0.1)
-    found = bandits.capped(shares, people=people, price=price, left=left)
-    assert sum(found.values()) <= 1 + 1e-9
-    for arm, share in found.items():
-        assert share >= -1e-12
-        if arm in left:
-            assert share * people * 0.1 <= left[arm] + 1e-6
-    if not set(left) & set(shares):
-        assert found == shares
+    found = bandits.dealt(shares, people=people, most=most)
+    assert all(0 <= found[arm] <= most.get(arm, people) for arm in shares)
+    room = sum(most.get(arm, people) for arm in shares)
+    assert sum(found.values()) == min(people, room)
+    parts = bandits.capped(shares, people=people, most=most)
+    assert sum(parts.values()) <= 1 + 1e-9
+    assert all(abs(found[arm] - parts[arm] * people) <= len(arms) for arm in shares)
+    if not set(most) & set(shares):
+        assert parts == shares
 
 
-def test_what_one_arm_cannot_pay_for_goes_to_the_others():
-    found = bandits.capped(
-        {"a": 0.6, "b": 0.3, "c": 0.1}, people=100, price={"a": 1, "b": 1, "c": 1}, left={"a": 20}
-    )
+def test_what_is_beyond_one_arm_goes_to_the_others_by_their_shares():
+    shares = {"a": 0.6, "b": 0.3, "c": 0.1}
+    found = bandits.capped(shares, people=100, most={"a": 20})
     assert found == pytest.approx({"a": 0.2, "b": 0.6, "c": 0.2})
+    assert bandits.dealt(shares, people=101, most={"a": 20}) == {"a": 20, "b": 61, "c": 20}
+
+
+def test_what_a_winner_leaves_over_goes_by_the_other_shares():
+    won = {"a": 1.0, "b": 0.0, "c": 0.0}
+    fixed = {"a": 0.5, "b": 0.4, "c": 0.1}
+    found = bandits.dealt(won, people=100, most={"a": 50, "b": 30}, otherwise=fixed)
+    assert found == {"a": 50, "b": 30, "c": 20}
+    assert bandits.dealt(won, people=100, most={"a": 50}) == {"a": 50, "b": 0, "c": 0}
+
+
+@given(st.integers(1, 400), st.lists(st.integers(0, 400), min_size=3, max_size=3), st.integers())
+def test_chosen_for_each_person_no_arm_gets_more_than_it_may(people, most, seed):
+    draw = np.random.default_rng(abs(seed))
+    chances = draw.dirichlet((0.3, 0.3, 0.3), people)
+    uniform = draw.random(people)
+    arm, had = choose_within(chances, most=np.array(most, float), uniform=uniform)
+    counts = np.bincount(arm, minlength=4)
+    assert (counts[:3] <= most).all()
+    assert counts[3] == max(people - sum(most), 0)
+    assert ((had > 0) == (arm < 3)).all()
+    free, same = choose_within(chances, most=np.full(3, np.inf), uniform=uniform)
+    assert (free == choose(chances, uniform=uniform)).all()
+    assert np.array_equal(same, chances[np.arange(people), free])
+
+
+def test_chances_under_a_limit_go_to_each_persons_other_arms():
+    chances = np.array([[0.8, 0.2, 0.0], [0.4, 0.3, 0.3]])
+    found = capped(chances, most=np.array([0.6, np.inf, np.inf]))
+    assert np.allclose(found, [[0.4, 0.6, 0.0], [0.2, 0.4, 0.4]])
 
 
 def test_following_the_answers_loses_less_than_fixed_shares():

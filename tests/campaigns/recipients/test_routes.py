@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from campaigns.channels import saving
 from campaigns.messaging import delivery, former
 from campaigns.models import Campaign, Choice, Message, Run, Template
-from campaigns.recipients import audience, routes
+from campaigns.recipients import audience, prices, routes
 from campaigns.reporting import costs
 from campaigns.sending import runs
 from campaigns.variants import contextual, rounds, trials
@@ -258,8 +258,8 @@ def test_each_channel_costs_its_own_and_the_budget_holds_for_all():
     of = planned(1, 1, **BANDIT, budget="20")
     costs.note(campaign_id=of.pk, kind="each", amount="0.1", channel="sms", user=None, now=NOW)
     costs.note(campaign_id=of.pk, kind="each", amount="0.01", user=None, now=NOW)
-    prices = costs.prices(campaign_id=of.pk)
-    assert (prices.of("email"), prices.of("sms")) == (Decimal("0.01"), Decimal("0.11"))
+    priced = prices.of_campaign(of.pk)
+    assert (priced.of("email"), priced.of("sms")) == (Decimal("0.01"), Decimal("0.11"))
     assert costs.total(campaign_id=of.pk, sent={"email": 10, "sms": 5}) == Decimal("0.65")
     run = begun(of)
     sent(run, NOW)

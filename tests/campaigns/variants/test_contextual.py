@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 NAMES = ({"name": "For the new"}, {"name": "For the loyal"})
 
 
-def _begun(number: int, *, floor: float = 5) -> Run:
+def _begun(number: int, *, floor: float = 5, learner: str = "lints") -> Run:
     """Half of the people are loyal. Everybody of the first part got a mail."""
     everyone = people(number)
     Traits.objects.bulk_create(
@@ -31,7 +31,7 @@ def _begun(number: int, *, floor: float = 5) -> Run:
     trials.save(
         campaign_id=of.pk, variants=NAMES, user=None, now=factories.NOW,
         values={"mode": "person", "first_percent": 50, "hours": 2, "rounds": 2,
-                "floor_percent": floor},
+                "floor_percent": floor, "learner": learner},
     )  # fmt: skip
     run = runs.start(campaign_id=of.pk, user=None, now=factories.NOW)
     runs.fill(run_id=run.pk, now=factories.NOW)
@@ -84,6 +84,17 @@ def test_each_person_gets_what_suits_people_like_them_and_the_chance_is_written_
     assert max(chances.values()) <= 0.95 + 1e-9
     given = dict(released.values_list("customer_id", "variant"))
     assert given == dict(Choice.objects.values_list("customer_id", "variant"))
+
+
+def test_by_the_upper_bound_each_person_gets_one_variant_and_the_others_by_the_least_share():
+    run = _begun(1_000, floor=10, learner="linucb")
+    _click(run, suited=0.4, other=0.1)
+    assert _held(run)
+    assert run.rounds.get().reason == "suited"
+    loyal = set(Traits.objects.filter(orders=12).values_list("customer_id", flat=True))
+    for choice in Choice.objects.all():
+        suits = (choice.variant == "b") == (choice.customer_id in loyal)
+        assert choice.chance == pytest.approx(0.9 if suits else 0.1)
 
 
 def test_what_a_round_taught_is_used_by_the_next():

@@ -18,9 +18,11 @@ pytestmark = pytest.mark.django_db
 TWO = ({"name": "Plain", "weight": 1}, {"name": "With a picture", "weight": 1})
 
 
-def tried(variants=TWO, holdout: int = 0, **values) -> Run:
+def tried(variants=TWO, holdout: int = 0, each: str = "", **values) -> Run:
     """A campaign with variants that has begun at NOW; nothing has been sent yet."""
     of = campaign(holdout=holdout)
+    if each:
+        costs.note(campaign_id=of.pk, kind="each", amount=each, user=None, now=factories.NOW)
     trials.save(campaign_id=of.pk, variants=variants, values=values, user=None, now=factories.NOW)
     run = runs.start(campaign_id=of.pk, user=None, now=factories.NOW)
     assert runs.fill(run_id=run.pk, now=factories.NOW)
@@ -137,8 +139,7 @@ def test_a_paused_campaign_holds_no_round():
 
 def test_no_more_is_spent_than_the_budget_allows():
     people(1_000)
-    run = tried(mode="bandit", first_percent=20, hours=2, rounds=2, budget="30")
-    costs.note(campaign_id=run.campaign_id, kind="each", amount="0.1", user=None, now=factories.NOW)
+    run = tried(mode="bandit", first_percent=20, hours=2, rounds=2, budget="30", each="0.1")
     sent(run, a=3, b=9)
     gone = variants(run, state="sent").total()
     assert gone < 300
