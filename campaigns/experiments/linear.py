@@ -158,7 +158,7 @@ def choose_within(
     # What is still beyond has nothing; what is still left goes to whoever may have it.
     for i in np.flatnonzero(np.isfinite(most)):
         arm[np.flatnonzero(arm == i)[int(most[i]) :]] = number
-    for i in range(number):
+    for i in np.arange(number):
         room = min(most[i] - (arm == i).sum(), len(arm))
         late = np.flatnonzero((arm == number) & (chances[:, i] > 0))[: int(room)]
         arm[late], had[late] = i, chances[late, i]
