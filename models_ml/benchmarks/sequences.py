@@ -181,7 +181,10 @@ def train(name: str, folder: Path, seconds: float, tell: Callable[[str], None]) 
         seconds=round(history.seconds),
         sitting=round(time.monotonic() - began),
         precision=history.precision,
-        curve=[[one.number, one.loss, round(one.score or 0.0, 4)] for one in history.epochs],
+        curve=[
+            [one.number, one.loss, None if one.score is None else round(one.score, 4)]
+            for one in history.epochs
+        ],
         params=asdict(task.settings),
     )
 
