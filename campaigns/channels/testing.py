@@ -14,10 +14,9 @@ from django.utils.translation import gettext as _
 from campaigns.channels import writing
 from campaigns.content import testing
 from campaigns.messaging import providers
-from campaigns.messaging.providers.base import Answer, Outgoing, Unreachable, Verdict
+from campaigns.messaging.providers.base import Outgoing
 from ingestion.models import Customer
-from marketing.core import audit
-from marketing.core.errors import Invalid, Unavailable
+from marketing.core.errors import Invalid
 from marketing.core.models import User
 
 
@@ -32,34 +31,21 @@ def send(
 ) -> str:
     """Send what a form holds; where it went. Refused with the reason when it did not."""
     seen = writing.preview(kind=kind, values=values, customer_id=customer_id)
-    if seen.fault:
-        raise Invalid(
-            _("Nothing was sent: %(why)s.") % {"why": seen.fault}, code="bad_template", field="to"
-        )
     channel = providers.find(kind=kind)
-    said = dict(seen.said)
-    if kind == "webhook":
-        said["body"] = orjson.loads(said["body"])
-        to, where = "0", said["url"] or (channel.name if channel else "")
-    else:
-        to, where = _place(kind, testing.colleague_of(user=user, to_user_id=to_user_id))
-    if "title" in said:
-        said["title"] = _("[Test] %(subject)s") % {"subject": said["title"]}
-    testing.count_one(user=user)
-    body = orjson.dumps(said)
-    line = providers.open(channel, kind=kind)
-    try:
-        answer = line.send(Outgoing(uuid4().hex, channel.from_address if channel else "", to, body))
-    except Unreachable as error:
-        raise Unavailable(
-            _("The channel could not be reached, so nothing was sent: %(why)s") % {"why": error},
-            code="unreachable",
-        ) from None
-    finally:
-        line.close()
-    _check(answer)
-    audit.record(actor=user, action="template.tested", detail={"to": where, "kind": kind})
-    return where
+
+    def write() -> tuple[Outgoing, str]:
+        said = dict(seen.said)
+        if kind == "webhook":
+            said["body"] = orjson.loads(said["body"])
+            to, where = "0", said["url"] or (channel.name if channel else "")
+        else:
+            to, where = _place(kind, testing.colleague_of(user=user, to_user_id=to_user_id))
+        if "title" in said:
+            said["title"] = _("[Test] %(subject)s") % {"subject": said["title"]}
+        address = channel.from_address if channel else ""
+        return Outgoing(uuid4().hex, address, to, orjson.dumps(said)), where
+
+    return testing.deliver(kind=kind, channel=channel, write=write, fault=seen.fault, user=user)
 
 
 def _place(kind: str, colleague: User) -> tuple[str, str]:
@@ -79,11 +65,3 @@ def _place(kind: str, colleague: User) -> tuple[str, str]:
             else _("Add a person with this mail address."),
         )
     return (person.phone, person.phone) if kind == "sms" else (str(person.pk), colleague.email)
-
-
-def _check(answer: Answer) -> None:
-    if answer.verdict is not Verdict.SENT:
-        raise Unavailable(
-            _("The channel did not take it: %(why)s") % {"why": answer.text or answer.verdict},
-            code="not_taken",
-        )

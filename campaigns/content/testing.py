@@ -1,6 +1,6 @@
 """A test mail to somebody of the team: marked, never counted, nothing in it is tracked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -11,6 +11,7 @@ from campaigns.content import seeing
 from campaigns.messaging import mime, providers, signing, wording
 from campaigns.messaging.providers.base import Outgoing, Unreachable, Verdict
 from campaigns.messaging.rendering import Rendered
+from campaigns.models import Channel
 from marketing.core import audit, brand, counting
 from marketing.core.errors import Invalid, Unavailable
 from marketing.core.models import User
@@ -39,27 +40,52 @@ def send(
     """
     colleague = colleague_of(user=user, to_user_id=to_user_id)
     seen = seeing.preview(parts=parts, customer_id=customer_id)
-    if seen.fault:
-        raise Invalid(
-            _("Nothing was sent: %(why)s.") % {"why": seen.fault}, code="bad_template", field="to"
-        )
-    count_one(user=user)
-    _hand_over(seen, colleague, sender or {}, now)
-    audit.record(actor=user, action="template.tested", detail={"to": colleague.email})
-    return colleague.email
+    channel = providers.find(kind="email")
+    return deliver(
+        kind="email",
+        channel=channel,
+        write=lambda: (_written(seen, channel, colleague, sender or {}, now), colleague.email),
+        fault=seen.fault,
+        user=user,
+    )
 
 
-def count_one(*, user: User) -> None:
-    """One more test of theirs; Invalid when they sent too many within the hour."""
-    times = counting.count(key=f"tests:{user.pk}", seconds=3_600)
-    if times is not None and times > TESTS_AN_HOUR:
+def deliver(
+    *,
+    kind: str,
+    channel: Channel | None,
+    write: Callable[[], tuple[Outgoing, str]],
+    fault: str,
+    user: User,
+) -> str:
+    """Send a test by a channel; where it went. `write` makes the message and says where it goes.
+
+    Refused with the reason: for a `fault` of what is written, too many tests, or what the channel
+    says.
+    """
+    if fault:
         raise Invalid(
-            _("You sent %(n)s tests within an hour, so this one was not sent.")
-            % {"n": TESTS_AN_HOUR},
-            code="too_many_tests",
-            field="to",
-            remedy=_("Look at the preview, or wait a while."),
+            _("Nothing was sent: %(why)s.") % {"why": fault}, code="bad_template", field="to"
         )
+    outgoing, where = write()
+    take_turn(user=user)
+    line = providers.open(channel, kind=kind)
+    try:
+        answer = line.send(outgoing)
+    except Unreachable as error:
+        raise Unavailable(
+            _("The channel could not be reached, so nothing was sent: %(why)s") % {"why": error},
+            code="unreachable",
+        ) from None
+    finally:
+        line.close()
+    if answer.verdict is not Verdict.SENT:
+        raise Unavailable(
+            _("The channel did not take it: %(why)s") % {"why": answer.text or answer.verdict},
+            code="not_taken",
+        )
+    audit.record(actor=user, action="template.tested", detail={"to": where, "kind": kind})
+    return where
 
 
 def colleague_of(*, user: User, to_user_id: int | None) -> User:
@@ -108,10 +134,13 @@ def _colleague(user_id: int | None) -> User:
     return found
 
 
-def _hand_over(
-    seen: seeing.Preview, colleague: User, sender: Mapping[str, str], now: datetime
-) -> None:
-    channel = providers.find(kind="email")
+def _written(
+    seen: seeing.Preview,
+    channel: Channel | None,
+    colleague: User,
+    sender: Mapping[str, str],
+    now: datetime,
+) -> Outgoing:
     address = sender.get("from_email") or (channel.from_address if channel else "")
     address = address or brand.now().sender_email
     name = sender.get("from_name") or (channel.from_name if channel else "")
@@ -140,19 +169,4 @@ def _hand_over(
             code="bad_address",
             field="to",
         ) from None
-    line = providers.open(channel)
-    try:
-        answer = line.send(Outgoing(key, writer.sender, recipient, body, seen.subject))
-    except Unreachable as error:
-        raise Unavailable(
-            _("The mail server could not be reached, so nothing was sent: %(why)s")
-            % {"why": error},
-            code="unreachable",
-        ) from None
-    finally:
-        line.close()
-    if answer.verdict is not Verdict.SENT:
-        raise Unavailable(
-            _("The mail server did not take it: %(why)s") % {"why": answer.text},
-            code="not_taken",
-        )
+    return Outgoing(key, writer.sender, recipient, body, seen.subject)

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from ingestion.models import EventPlan, PlanRules, Policy
 from ingestion.registry import shapes, tally
@@ -224,26 +224,38 @@ def verdict(action: str, name: str, fault: Fault) -> Verdict:
     return Verdict(action, fault.code, field, message[:300], remedy[:300])
 
 
+# Of each code what the broken rule means, and what to do.
+_SAID = {
+    "plan_unknown_type": (
+        _("The plan has no event called “%(event)s”."),
+        _("Add the event to the plan, or correct its name where it is sent."),
+    ),
+    "plan_missing": (
+        _("“%(field)s” is missing; the plan needs it with every “%(event)s”."),
+        _("Send the property, or make it optional in the plan."),
+    ),
+    "plan_type": (
+        _("“%(field)s” should be %(first)s and is %(second)s."),
+        _("Send it as the plan says, or change the type in the plan."),
+    ),
+    "plan_value": (
+        _("The value of “%(field)s” is not in the list of the plan."),
+        _("Send one of the listed values, or add this one to the plan."),
+    ),
+    "plan_range": (
+        _("“%(field)s” is outside the range of the plan, %(first)s to %(second)s."),
+        _("Correct the number where it is sent, or widen the range in the plan."),
+    ),
+    "plan_unexpected": (
+        _("The plan of “%(event)s” has no property called “%(field)s”."),
+        _("Add the property to the plan, or stop sending it."),
+    ),
+}
+
+
 def wording(code: str, name: str, field: str, detail: str = "") -> tuple[str, str]:
     """What a broken rule means and what to do, in words."""
     first, _sep, second = detail.partition("\0")
+    message, remedy = _SAID[code]
     values = {"event": name[:80], "field": field[:80], "first": first, "second": second}
-    if code == "plan_unknown_type":
-        message = _("The plan has no event called “%(event)s”.")
-        remedy = _("Add the event to the plan, or correct its name where it is sent.")
-    elif code == "plan_missing":
-        message = _("“%(field)s” is missing; the plan needs it with every “%(event)s”.")
-        remedy = _("Send the property, or make it optional in the plan.")
-    elif code == "plan_type":
-        message = _("“%(field)s” should be %(first)s and is %(second)s.")
-        remedy = _("Send it as the plan says, or change the type in the plan.")
-    elif code == "plan_value":
-        message = _("The value of “%(field)s” is not in the list of the plan.")
-        remedy = _("Send one of the listed values, or add this one to the plan.")
-    elif code == "plan_range":
-        message = _("“%(field)s” is outside the range of the plan, %(first)s to %(second)s.")
-        remedy = _("Correct the number where it is sent, or widen the range in the plan.")
-    else:
-        message = _("The plan of “%(event)s” has no property called “%(field)s”.")
-        remedy = _("Add the property to the plan, or stop sending it.")
-    return message % values, remedy
+    return str(message) % values, str(remedy)
