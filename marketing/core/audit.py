@@ -15,13 +15,17 @@ def record(
     action: str,
     obj: Model | None = None,
     detail: dict[str, Any] | None = None,
+    nobody: str = "system",
 ) -> AuditEntry:
-    """Add one entry. `action` is noun.verb in the past, such as `segment.saved`."""
+    """Add one entry. `action` is noun.verb in the past, such as `segment.saved`.
+
+    `nobody` is who did it where there is no actor, in English: pages say it in the reader's words.
+    """
     user = actor if isinstance(actor, User) else getattr(actor, "created_by", None)
     if isinstance(actor, ApiKey):
         label = f"API key {actor.name}"
     else:
-        label = actor.display_name if isinstance(actor, User) else "system"
+        label = actor.display_name if isinstance(actor, User) else nobody
     return AuditEntry.objects.create(
         actor=user,
         actor_label=label[:200],

@@ -21,10 +21,11 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 
-from marketing.core import audit, counting, signing_in
+from marketing.core import audit, counting, refusals, signing_in
 from marketing.core.auth import page, person
 from marketing.core.errors import Forbidden, Refused
 from marketing.core.models import ApiKey, AuditEntry, User
+from marketing.core.passing import network_of
 from marketing.core.wording import comma
 
 TAKEN = "people.taken"
@@ -68,6 +69,8 @@ def confirm(request: HttpRequest) -> HttpResponse:
             return redirect(back)
         else:
             error = _("This is not your password.")
+            address = network_of(request.META)
+            refusals.note(account=user, address=address, why=refusals.AGAIN, now=timezone.now())
     context = {"error": error, "back": back, "most": settings.DOWNLOAD_LARGE}
     return render(request, "core/confirm.html", context, status=422 if error else 200)
 

@@ -16,10 +16,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from marketing.core import downloads, factors
+from marketing.core import downloads, factors, refusals
 from marketing.core.auth import page, person
 from marketing.core.errors import Refused
 from marketing.core.models import User
+from marketing.core.passing import network_of
 
 
 @login_not_required
@@ -37,6 +38,9 @@ def code(request: HttpRequest) -> HttpResponse:
             factors.check(user=user, code=request.POST.get("code", ""), now=timezone.now())
         except Refused as refusal:
             error = str(refusal)
+            why = refusals.HELD if refusal.code == "too_many" else refusals.CODE
+            address = network_of(request.META)
+            refusals.note(account=user, address=address, why=why, now=timezone.now())
         else:
             factors.pass_gate(request, user)
             ours = url_has_allowed_host_and_scheme(

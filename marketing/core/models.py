@@ -177,6 +177,34 @@ class AuditCheck(models.Model):
         return self.fault or "whole"
 
 
+class RefusedSignIn(models.Model):
+    """Tries of one account from one address that were refused, until the trail has told them all.
+
+    No account: no such one exists. No address: further ones than are told apart. `told` of the
+    `tries` stand in the trail. `marketing.core.refusals` says when a row begins and ends.
+    """
+
+    account = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    address = models.CharField(max_length=50, blank=True)
+    why = models.CharField(max_length=10)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=0)
+    told = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "address", "why"],
+                name="refused_sign_in_once",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.why} {self.tries}"
+
+
 class Job(models.Model):
     """One piece of long work: a leased row with a heartbeat, so a killed worker is noticed."""
 

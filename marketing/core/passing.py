@@ -66,19 +66,24 @@ def address_of(meta: Mapping[str, Any]) -> str:
     return address
 
 
+def network_of(meta: Mapping[str, Any]) -> str:
+    """The address a request came from; of IPv6 the network, since whoever has one has all of it."""
+    address = address_of(meta)
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    except ValueError:
+        return "unknown"
+
+
 def forged(meta: Mapping[str, Any]) -> float:
     """Count a request whose signature or key is not ours: 0, or in how many seconds to come again.
 
     Only what is wrong is counted and held back, so whoever shares an address with a forger is
     served as ever.
     """
-    address = address_of(meta)
-    if ":" in address:  # whoever has one address of IPv6 has the whole network
-        try:
-            address = str(ipaddress.ip_network((address, 64), strict=False))
-        except ValueError:
-            address = "unknown"
-    return _spent(_forgers, address, *FORGED)
+    return _spent(_forgers, network_of(meta), *FORGED)
 
 
 def held_back(meta: Mapping[str, Any]) -> HttpResponse | None:

@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.signals import task_prerun, task_unknown, worker_ready
 from django.utils import timezone
 
-from marketing.core import beats, brand, jobs, sealing, shared, strangers
+from marketing.core import beats, brand, jobs, refusals, sealing, shared, strangers
 
 
 # Long work acknowledges early: the leased row, not the message, brings it back after a crash. Its
@@ -27,7 +27,8 @@ def sweep(**_: Any) -> None:
 
 @shared_task(name="marketing.core.tasks.seal_audit")
 def seal_audit(**_: Any) -> None:
-    """Take what was added to the audit trail into its chain."""
+    """Tell what sign-ins were refused, and take what was added to the trail into its chain."""
+    refusals.tell(now=timezone.now())
     sealing.seal()
 
 

@@ -15,10 +15,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from marketing.core import audit, sealing
+from marketing.core import audit, refusals, sealing
 from marketing.core.auth import page, person
 from marketing.core.cells import safe_cell
 from marketing.core.models import AuditCheck, AuditEntry
+from marketing.core.wording import in_words
 
 PER_PAGE = 50
 COLUMNS = (
@@ -45,10 +46,17 @@ def trail(request: HttpRequest) -> HttpResponse:
         {
             "page": shown,
             "rows": [
-                {"entry": row, "detail": json.dumps(row.detail, ensure_ascii=False)[:500]}
+                {
+                    "entry": row,
+                    "who": row.actor_label if row.actor_id else in_words(row.actor_label),
+                    "what": row.object_label or in_words(refusals.unknown(row)),
+                    "told": refusals.explain(row),
+                    "detail": json.dumps(row.detail, ensure_ascii=False)[:500],
+                }
                 for row in shown.object_list
             ],
             "asked": asked,
+            "refused": refusals.ACTION,
             "found": found,
             "fault": sealing.explain(found.fault, found.fault_entry) if found else "",
         },
