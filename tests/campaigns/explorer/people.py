@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from campaigns.jobs import trees as tree_jobs
 from ingestion import rollups
 from ingestion.events import partitions
 from ingestion.models import Customer, Event, EventType, Order, OrderLine
 from models_ml import features
+from models_ml.explorer import questions, training
 from models_ml.models import Exploration, ModelVersion
 from tests import factories
 
@@ -20,6 +22,8 @@ NOW = factories.NOW
 PEOPLE = 600
 COUNTRIES = ("GB", "ES", "PT", "DE", "")
 FIRST = 2_000_000
+SMALL = {"depth": 3, "leaves": 6, "min_leaf": 30}
+ALLOWED = {"allow": ["country", "language", "attribute:plan", "attribute:score"]}
 
 
 def plant(people: int = PEOPLE, *, seed: int = 7) -> list[Customer]:
@@ -77,6 +81,19 @@ def plant(people: int = PEOPLE, *, seed: int = 7) -> list[Customer]:
     rollups.refresh(customer_ids=[person.pk for person in made])
     features.build(as_of=NOW)
     return made
+
+
+def ask(target: dict[str, Any], *, days: int = 60, **more: Any) -> Exploration:
+    return questions.create(
+        title=more.pop("title", "Question"), target=target, horizon_days=days,
+        settings={**SMALL, **ALLOWED, **more.pop("settings", {})}, now=NOW, **more,
+    )  # fmt: skip
+
+
+def train(exploration: Exploration, defining: tuple[str, ...] = ()) -> ModelVersion:
+    return training.train(
+        exploration=exploration, as_of=NOW, now=NOW, members=tree_jobs.members, defining=defining
+    )
 
 
 def explored(*, state: str = "live", **values: Any) -> tuple[Exploration, ModelVersion]:

@@ -1,41 +1,33 @@
-"""A tree for any question: judged, refused or published, and each group the same as its segment."""
+"""A tree for any question: judged, refused or published, and each group the same as its segment.
 
-from typing import Any
+All tests begin with the same people, who are made once.
+"""
 
 import numpy as np
 import pytest
 
-from campaigns.jobs import trees as tree_jobs
 from campaigns.segments import compile as compiler
 from campaigns.segments import definitions, leaves, membership
-from ingestion import consent
 from ingestion.models import Customer
-from marketing.core import jobs
 from marketing.core.errors import Invalid, Refused
-from marketing.core.models import Job
 from models_ml import features, queries
-from models_ml.explorer import columns, groups, questions, training
+from models_ml.explorer import columns, groups, questions
 from models_ml.models import Exploration, ModelVersion
 from tests import factories
 from tests.campaigns.explorer import people
+from tests.campaigns.explorer.people import ask, train
 
 NOW = people.NOW
-pytestmark = pytest.mark.django_db
-SMALL = {"depth": 3, "leaves": 6, "min_leaf": 30}
-ALLOWED = {"allow": ["country", "language", "attribute:plan", "attribute:score"]}
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("planted")]
 
 
-def ask(target: dict[str, Any], *, days: int = 60, **more: Any) -> Exploration:
-    return questions.create(
-        title=more.pop("title", "Question"), target=target, horizon_days=days,
-        settings={**SMALL, **ALLOWED, **more.pop("settings", {})}, now=NOW, **more,
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def planted(made_once: None) -> None:
+    people.plant()
 
 
-def train(exploration: Exploration, defining: tuple[str, ...] = ()) -> ModelVersion:
-    return training.train(
-        exploration=exploration, as_of=NOW, now=NOW, members=tree_jobs.members, defining=defining
-    )
+def everybody() -> list[Customer]:
+    return list(Customer.objects.order_by("pk"))
 
 
 def same_people(exploration: Exploration, version: ModelVersion) -> int:
@@ -49,7 +41,6 @@ def same_people(exploration: Exploration, version: ModelVersion) -> int:
 
 
 def test_the_planted_countries_and_plan_are_found_and_every_group_is_its_segment() -> None:
-    people.plant()
     exploration = ask({"type": "order"}, settings={"without": ["recency_days"]})
     version = train(exploration)
     assert version.name == "tree:question"
@@ -61,7 +52,7 @@ def test_the_planted_countries_and_plan_are_found_and_every_group_is_its_segment
 
 
 def test_a_question_of_now_finds_the_category_and_the_number_behind_it() -> None:
-    made = people.plant()
+    made = everybody()
     lucky = [
         p.pk for p in made
         if p.country in ("ES", "PT") or float(str(p.attributes.get("score", 0))) > 70
@@ -84,7 +75,6 @@ def test_a_question_of_now_finds_the_category_and_the_number_behind_it() -> None
 
 
 def test_an_event_as_the_target_and_windows_as_columns_mean_the_same_people() -> None:
-    people.plant()
     exploration = ask({"type": "event", "event": "help asked"}, days=30)
     version = train(exploration)
     assert version.state == "refused"  # nothing was planted: help is asked at random
@@ -93,7 +83,6 @@ def test_an_event_as_the_target_and_windows_as_columns_mean_the_same_people() ->
 
 
 def test_groups_by_orders_money_and_events_in_a_window_are_their_segments() -> None:
-    people.plant()
     exploration = ask({"type": "order"})
     others = [*features.traits.NAMES, "orders_30d", "orders_365d", "money_30d", "money_365d"]
     others += ["event:help asked:30", "country", "attribute:plan", "attribute:score"]
@@ -105,7 +94,6 @@ def test_groups_by_orders_money_and_events_in_a_window_are_their_segments() -> N
 
 
 def test_rates_are_of_people_the_questions_never_saw_with_an_interval() -> None:
-    people.plant()
     version = train(ask({"type": "order"}))
     leaves_found = version.details["leaves"]
     judged = sum(leaf["people"] for leaf in leaves_found)
@@ -118,7 +106,7 @@ def test_rates_are_of_people_the_questions_never_saw_with_an_interval() -> None:
 
 
 def test_a_column_that_tells_the_answer_is_a_leak_and_nothing_is_stored() -> None:
-    made = people.plant()
+    made = everybody()
     for person, gone in zip(made, np.random.default_rng(5).random(len(made)) < 0.3, strict=True):
         person.attributes["cancelled"] = "yes" if gone else "no"
         person.attributes["reason"] = "price" if gone else "none"
@@ -142,7 +130,7 @@ def test_a_column_that_tells_the_answer_is_a_leak_and_nothing_is_stored() -> Non
 
 
 def test_a_tree_about_a_property_counts_and_means_those_of_whom_it_is_known() -> None:
-    made = people.plant()
+    made = everybody()
     for n, person in enumerate(made[:400]):
         person.attributes["club"] = "" if n < 100 else "yes" if n % 2 else "no"
     Customer.objects.bulk_update(made[:400], ["attributes"])
@@ -159,7 +147,7 @@ def test_a_tree_about_a_property_counts_and_means_those_of_whom_it_is_known() ->
 def test_a_tree_about_one_file_asks_of_what_that_file_told_however_many_people_others_brought() -> (
     None
 ):
-    made = people.plant()
+    made = everybody()
     for n, person in enumerate(made):
         if n < 300:
             person.attributes |= {"club": "yes" if n % 2 else "no", "wine": str(n % 50)}
@@ -175,32 +163,8 @@ def test_a_tree_about_one_file_asks_of_what_that_file_told_however_many_people_o
     assert not any(name and name.startswith("line ") for name in of_the_club)
 
 
-@pytest.mark.parametrize(
-    ("many", "target", "code"),
-    [
-        (10, {"type": "order"}, "too_few_people"),
-        (300, {"type": "spend_over", "amount": 1e9}, "one_class"),
-        (300, {"type": "event", "event": "never"}, "history_too_short"),
-        (300, {"type": "answer"}, "no_mails"),
-        (300, {"type": "segment", "segment": 999}, "segment_gone"),
-    ],
-)
-def test_what_keeps_a_tree_from_being_grown_is_noted_by_name(
-    many: int, target: dict[str, Any], code: str
-) -> None:
-    people.plant(many)
-    exploration = ask(target)
-    with pytest.raises(Refused):
-        train(exploration)
-    exploration.refresh_from_db()
-    assert exploration.trouble["code"] == code
-    assert exploration.trouble["message"]
-    assert exploration.trouble["remedy"]
-    assert not ModelVersion.objects.exists()
-
-
 def test_ten_thousand_categories_and_a_constant_column_are_borne() -> None:
-    made = people.plant()
+    made = everybody()
     for n, person in enumerate(made):
         person.attributes |= {"town": f"town {n * 13 % 10_000}", "flat": "same"}
     Customer.objects.bulk_update(made, ["attributes"])
@@ -212,7 +176,6 @@ def test_ten_thousand_categories_and_a_constant_column_are_borne() -> None:
 
 
 def test_a_level_that_comes_up_later_is_where_the_segment_says() -> None:
-    people.plant()
     exploration = ask({"type": "order"}, settings={"without": ["recency_days"]})
     version = train(exploration)
     Customer.objects.filter(pk__lt=people.FIRST + 40).update(country="ZZ")
@@ -221,7 +184,7 @@ def test_a_level_that_comes_up_later_is_where_the_segment_says() -> None:
 
 
 def test_what_was_learned_of_people_later_is_left_out_unless_said_to_be_steady() -> None:
-    made = people.plant()
+    made = everybody()
     Customer.objects.filter(pk__in=[p.pk for p in made]).update(created_at=NOW)
     version = train(ask({"type": "order"}, settings={"allow": ["country"]}))
     late = {one["column"]: one["why"] for one in version.details["left_out"]}
@@ -230,7 +193,6 @@ def test_what_was_learned_of_people_later_is_left_out_unless_said_to_be_steady()
 
 
 def test_a_retrain_says_what_moved_and_touches_no_segment() -> None:
-    people.plant()
     exploration = ask({"type": "order"})
     first = train(exploration)
     assert first.state == "live", first.reason
@@ -257,41 +219,6 @@ def test_a_retrain_says_what_moved_and_touches_no_segment() -> None:
 
 
 def test_groups_of_a_refused_tree_are_not_offered() -> None:
-    people.plant()
     version = train(ask({"type": "event", "event": "help asked"}, days=30))
     with pytest.raises(Refused, match="not published"):
         leaves.save(version=version, leaf_id=version.details["leaves"][0]["id"], actor=None)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_job_grows_the_tree_and_can_be_taken_up_again() -> None:
-    people.plant()
-    exploration = ask({"type": "order"})
-    job = jobs.start(kind="explorer.train", title="x", params={"exploration": exploration.pk})
-    jobs.run(job_id=job.pk)
-    job.refresh_from_db()
-    assert job.state == Job.State.DONE, job.error
-    assert job.result_url == "/segments/tree/question/"
-    Job.objects.filter(pk=job.pk).update(state="queued")
-    jobs.run(job_id=job.pk)
-    assert ModelVersion.objects.filter(name="tree:question").count() == 1
-
-
-def test_whoever_refused_profiling_teaches_nothing() -> None:
-    made = people.plant(400)
-    no = [person.pk for person in made[:50]]
-    consent.revoke(customer_ids=no, purpose="profiling", source="test", now=NOW)
-    exploration = ask({"type": "order"})
-    version = train(exploration)
-    assert exploration.sizes["people"] == 350
-    assert version.details["judged_people"] + version.details["learned_people"] <= 350
-
-
-def test_only_questions_of_yes_or_no_are_taken() -> None:
-    with pytest.raises(Invalid, match="yes or no"):
-        ask({"type": "spend"})
-    with pytest.raises(Invalid, match="at least 20 people"):
-        ask({"type": "order"}, settings={"min_leaf": 3})
-    with pytest.raises(Invalid, match="whole number of days"):
-        ask({"type": "order"}, days=0)
-    assert not Exploration.objects.exists()
