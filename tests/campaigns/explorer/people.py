@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+from django.db import connection
 
 from campaigns.jobs import trees as tree_jobs
 from ingestion import rollups
@@ -79,7 +80,12 @@ def plant(people: int = PEOPLE, *, seed: int = 7) -> list[Customer]:
         name="help asked", count=len(events), first_seen_at=since, last_seen_at=NOW
     )
     rollups.refresh(customer_ids=[person.pk for person in made])
+    # As of any table that was filled a minute ago, the database knows how many rows these have.
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE ingestion_customer, ingestion_order, ingestion_orderline")
     features.build(as_of=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE models_ml_traits")
     return made
 
 
