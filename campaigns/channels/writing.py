@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.content import history, saving
 from campaigns.messaging import addresses, context, occasions, parts, rendering, sms, wording
@@ -29,24 +30,27 @@ class Seen:
     fault: str = ""
 
 
+_NOTE = {
+    "title": gettext_lazy('New in, {{ first_name|default("picked for you") }}'),
+    "body": gettext_lazy("A few things we think you will like."),
+    "url": "",
+    "icon": "",
+}
+BEGINS: Mapping[str, Mapping[str, Any]] = {
+    "sms": {"text": gettext_lazy("{{ shop_name }}: something new is in. Reply STOP to end.")},
+    "push": _NOTE,
+    "inbox": _NOTE,
+    "webhook": {
+        "url": "",
+        "body": '{\n  "email": "{{ email }}",\n  "orders": "{{ orders }}"\n}',
+    },
+}
+
+
 def starter(kind: str) -> dict[str, str]:
     """What a new message begins with."""
-    note = {
-        "title": _('New in, {{ first_name|default("picked for you") }}'),
-        "body": _("A few things we think you will like."),
-        "url": "",
-        "icon": "",
-    }
-    begin: dict[str, dict[str, str]] = {
-        "sms": {"text": _("{{ shop_name }}: something new is in. Reply STOP to end.")},
-        "push": note,
-        "inbox": note,
-        "webhook": {
-            "url": "",
-            "body": '{\n  "email": "{{ email }}",\n  "orders": "{{ orders }}"\n}',
-        },
-    }
-    return {"name": str(Channel.Kind(kind).label), **begin[kind]}
+    begin = {name: str(text) for name, text in BEGINS[kind].items()}
+    return {"name": str(Channel.Kind(kind).label), **begin}
 
 
 def written(kind: str, form: Mapping[str, str]) -> dict[str, str]:

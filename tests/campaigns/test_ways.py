@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from campaigns.channels import writing
 from campaigns.journeys import acts, kinds
 from campaigns.manners import rules
 from campaigns.messaging import parts
@@ -23,6 +24,8 @@ def test_every_kind_of_channel_has_a_name_a_picture_a_provider_and_something_to_
     assert set(base.POLICY) == set(WAYS)
     assert set(channels.LOOKS) == set(WAYS)
     assert set(parts.PARTS) == set(parts.NEEDED) == set(parts._LIMITS) == NOT_MAILS
+    begins = {kind: set(begin) for kind, begin in writing.BEGINS.items()}
+    assert begins == {kind: set(names) for kind, names in parts.PARTS.items()}
     assert {provider.kind for provider in everything().values()} == set(WAYS)
     assert set(journeys_words.MESSAGES) == set(kinds.CHANNELS)
     asked = set(consent.CHANNELS)
