@@ -44,11 +44,12 @@ LONGEST_FIRST = (
     "tests/core/test_jobs.py",
     "tests/browser/test_every_page.py",
     "tests/campaigns/sending/test_sending_faults.py",
-    "tests/campaigns/explorer/test_training.py",
     "tests/ingestion/identity/test_life.py",
     "tests/ingestion/test_event_faults.py",
     "tests/pages/test_every_address.py",
     "tests/platform/test_up.py",
+    "tests/browser/test_canary.py",
+    "tests/platform/test_external_servers.py",
 )
 ROOT = Path(__file__).resolve().parent.parent
 gc.disable()  # until everything is loaded, see pytest_collection_finish
