@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -178,6 +179,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "marketing.core.sessions.Idle",
     "marketing.core.factors.Gate",
     "marketing.core.middleware.PersonalSettings",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -261,6 +263,13 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+# How long somebody stays signed in who does nothing, and at most, whatever they do.
+SESSION_IDLE = timedelta(hours=env.float("SESSION_IDLE_HOURS", default=12.0))
+SESSION_COOKIE_AGE = 86_400 * env.int("SESSION_DAYS", default=14)
+if SESSION_IDLE.total_seconds() < 300 or SESSION_COOKIE_AGE <= 0:
+    raise ImproperlyConfigured(
+        "SESSION_IDLE_HOURS must be 0.1 or more, and SESSION_DAYS 1 or more."
+    )
 
 # --- languages and time ------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -8,5 +8,5 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        # Imported for what they register: system checks, and the key in the API's schema.
-        from marketing.core import checks, schema  # noqa: F401, PLC0415
+        # Imported for what they register: checks, the key in the API's schema, who signs in.
+        from marketing.core import checks, schema, sessions  # noqa: F401, PLC0415

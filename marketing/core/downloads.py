@@ -69,8 +69,10 @@ def confirm(request: HttpRequest) -> HttpResponse:
             return redirect(back)
         else:
             error = _("This is not your password.")
-            address = network_of(request.META)
-            refusals.note(account=user, address=address, why=refusals.AGAIN, now=timezone.now())
+            if request.POST.get("password"):
+                address = network_of(request.META)
+                now = timezone.now()
+                refusals.note(account=user, address=address, why=refusals.AGAIN, now=now)
     context = {"error": error, "back": back, "most": settings.DOWNLOAD_LARGE}
     return render(request, "core/confirm.html", context, status=422 if error else 200)
 

@@ -100,6 +100,8 @@
   for (const name of ["htmx:sendError", "htmx:responseError"]) document.addEventListener(name, e => { const n = e.target.closest?.("[data-poll]"); if (n) again(n, 5); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) $$("[data-poll]").forEach(n => htmx.trigger(n, "poll-again")); });
   document.addEventListener("htmx:beforeRequest", e => { if (document.hidden && e.target.matches?.("[data-poll]")) e.preventDefault(); });
+  /* what no person asked for keeps nobody signed in */
+  document.addEventListener("htmx:configRequest", e => { const by = e.detail.triggeringEvent; if (!by || by.type === "poll-again") e.detail.headers["X-Unattended"] = "1"; });
   /* progress is spoken at each quarter, not at each poll */
   const quarter = new Map();
   const speak = () => $$('[role="progressbar"][data-job]').forEach(p => {
