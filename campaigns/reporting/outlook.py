@@ -17,6 +17,7 @@ from campaigns.models import Campaign
 from campaigns.recipients import audience
 from campaigns.reporting import costs
 from campaigns.reporting.tallies import WINDOW
+from campaigns.segments import clock
 from marketing.core.db import statement_timeout
 from models_ml.models import ModelVersion, Prediction
 
@@ -53,7 +54,8 @@ class Outlook:
     """`ordered` of the people it concerns did so in the last days as long as it is judged by.
 
     `smallest` is the difference of shares found in four of five such campaigns; None without two
-    sides or without any orders.
+    sides or without any orders. Where the shop's history is over, these are its last days, up to
+    `ended`: a campaign of today would otherwise be told that nobody orders.
     """
 
     reached: int
@@ -62,6 +64,7 @@ class Outlook:
     cost: Decimal
     smallest: float | None = None
     expected: Expected | None = None
+    ended: datetime | None = None
 
     @property
     def rate(self) -> float:
@@ -83,12 +86,12 @@ def outlook(*, campaign: Campaign, now: datetime, milliseconds: int = COUNT_MS) 
     exclude = campaign.exclude.rule if campaign.exclude else None
     rule = campaign.segment.rule
     judged, params = audience.judged_sql(rule=rule, draw=draw, channel=channel, exclude=exclude)
-    model = _model()
+    model, until = _model(), clock.moment(now=now)
     try:
         with statement_timeout(milliseconds), connection.cursor() as cursor:
             cursor.execute(
                 _COUNT.format(judged=judged),
-                [*params, now - WINDOW, now, model[0].pk if model else 0],
+                [*params, until - WINDOW, until, model[0].pk if model else 0],
             )
             reached, held, ordered, mean, spread, scored = cursor.fetchone()
             sent = {channel: reached}
@@ -105,6 +108,7 @@ def outlook(*, campaign: Campaign, now: datetime, milliseconds: int = COUNT_MS) 
         costs.total(campaign_id=campaign.pk, sent=sent),
         power.smallest(treated=reached, control=held, variance=rate * (1 - rate)) if rate else None,
         _expected(model, scored, mean, spread),
+        until if until < now else None,
     )
 
 

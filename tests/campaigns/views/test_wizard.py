@@ -20,7 +20,7 @@ from campaigns.review import approval
 from campaigns.segments import definitions
 from campaigns.sending import runs
 from ingestion.models import Customer
-from marketing.core import jobs
+from marketing.core import jobs, wording
 from marketing.core.errors import Conflict, Forbidden, Invalid
 from marketing.core.models import AuditEntry, Job
 from tests import factories
@@ -388,6 +388,26 @@ def test_what_a_campaign_could_show_and_costs_is_told_before_it_goes_out():
     wanted = 2.801585 * (0.09 * (1 / found.reached + 1 / found.held)) ** 0.5
     assert found.smallest == pytest.approx(wanted, abs=1e-6)
     assert found.expected is None
+
+
+def test_where_the_history_is_over_its_last_days_are_counted_and_named(marketer):
+    everybody = people(100)
+    for person in everybody[:10]:
+        factories.order(person, days_ago=400)
+    factories.order(everybody[10], days_ago=400 + 15)
+    of = campaign(holdout=20)
+    found = outlook.outlook(campaign=of, now=factories.NOW)
+    assert found is not None
+    assert (found.ordered, found.rate) == (10, 0.1)
+    newest = factories.NOW - timedelta(days=400)
+    assert found.ended is not None
+    assert timedelta(0) < found.ended - newest <= timedelta(seconds=1)
+    page = marketer.get(reverse("campaigns:campaign-outlook", args=[of.pk])).content.decode()
+    assert f"Ordered in the 14 days up to {wording.day(newest)}" in page
+    factories.order(everybody[11], days_ago=20)
+    of_today = outlook.outlook(campaign=of, now=factories.NOW)
+    assert of_today is not None
+    assert (of_today.ordered, of_today.ended) == (0, None)
 
 
 def test_without_a_hold_out_no_effect_can_be_shown():
