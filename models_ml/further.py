@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from marketing.core import jobs
 from marketing.core.db import advisory_lock
@@ -122,7 +123,7 @@ def learn(
         job_id=job_id,
         now=now,
     )
-    worse_by = _(
+    worse_by = gettext_noop(
         "What it learned from new purchases made it worse: NDCG@10 %(ours).4f against "
         "%(theirs).4f on the %(n)d people who then bought something new."
     )
@@ -182,7 +183,7 @@ def pass_on(
         job_id=job_id,
         now=now,
     )
-    worse_by = _(
+    worse_by = gettext_noop(
         "What its members learned from new purchases made it worse: NDCG@10 %(ours).4f "
         "against %(theirs).4f on the %(n)d people who then bought something new."
     )
@@ -243,7 +244,7 @@ def _settled(made: ModelVersion, told: Mapping[str, Any], worse_by: str) -> Mode
     if told["difference"]["mean"] >= 0:
         return registry.promote(version=made)
     figures = {"ours": told["ndcg@10"], "theirs": told["ndcg@10_before"], "n": told["people"]}
-    return registry.refuse(version=made, reason=worse_by % figures)
+    return registry.refuse(version=made, why=lambda: _(worse_by) % figures)
 
 
 def _cut(version: ModelVersion, data: Interactions) -> tuple[Interactions, Truth, datetime] | None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from marketing.core import bus
@@ -160,11 +160,23 @@ def promote(*, version: ModelVersion) -> ModelVersion:
     return row
 
 
-def refuse(*, version: ModelVersion, reason: str) -> ModelVersion:
-    """Keep the version with its figures and the reason why it is not published."""
-    version.state, version.reason = State.REFUSED, reason
-    version.save(update_fields=["state", "reason"])
+def refuse(*, version: ModelVersion, why: Callable[[], str]) -> ModelVersion:
+    """Keep the version with its figures and the reason why it is not published.
+
+    `why` says it in the language of the moment; it is kept in each that pages have.
+    """
+    version.state = State.REFUSED
+    explain(version=version, why=why)
     return version
+
+
+def explain(*, version: ModelVersion, why: Callable[[], str]) -> None:
+    """Keep why a version is not used, in each language that pages have."""
+    version.reason = why()
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            version.reasons[language] = why()
+    version.save(update_fields=["state", "reason", "reasons"])
 
 
 def retire(*, version: ModelVersion) -> ModelVersion:

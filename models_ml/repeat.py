@@ -93,7 +93,7 @@ def train(
     )
     if verdict.better:
         return registry.promote(version=version)
-    return registry.refuse(version=version, reason=_why_refused(verdict))
+    return registry.refuse(version=version, why=lambda: _why_refused(verdict))
 
 
 def _labelled(moment: datetime) -> tuple[Sample, np.ndarray]:

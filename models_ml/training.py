@@ -8,9 +8,10 @@ with repeats allowed is noted beside them.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -169,29 +170,29 @@ def train(
         job_id=job_id,
         now=now,
     )
-    if not worse:
+    if worse is None:
         return registry.promote(version=version), figures
     # An older live version was judged on older data; now that another is the better, it goes.
     old = registry.live(name)
     if old is not None:
         registry.retire(version=old)
-    return registry.refuse(version=version, reason=worse), figures
+    return registry.refuse(version=version, why=worse), figures
 
 
 def _beaten_by(
     entry: catalog.Entry, exam: Exam, ours: metrics.Ranking, baseline: metrics.Ranking | None
-) -> str:
-    """Why an engine is not published, "" where it beats popularity and what else it must."""
+) -> Callable[[], str] | None:
+    """Says why an engine is not published; None where it beats popularity and what else it must."""
     if baseline is None:
-        return ""
+        return None
     rivals = {catalog.BASELINE: baseline}
     if entry.gate != catalog.BASELINE:
         rivals[entry.gate] = exam.judged[catalog.BY_NAME[entry.gate].engine]
     for name, theirs in rivals.items():
         gap = metrics.paired_difference(ours.ndcg, theirs.ndcg, seed=SEED)
         if gap.low <= 0:
-            return _why_refused(name, ours, theirs, gap)
-    return ""
+            return partial(_why_refused, name, ours, theirs, gap)
+    return None
 
 
 def _why_refused(

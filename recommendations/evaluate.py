@@ -99,7 +99,7 @@ def _judged(entry: catalog.Entry, version: ModelVersion, serves: bool) -> Judged
         pk=version.pk,
         state=version.state,
         state_label=version.get_state_display(),
-        reason=version.reason,
+        reason=version.why,
         ndcg=ndcg,
         recall=float(version.metrics.get("recall@10") or 0.0),
         ndcg_with_repeats=(details.get("with_repeats") or {}).get(METRIC),

@@ -331,7 +331,7 @@ def train(*, name: str, now: datetime, job_id: int | None = None) -> ModelVersio
         now=now,
     )  # fmt: skip
     if found.low <= 0:
-        return registry.refuse(version=version, reason=_why(loss, base_loss, found))
+        return registry.refuse(version=version, why=lambda: _why(loss, base_loss, found))
     return registry.promote(version=version)
 
 

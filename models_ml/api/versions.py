@@ -59,10 +59,11 @@ def model_body(version: ModelVersion) -> dict[str, Any]:
     """How a model version looks to an integrator."""
     names = (
         "id", "name", "version", "state", "algorithm", "params", "metrics", "baseline",
-        "data_from", "data_until", "rows", "seed", "trained_at", "reason",
+        "data_from", "data_until", "rows", "seed", "trained_at",
     )  # fmt: skip
     body = {name: getattr(version, name) for name in names}
-    return body | {"url": reverse("api:model-detail", args=[version.pk])}
+    address = reverse("api:model-detail", args=[version.pk])
+    return body | {"reason": version.why, "url": address}
 
 
 class ModelList(View):

@@ -58,7 +58,7 @@ def _said(
     mixture: bool,
 ) -> str:
     if count is None or taken is None:
-        return version.reason
+        return version.why
     if version.params.get("wanted"):
         return _("%(count)d groups were asked for, and they stand.") % {"count": count}
     values = {

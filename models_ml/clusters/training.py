@@ -131,7 +131,7 @@ def _train(
         now=now,
     )  # fmt: skip
     if choice.count is None:
-        return registry.refuse(version=version, reason=_why_none(clustering, choice))
+        return registry.refuse(version=version, why=lambda: _why_none(clustering, choice))
     Clustering.objects.filter(pk=clustering.pk).update(newest=newest)
     clustering.newest = newest
     return registry.promote(version=version)

@@ -69,7 +69,7 @@ def make(
         now=now,
     )
     if not outcome.ok:
-        return registry.refuse(version=version, reason=why_refused(outcome))
+        return registry.refuse(version=version, why=lambda: why_refused(outcome))
     serve(version=version)
     return registry.promote(version=version)
 

@@ -115,7 +115,7 @@ def _train(
     )
     if verdict.better and len(fitted.leaves) > 1:
         return registry.promote(version=version)
-    return registry.refuse(version=version, reason=_why_refused(fitted, verdict, drawn))
+    return registry.refuse(version=version, why=lambda: _why_refused(fitted, verdict, drawn))
 
 
 def _mark(drawn: Drawn, defining: tuple[str, ...]) -> None:

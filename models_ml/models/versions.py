@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from marketing.core.models import Job
@@ -36,7 +37,11 @@ class ModelVersion(models.Model):
     rows = models.BigIntegerField(default=0)
     seed = models.IntegerField(default=0)
     seconds = models.FloatField(default=0)
+    # Why it is not published, in the language of whoever trained it and in each that pages have.
     reason = models.TextField(blank=True)
+    reasons = models.JSONField(
+        default=dict, db_default=models.Value({}, output_field=models.JSONField())
+    )
     forgotten = models.IntegerField(default=0, db_default=0)
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     trained_at = models.DateTimeField(default=timezone.now)
@@ -52,3 +57,8 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    @property
+    def why(self) -> str:
+        """Why it is not published, in the reader's language where it is kept in it."""
+        return str(self.reasons.get(get_language() or "") or self.reason)

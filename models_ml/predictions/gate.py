@@ -65,7 +65,7 @@ def decide(
     """Publish the candidate, keep it beside the version in use, or refuse it with the reason."""
     if not ok:
         return registry.refuse(
-            version=version, reason=why_refused(code=code, facts=facts, kind=kind)
+            version=version, why=lambda: why_refused(code=code, facts=facts, kind=kind)
         )
     if isinstance(duel, Duel) and not holds(duel, kind):
         return _keep(version, duel)
@@ -80,14 +80,20 @@ def holds(duel: Duel, kind: str) -> bool:
 
 
 def _keep(version: ModelVersion, duel: Duel) -> ModelVersion:
-    version.reason = _(
-        "Version %(champion)d stays in use: on the same people this one is no better"
-        " (difference %(gain)s, 95%% interval %(low)s to %(high)s)."
-    ) % (
-        {"champion": duel.champion.version}
-        | _told(duel.gain.as_json(), _points if duel.measure == "auc" else _share)
+    figures = {"champion": duel.champion.version} | _told(
+        duel.gain.as_json(), _points if duel.measure == "auc" else _share
     )
-    version.save(update_fields=["reason"])
+
+    def why() -> str:
+        return (
+            _(
+                "Version %(champion)d stays in use: on the same people this one is no better"
+                " (difference %(gain)s, 95%% interval %(low)s to %(high)s)."
+            )
+            % figures
+        )
+
+    registry.explain(version=version, why=why)
     return version
 
 

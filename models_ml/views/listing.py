@@ -72,7 +72,7 @@ def _asked(archived: bool) -> list[dict[str, Any]]:
                 "job": training.get(prediction.pk),
                 "refused": newest is not None
                 and newest.state == ModelVersion.State.REFUSED
-                and newest.reason,
+                and newest.why,
                 "watch": worst.get(live.pk) if live else None,
                 "url": reverse("models_ml:prediction", args=[prediction.key]),
             }

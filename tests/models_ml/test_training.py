@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import Job
@@ -97,7 +98,12 @@ def test_an_engine_no_better_than_popularity_is_refused_and_the_old_one_retired(
     )
     old.refresh_from_db()
     assert (version.version, version.state, old.state) == (2, "refused", "retired")
-    assert version.reason.startswith("On the last 30 days it was not reliably better")
+    assert version.why.startswith("On the last 30 days it was not reliably better")
+    with translation.override("zh-hans"):
+        assert version.why == version.reasons["zh-hans"]
+        assert "NDCG@10" in version.why
+        assert "On the last 30 days" not in version.why
+        assert ModelVersion(reason="Kept before languages were").why == "Kept before languages were"
     assert registry.live("next_product_als") is None
     assert registry.live("next_product_popular") == first
 

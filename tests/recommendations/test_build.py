@@ -174,7 +174,7 @@ def test_a_category_cap_of_the_placement_is_kept(shop, train, place):
 
 def test_popularity_serves_when_nothing_beats_it(shop, train, place):
     versions = train("next_product_als")
-    registry.refuse(version=versions["next_product_als"], reason="not better")
+    registry.refuse(version=versions["next_product_als"], why=lambda: "not better")
     sets = refresh(place)
     assert list(sets) == ["popular"]
     assert sets["popular"].serving
