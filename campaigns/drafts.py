@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from campaigns import locks
 from campaigns.manners import timing
 from campaigns.messaging import mime, tags
-from campaigns.models import Campaign, Segment, Template, Trial, Variant
+from campaigns.models import Campaign, Segment, Spend, Template, Trial, Variant
 from campaigns.sending import runs
 from marketing.core import audit
 from marketing.core.errors import Conflict, Invalid
@@ -122,7 +122,7 @@ def _words_of_links(value: Any) -> dict[str, Any]:
 
 
 def copy(*, campaign_id: int, user: User | ApiKey | None, now: datetime) -> Campaign:
-    """A new draft with the same audience, mail and sender."""
+    """A new draft with the same audience, mail and sender, tried alike, at the same prices."""
     original = locks.known(campaign_id)
     values = {field: getattr(original, field) for field in FIELDS}
     values["name"] = (_("Copy of %(name)s") % {"name": original.name})[:120]
@@ -134,6 +134,9 @@ def copy(*, campaign_id: int, user: User | ApiKey | None, now: datetime) -> Camp
         if trial := Trial.objects.filter(campaign=original).first():
             trial.campaign = made
             trial.save(force_insert=True)
+        for price in original.spends.filter(kind=Spend.Kind.EACH):
+            price.pk, price.campaign, price.created_at = None, made, now
+            price.save(force_insert=True)
     return made
 
 

@@ -24,6 +24,7 @@ from campaigns.segments.rules import RuleFault
 from campaigns.sending import runs
 from campaigns.views import wizard
 from campaigns.views.effects import tried
+from marketing.core import brand
 from marketing.core.auth import page
 from marketing.core.errors import Refused
 
@@ -62,6 +63,7 @@ def _checked(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "channel": rules.CHANNELS.get(campaign.template.kind) if campaign.template else "",
         "channels": rules.CHANNELS,
         "others": _others(campaign),
+        "currency": brand.now().currency,
         **wizard.reach_of_campaign(campaign),
     }
 

@@ -54,6 +54,7 @@ IMPERSONAL = {
     "core_secondfactor": "what the team needs beside passwords",
     "core_auditseal": "keyed digests of the audit trail",
     "core_auditcheck": "what the latest look over the audit trail found",
+    "core_refusedsignin": "tries at the team's door, told and gone within a quarter of an hour",
     "core_slot": "the clock's own slots",
     "core_workerbeat": "signs of life of workers",
     "auth_group": "names of roles",

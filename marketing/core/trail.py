@@ -51,7 +51,7 @@ def trail(request: HttpRequest) -> HttpResponse:
                     "who": row.actor_label if row.actor_id else in_words(row.actor_label),
                     "what": row.object_label or in_words(refusals.unknown(row)),
                     "told": refusals.explain(row),
-                    "detail": json.dumps(row.detail, ensure_ascii=False)[:500],
+                    "detail": plainly(row.detail)[:500],
                 }
                 for row in shown.object_list
             ],
@@ -61,6 +61,17 @@ def trail(request: HttpRequest) -> HttpResponse:
             "fault": sealing.explain(found.fault, found.fault_entry) if found else "",
         },
     )
+
+
+def plainly(detail: dict[str, Any]) -> str:
+    """What an entry says besides, to be read: "door: pages · fields: name, price"."""
+
+    def said(value: Any) -> str:
+        if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
+            return ", ".join(str(one) for one in value)
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+    return " · ".join(f"{key}: {said(value)}" for key, value in detail.items())
 
 
 @page("team")

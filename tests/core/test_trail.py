@@ -15,10 +15,14 @@ pytestmark = pytest.mark.django_db
 def test_an_admin_sees_deeds_since_when_they_are_whole_and_what_is_wrong() -> None:
     client = factories.signed_in("admin", username="ada")
     audit.record(actor=None, action="segment.saved", detail={"<b>": "=1"})
+    audit.record(
+        actor=None, action="ad.created", detail={"fields": ["name", "price"], "n": {"a": 1}}
+    )
     page = client.get(reverse("core:audit")).content.decode()
     assert "Not looked over yet" in page
     assert "segment.saved" in page
-    assert "&lt;b&gt;" in page
+    assert "&lt;b&gt;: =1" in page
+    assert "n: {&quot;a&quot;: 1} · fields: name, price" in page
     client.post(reverse("core:audit-check"))
     page = client.get(reverse("core:audit") + "?action=campaign").content.decode()
     assert "Whole since 20" in page

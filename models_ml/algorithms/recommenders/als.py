@@ -70,16 +70,10 @@ class ALS(Factors):
                 num_threads=params.threads,
                 random_state=params.seed,
             )
-            solver.fit(confidences, show_progress=False)
-            # The rounds end with the items: people are solved for once more, against those.
-            solver.solver(
-                params.alpha * confidences,
-                solver.user_factors,
-                solver.item_factors,
-                params.regularization,
-                num_threads=params.threads,
-            )
-        self.user_factors, self.item_factors = solver.user_factors, solver.item_factors
+            # A round of the solver ends with the columns. Products are its rows, so that people are
+            # solved for last, against the products as they stay.
+            solver.fit(confidences.T.tocsr(), show_progress=False)
+        self.user_factors, self.item_factors = solver.item_factors, solver.user_factors
         self.__dict__.pop("_basis", None)
         return self
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.db.models import Count
+from django.urls import reverse
 
 from campaigns.models import Choice, Message, Run, Trial
 from campaigns.recipients import limits
@@ -218,3 +219,27 @@ def test_sets_of_people_have_what_is_left_in_the_proportion_they_would_take_it()
     found = limits.parted(sets, {"x": 100, "y": 50}, {"a": 30})
     assert found == {"x": {"a": 15.0}, "y": {"a": 15.0}}
     assert limits.parted(sets, {}, {"a": 30}) == {"x": {"a": 0.0}, "y": {"a": 0.0}}
+
+
+def test_a_limit_is_set_on_the_page_and_stands_where_the_campaign_is_checked(client):
+    people(40)
+    client.force_login(factories.user("marketer"))
+    of = campaign()
+    costs.note(campaign_id=of.pk, kind="each", amount="0.5", user=None, now=NOW)
+    form = {
+        "mode": "person", "metric": "clicked", "first_percent": 50, "hours": 4, "rounds": 2,
+        "win_percent": 95, "floor_percent": 5, "learner": "linucb", "name": ["Plain", "Voucher"],
+        "template_id": ["", ""], "hour": ["", ""], "weight": ["1", "1"], "limit": ["", "-3"],
+    }  # fmt: skip
+    url = reverse("campaigns:campaign-variants", args=[of.pk])
+    refused = client.post(url, form)
+    assert refused.status_code == 422
+    assert "Give an amount above zero" in refused.content.decode()
+    assert client.post(url, {**form, "limit": ["", "12,50"]}).status_code == 302
+    assert list(of.variants.values_list("limit", flat=True)) == [None, Decimal("12.50")]
+    page = client.get(url).content.decode()
+    assert 'name="limit" inputmode="decimal" maxlength="16" value="12.50"' in page
+    assert '<option value="linucb" selected>' in page
+    check = client.get(reverse("campaigns:campaign-check", args=[of.pk])).content.decode()
+    assert "at most" in check
+    assert "12.50" in check

@@ -1,10 +1,13 @@
 """What may be tried, what is refused, and who is kept out of everything."""
 
+from decimal import Decimal
+
 import pytest
 
 from campaigns import drafts, experiments
 from campaigns.models import Campaign, GlobalHoldout, Message, Trial, Variant
 from campaigns.recipients import audience, holdouts
+from campaigns.reporting import costs
 from campaigns.variants import trials
 from marketing.core.errors import Conflict, Invalid
 from tests import factories
@@ -22,13 +25,19 @@ def test_a_budget_that_is_none_is_refused(budget):
 
 def test_a_copy_tries_the_same_variants():
     of = campaign()
+    two = [TWO[0], {**TWO[1], "limit": "40"}]
     trials.save(
-        campaign_id=of.pk, variants=TWO, values={"mode": "winner"}, user=None, now=factories.NOW
+        campaign_id=of.pk, variants=two, values={"mode": "winner"}, user=None, now=factories.NOW
     )
+    costs.note(campaign_id=of.pk, kind="each", amount="0.02", user=None, now=factories.NOW)
+    costs.note(campaign_id=of.pk, kind="sum", amount="90", user=None, now=factories.NOW)
     made = drafts.copy(campaign_id=of.pk, user=None, now=factories.NOW)
     assert list(made.variants.values_list("name", flat=True)) == ["Plain", "With a picture"]
     assert Trial.objects.get(campaign=made).mode == "winner"
+    assert list(made.variants.values_list("limit", flat=True)) == [None, 40]
     assert Variant.objects.count() == 4
+    # A price for each message holds for a copy too; a sum was paid once.
+    assert list(made.spends.values_list("kind", "amount")) == [("each", Decimal("0.02"))]
 
 
 def test_one_variant_is_no_trial():

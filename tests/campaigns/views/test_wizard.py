@@ -15,7 +15,7 @@ from campaigns.content import link_check
 from campaigns.messaging import addresses
 from campaigns.models import Approval, Campaign, LinkCheck, Message, Spend
 from campaigns.recipients import audience
-from campaigns.reporting import outlook
+from campaigns.reporting import costs, outlook
 from campaigns.review import approval
 from campaigns.segments import definitions
 from campaigns.sending import runs
@@ -208,15 +208,20 @@ def test_where_the_shop_asks_for_it_nothing_is_sent_before_a_second_person_said_
     assert [row.action for row in told] == ["campaign.approval_asked", "campaign.approved"]
 
 
-@pytest.mark.parametrize("change", ["mail", "audience", "setting", "variant"])
+@pytest.mark.parametrize("change", ["mail", "audience", "setting", "variant", "limit"])
 def test_a_yes_does_not_hold_for_what_was_changed_after_it(ada, ben, change):
     of = campaign()
     now = factories.now()
+    if change == "limit":
+        of.variants.create(key="a", weight=1, limit=50)
+        costs.note(campaign_id=of.pk, kind="each", amount="1", user=None, now=now)
     approval.require(on=True, user=ada, now=now)
     approval.ask(campaign_id=of.pk, actor=ada, now=now)
     approval.decide(campaign_id=of.pk, yes=True, actor=ben, now=now)
     assert approval.standing(campaign=of).given
-    if change == "mail":
+    if change == "limit":
+        of.variants.update(limit=60)
+    elif change == "mail":
         type(of.template).objects.filter(pk=of.template_id).update(version=9)
     elif change == "audience":
         definitions.save(name="Everybody", rule=LEFT_OUT, segment=of.segment, actor=None)

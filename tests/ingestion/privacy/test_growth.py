@@ -78,6 +78,7 @@ KEPT_LEVEL = {
     "campaigns_journeyheard": "campaigns.journeys.hearing.tidy",
     "campaigns_segmentmove": "campaigns.segments.moves.tidy",
     "campaigns_untold": "campaigns.messaging.news.make_good",
+    "core_refusedsignin": "marketing.core.refusals.tell",
     "core_slot": "marketing.core.schedule.forget_old",
     "ingestion_change": "ingestion.changes.tidy",
     "ingestion_event": "ingestion.privacy.retention.run",
