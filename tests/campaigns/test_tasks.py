@@ -38,7 +38,7 @@ def test_a_start_reaches_everybody_by_a_worker_who_finds_tasks_of_another_versio
     wait_for(finished, seconds=90)
     assert states(run) == {"sent": 40}
     assert set(postbox.copies.values()) == {1}
-    wait_for(AuditEntry.objects.filter(action=strangers.ACTION).exists)
+    wait_for(AuditEntry.objects.filter(action=strangers.ACTION).exists, seconds=90)
     noted = AuditEntry.objects.get(action=strangers.ACTION)  # once, however often it came
     assert noted.detail == {"task": "campaigns.tasks.deliver_by_letter", "asked": {"run_id": 7}}
 

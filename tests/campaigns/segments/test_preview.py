@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -152,9 +152,15 @@ def test_a_newer_question_of_the_same_builder_stops_the_older(transactional_db: 
 
     waiting = threading.Thread(target=older)
     waiting.start()
-    for _try in range(200):
-        if said:
-            break
-        preview.look(compiler.read({"all": []}), turn="builder")
+    # Whoever asks later is the newer one, so the older must be asking already.
+    with connection.cursor() as cursor:
+        while waiting.is_alive():
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND state = 'active' AND query LIKE '%pg_sleep(3)%'"
+            )
+            if cursor.fetchone() == (1,):
+                break
+    preview.look(compiler.read({"all": []}), turn="builder")
     waiting.join()
     assert said == ["superseded"]
