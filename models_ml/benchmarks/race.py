@@ -165,3 +165,5 @@ WORKLOADS: dict[str, Callable[[str], Any]] = {
     "sasrec.race": sasrec_race,
     "bert4rec.race": bert4rec_race,
 }
+# Each takes a quarter of an hour.
+ON_REQUEST = frozenset(WORKLOADS)
