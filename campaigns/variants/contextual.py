@@ -107,7 +107,7 @@ def release(
     turn = Part(run, trial, number, draw, learner, floor, given_by, dict(most or {}))
     counts = turn.choose()
     people = sum(counts.values())
-    given = {name: counts.get(name, 0) / people if people else 0.0 for name in shares}
+    given = {name: counts.get(name, 0) / people if people else 0.0 for name in shares or names}
     return Chosen(people, given, said, SUITED)
 
 

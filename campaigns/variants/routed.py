@@ -80,13 +80,18 @@ def hold(
     turn = limits.Turn(run, draw, number, last=reason == WON)
     most = limits.left(turn)
     todo = {reach: decided[reach][0] if reach in decided else sure[reach] for reach in sure}
+    theirs: dict[str, int] = {}
     if most:
-        todo = limits.capped(todo, turn.people(), most, sure)
+        people = turn.people()
+        todo = limits.capped(todo, people, most, sure)
+        mine_of = limits.parted(todo, people, most)
+        # Whoever has no choice keeps the part that they would have of what is left.
+        theirs = {key: int(sum(mine_of[reach].get(key, 0) for reach in free)) for key in most}
     sets = {reach: todo[reach] for reach in free}
     said: dict[str, Any] = {}
     given: dict[str, int] = {}
     if chooser is not None:
-        chosen = chooser(run=run, trial=trial, number=number, shares={}, sets=sets, most=most)
+        chosen = chooser(run=run, trial=trial, number=number, shares={}, sets=sets, most=theirs)
         said, reason = chosen.said, chosen.reason
         if chosen.people is not None:
             given = {key: round(chosen.people * share) for key, share in chosen.shares.items()}

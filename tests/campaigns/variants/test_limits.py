@@ -205,6 +205,30 @@ def test_between_channels_a_limit_is_of_the_channels_own_price():
         assert message.address == (who.phone if message.channel == "sms" else who.email)
 
 
+def test_a_channel_chosen_for_each_person_keeps_to_its_limit_with_those_who_have_no_choice():
+    made = reached(*["email sms"] * 1_200, *["sms"] * 200)
+    _loyal(made)
+    of = planned(1, 1, **{**TWO_CHANNELS, "mode": "person", "floor_percent": 5})
+    of.variants.filter(key="b").update(limit="90")
+    costs.note(campaign_id=of.pk, kind="each", amount="0.2", channel="sms", user=None, now=NOW)
+    run = begun(of)
+    loyal = set(Traits.objects.filter(orders=12).values_list("customer_id", flat=True))
+    first = run.messages.filter(next_try_at=None, state="queued").select_related("customer")
+    for n, m in enumerate(first.order_by("id")):
+        if n % (3 if (m.variant == "b") == (m.customer_id in loyal) else 12) == 0:
+            factories.order(m.customer, placed_at=hours(1))
+    sent(run)
+    for number in (1, 2):
+        assert rounds.turn(run_id=run.pk, now=hours(48 * number), chooser=contextual.release)
+        sent(run)
+    assert run.rounds.filter(reason="suited").exists()
+    by_sms = run.messages.filter(state="sent", channel="sms")
+    assert by_sms.count() <= 450
+    # Whom nothing but SMS reaches has a part of what is left, too.
+    assert by_sms.filter(reach="sms").count() > 60
+    assert run.messages.filter(state="sent", reach="email sms").count() == 1_200
+
+
 @pytest.mark.parametrize(("limit", "price"), [("5", ""), (None, "")])
 def test_a_limit_without_a_price_is_refused_before_anything_goes_out(limit, price):
     people(10)
