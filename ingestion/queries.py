@@ -22,10 +22,9 @@ from marketing.core.errors import NotFound
 Purchase = tuple[int, int, datetime, int, float]
 # Rows up to which a page counts them one by one.
 COUNTED = 2_000_000
+_KNOWN = "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass"
 # What `about_people` says, for whoever reads a row anyway.
-ABOUT_PEOPLE = RawSQL(
-    "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [Customer._meta.db_table]
-)
+ABOUT_PEOPLE = RawSQL(_KNOWN, [Customer._meta.db_table])
 
 
 def purchases(*, until: datetime, since: datetime | None = None) -> list[Purchase]:
@@ -162,8 +161,7 @@ def _many(model: type[Model]) -> int | None:
 
 def _about(model: type[Model]) -> int:
     with connection.cursor() as cursor:
-        table = model._meta.db_table
-        cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [table])
+        cursor.execute(_KNOWN, [model._meta.db_table])
         return int(cursor.fetchone()[0])
 
 

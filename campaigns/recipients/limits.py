@@ -6,7 +6,7 @@ the same chance, and whom a variant cannot pay for gets another. Who is left whe
 more is skipped, by a hash as well, so that nobody is favoured.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -22,8 +22,9 @@ from campaigns.recipients.draws import Draw, slot_sql
 People = Mapping[str, int]
 BUDGET = "budget"
 _WAITS = "m.run_id = %s AND m.state = 'queued' AND m.first_try_at IS NULL"
-_PEOPLE = "SELECT m.reach, count(*) FROM campaigns_message AS m WHERE {waits} GROUP BY m.reach"
-_GIVEN = "SELECT m.variant, count(*) FROM campaigns_message AS m WHERE {waits} GROUP BY m.variant"
+_GIVEN = """
+    SELECT m.reach, m.variant, count(*) FROM campaigns_message AS m
+    WHERE {waits} GROUP BY m.reach, m.variant"""
 _GONE = """
     SELECT m.variant, m.channel, count(*) FROM campaigns_message AS m
     WHERE m.run_id = %s AND m.state <> 'skipped' AND (m.state <> 'queued' OR {before})
@@ -81,10 +82,17 @@ class Turn:
 
     def people(self) -> dict[str, int]:
         """How many they are, by the channels that reach them."""
+        found: dict[str, int] = {}
+        for reach, _variant, n in self.given():
+            found[reach] = found.get(reach, 0) + n
+        return found
+
+    def given(self) -> list[tuple[str, str, int]]:
+        """What they have been given: by the channels that reach them, variant, and how many."""
         waits, params = self.sql()
         with connection.cursor() as cursor:
-            cursor.execute(_PEOPLE.format(waits=waits), params)
-            return dict(cursor.fetchall())
+            cursor.execute(_GIVEN.format(waits=waits), params)
+            return list(cursor.fetchall())
 
     def gone(self) -> list[tuple[str, str, int]]:
         """What was given earlier: variant, channel, and how many."""
@@ -115,6 +123,14 @@ def left(turn: Turn) -> dict[str, int]:
         for key, limit in limits.items()
         if price[key]
     }
+
+
+def by_variant(given: Iterable[tuple[str, str, int]]) -> dict[str, int]:
+    """How many have each variant, whatever reaches them."""
+    found: dict[str, int] = {}
+    for _reach, variant, n in given:
+        found[variant] = found.get(variant, 0) + n
+    return found
 
 
 def reached(most: Mapping[str, int], given: Mapping[str, int]) -> list[str]:
@@ -196,11 +212,7 @@ def begin(turn: Turn) -> bool:
     True where it was done.
     """
     most = left(turn)
-    waits, params = turn.sql()
-    with connection.cursor() as cursor:
-        if most:
-            cursor.execute(_GIVEN.format(waits=waits), params)
-        given = dict(cursor.fetchall()) if most else {}
+    given = by_variant(turn.given()) if most else {}
     if all(given.get(key, 0) <= roof for key, roof in most.items()):
         return False
     weights = dict(turn.draw.variants)

@@ -19,8 +19,6 @@ from campaigns.variants import shares
 from campaigns.variants.shares import KEPT, PARTED, SHARED, WON, Chooser, Held
 from ingestion.models import Customer
 
-Slot = tuple[str, list[Any]]
-_WAITS = "m.run_id = %s AND m.state = 'queued' AND m.first_try_at IS NULL"
 # By which channels people can still be reached when it is their turn; never by more than at first,
 # since of those who share an address the first has it.
 _NARROW = """
@@ -33,14 +31,14 @@ _NARROW = """
     FROM (SELECT m.id, {reach} AS reach, {why} AS why,
                  coalesce(nullif({alike}, ''), '{unreachable}') AS alike
           FROM campaigns_message AS m JOIN ({named}) AS named ON named.id = m.customer_id
-          WHERE {waits} AND {slot}) AS n
+          WHERE {waits}) AS n
     WHERE m.id = n.id AND m.reach <> n.reach"""
 _RELEASE = """
     UPDATE campaigns_message AS m
     SET variant = plan.variant, channel = plan.channel, chance = plan.chance, next_try_at = NULL,
         address = {address}
     FROM ingestion_customer AS c, {plan}
-    WHERE {waits} AND {slot} AND c.id = m.customer_id AND plan.reach = m.reach AND {between}"""
+    WHERE {waits} AND c.id = m.customer_id AND plan.reach = m.reach AND {between}"""
 # Somebody may have got an address since that another of the send has.
 _ONCE = """
     UPDATE campaigns_message SET state = 'skipped', reason = 'duplicate_address', next_try_at = NULL
@@ -52,9 +50,6 @@ _ONCE = """
             FROM campaigns_message
             WHERE run_id = %s AND state <> 'skipped' AND address <> '') AS those
         WHERE n > 1 AND state = 'queued' AND first_try_at IS NULL)"""
-_GIVEN = """
-    SELECT m.reach, m.variant, count(*) FROM campaigns_message AS m
-    WHERE {waits} AND {slot} GROUP BY m.reach, m.variant"""
 
 
 def hold(
@@ -70,24 +65,23 @@ def hold(
         reach: {key: found.get((reach, key), Arm(0, 0)) for key in sure[reach]} for reach in free
     }
     decided = {reach: shares.of(trial, sure[reach], arms[reach]) for reach in free}
-    rest = _slots(draw, number, last=True)
-    there = {reach for reach, _variant, _n in _given(run, rest)}
+    rest = limits.Turn(run, draw, number, last=True)
+    there = {reach for reach, _variant, _n in rest.given()}
     reason = _reason([why for reach, (_shares, why) in decided.items() if reach in there])
     if not due and reason != WON:
         return None
-    mine = rest if reason == WON else _slots(draw, number, last=False)
-    narrow(run, draw, mine)
-    turn = limits.Turn(run, draw, number, last=reason == WON)
+    turn = rest if reason == WON else limits.Turn(run, draw, number)
+    narrow(turn)
     most = limits.left(turn)
-    todo = {reach: decided[reach][0] if reach in decided else sure[reach] for reach in sure}
+    wanted = {reach: decided[reach][0] if reach in decided else sure[reach] for reach in sure}
     theirs: dict[str, int] = {}
     if most:
         people = turn.people()
-        todo = limits.capped(todo, people, most, sure)
-        mine_of = limits.parted(todo, people, most)
+        wanted = limits.capped(wanted, people, most, sure)
+        own = limits.parted(wanted, people, most)
         # Whoever has no choice keeps the part that they would have of what is left.
-        theirs = {key: int(sum(mine_of[reach].get(key, 0) for reach in free)) for key in most}
-    sets = {reach: todo[reach] for reach in free}
+        theirs = {key: int(sum(own[reach].get(key, 0) for reach in free)) for key in most}
+    sets = {reach: wanted[reach] for reach in free}
     said: dict[str, Any] = {}
     given: dict[str, int] = {}
     if chooser is not None:
@@ -95,16 +89,16 @@ def hold(
         said, reason = chosen.said, chosen.reason
         if chosen.people is not None:
             given = {key: round(chosen.people * share) for key, share in chosen.shares.items()}
-            todo = {reach: part for reach, part in todo.items() if reach not in free}
+            wanted = {reach: part for reach, part in wanted.items() if reach not in free}
     if most:
         still = {key: roof - given.get(key, 0) for key, roof in most.items()}
-        limits.deal(turn, sets=todo, most=still, otherwise=sure, key=f"{draw.key}:round{number}")
+        limits.deal(turn, sets=wanted, most=still, otherwise=sure, key=f"{draw.key}:round{number}")
     else:
-        _release(run, draw, number, mine, todo, sure)
+        _release(turn, wanted, sure)
     with connection.cursor() as cursor:
         cursor.execute(_ONCE, [run.pk])
     limits.keep_to(turn, trial.budget)
-    rows = _given(run, mine)
+    rows = turn.given()
     return Held(
         _shared(draw, [row for row in rows if row[0] in free]),
         {
@@ -118,7 +112,7 @@ def hold(
         sum(n for _reach, _variant, n in rows),
         reason,
         said,
-        limits.reached(most, _by_variant(rows)),
+        limits.reached(most, limits.by_variant(rows)),
     )
 
 
@@ -149,63 +143,42 @@ def _summed(draw: audience.Draw, arms: Mapping[str, Mapping[str, Arm]]) -> dict[
     return found
 
 
-def _by_variant(rows: Sequence[tuple[str, str, int]]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for _reach, variant, n in rows:
-        found[variant] = found.get(variant, 0) + n
-    return found
-
-
-def _slots(draw: audience.Draw, number: int, *, last: bool) -> Slot:
-    """SQL of whose turn it is among messages `m`."""
-    slot, of_slot = audience.slot_sql("m.customer_id", draw)
-    return f"({slot}) {'>=' if last else '='} %s", [*of_slot, number]
-
-
-def narrow(run: Run, draw: audience.Draw, mine: Slot) -> int:
+def narrow(turn: limits.Turn) -> int:
     """Take channels away that people cannot or may not be reached by any more; how many changed."""
-    slot, of_slot = mine
-    waits = f"{_WAITS} AND {slot}"
-    asked = [run.pk, *of_slot]
+    by = turn.draw.routes
+    waits, asked = turn.sql()
     whose = (
         f"ingestion_customer.id IN (SELECT m.customer_id FROM campaigns_message m WHERE {waits})"
     )
     people = Customer.objects.extra(where=[whose], params=asked)
-    named, params = routes.named_sql(people, draw.routes)
+    named, params = routes.named_sql(people, by)
     sql = _NARROW.format(
-        named=named, waits=_WAITS, slot=slot, none=routes.NONE, unreachable=routes.UNREACHABLE,
-        reach=routes.reach_sql(draw.routes, "named.n_", within="m.reach"),
-        why=routes.why_sql(draw.routes, "named.n_"),
-        alike=routes.reason_sql(draw.routes, "named.n_"),
+        named=named, waits=waits, none=routes.NONE, unreachable=routes.UNREACHABLE,
+        reach=routes.reach_sql(by, "named.n_", within="m.reach"),
+        why=routes.why_sql(by, "named.n_"),
+        alike=routes.reason_sql(by, "named.n_"),
     )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql, [*params, *asked])
         return int(cursor.rowcount)
 
 
-def _release(
-    run: Run, draw: audience.Draw, number: int, mine: Slot,
-    todo: routes.Sets, sure: routes.Sets,
-) -> None:  # fmt: skip
+def _release(turn: limits.Turn, wanted: routes.Sets, sure: routes.Sets) -> None:
     """Give people their variant and the channel of it, and let them go.
 
     Where the shares are those of the beginning, so is everybody's own hash.
     """
+    key = turn.draw.key
     keys = {
-        reach: f"{draw.key}:variant" if given == sure[reach] else f"{draw.key}:round{number}"
-        for reach, given in todo.items()
+        reach: f"{key}:variant" if given == sure[reach] else f"{key}:round{turn.number}"
+        for reach, given in wanted.items()
     }
-    plan, of_plan = routes.plan_sql(draw.routes, todo, keys)
+    plan, of_plan = routes.plan_sql(turn.draw.routes, wanted, keys)
     bucket = "substr(md5(plan.key || ':' || m.customer_id), 1, 8) COLLATE \"C\""
+    waits, params = turn.sql()
     sql = _RELEASE.format(
-        plan=plan, waits=_WAITS, slot=mine[0], between=routes.between(bucket),
+        plan=plan, waits=waits, between=routes.between(bucket),
         address=routes.ADDRESS.format(channel="plan.channel"),
     )  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*of_plan, run.pk, *mine[1]])
-
-
-def _given(run: Run, mine: Slot) -> list[tuple[str, str, int]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_GIVEN.format(waits=_WAITS, slot=mine[0]), [run.pk, *mine[1]])
-        return list(cursor.fetchall())
+        cursor.execute(sql, [*of_plan, *params])
