@@ -9,6 +9,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+from marketing.core.tables import Tables
+
 
 class Migration(migrations.Migration):
     replaces = [
@@ -24,6 +26,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        Tables([
         migrations.CreateModel(
             name="User",
             fields=[
@@ -442,4 +445,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+            ])
     ]
