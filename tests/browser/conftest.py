@@ -24,6 +24,7 @@ PLACES = (
 )
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
 AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text()
+OF_COLOURS = ("color-contrast", "link-in-text-block")
 # Colours pass into each other: until that is over, none of them is what a person reads.
 SETTLED = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(
     () => Promise.allSettled(document.getAnimations()
@@ -96,16 +97,49 @@ class Visitor:
             "document.documentElement.scrollWidth - document.documentElement.clientWidth))))"
         )
 
-    def axe(self) -> list[str]:
+    def axe(self, rules: tuple[str, ...] = ()) -> list[str]:
         """What axe finds, one line each with the first elements; best practices included."""
         if not self.page.evaluate("typeof axe === 'object'"):
             self.page.evaluate(AXE)
         found = self.page.evaluate(
-            "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations"
-            ".map(v => v.id + ': '"
-            " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')))"
+            "rules => axe.run(document, {resultTypes: ['violations'],"
+            " ...(rules.length ? {runOnly: {type: 'rule', values: rules}} : {})})"
+            ".then(r => r.violations.map(v => v.id + ': '"
+            " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')))",
+            rules,
         )
         return list(found)
+
+    def shown(self) -> str:
+        """Which elements of the page are there to be seen, a character each."""
+        return self.page.evaluate(
+            "[...document.querySelectorAll('*')].map(one => +one.checkVisibility()).join('')"
+        )
+
+    def unsound(self, path: str) -> list[str]:
+        """What is wrong with a page: opened in the light, then seen in the dark.
+
+        Where both show the same elements they differ in colours alone.
+        """
+        self.wear("light")
+        self.go(path)
+        found: list[str] = []
+        seen = ""
+        for theme in ("light", "dark"):
+            self.wear(theme)
+            shown = self.shown()
+            rules = OF_COLOURS if shown == seen else ()
+            found += [f"axe, {theme}: {line}" for line in self.axe(rules)]
+            seen = shown
+            if self.overflow() > 0:
+                found.append(f"{self.overflow()} px too wide, {theme}")
+        found += [f"refused {line}" for line in self.refusals()]
+        if self.width == "phone":
+            self.page.set_viewport_size({"width": 320, "height": 700})
+            if self.overflow() > 0:
+                found.append(f"{self.overflow()} px too wide for 320")
+            self.page.set_viewport_size({"width": 390, "height": 844})
+        return [f"{path}: {line}" for line in found]
 
 
 Visit = Callable[..., Visitor]

@@ -4,7 +4,7 @@ import pytest
 
 from tests import factories
 from tests.browser.addresses import FOREIGN, PUBLIC, all_pages
-from tests.browser.conftest import Visit, Visitor
+from tests.browser.conftest import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -25,30 +25,11 @@ def test_every_page_is_sound(visit: Visit, shop: factories.Cast, width: str) -> 
     visitor, stranger = visit(factories.user("admin"), width=width), visit(width=width)
     found: list[str] = []
     for name, path in all_pages(shop).items():
-        found += [f"{name}: {line}" for line in unsound(visitor, path)]
+        found += [f"{name}: {line}" for line in visitor.unsound(path)]
     for name, path in PUBLIC.items():
-        found += [f"{name}: {line}" for line in unsound(stranger, path)]
+        found += [f"{name}: {line}" for line in stranger.unsound(path)]
     found += [line for line in visitor.errors + stranger.errors if "404 (Not Found)" not in line]
     assert found == []
-
-
-def unsound(visitor: Visitor, path: str) -> list[str]:
-    """What is wrong with a page: opened in the light, then seen in the dark."""
-    visitor.wear("light")
-    visitor.go(path)
-    found = []
-    for theme in ("light", "dark"):
-        visitor.wear(theme)
-        found += [f"axe, {theme}: {line}" for line in visitor.axe()]
-        if visitor.overflow() > 0:
-            found.append(f"{visitor.overflow()} px too wide, {theme}")
-    found += [f"refused {line}" for line in visitor.refusals()]
-    if visitor.width == "phone":
-        visitor.page.set_viewport_size({"width": 320, "height": 700})
-        if visitor.overflow() > 0:
-            found.append(f"{visitor.overflow()} px too wide for 320")
-        visitor.page.set_viewport_size({"width": 390, "height": 844})
-    return found
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
