@@ -17,7 +17,6 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import csr_matrix, diags, hstack
 from scipy.sparse.linalg import svds
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from models_ml.algorithms import artifacts
 from models_ml.algorithms.data import Array, IdMap, Interactions
@@ -162,6 +161,9 @@ def sentences(titles: Sequence[str], folder: Path) -> Array:
 
 
 def _words(titles: Sequence[str], most: int, **how: Any) -> csr_matrix:
+    # Every worker loads this module, and few of them ever weigh words.
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+
     try:
         found = TfidfVectorizer(max_features=most, sublinear_tf=True, lowercase=True, **how)
         return csr_matrix(found.fit_transform(list(titles)))
