@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy
 
 from ingestion.connectors import pulling, schedule
 from ingestion.events import claims, partitions, tallies
@@ -93,7 +93,7 @@ def tidy_events(**_: Any) -> None:
 
 def run_quality(job: jobs.Running) -> dict[str, Any]:
     """Measure the quality of all data now."""
-    job.step(1, gettext("Measuring"), total=len(fields.TABLES) + 5, unit="steps")
+    job.step(1, gettext_lazy("Measuring"), total=len(fields.TABLES) + 5, unit="steps")
     return problems.measure(now=timezone.now(), report=lambda done, _label: job.progress(done))
 
 

@@ -131,7 +131,7 @@ def _advertise() -> list[str]:
 
 def show_ads(job: jobs.Running) -> dict[str, Any]:
     """Bring in the demo's ads, then ask for the models that learn from them."""
-    job.step(1, _("Bringing in impressions and clicks"))
+    job.step(1, gettext_lazy("Bringing in impressions and clicks"))
     made = ads_demo.fill(user=_demo_user(), now=timezone.now())
     job.set_url(reverse("campaigns:ad", args=[made.key]))
     trainings.start(user=_demo_user())
@@ -174,7 +174,7 @@ def send_campaign(job: jobs.Running) -> dict[str, Any]:
 
     Called again after a crash it finds the campaign and only goes on following.
     """
-    job.step(1, _("Writing the campaign"), unit="mails")
+    job.step(1, gettext_lazy("Writing the campaign"), unit="mails")
     campaign = Campaign.objects.filter(is_demo=True).order_by("id").first()
     if campaign is None:
         campaign = campaigns_demo.draft(user=_demo_user(), now=timezone.now())
@@ -182,7 +182,7 @@ def send_campaign(job: jobs.Running) -> dict[str, Any]:
     if campaign.state == Campaign.State.DRAFT:
         runs.start(campaign_id=campaign.pk, user=_demo_user(), now=timezone.now())
     run = campaign.runs.latest("id")
-    job.step(2, _("Sending"), unit="mails")
+    job.step(2, gettext_lazy("Sending"), unit="mails")
     while True:
         run.refresh_from_db()
         progress = runs.progress(run_id=run.pk)

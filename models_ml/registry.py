@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from marketing.core import bus
+from marketing.core import bus, wording
 from marketing.core.db import advisory_lock
 from marketing.core.errors import Conflict
 from models_ml import catalog
@@ -172,10 +172,7 @@ def refuse(*, version: ModelVersion, why: Callable[[], str]) -> ModelVersion:
 
 def explain(*, version: ModelVersion, why: Callable[[], str]) -> None:
     """Keep why a version is not used, in each language that pages have."""
-    version.reason = why()
-    for language, _name in settings.LANGUAGES:
-        with translation.override(language):
-            version.reasons[language] = why()
+    version.reason, version.reasons = why(), wording.in_each(why)
     version.save(update_fields=["state", "reason", "reasons"])
 
 

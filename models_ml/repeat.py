@@ -16,10 +16,12 @@ import numpy as np
 from django.db import connection, transaction
 from django.db.models import Min
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion import changes
 from ingestion.models import OrderLine
 from marketing.core.errors import Invalid
+from marketing.core.wording import Words
 from models_ml import features, registry
 from models_ml.algorithms import artifacts
 from models_ml.algorithms import tree as trees
@@ -51,14 +53,14 @@ def train(
     now: datetime,
     params: Params | None = None,
     job_id: int | None = None,
-    report: Callable[[int, str], None] = lambda step, label: None,
+    report: Callable[[int, Words], None] = lambda step, label: None,
 ) -> ModelVersion:
     """Learn, judge, store; publish if it beats both dull rules, else keep it as refused.
 
     Invalid when there are too few people to learn from.
     """
     params, began = params or Params(), time.monotonic()
-    report(1, _("Reading the history as it stood at earlier moments"))
+    report(1, gettext_lazy("Reading the history as it stood at earlier moments"))
     cut = as_of - HORIZON
     judge, recency = _labelled(cut)
     judge_half = trees.halves(judge.person, params.seed)
@@ -67,11 +69,11 @@ def train(
     structure = structure.take(~trees.halves(structure.person, params.seed))
     judge, recency = judge.take(judge_half), recency[judge_half]
     _check_enough(structure, judge)
-    report(2, _("Growing the tree"))
+    report(2, gettext_lazy("Growing the tree"))
     fitted = trees.fit(structure=structure, judge=judge, features=FEATURES, params=params)
-    report(3, _("Judging it on people and on a time it has not seen"))
+    report(3, gettext_lazy("Judging it on people and on a time it has not seen"))
     verdict = trees.assess(fitted, judge, recency, params)
-    report(4, _("Storing the version"))
+    report(4, gettext_lazy("Storing the version"))
     version = registry.save(
         name=NAME,
         algorithm="decision tree (CART), honest",

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketing.core import jobs
 from marketing.core.errors import NotFound
@@ -28,8 +29,12 @@ def refresh(job: jobs.Running) -> dict[str, Any]:
         if engine not in seen:
             seen.append(engine)
             title = catalog.BY_ENGINE[engine].title
-            label = _("Choosing products: %(engine)s") % {"engine": title}
-            job.step(order.index(engine) + 1, label, total=total, unit="people")
+            job.step(
+                order.index(engine) + 1,
+                lambda: _("Choosing products: %(engine)s") % {"engine": title},
+                total=total,
+                unit="people",
+            )
         job.progress(done, total)
 
     first, *others = build.stored_placements()
@@ -40,7 +45,8 @@ def refresh(job: jobs.Running) -> dict[str, Any]:
         sets += build.refresh(placement=placement, now=timezone.now(), catalogue=catalogue)
         job.check()
     serving = next(row for row in sets if row.serving and row.placement_id == first.pk)
-    job.log(evaluate.verdict(evaluate.engines()))
+    judged = evaluate.engines()
+    job.log(lambda: evaluate.verdict(judged))
     _link(job, step=len(order) + 1, catalogue=catalogue)
     return {
         "serving": serving.engine,
@@ -65,7 +71,7 @@ def plan_offers(job: jobs.Running) -> dict[str, Any]:
     job.set_url(reverse("recommendations:offer-plan", args=[row.slug]))
 
     def say(done: int, total: int) -> None:
-        job.step(1, _("Reckoning offers"), total=total, unit="offers")
+        job.step(1, gettext_lazy("Reckoning offers"), total=total, unit="offers")
         job.progress(done, total)
         job.check()
 
@@ -75,7 +81,9 @@ def plan_offers(job: jobs.Running) -> dict[str, Any]:
 
 def _link(job: jobs.Running, *, step: int, catalogue: novelties.Catalogue | None = None) -> LinkSet:
     def say(what: str, done: int, total: int) -> None:
-        job.step(step, _("Counting which products go together"), total=total, unit="kinds")
+        job.step(
+            step, gettext_lazy("Counting which products go together"), total=total, unit="kinds"
+        )
         job.progress(done, total)
 
     return links.make(now=timezone.now(), say=say, catalogue=catalogue)

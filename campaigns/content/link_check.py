@@ -19,6 +19,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns import content, locks
 from campaigns.content import own_pages
@@ -134,7 +135,7 @@ def look(job: jobs.Running) -> dict[str, Any]:
         raise NotFound(_("There is no such campaign any more."), code="campaign_unknown")
     mails = _mails(campaign)
     wanted = dict(list(_wanted(campaign, mails))[:MOST])
-    job.step(1, _("Calling links and pictures"), total=len(wanted), unit="links")
+    job.step(1, gettext_lazy("Calling links and pictures"), total=len(wanted), unit="links")
     found = []
     with ThreadPoolExecutor(AT_ONCE) as lines:
         for row in lines.map(lambda one: call(url=one[0], what=one[1]), wanted.items()):

@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.ads import exporting, learning, trainings
 from campaigns.models import AdExport
@@ -17,7 +18,7 @@ def export(job: jobs.Running) -> dict[str, Any]:
     made = AdExport.objects.select_related("segment").filter(pk=job.params["export"]).first()
     if made is None:
         raise NotFound(_("There is no such list any more."), code="export_unknown")
-    job.step(1, _("Hashing names"), unit="people")
+    job.step(1, gettext_lazy("Hashing names"), unit="people")
     try:
         exporting.write(export=made, report=job.progress, now=timezone.now())
     except Exception:
@@ -32,7 +33,7 @@ def train(job: jobs.Running) -> dict[str, Any]:
     """Learn who clicks and who converts; each is published only where it beats plain rates."""
     made = {}
     for step, name in enumerate(trainings.MODELS, start=1):
-        job.step(step, trainings.title(name), unit="rows")
+        job.step(step, trainings.TITLES[name], unit="rows")
         version = learning.train(name=name, job_id=job.id, now=timezone.now())
         made[name] = {"version": version.version, "state": version.state} if version else None
         job.check()

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.journeys import replay
 from campaigns.models import Journey
@@ -17,7 +18,7 @@ def look_back(job: jobs.Running) -> dict[str, Any]:
     journey = Journey.objects.filter(pk=job.params["journey"]).first()
     if journey is None:
         raise NotFound(_("There is no such journey any more."), code="journey_unknown")
-    job.step(1, _("Walking people through"), unit="people")
+    job.step(1, gettext_lazy("Walking people through"), unit="people")
     definition = job.params.get("definition") or journey.draft
     until = replay.end(definition=definition, now=timezone.now())
     found = replay.run(

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.models import PersonList
 from ingestion.identity.names import EMAIL, EXTERNAL, PHONE
@@ -44,13 +45,13 @@ def load(job: jobs.Running) -> dict[str, Any]:
         raise NotFound(_("There is no such list any more."), code="list_unknown")
     if not path.exists():
         raise Invalid(_("The file is gone. Upload it again."), code="missing_file")
-    job.step(1, _("Reading names"))
+    job.step(1, gettext_lazy("Reading names"))
     try:
         rows, lines = _names(job, path)
     except Unreadable as error:
         path.unlink(missing_ok=True)
         raise uploads.refusal(error) from error
-    job.step(2, _("Finding whom they stand for"))
+    job.step(2, gettext_lazy("Finding whom they stand for"))
     people, unknown = _fill(person_list.pk, lines)
     counts = {"rows": rows, "people": people, "unknown": unknown}
     now = timezone.now()

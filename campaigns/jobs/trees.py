@@ -43,7 +43,7 @@ def train(job: jobs.Running) -> dict[str, Any]:
             report=job.step,
         )
     job.set_url(reverse("campaigns:tree-question", args=[exploration.key]))
-    job.log(version.reason or _("%(version)s is live.") % {"version": version})
+    job.log(version.verdict)
     return registry.outcome(version) | {"groups": len(version.details["leaves"])}
 
 

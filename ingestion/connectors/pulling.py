@@ -15,7 +15,7 @@ from typing import Any
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from ingestion.connectors import configuring, mentions, schedule, spool
 from ingestion.connectors.base import Batch, File, Kind, Later
@@ -43,7 +43,7 @@ def run(*, pull_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
     try:
         secrets = configuring.secrets_of(pull.connector)
         kind = configuring.open_up(pull.connector, now=now, check=job.check)
-        job.step(1, _("Fetching"), unit="rows")
+        job.step(1, gettext_lazy("Fetching"), unit="rows")
         {"rows": _fetch_rows, "files": _fetch_files, "mentions": _fetch_mentions}[kind.gives](
             pull, kind, job, now
         )
@@ -246,12 +246,14 @@ def _fetch_files(pull: Pull, kind: Kind, job: jobs.Running, now: datetime) -> No
         _succeeded(pull, {}, now)
     if left:
         job.log(
-            ngettext(
-                "%(n)d file waits for the next fetch.",
-                "%(n)d files wait for the next fetch.",
-                left,
+            lambda: (
+                ngettext(
+                    "%(n)d file waits for the next fetch.",
+                    "%(n)d files wait for the next fetch.",
+                    left,
+                )
+                % {"n": left}
             )
-            % {"n": left}
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion.identity import merging, traits
 from ingestion.models import Consent, Customer, Identity, Merge, Twins
@@ -100,7 +101,7 @@ def undo(*, merge_id: int, actor: User | ApiKey | None, now: datetime) -> int:
 def merge_certain(*, job: jobs.Running, now: datetime) -> dict[str, Any]:
     """Merge every pair that is certain, one transaction each; older rows stay."""
     total = waiting().filter(score__gte=CERTAIN).count()
-    job.step(1, _("Merging"), total=total, unit="pairs")
+    job.step(1, gettext_lazy("Merging"), total=total, unit="pairs")
     asked = job.created_by_id
     done, actor = 0, User.objects.filter(pk=asked).first() if asked is not None else None
     while (pair := waiting().filter(score__gte=CERTAIN).first()) is not None:
@@ -109,7 +110,7 @@ def merge_certain(*, job: jobs.Running, now: datetime) -> dict[str, Any]:
         merge(kept=kept, gone=gone, actor=actor, now=now)
         done += 1
         job.progress(done, max(total, done))
-    job.log(_("%(pairs)d pairs were merged. Each can be undone.") % {"pairs": done})
+    job.log(lambda: _("%(pairs)d pairs were merged. Each can be undone.") % {"pairs": done})
     return {"merged": done}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion.identity import likeness
 from ingestion.identity.likeness import POSTCODES, SUGGESTED, Row
@@ -61,7 +62,9 @@ WHERE a.id < b.id AND NOT EXISTS (
 
 def run(*, job: jobs.Running, now: datetime) -> dict[str, Any]:
     """Compare everybody who shares something with somebody; how many pairs are suggested."""
-    job.step(1, _("Looking for people who share a name, a phone or a mailbox"), unit="pairs")
+    job.step(
+        1, gettext_lazy("Looking for people who share a name, a phone or a mailbox"), unit="pairs"
+    )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute("DROP TABLE IF EXISTS twin_keys, twin_pairs")
@@ -70,7 +73,7 @@ def run(*, job: jobs.Running, now: datetime) -> dict[str, Any]:
         cursor.execute(_PAIRS, [HOUSEHOLD])
         cursor.execute("SELECT count(*) FROM twin_pairs")
         total = int(cursor.fetchone()[0])
-    job.step(2, _("Weighing what speaks for each pair"), total=total, unit="pairs")
+    job.step(2, gettext_lazy("Weighing what speaks for each pair"), total=total, unit="pairs")
     found = done = 0
     for pairs in _parts():
         found += _keep(pairs, now)
@@ -80,8 +83,10 @@ def run(*, job: jobs.Running, now: datetime) -> dict[str, Any]:
         cursor.execute("DELETE FROM ingestion_twins WHERE state = 'open' AND found_at < %s", [now])
         cursor.execute("DROP TABLE twin_keys, twin_pairs")
     job.log(
-        _("%(pairs)d pairs compared, %(found)d look like one person.")
-        % {"pairs": total, "found": found}
+        lambda: (
+            _("%(pairs)d pairs compared, %(found)d look like one person.")
+            % {"pairs": total, "found": found}
+        )
     )
     return {"compared": total, "suggested": found}
 

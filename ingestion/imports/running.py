@@ -18,6 +18,7 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion import demo_people, rollups
 from ingestion.imports import customers as customer_rows
@@ -66,9 +67,9 @@ def run(*, import_job_id: int, job: jobs.Running, now: datetime) -> dict[str, An
     record.report["since"] = {"at": timezone.now().isoformat(), "received": record.received}
     record.save(update_fields=["started_at", "state", "finished_at", "report"])
     try:
-        job.step(1, _("Storing rows"), total=_count_lines(record), unit="rows")
+        job.step(1, gettext_lazy("Storing rows"), total=_count_lines(record), unit="rows")
         _store_all(record, job, now)
-        job.step(2, _("Matching returns and adding up"), unit="rows")
+        job.step(2, gettext_lazy("Matching returns and adding up"), unit="rows")
         _finish(record, job, now)
     except jobs.Cancelled:
         if not job.lost:

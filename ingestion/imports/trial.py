@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from numpy.typing import NDArray
 from pandas.util import hash_array
 
@@ -35,7 +36,7 @@ def run(
     record = ImportJob.objects.select_related("source").filter(pk=import_job_id).first()
     if record is None:
         raise NotFound(_("This import is gone; nothing was changed."), code="import_unknown")
-    job.step(1, _("Trying rows"), total=rows, unit="rows")
+    job.step(1, gettext_lazy("Trying rows"), total=rows, unit="rows")
     counts = dict.fromkeys(("received", "stored", "duplicate", "quarantined", "left_out"), 0)
     reasons: dict[tuple[str, str, str], dict[str, Any]] = {}
     rules: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from django.core import signing
 from django.db import connection, transaction
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion.identity import merging
 from ingestion.models import Customer, PersonalExport, PrivacyRequest
@@ -77,7 +78,7 @@ def run(*, export_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
     place = folder / f"{subject.number}-{export.public_id.hex}.zip"
     draft = place.with_suffix(".part")
     holdings = [h for h in personal.registry().holdings if h.exported and h.rows != "false"]
-    job.step(1, _("Collecting"), total=len(holdings), unit="tables")
+    job.step(1, gettext_lazy("Collecting"), total=len(holdings), unit="tables")
     try:
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
             counts = write(archive=archive, subject=subject, now=now, job=job, holdings=holdings)

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion import erasure
 from ingestion.models import Consent, Customer, Erasure, Event, Inbox, Order
@@ -35,12 +36,17 @@ def run(*, erasure_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
     if not ledger.holds(receipt):  # the process ended between the commit and the file
         ledger.append(receipt)
     counts, trouble = dict(receipt.counts), {}
-    job.step(1, _("Waiting for what is on its way"))
+    job.step(1, gettext_lazy("Waiting for what is on its way"))
     _wait_for_inbox(job)
     _add(counts, _remove_latecomers(receipt, subject))
-    job.step(2, _("Texts in which others name them"), total=len(personal.tables()), unit="tables")
+    job.step(
+        2,
+        gettext_lazy("Texts in which others name them"),
+        total=len(personal.tables()),
+        unit="tables",
+    )
     _add(counts, _clean_texts(subject, job))
-    job.step(3, _("Files, caches and models"))
+    job.step(3, gettext_lazy("Files, caches and models"))
     for place in personal.registry().places:
         if place.erase is None:
             continue
@@ -49,7 +55,7 @@ def run(*, erasure_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
             _add(counts, {place.name: place.erase(subject)})
         except Refused as refusal:
             trouble[place.name] = str(refusal)
-    job.step(4, _("Looking once more"), total=len(personal.tables()), unit="tables")
+    job.step(4, gettext_lazy("Looking once more"), total=len(personal.tables()), unit="tables")
     left = look_again(subject=subject, job=job)
     _finish(receipt, counts, left, trouble, now)
     if trouble:

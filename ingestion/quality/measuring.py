@@ -15,6 +15,7 @@ from ingestion.models import DayScore, EventProperty, Measure
 from ingestion.quality import fields, statistics
 from ingestion.quality.fields import COMPLETE, CONSISTENT, FRESH, UNIQUE, VALID, VOLUME
 from ingestion.registry import discovery, shapes
+from marketing.core.wording import Words
 
 RECENT = timedelta(days=35)
 LOOK_BACK = timedelta(days=64)
@@ -79,14 +80,14 @@ SELECT v.source, least(max(v.at) + interval '1 hour', max(t.last_seen_at))
 FROM ingestion_eventvolume v JOIN ingestion_eventtype t ON t.id = v.type_id GROUP BY 1
 """
 
-Report = Callable[[int, str], None]
+Report = Callable[[int, Words], None]
 
 
 def measure(*, now: datetime, report: Report | None = None) -> list[Measure]:
     """Measure everything and store it as this day's figures. `report` hears of each step."""
     day = now.astimezone(UTC).date()
-    steps: list[tuple[str, Callable[[datetime], Iterable[Row]]]] = [
-        (str(table.label), _asker(name)) for name, table in fields.TABLES.items()
+    steps: list[tuple[Words, Callable[[datetime], Iterable[Row]]]] = [
+        (table.label, _asker(name)) for name, table in fields.TABLES.items()
     ]
     steps += [
         ("", _relations),

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingestion import rollups
 from ingestion.imports import finishing, rejects, running, uploads
@@ -33,9 +34,9 @@ def run(*, run_id: int, job: jobs.Running, now: datetime) -> dict[str, Any]:
         return _counts(again)
     record = again.import_job
     uploads.path_of(record)
-    job.step(1, _("Comparing rows"), total=record.received or None, unit="rows")
+    job.step(1, gettext_lazy("Comparing rows"), total=record.received or None, unit="rows")
     _exchange_all(again, record, job, now)
-    job.step(2, _("Adding up"), unit="rows")
+    job.step(2, gettext_lazy("Adding up"), unit="rows")
     _finish(again, record, now)
     return _counts(again)
 

@@ -151,7 +151,7 @@ def job_body(job: Job) -> dict[str, Any]:
         "state": job.state,
         "step": job.step,
         "steps": job.steps,
-        "step_label": job.step_label,
+        "step_label": job.doing,
         "done": job.done,
         "total": job.total,
         "unit": job.unit,

@@ -20,11 +20,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
-from django.utils.translation import override
+from django.utils.translation import gettext_lazy, override
 
 from marketing.core import beats, brand, bus, counters
 from marketing.core.errors import Conflict, NotFound, Refused
 from marketing.core.models import Job, User
+from marketing.core.wording import Words, in_each, in_ours
 
 logger = logging.getLogger(__name__)
 
@@ -131,13 +132,13 @@ class Running:
         self._reported = 0.0
         self._step = job.step
 
-    def step(self, index: int, label: str, total: int | None = None, unit: str = "rows") -> None:
-        """Begin step `index` (from 1)."""
+    def step(self, index: int, label: Words, total: int | None = None, unit: str = "rows") -> None:
+        """Begin step `index` (from 1); `label` as in `log`."""
         self.check()
         self._step = index
         self._update(
             step=index,
-            step_label=label,
+            step_label=in_ours(label)[:200],
             done=0,
             total=total,
             unit=unit,
@@ -153,9 +154,12 @@ class Running:
         self._reported = time.monotonic()
         self._update(done=done, **({} if total is None else {"total": total}))
 
-    def log(self, text: str, level: str = "info") -> None:
-        """Add one line to the job's log; the newest 200 are kept."""
-        line = {"at": timezone.now().isoformat(), "text": str(text)[:2000], "level": level}
+    def log(self, words: Words, level: str = "info") -> None:
+        """Add one line to the job's log; the newest 200 are kept.
+
+        What is lazy or a function is kept in each language that pages have, for every reader.
+        """
+        line = _line(words, level, timezone.now())
         with transaction.atomic():
             job = Job.objects.select_for_update().only("log").get(pk=self.id)
             job.log = [*job.log, line][-LOG_LINES:]
@@ -192,6 +196,12 @@ class Running:
             self._stop.set()
         # A worker busy with one long job cannot answer its canary, and is alive all the same.
         beats.record(queue=self._queue, now=now)
+
+
+def _line(words: Words, level: str, now: datetime) -> dict[str, Any]:
+    line = {"at": now.isoformat(), "text": in_ours(words)[:2000], "level": level}
+    texts = {language: text[:2000] for language, text in in_each(words).items()}
+    return line | ({"texts": texts} if texts else {})
 
 
 def _claim(job_id: int, now: datetime) -> Job | None:
@@ -325,18 +335,15 @@ def sweep(*, now: datetime | None = None) -> list[int]:
                 job.state, job.finished_at = Job.State.STOPPED, now
             elif job.attempt >= job.max_attempts:
                 job.state, job.finished_at = Job.State.FAILED, now
-                job.error = _(
-                    "The worker doing this stopped answering %(tries)d times. What it had stored "
-                    "is kept; look at the worker's log, then try again."
-                ) % {"tries": job.attempt}
+                with override(_language(job)):
+                    job.error = _(
+                        "The worker doing this stopped answering %(tries)d times. What it had "
+                        "stored is kept; look at the worker's log, then try again."
+                    ) % {"tries": job.attempt}
             else:
                 job.state = Job.State.QUEUED
             job.fence += 1  # whoever still holds the old lease can write nothing any more
-            line = {
-                "at": now.isoformat(),
-                "text": _("The worker stopped answering."),
-                "level": "warning",
-            }
+            line = _line(gettext_lazy("The worker stopped answering."), "warning", now)
             job.log = [*job.log, line][-LOG_LINES:]
             job.save(update_fields=["state", "finished_at", "error", "fence", "log"])
             if job.state != Job.State.QUEUED:

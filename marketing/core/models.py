@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from marketing.core.wording import log_line
+
 
 class User(AbstractUser):
     """Somebody who signs in. Rights come from the groups admin, marketer, analyst, integrator."""
@@ -266,6 +268,12 @@ class Job(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
+
+    @property
+    def doing(self) -> str:
+        """What its step is called, in the reader's language where the log keeps it in it."""
+        said = (line for line in reversed(self.log) if line["text"] == self.step_label)
+        return log_line(next(said, {"text": self.step_label}))
 
     @property
     def percent(self) -> int | None:

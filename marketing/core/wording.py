@@ -1,15 +1,20 @@
 """Numbers, money, time and states in words, as every page shows them."""
 
 import math
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
+# What is told in the language of the moment, where it is lazy or a function.
+Words = str | Promise | Callable[[], str]
 SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "CNY": "¥", "JPY": "¥", "INR": "₹", "KRW": "₩"}
 DASH = "–"
 TONES = {
@@ -256,3 +261,25 @@ def in_words(text: str) -> str:
     if said == text and sign and (told := _(whole)) != whole:
         return told % {"title": in_words(title)}
     return said
+
+
+def in_each(words: Words) -> dict[str, str]:
+    """A sentence in each language that pages have, by the language; empty for a plain text."""
+    if isinstance(words, str):
+        return {}
+    told = {}
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            told[language] = in_ours(words)
+    return told
+
+
+def in_ours(words: Words) -> str:
+    """A sentence in the language of the moment."""
+    return words() if callable(words) else str(words)
+
+
+def log_line(line: Mapping[str, Any]) -> str:
+    """A line of a job's log in the reader's language where it is kept in it, else as it is."""
+    texts = line.get("texts") or {}
+    return str(texts.get(get_language() or "") or in_words(str(line["text"])))

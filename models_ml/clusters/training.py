@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from threadpoolctl import threadpool_limits
 
 from marketing.core.errors import Invalid, Refused
+from marketing.core.wording import Words
 from models_ml import queries, registry
 from models_ml.algorithms import artifacts
 from models_ml.algorithms.clusters import choosing, matching, scaling
@@ -24,7 +26,7 @@ SEED = 20111209
 LEAST_PEOPLE = 50
 SUGGESTED = 3
 
-Report = Callable[[int, str], None]
+Report = Callable[[int, Words], None]
 
 
 def train(
@@ -66,14 +68,14 @@ def _train(
     progress: Callable[[int, int], None],
 ) -> ModelVersion:
     began, as_of = time.monotonic(), queries.data_now(now=now)
-    report(1, _("Reading the facts of everyone"))
+    report(1, gettext_lazy("Reading the facts of everyone"))
     person, names, x = membership.read_facts(clustering=clustering, as_of=as_of)
     _check_people(len(person))
     chosen = [names.index(name) for name in clustering.facts]
     scaler, left = scaling.learn(x[:, chosen], clustering.facts, facts.logs(clustering.facts))
     _check_facts(scaler)
     z = scaler.apply(x[:, [names.index(name) for name in scaler.names]])
-    report(2, _("Trying two to ten groups"))
+    report(2, gettext_lazy("Trying two to ten groups"))
     choice = choosing.choose(
         z,
         kind=clustering.method,
@@ -82,7 +84,7 @@ def _train(
         wanted=clustering.wanted,
         report=progress,
     )
-    report(3, _("Finding the groups and what sets them apart"))
+    report(3, gettext_lazy("Finding the groups and what sets them apart"))
     groups = choosing.find(z, kind=clustering.method, count=choice.count or 1, seed=SEED)
     before = _before(clustering)
     matched = matching.match((before[1].scaler, before[1].groups), (scaler, groups)) if (
@@ -94,7 +96,7 @@ def _train(
     described = profiles.describe(names=names, x=x, place=place, chance=chance)
     for one, number in zip(described, numbers, strict=True):
         one |= {"number": int(number), "suggested": _suggested(one["traits"])}
-    report(4, _("Storing the version"))
+    report(4, gettext_lazy("Storing the version"))
     taken = choice.chosen
     version = registry.save(
         name=clustering.name,

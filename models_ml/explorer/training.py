@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketing.core.errors import Refused
+from marketing.core.wording import Words
 from models_ml import registry
 from models_ml.algorithms import artifacts
 from models_ml.algorithms import tree as trees
@@ -18,7 +20,7 @@ from models_ml.explorer.samples import Asking, Drawn, Members
 from models_ml.models import Exploration, ModelVersion
 from models_ml.predictions import gate
 
-Report = Callable[[int, str], None]
+Report = Callable[[int, Words], None]
 STEPS = 5
 
 
@@ -51,7 +53,7 @@ def train(
         _note(exploration, trouble)
         raise
     _note(exploration, {})
-    report(STEPS, _("Counting who is in each group"))
+    report(STEPS, gettext_lazy("Counting who is in each group"))
     groups.count(exploration=exploration)
     return version
 
@@ -79,7 +81,7 @@ def _train(
         allow=tuple(exploration.settings.get("allow", ())),
         seed=params.seed,
     )
-    report(1, _("Reading people as they were, and what became of them"))
+    report(1, gettext_lazy("Reading people as they were, and what became of them"))
     drawn = samples.draw(asking=asking, as_of=as_of, members=members)
     _mark(drawn, defining)
     checks.enough(structure=drawn.structure, judge=drawn.judge, params=params)
@@ -87,13 +89,13 @@ def _train(
     buyers = asking.population.who == "buyers"
     features = tuple(columns.tree_feature(spec, buyers=buyers) for spec in drawn.specs)
     _check_leaks(drawn, features, asking.allow, params.seed)
-    report(2, _("Growing the tree"))
+    report(2, gettext_lazy("Growing the tree"))
     fitted = trees.fit(
         structure=drawn.structure, judge=drawn.judge, features=features, params=params
     )
-    report(3, _("Judging it on people it has not seen"))
+    report(3, gettext_lazy("Judging it on people it has not seen"))
     verdict = trees.assess(fitted, drawn.judge, drawn.rival, params)
-    report(4, _("Storing the version"))
+    report(4, gettext_lazy("Storing the version"))
     version = registry.save(
         name=exploration.name,
         algorithm="decision tree (CART), honest",

@@ -6,6 +6,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketing.core import jobs
 from marketing.core.errors import NotFound
@@ -41,16 +42,16 @@ def train(job: jobs.Running) -> dict[str, Any]:
     job.set_url(reverse("models_ml:clusters-of", args=[clustering.key]))
     people = 0
     if version.state == ModelVersion.State.LIVE:
-        job.step(definitions.STEPS, _("Sorting everyone"), unit="people")
+        job.step(definitions.STEPS, gettext_lazy("Sorting everyone"), unit="people")
         people = membership.assign(clustering=clustering, as_of=_as_of())
-    job.log(version.reason or _("%(version)s is live.") % {"version": version})
+    job.log(version.verdict)
     return {"version": version.version, "state": version.state, "people": people}
 
 
 def assign(job: jobs.Running) -> dict[str, Any]:
     """Sort everyone again by the groups in use."""
     clustering = _clustering(job)
-    job.step(1, _("Sorting everyone"), unit="people")
+    job.step(1, gettext_lazy("Sorting everyone"), unit="people")
     people = membership.assign(clustering=clustering, as_of=_as_of())
     job.progress(people, people)
     return {"people": people}

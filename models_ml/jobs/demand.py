@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketing.core import jobs
 from marketing.core.errors import NotFound
@@ -17,7 +18,7 @@ def forecast(job: jobs.Running) -> dict[str, Any]:
         version = ModelVersion.objects.filter(pk=number, name=reading.NAME).first()
         if version is None:
             raise NotFound(_("There is no such model version."), code="model_unknown")
-        job.step(2, _("Writing the forecast"), unit="products")
+        job.step(2, gettext_lazy("Writing the forecast"), unit="products")
         served = forecasting.serve(version=version)
         job.progress(served, served)
         return {"version": version.version, "state": version.state}
@@ -25,11 +26,13 @@ def forecast(job: jobs.Running) -> dict[str, Any]:
     stored = ModelVersion.objects.filter(job_id=job.id, name=reading.NAME)
     made = stored.exclude(state=ModelVersion.State.CANDIDATE).first()
     if made is None:
-        job.step(1, _("Rolling through the past and judging on what came"), unit="moments")
+        job.step(
+            1, gettext_lazy("Rolling through the past and judging on what came"), unit="moments"
+        )
         made = forecasting.make(
             now=timezone.now(),
             job_id=job.id,
             report=lambda _name, done, total: job.progress(done, total),
         )
-    job.log(made.reason or _("%(version)s is live.") % {"version": made})
+    job.log(made.verdict)
     return {"version": made.version, "state": made.state, "metrics": made.metrics}

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketing.core import jobs
 from marketing.core.errors import NotFound, Refused
@@ -35,10 +36,10 @@ def train(job: jobs.Running) -> dict[str, Any]:
         job.set_url(url)
     scored = 0
     if version.state == ModelVersion.State.LIVE:
-        job.step(3, _("Scoring everyone"), unit="people")
+        job.step(3, gettext_lazy("Scoring everyone"), unit="people")
         scored = scoring.score(prediction=prediction)
         job.progress(scored, scored)
-    job.log(version.reason or _("%(version)s is live.") % {"version": version})
+    job.log(version.verdict)
     return {
         "version": version.version,
         "state": version.state,
@@ -50,7 +51,7 @@ def train(job: jobs.Running) -> dict[str, Any]:
 def score(job: jobs.Running) -> dict[str, Any]:
     """Everyone's score by the version in use."""
     prediction = _prediction(job)
-    job.step(1, _("Scoring everyone"), unit="people")
+    job.step(1, gettext_lazy("Scoring everyone"), unit="people")
     try:
         scored = scoring.score(prediction=prediction)
     except Refused as refusal:
@@ -63,6 +64,6 @@ def score(job: jobs.Running) -> dict[str, Any]:
 def watch(job: jobs.Running) -> dict[str, Any]:
     """Whether people changed since the training, and whether what was said came true."""
     prediction = _prediction(job)
-    job.step(1, _("Comparing people with those it learned from"))
+    job.step(1, gettext_lazy("Comparing people with those it learned from"))
     found = watching.look(prediction=prediction, now=timezone.now())
     return {one.kind: one.level for one in found}

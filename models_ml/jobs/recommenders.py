@@ -1,10 +1,12 @@
 """Long work about what people buy next: every engine trained and judged."""
 
+from functools import partial
 from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketing.core import bus, jobs
 from models_ml import catalog, queries, sittings, training
@@ -19,7 +21,7 @@ def train_recommenders(job: jobs.Running) -> dict[str, Any]:
     """
     now = timezone.now()
     job.set_url(reverse("recommendations:home"))
-    job.step(1, _("Reading who bought what"), unit="purchases")
+    job.step(1, gettext_lazy("Reading who bought what"), unit="purchases")
     as_of = sittings.as_of(job_id=job.id, now=queries.data_now(now=now))
     exam = training.prepare(as_of=as_of)
     job.progress(len(exam.data), len(exam.data))
@@ -29,9 +31,7 @@ def train_recommenders(job: jobs.Running) -> dict[str, Any]:
     baseline = None
     answer: dict[str, Any] = {"purchases": len(exam.data), "people": len(exam.judging.users)}
     for number, entry in enumerate(catalog.CATALOG, start=2):
-        job.step(
-            number, _("Training and judging: %(engine)s") % {"engine": entry.title}, unit="rounds"
-        )
+        job.step(number, partial(_training, entry), unit="rounds")
         version = stored.get(entry.name)
         # The baseline is judged again in any case, as the others are compared person by person.
         if version is None or not entry.gate:
@@ -45,11 +45,7 @@ def train_recommenders(job: jobs.Running) -> dict[str, Any]:
             )
             baseline = baseline or figures
         ndcg = version.metrics[entry.metric]
-        job.log(
-            version.reason
-            or _("%(version)s is live: NDCG@10 %(ndcg).4f in %(seconds).0f s.")
-            % {"version": version, "ndcg": ndcg, "seconds": version.seconds}
-        )
+        job.log(partial(_outcome, version, ndcg))
         answer[entry.engine] = {
             "version": version.version,
             "state": version.state,
@@ -58,3 +54,12 @@ def train_recommenders(job: jobs.Running) -> dict[str, Any]:
     sittings.finish(job_id=job.id)
     bus.announce("recommenders.trained", job_id=job.id)
     return answer
+
+
+def _training(entry: catalog.Entry) -> str:
+    return _("Training and judging: %(engine)s") % {"engine": entry.title}
+
+
+def _outcome(version: ModelVersion, ndcg: float) -> str:
+    told = {"version": version, "ndcg": ndcg, "seconds": version.seconds}
+    return version.why or _("%(version)s is live: NDCG@10 %(ndcg).4f in %(seconds).0f s.") % told

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from marketing.core.models import Job
@@ -62,3 +62,7 @@ class ModelVersion(models.Model):
     def why(self) -> str:
         """Why it is not published, in the reader's language where it is kept in it."""
         return str(self.reasons.get(get_language() or "") or self.reason)
+
+    def verdict(self) -> str:
+        """How its training ended, in one sentence for the reader."""
+        return self.why or gettext("%(version)s is live.") % {"version": self}

@@ -47,7 +47,7 @@ def run(
         fitted = registry.load(champion, Fitted.load)
         if fitted.model.reads_events:
             sample = samples.with_events(sample)
-        report(2, _("Learning further from version %(n)d") % {"n": champion.version})
+        report(2, lambda: _("Learning further from version %(n)d") % {"n": champion.version})
         outcome = further.run(
             fitted,
             sample.train,

@@ -7,13 +7,15 @@ from datetime import timedelta
 import psutil
 import pytest
 from django.db import OperationalError
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy, override
 
 from marketing import pipeline
 from marketing.core import jobs
 from marketing.core.errors import Conflict, Invalid, NotFound
 from marketing.core.models import Job
+from marketing.core.wording import log_line
 from tests import factories
 
 ran: list[int] = []
@@ -24,6 +26,13 @@ def finish_well(job: jobs.Running) -> dict:
     job.step(1, "Working", total=4)
     job.progress(4, 4)
     return {"answer": 42}
+
+
+def tell_figures(job: jobs.Running) -> dict:
+    job.step(1, gettext_lazy("Storing rows"), total=4)
+    job.log(lambda: gettext("%(version)s is live.") % {"version": "tree v2"})
+    job.log("Line 7: no order number")
+    return {}
 
 
 def refuse(job: jobs.Running) -> dict:
@@ -63,6 +72,7 @@ def kinds(monkeypatch):
     monkeypatch.setitem(pipeline.JOBS, "test.poison", pipeline.JobKind(SLOW, "bulk", 1))
     for handler in (
         finish_well,
+        tell_figures,
         refuse,
         refuse_in_words,
         break_down,
@@ -119,6 +129,32 @@ class TestOneTry:
         nobodys = run(jobs.start(kind=kind, title="A test"))
 
         assert (theirs.error, nobodys.error) == ("没有这个任务。", "There is no such job.")
+
+    @pytest.mark.parametrize("starter", ["en", "zh-hans"])
+    def test_everybody_reads_steps_and_log_in_their_own_language(self, starter, client):
+        user = factories.user("marketer", language=starter)
+        job = run(jobs.start(kind="test.tell_figures", title="A test", user=user))
+        Job.objects.filter(pk=job.pk).update(state="running")  # as it looks on the way
+        told = {
+            "en": ["Storing rows", "tree v2 is live.", "Line 7: no order number"],
+            "zh-hans": ["正在存储数据行", "tree v2 已上线。", "Line 7: no order number"],
+        }
+        assert [line["text"] for line in job.log] == told[starter]
+        for language, lines in told.items():
+            with override(language):
+                assert [log_line(line) for line in job.log] == lines
+                assert (job.doing, Job(step_label="Working").doing) == (lines[0], "Working")
+        client.force_login(factories.user("analyst", language="zh-hans"))
+        with override("en"):  # a page leaves its reader's language behind
+            page = client.get(reverse("core:job-live", args=[job.public_id])).content.decode()
+        assert page.count(told["zh-hans"][0]) == 2
+        assert told["zh-hans"][1] in page
+        assert "is live" not in page
+
+    def test_a_line_kept_before_languages_were_is_read_as_it_is(self):
+        with override("zh-hans"):
+            old = {"at": "2026-01-01T00:00:00+00:00", "text": "4 rows were odd.", "level": "info"}
+            assert log_line(old) == "4 rows were odd."
 
     def test_a_fault_fails_the_job_with_a_reason_and_the_trace_in_the_log(self):
         job = run(queued(break_down, zero=0))

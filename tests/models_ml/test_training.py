@@ -9,6 +9,7 @@ from django.utils import translation
 
 from marketing.core.errors import Conflict, Invalid
 from marketing.core.models import Job
+from marketing.core.wording import in_ours
 from models_ml import catalog, interactions, registry, training
 from models_ml.algorithms import artifacts
 from models_ml.jobs import recommenders as long_work
@@ -30,7 +31,7 @@ class Reports:
         assert total is None or done <= total
 
     def log(self, text, level="info"):
-        self.lines.append(text)
+        self.lines.append(in_ours(text))
 
     def set_url(self, url):
         self.url = url

@@ -37,6 +37,7 @@ for _filter in (
     wording.hue,
     wording.unit_word,
     wording.in_words,
+    wording.log_line,
 ):
     register.filter(_filter)
 register.filter("readable", hosts.both)

@@ -35,9 +35,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from numpy.typing import NDArray
 
+from marketing.core.wording import Words
 from models_ml.models import ModelVersion, Prediction
 
-Report = Callable[[int, str], None]
+Report = Callable[[int, Words], None]
 
 
 @dataclass(frozen=True)

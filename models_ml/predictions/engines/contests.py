@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from numpy.typing import NDArray
 
 from marketing.core.errors import Invalid
+from marketing.core.wording import Words
 from models_ml import registry
 from models_ml.algorithms import artifacts
 from models_ml.algorithms.errors import Unfit
@@ -35,7 +37,7 @@ MOST_READ = 100_000
 MOST_MAILS = 50_000
 
 
-def _silent(_step: int, _label: str) -> None:
+def _silent(_step: int, _label: Words) -> None:
     """The report of nobody."""
 
 
@@ -52,7 +54,7 @@ def learn(
     target = definitions.target_of(prediction)
     wishes = definitions.read_wishes(prediction.settings)
     horizon = planning.horizon_of(prediction)
-    report(1, _("Reading what was known of people at earlier moments"))
+    report(1, gettext_lazy("Reading what was known of people at earlier moments"))
     sample = samples.draw(
         target=target,
         horizon=horizon,
@@ -106,7 +108,7 @@ def _contest(
             candidates=wishes.candidates or None,
             allow=wishes.allow,
             report=lambda name, done, total: report(
-                2, _("Training and judging: %(engine)s") % {"engine": name}
+                2, lambda: _("Training and judging: %(engine)s") % {"engine": name}
             ),
         )
     except Unfit as unfit:

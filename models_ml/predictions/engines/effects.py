@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketing.core.errors import Invalid
 from models_ml import registry
@@ -43,7 +44,7 @@ def learn(
 ) -> ModelVersion:
     """See `engines`."""
     began = time.monotonic()
-    report(1, _("Reading who got a mail and who was held out"))
+    report(1, gettext_lazy("Reading who got a mail and who was held out"))
     wishes = definitions.read_wishes(prediction.settings)
     drawn = trials.draw(
         target=definitions.target_of(prediction),
@@ -54,13 +55,13 @@ def learn(
     )
 
     def tell(name: str) -> None:
-        report(2, _("Training and judging: %(engine)s") % {"engine": name})
+        report(2, lambda: _("Training and judging: %(engine)s") % {"engine": name})
 
     try:
         outcome = trial.run(drawn.train, drawn.later, seed=wishes.seed, report=tell)
     except Unfit as unfit:
         raise _unfit(unfit) from unfit
-    report(3, _("Storing the version"))
+    report(3, gettext_lazy("Storing the version"))
     version = _save(prediction, drawn, outcome, wishes.seed, as_of, now, job_id, began)
     return gate.decide(
         version=version,

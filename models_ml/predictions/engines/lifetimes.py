@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from numpy.typing import NDArray
 
 from marketing.core.errors import Invalid
@@ -51,11 +52,11 @@ def learn(
         raise Invalid(
             _("The rhythm of orders says nothing about this target."), code="target_unsuited"
         )
-    report(1, _("Reading everybody's orders"))
+    report(1, gettext_lazy("Reading everybody's orders"))
     orders = laws.read(as_of=as_of)
     plan = planning.moments(target=target, horizon=horizon, as_of=as_of)
     cut = laws.last_day(plan.judge)
-    report(2, _("Fitting the laws of buying and trying them out on the past"))
+    report(2, gettext_lazy("Fitting the laws of buying and trying them out on the past"))
     data = summarise(orders, until=cut)
     try:
         # A law of buying is of everybody who buys; only some of them may be asked about.
@@ -74,7 +75,7 @@ def learn(
         prediction=prediction,
         exam=Exam(Asked(data.person, moment), came, said, hindsight.TASKS[target.type]),
     )
-    report(3, _("Storing the version"))
+    report(3, gettext_lazy("Storing the version"))
 
     def write(folder: Path) -> None:
         fitted.save(folder)

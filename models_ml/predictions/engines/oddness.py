@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from numpy.typing import NDArray
 
 from ingestion.models import Customer
@@ -47,19 +47,19 @@ def learn(
 ) -> ModelVersion:
     """See `engines`."""
     began = time.monotonic()
-    report(1, _("Reading what is known of people"))
+    report(1, gettext_lazy("Reading what is known of people"))
     specs = _specs(prediction, as_of)
     share = min(1.0, MOST_LEARNED / max(Customer.objects.count(), 1))
     found = _read(prediction, specs, as_of, share=share)
     person = found.asked.person
     columns = _columns(found.x)
-    report(2, _("Learning what is usual, from halves and from all"))
+    report(2, gettext_lazy("Learning what is usual, from halves and from all"))
     try:
         outcome = unusual.run(_table(found.x, columns), _half(person), seed=SEED)
     except Unfit as unfit:
         message, remedy = gate.why_unfit(code=unfit.code, facts=unfit.facts)
         raise Invalid(message, code=unfit.code, remedy=remedy) from unfit
-    report(3, _("Storing the version"))
+    report(3, gettext_lazy("Storing the version"))
     features = {f.name: f for f in found.features}
 
     def write(folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketing.core import brand
 from marketing.core.errors import Invalid
@@ -57,14 +58,14 @@ def learn(
 ) -> ModelVersion:
     """See `engines`."""
     began = time.monotonic()
-    report(1, _("Reading when people answered mails"))
+    report(1, gettext_lazy("Reading when people answered mails"))
     answered = read(as_of=as_of)
-    report(2, _("Learning hours and judging them on later answers"))
+    report(2, gettext_lazy("Learning hours and judging them on later answers"))
     try:
         outcome = sending.run(answered, seed=SEED)
     except Unfit as unfit:
         raise _unfit(unfit) from unfit
-    report(3, _("Storing the version"))
+    report(3, gettext_lazy("Storing the version"))
     hours, people = outcome.hours, np.unique(answered.person)
 
     def write(folder: Path) -> None:
