@@ -21,6 +21,7 @@ from models_ml.benchmarks import plots  # noqa: E402
 
 KEPT, PAGE = FOLDER / "performance.json", FOLDER / "performance.md"
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
+GROWTH, END_OF_GROWTH = "<!-- growth -->", "<!-- end of growth -->"
 Line = dict[str, Any]
 
 
@@ -42,7 +43,25 @@ def keep(printed: list[str], kept: dict[str, Line], *, busy: bool) -> None:
             continue
         line = json.loads(text)
         if "value" in line:
-            kept[line["name"]] = {**line, "day": day, "machine": where, "busy": busy}
+            sizes = kept.get(line["name"], {}).get("sizes", {})
+            if seconds := _seconds(line):
+                sizes = {**sizes, str(line["n"]): seconds}
+            said = {**line, "day": day, "machine": where, "busy": busy}
+            kept[line["name"]] = {**said, "sizes": sizes} if sizes else said
+
+
+def _seconds(line: Line) -> list[float] | None:
+    """What all of `n` took: with us, and at the limit where that is a rate too."""
+    unit, n = str(line.get("unit", "")), line.get("n")
+    if not isinstance(n, int) or n < 2:
+        return None
+    if unit.endswith("/s"):
+        limit = line.get("limit")
+        pace = limit.get("value") if isinstance(limit, dict) else None
+        return [n / line["value"]] + ([n / pace] if pace else [])
+    if unit == "ms":
+        return [line["value"] / 1000]
+    return None
 
 
 def table(kept: dict[str, Line]) -> list[str]:
@@ -63,24 +82,32 @@ def table(kept: dict[str, Line]) -> list[str]:
     return rows
 
 
-def growth(kept: dict[str, Line]) -> None:
-    """Draw seconds against size where a rate was measured at three sizes or more."""
-    sizes: dict[str, list[Line]] = defaultdict(list)
+def growth(kept: dict[str, Line]) -> list[str]:
+    """Draw seconds against size where three sizes or more were measured; the lines that show it."""
+    sizes: dict[str, dict[int, list[float]]] = defaultdict(dict)
+    units: dict[str, str] = {}
     for name, line in kept.items():
         stem, _colon, size = name.rpartition(":")
-        if size.isdigit() and str(line.get("unit", "")).endswith("/s"):
-            sizes[stem].append(line)
-    for stem, lines in sizes.items():
-        if len(lines) < 3:
+        found = line.get("sizes", {})
+        if size.isdigit() and (seconds := _seconds(line)):
+            found = {size: seconds}
+        else:
+            stem = name
+        units[stem] = str(line.get("unit", "")).removesuffix("/s")
+        sizes[stem] |= {int(n): seconds for n, seconds in found.items()}
+    shown = []
+    for stem, points in sorted(sizes.items()):
+        if len(points) < 3:
             continue
-        lines.sort(key=lambda line: line["n"])
-        sides = {
-            "ours": [(line["n"], line["n"] / line["value"]) for line in lines],
-            "by hand": [(line["n"], line["n"] / line["limit"]["value"]) for line in lines],
-        }
-        across = lines[0]["unit"].removesuffix("/s")
-        path = FOLDER / "images" / f"{stem.replace('.', '-')}-growth.svg"
-        plots.write(path, stem, across, "seconds", sides)
+        rows = sorted(points.items())
+        sides = {"ours": [(n, seconds[0]) for n, seconds in rows]}
+        if all(len(seconds) > 1 for _n, seconds in rows):
+            sides["the limit"] = [(n, seconds[1]) for n, seconds in rows]
+        across = units[stem] if units[stem] != "ms" else "people"
+        name = f"{stem.replace('.', '-')}-growth.svg"
+        plots.write(FOLDER / "images" / name, stem, across, "seconds", sides)
+        shown.append(f"![Seconds of {stem} against {across}](images/{name})")
+    return shown
 
 
 def _what(side: Any) -> str:
@@ -100,6 +127,11 @@ def _ratio(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, int | float) else ""
 
 
+def _put(page: str, begin: str, end: str, lines: list[str]) -> str:
+    before, after = page.split(begin, 1)[0], page.split(end, 1)[1]
+    return "\n".join([before + begin, *lines, end]) + after
+
+
 def main() -> None:
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     keep(sys.stdin.read().splitlines(), kept, busy="--busy" in sys.argv)
@@ -108,10 +140,8 @@ def main() -> None:
         for name, line in kept.items()
     }
     KEPT.write_text(json.dumps(short, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    growth(short)
-    page = PAGE.read_text()
-    before, after = page.split(BEGIN, 1)[0], page.split(END, 1)[1]
-    PAGE.write_text("\n".join([before + BEGIN, *table(short), END]) + after)
+    page = _put(PAGE.read_text(), BEGIN, END, table(short))
+    PAGE.write_text(_put(page, GROWTH, END_OF_GROWTH, ["", *growth(short), ""]))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from recommendations.models import OfferPlan
 from recommendations.offers import keeping, planning, storing
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-PEOPLE, RUNS, HOLD = {"small": 100_000, "full": 1_000_000}, 3, 1000 << 20
+PEOPLE = {"small": 100_000, "middle": 400_000, "full": 1_000_000}
+RUNS, HOLD = 3, 1000 << 20
 KEYS = ("bench-fund", "bench-card")
 _GROWN = {"field": "age", "op": "at_least", "value": 18}
 _RISKS = {"field": "risk_class", "op": "at_least", "value": 3}

@@ -28,11 +28,11 @@ from campaigns.models import Campaign, Message, Run
 from campaigns.sending import runs
 from models_ml.benchmarks.data import pace
 
-SENDERS = {"small": 4_000, "full": 20_000}
-PEOPLE = {"small": 100_000, "full": 1_000_000}
+SENDERS = {"small": 4_000, "middle": 10_000, "full": 20_000}
+PEOPLE = {"small": 100_000, "middle": 400_000, "full": 1_000_000}
 # Tryton takes a tenth of the mails in a quarter of a minute, and all of them in minutes.
-TRYTON_MAILS = {"small": 400, "full": 4_000}
-PEER_MAILS = {"small": 1_000, "full": 4_000}
+TRYTON_MAILS = {"small": 400, "middle": 1_000, "full": 4_000}
+PEER_MAILS = {"small": 1_000, "middle": 2_000, "full": 4_000}
 
 
 def mail_send(size: str = "small") -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from campaigns.models import JourneyStep, Message
 from ingestion.benchmarks import doors, measuring, sending, serving
 from marketing.core.errors import Refused
 
-PEOPLE = {"small": 10_000, "full": 100_000}
+PEOPLE = {"small": 10_000, "middle": 40_000, "full": 100_000}
 PROBES = {"small": 60, "full": 300}
 RUNS = 3
 STEPS, SECONDS = 2_000, 2.0

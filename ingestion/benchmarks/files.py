@@ -24,8 +24,8 @@ from ingestion.models import Customer, ImportJob
 from marketing.core.errors import Refused
 
 RUNS = 3
-ORDERS = {"small": 120_000, "full": 1_000_000}
-EVENTS = {"small": 100_000, "full": 5_000_000}
+ORDERS = {"small": 120_000, "middle": 400_000, "full": 1_000_000}
+EVENTS = {"small": 100_000, "middle": 1_000_000, "full": 5_000_000}
 
 
 def import_orders(*, size: str = "small") -> Line:

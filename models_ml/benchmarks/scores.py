@@ -27,7 +27,7 @@ from models_ml.predictions import parts, scoring
 from models_ml.predictions.engines import Answers
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-PEOPLE = {"small": 100_000, "full": 1_000_000}
+PEOPLE = {"small": 100_000, "middle": 400_000, "full": 1_000_000}
 KEY = "bench scores"
 LEARNED_FROM, COLUMNS = 20_000, 18
 # Half of the rate of predict and bare COPY.

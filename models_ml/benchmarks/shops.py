@@ -21,7 +21,11 @@ from models_ml.models import ModelVersion, Prediction
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 # people, order lines
-SHOPS = {"small": (50_000, 500_000), "full": (1_000_000, 10_000_000)}
+SHOPS = {
+    "small": (50_000, 500_000),
+    "middle": (300_000, 3_000_000),
+    "full": (1_000_000, 10_000_000),
+}
 LINES_PER_ORDER = 4
 KEPT = "BENCH_KEPT"
 _EVENT_DAYS = 120

@@ -51,7 +51,18 @@ MODULES = (
     "marketing.bench_pages",
     "marketing.bench_soak",
 )
-SIZES = ("small", "full")
+SIZES = ("small", "middle", "full")
+# Those that are measured at a size between as well, so that it can be drawn how their cost grows.
+GROWING = {
+    "import.orders",
+    "import.events",
+    "score.customers",
+    "offers.plan",
+    "segment.count_totals",
+    "audience.snapshot",
+    "mail.send",
+    "journey.steps",
+}
 
 
 class Command(BaseCommand):
@@ -79,6 +90,10 @@ class Command(BaseCommand):
                 self.stdout.write(json.dumps(line))
             return
         chosen = choose(only, list(workloads), asked_for)
+        if chosen and size == "middle" and not (chosen := [n for n in chosen if n in GROWING]):
+            raise CommandError(
+                f"{only} has no middle size. These have: {', '.join(sorted(GROWING))}."
+            )
         if not chosen:
             raise CommandError(
                 f"There is no workload {only}. Choose one of: {', '.join(workloads)}."
