@@ -3,8 +3,7 @@
 #   make test     every test, with servers of its own (ARGS="tests/core -x" narrows it)
 #   make check    format, lint, types, contracts, missing migrations, deployment checks
 #   make bench    the workloads against their limits (ONLY=name, SIZE=middle or full, DATA=folder of
-#                 public data,
-#                 KEEP=folder that keeps the simulated shops, which are made there once;
+#                 public data, KEEP=folder that keeps the simulated shops, which are made there once;
 #                 ONLY=soak.day MINUTES=60 SAMPLES=folder SHOP=folder: a day of load in an hour, only
 #                 when named)
 
