@@ -22,6 +22,7 @@ PLACEMENT = "email"
 # A stored pick and its product, in the order of `Pick`, then what its reason is told by.
 COLUMNS = """x.rank, g.id, g.sku, g.name, g.price, g.currency, g.url, g.image_url, x.score, x.why,
     a.id AS anchor_id, coalesce(nullif(a.name, ''), a.sku) AS anchor"""
+WIDTH = 12
 # A row a pick that is still on the shelf.
 ROWS = """FROM recommendations_picklist r
     CROSS JOIN LATERAL unnest(r.products, r.scores, r.whys, r.anchors)
@@ -90,13 +91,17 @@ def for_customers(
     current = current or current_set(placement=placement, engine=engine)
     if current is None:
         return {key: [] for key in ids}
-    chosen = {} if asked else _sides(current.placement, ids)
-    found = _read({current.pk, *(number for number, _shows in chosen.values() if number)}, ids)
-    if ids and not found:
-        # A refresh may have put another set in its place since it was looked up.
+    while True:
+        chosen = {} if asked else _sides(current.placement, ids)
+        sets = {current.pk, *(number for number, _shows in chosen.values() if number)}
+        found, standing = _read(sets, ids)
+        if standing == sets:
+            break
+        # A refresh put others in their place since they were looked up, perhaps between the two.
         newer = current_set(placement=current.placement.slug, engine=engine)
-        if newer is not None and newer.pk != current.pk:
-            return for_customers(ids, placement, engine, newer if asked else None)
+        if newer is None:
+            break
+        current = newer
     newcomers = None
     picks = {}
     for key in ids:
@@ -137,32 +142,43 @@ def by_engine(
     *, customer_id: int, placement: str = PLACEMENT
 ) -> list[tuple[RecommendationSet, list[Pick]]]:
     """One person's picks in every complete set of a placement."""
-    sets = list(
-        RecommendationSet.objects.filter(
-            placement__slug=placement, state=RecommendationSet.State.COMPLETE
-        )
+    complete = RecommendationSet.objects.filter(
+        placement__slug=placement, state=RecommendationSet.State.COMPLETE
     )
-    found = _read([row.pk for row in sets], [customer_id])
+    while True:
+        sets = list(complete.all())
+        found, standing = _read([row.pk for row in sets], [customer_id])
+        if len(standing) == len(sets):
+            break
     newcomers = _newcomers(sets[0]) if sets and len(found) < len(sets) else []
     return [(row, found.get((row.pk, customer_id), newcomers)) for row in sets]
 
 
-def _read(sets: Collection[int], ids: Collection[int]) -> dict[tuple[int, int], list[Pick]]:
-    """Picks by set and person, best first, of products that are still on the shelf.
+def _read(
+    sets: Collection[int], ids: Collection[int]
+) -> tuple[dict[tuple[int, int], list[Pick]], set[int]]:
+    """Picks by set and person, best first, of products that are still on the shelf; and which of
+    the sets there are. A refresh replaces all sets of a placement with their picks at once: where
+    all are seen, they are of one refresh and whole.
 
-    None for people who said no to profiling, whatever was built before they did.
+    No picks for people who said no to profiling, whatever was built before they did.
     """
     found: dict[tuple[int, int], list[Pick]] = {}
+    standing = set()
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT r.set_id, r.customer_id, {COLUMNS} {ROWS}"
             f" WHERE r.set_id = ANY(%s) AND r.customer_id = ANY(%s) AND {PROFILED}"
-            " ORDER BY r.set_id, r.customer_id, x.rank",
-            [list(sets), list(ids)],
+            f" UNION ALL SELECT s.id, NULL{', NULL' * WIDTH}"
+            " FROM recommendations_recommendationset s WHERE s.id = ANY(%s) ORDER BY 1, 2, 3",
+            [list(sets), list(ids), list(sets)],
         )
         for set_id, customer_id, *values in cursor.fetchall():
-            found.setdefault((set_id, customer_id), []).append(picked(values))
-    return found
+            if customer_id is None:
+                standing.add(set_id)
+            else:
+                found.setdefault((set_id, customer_id), []).append(picked(values))
+    return found, standing
 
 
 def picked(values: Sequence[Any]) -> Pick:
