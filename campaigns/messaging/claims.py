@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from psycopg2.extras import execute_values
 
-from campaigns import manners
+from campaigns import manners, ways
 from campaigns.models import Run
 from ingestion import consent
 from ingestion.models import Customer
@@ -78,8 +78,7 @@ def marketing(_step: str, _variant: str) -> str:
 def unwanted(messages: Sequence[Due], purpose_of: Purpose = marketing) -> dict[int, str]:
     """Reasons, by message id, why these may not be sent as of now.
 
-    A call to a system and a note in the shop's own app need no consent, only somebody to be for;
-    whoever wants nothing more at all gets no note.
+    Which consent counts is said in `ways`; where none does there is still to be somebody.
     """
     groups: dict[tuple[str, str], list[Due]] = defaultdict(list)
     for message in messages:
@@ -89,12 +88,13 @@ def unwanted(messages: Sequence[Due], purpose_of: Purpose = marketing) -> dict[i
         people = {message.customer_id for message in asked}
         column = consent.ADDRESSES.get(channel)
         now_true: dict[int, tuple[str, str | None]]
-        if channel in consent.CHANNELS:
+        asked_for = ways.asks(channel)
+        if asked_for == ways.AGREED:
             now_true = consent.judged(people, channel=channel, purpose=purpose)
         else:
             there = Customer.objects.filter(id__in=people)
             now_true = dict.fromkeys(there.values_list("id", flat=True), ("", None))
-            if channel == "inbox":
+            if asked_for == ways.UNOPPOSED:
                 barred = there.filter(consent.barred_everywhere())
                 now_true |= dict.fromkeys(barred.values_list("id", flat=True), ("suppressed", None))
         for message in asked:

@@ -13,7 +13,7 @@ from django.db.models import Case, CharField, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from campaigns import experiments
-from campaigns.ways import WAYS
+from campaigns.ways import AGREED, UNOPPOSED, WAYS, asks
 from ingestion import consent
 from ingestion.models import Customer
 from marketing.core.errors import Invalid
@@ -146,13 +146,14 @@ def addressed(
 ) -> Any:
     """The people with `reason`, as consent and suppression of a channel have it.
 
-    A call to a system and a note in the shop's own app need no consent, but whoever wants nothing
-    more at all gets no note. Where a call is one of `several` ways to reach people, it neither.
+    Which consent counts is said in `ways`. Where a call to a system is one of `several` ways to
+    reach people, it leaves whoever wants nothing more at all in peace, too.
     """
-    if channel in consent.CHANNELS:
+    asked_for = asks(channel)
+    if asked_for == AGREED:
         return consent.mailable(people, channel=channel, purpose="marketing", name=name)
     reason: Any = Value("", CharField())
-    if several or channel == "inbox":
+    if several or asked_for == UNOPPOSED:
         barred = When(consent.barred_everywhere(), then=Value("suppressed"))
         reason = Case(barred, default=Value(""), output_field=CharField())
     return people.annotate(**{name: reason})

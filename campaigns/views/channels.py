@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from campaigns import ways
 from campaigns.channels import domains, rotation, saving, trying
 from campaigns.messaging import providers
 from campaigns.messaging.providers import registry
@@ -203,6 +204,7 @@ def _about(made: Any, provider: str, channel: Channel | None) -> dict[str, Any]:
         "row": _row(channel) if channel else None,
         "made": made,
         "kind_name": Channel.Kind(made.kind).label,
+        "asks": ways.asks(made.kind),
         "icon": icon,
         "hue": hue,
         "shown": _shown(made, channel) if channel else [],

@@ -159,10 +159,13 @@ def mailable(
 
     `name` calls it otherwise.
     Reasons: no_address, suppressed, no_consent. Filter `reason=""` for those who may be written to.
+    To a channel that consent has no words for nobody can have agreed, so nobody may be.
     """
     chosen = (
         people if isinstance(people, QuerySet) else Customer.objects.filter(pk__in=list(people))
     )
+    if channel not in CHANNELS:
+        return chosen.annotate(**{name: Value(NO_CONSENT, CharField())})
     column = ADDRESSES.get(channel)
     cases = [When(~Q(agreed(channel=channel, purpose=purpose)), then=Value(NO_CONSENT))]
     if column is not None:

@@ -3,17 +3,23 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from campaigns.channels import writing
 from campaigns.journeys import acts, kinds
 from campaigns.manners import rules
-from campaigns.messaging import parts
+from campaigns.messaging import claims, parts
 from campaigns.messaging.providers import base, everything
 from campaigns.models import Channel
+from campaigns.recipients import routes
 from campaigns.segments import naming, questions
 from campaigns.views import channels, journeys_words
-from campaigns.ways import WAYS
+from campaigns.ways import AGREED, WAYS, asks
 from ingestion import consent
+from ingestion.models import Customer, Suppression
 from ingestion.views import privacy
+from marketing.core.errors import Invalid
+from tests import factories
 
 NOT_MAILS = set(WAYS) - {"email"}  # a mail is written in a page of its own
 
@@ -29,7 +35,30 @@ def test_every_kind_of_channel_has_a_name_a_picture_a_provider_and_something_to_
     assert {provider.kind for provider in everything().values()} == set(WAYS)
     assert set(journeys_words.MESSAGES) == set(kinds.CHANNELS)
     asked = set(consent.CHANNELS)
+    assert {key for key in WAYS if asks(key) == AGREED} == asked
     assert set(questions.CHANNELS) == set(naming.CHANNELS) == set(privacy.CHANNELS) == asked
+
+
+@pytest.mark.django_db
+def test_by_a_channel_that_consent_has_no_words_for_nobody_is_written_to() -> None:
+    """Whatever they agreed to elsewhere. An inbox and a webhook are said to need no yes."""
+    ada = factories.customer("ada")
+
+    def why_not(channel: str) -> tuple[str, str]:
+        (row,) = routes.addressed(Customer.objects.all(), channel=channel)
+        due = claims.Due(1, ada.pk, channel, ada.email if channel == "email" else "")
+        return row.reason, claims.unwanted([due]).get(1, "")
+
+    assert why_not("email") == ("", "")
+    assert why_not("fax") == ("no_consent", "no_consent")
+    with pytest.raises(Invalid, match="no such channel"):
+        consent.record(answers=[], channel="fax", source="form")
+    assert why_not("inbox") == why_not("webhook") == ("", "")
+    Suppression.objects.create(
+        kind=Suppression.Kind.PERSON, channel=consent.EVERY, customer=ada, reason="manual"
+    )
+    assert why_not("inbox") == ("suppressed", "suppressed")
+    assert why_not("webhook") == ("", "")
 
 
 def test_every_action_of_a_journey_is_done_by_somebody() -> None:

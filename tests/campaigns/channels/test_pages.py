@@ -191,6 +191,17 @@ def test_a_test_of_an_inbox_reaches_the_person_named(admin):
     assert "Nobody is known" in told.content.decode()
 
 
+def test_the_page_of_a_channel_says_which_consent_counts(admin):
+    for provider, words in {
+        "sms_gateway": "agreed to be written to on this very channel",
+        "push_vapid": "subscribing in the browser is the yes",
+        "inbox_own": "nothing more on every channel gets nothing",
+        "webhook_standard": "since nothing goes to the person",
+    }.items():
+        page = admin.get(reverse("campaigns:channel-create", args=[provider]))
+        assert words in page.content.decode()
+
+
 def test_who_may_not_change_settings_looks_and_no_more(client, peer):
     client.force_login(factories.user("marketer"))
     channel = gateway(peer)
