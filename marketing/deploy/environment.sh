@@ -52,11 +52,14 @@ for have in "$stamp" .venv/.installed-requirements-dev.lock; do
 done
 
 say "Installing the packages of $lock (the first time this takes some minutes)"
-if ! .venv/bin/python -m pip install --disable-pip-version-check --quiet --requirement "$lock"; then
+if ! .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile \
+    --requirement "$lock"; then
     say "error: the packages of $lock could not be installed; the lines above say why."
     say "  Check the network and the free disk space (about 6 GB), then run the same command again."
     exit 1
 fi
+# pip would compile twenty thousand files by one process; what fails to compile is no part of ours.
+.venv/bin/python -m compileall -q -j 0 -x '/tests?/' .venv/lib >/dev/null 2>&1 || true
 if [ "$lock" = requirements-dev.lock ]; then
     cksum <requirements.lock >"$stamp.runtime"
 fi

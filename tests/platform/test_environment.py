@@ -84,7 +84,7 @@ def test_a_python_without_venv_is_explained_and_leaves_nothing_half_made(checkou
 def test_packages_are_installed_once_per_content_of_the_lock(checkout):
     (checkout / ".venv" / "bin").mkdir(parents=True)
     installer = checkout / ".venv" / "bin" / "python"
-    installer.write_text('#!/bin/sh\nif [ "$1" = -m ]; then echo "$@" >>installs; fi\n')
+    installer.write_text('#!/bin/sh\nif [ "$2" = pip ]; then echo "$@" >>installs; fi\n')
     installer.chmod(0o755)
 
     for _time in range(2):
