@@ -317,16 +317,20 @@ class _Batch:
         return found
 
     def found(self) -> list[Found]:
-        answers = []
-        for given in self.named:
-            answer = NOBODY
-            for name in given:
-                node = self.nodes.get(name)
-                if node is not None and node.customer is not None and not node.refused:
-                    answer = Found(node.customer, node.id)
-                    break
-            answers.append(answer)
-        return answers
+        return [self._found(given) for given in self.named]
+
+    def _found(self, given: list[Name]) -> Found:
+        """By the strongest name; where machines alone are named, by the browser on the device.
+
+        A stored event remembers its browser and no device. So what one browser did stays together
+        and goes to the same person, whether that person was known before it came or after.
+        """
+        nodes = [self.nodes[name] for name in given if name in self.nodes]
+        known = [node for node in nodes if not node.refused]
+        if known and known[0].kind == DEVICE:
+            del known[:-1]
+        named = (Found(node.customer, node.id) for node in known if node.customer is not None)
+        return next(named, NOBODY)
 
 
 def _aliases(first: Name, previous: str, at: datetime) -> list[Claim]:

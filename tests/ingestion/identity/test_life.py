@@ -31,7 +31,7 @@ def scripted() -> list[Incoming]:
     told: list[Incoming] = []
     draw = random.Random(7)
 
-    def call(minute: float, kind: str, names: dict[str, str], **more: Any) -> None:
+    def call(minute: float, kind: str, names: dict[str, Any], **more: Any) -> None:
         told.append(
             Incoming(
                 type=kind if kind in ("identify", "alias") else "page_viewed",
@@ -43,7 +43,7 @@ def scripted() -> list[Incoming]:
             )
         )
 
-    def visits(start: int, count: int, names: dict[str, str]) -> None:
+    def visits(start: int, count: int, names: dict[str, Any]) -> None:
         for step in range(count):
             call(start + step, "track", names, properties={"page": draw.randrange(50)})
 
@@ -124,7 +124,7 @@ class EveryOrder(TestCase):
         assert len(seen) == SIZE - 30
         assert counts == (SIZE - 30, SIZE - 30, SIZE - 30)
 
-    @settings(max_examples=500)
+    @settings(max_examples=40)  # collisions of names are the matter of test_short_lives
     @given(seed=st.integers(0, 2**32), batches=st.integers(1, 3))
     def test_any_order_in_batches_of_any_size_gives_the_same(self, seed: int, batches: int) -> None:
         draw = random.Random(seed)
