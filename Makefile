@@ -32,7 +32,7 @@ check: environment-dev
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@.venv/bin/lint-imports --no-cache
-	@$(PY) -m mypy
+	@$(PY) -m mypy -n auto
 	@$(PY) -m marketing.deploy.check
 
 bench: environment-dev
