@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from campaigns.ads import exporting, sharing, steering, trainings
-from campaigns.answers import boxes, collecting, feedback, texts
+from campaigns.answers import boxes, collecting, feedback, hits, texts
 from campaigns.channels import domains
 from campaigns.journeys import dates, former_people, hearing, runner, triggers, versions
 from campaigns.messaging import delivery, former, gate, news, sweeps, transactional
@@ -43,6 +43,7 @@ def sweep(**_: Any) -> None:
 @shared_task(name="campaigns.tasks.collect_hits")
 def collect_hits(**_: Any) -> None:
     """Make facts of the openings and clicks that came in."""
+    hits.heard()
     if collecting.collect(now=timezone.now()) == collecting.BATCH:
         collect_hits.delay()
 

@@ -356,11 +356,13 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- cache, queues and the clock ---------------------------------------------------------------
+# Two installations that share a server are told apart by it, in queues and in what is cached.
+QUEUE_PREFIX = env.str("QUEUE_PREFIX", default="perennial:")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "perennial",
+        "KEY_PREFIX": QUEUE_PREFIX.rstrip(":"),
     }
 }
 PIPELINE: ModuleType = pipeline
@@ -380,7 +382,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 10,
     "retry_on_timeout": True,
-    "global_keyprefix": env.str("QUEUE_PREFIX", default="perennial:"),
+    "global_keyprefix": QUEUE_PREFIX,
 }
 # Of whoever only puts something there, a request above all: sweeps find what is not there.
 QUEUE_PATIENCE = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False}

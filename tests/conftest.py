@@ -146,6 +146,16 @@ def nobody_came_yet() -> None:
 
 
 @pytest.fixture(autouse=True)
+def nobody_was_told_yet(request: pytest.FixtureRequest) -> None:
+    """A nudge that an earlier test left to no worker stands for none of this one."""
+    if _commits(request):
+        from django.core.cache import cache
+
+        nudged = ("ingestion.events.tasks.drain_inbox", "campaigns.tasks.collect_hits")
+        cache.delete_many([f"nudged:{task}" for task in nudged])
+
+
+@pytest.fixture(autouse=True)
 def nobody_named_the_business() -> None:
     """As in a fresh database, without asking it; whatever saves a brand ends that."""
     from marketing.core import brand

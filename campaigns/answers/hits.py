@@ -16,6 +16,7 @@ from marketing.core.nudger import Nudger
 
 AGENT_LIMIT = 200
 _collector = Nudger("campaigns.tasks.collect_hits", queue="fast", pause=0.5)
+heard = _collector.heard
 
 
 class Taken(NamedTuple):

@@ -4,4 +4,5 @@ from marketing.core.nudger import Nudger
 
 TASK = "ingestion.events.tasks.drain_inbox"
 QUEUE = "events"
-nudge = Nudger(TASK, queue=QUEUE).nudge
+_nudger = Nudger(TASK, queue=QUEUE)
+nudge, heard = _nudger.nudge, _nudger.heard

@@ -4,10 +4,11 @@ from typing import Any
 
 from celery import shared_task
 
-from ingestion.events import draining
+from ingestion.events import draining, nudging
 
 
 @shared_task(name="ingestion.events.tasks.drain_inbox")
 def drain_inbox(**_: Any) -> None:
     """Store the events that wait in the inbox."""
+    nudging.heard()
     draining.drain(seconds=30.0, linger=0.3)

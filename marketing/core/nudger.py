@@ -1,12 +1,18 @@
 """Tell a worker that something waits, off the request and never more often than useful.
 
 A queue that does not answer must not hold up an answer, so a thread of this process does the
-telling. What it could not tell, the periodic twin of the task finds.
+telling. What it could not tell, the periodic twin of the task finds. A nudge that waits for a
+worker stands for all that come before it is heard, from whichever process: otherwise they pile up
+by hundreds behind a worker that is busy with the very rows they tell of.
 """
 
+import contextlib
 import os
 import threading
 import time
+
+import redis
+from django.core.cache import cache
 
 from marketing.core import bus
 
@@ -19,6 +25,7 @@ class Nudger:
 
     def __init__(self, task: str, *, queue: str, pause: float = PAUSE) -> None:
         self.task, self.queue, self._pause = task, queue, pause
+        self._key = f"nudged:{task}"
         self._wanted = threading.Event()
         self._thread: tuple[int, threading.Thread] | None = None
         self._lock = threading.Lock()
@@ -30,6 +37,18 @@ class Nudger:
             return
         self._wanted.set()
         self._ensure_thread()
+
+    def heard(self) -> None:
+        """The task begins. It calls this before it looks for work, so nothing is left untold."""
+        with contextlib.suppress(redis.RedisError, OSError):
+            cache.delete(self._key)
+
+    def _alone(self) -> bool:
+        """Whether no other nudge waits to be heard; also when nobody can say."""
+        try:
+            return bool(cache.add(self._key, 1, EXPIRES))
+        except (redis.RedisError, OSError):
+            return True
 
     def _ensure_thread(self) -> None:
         with self._lock:
@@ -44,5 +63,6 @@ class Nudger:
             self._wanted.wait()
             time.sleep(self._pause / 4)  # the commit that we tell about is a moment away at most
             self._wanted.clear()
-            bus.nudge(self.task, queue=self.queue, expires=EXPIRES)
+            if self._alone():
+                bus.nudge(self.task, queue=self.queue, expires=EXPIRES)
             time.sleep(self._pause)
