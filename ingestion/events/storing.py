@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import orjson
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from ingestion import changes
 from ingestion.events import partitions
@@ -169,7 +170,7 @@ def _adopt(pairs: Iterable[tuple[str, int | None]]) -> None:
     known = {pair for pair in pairs if pair[0] and pair[1] is not None and pair not in _adopted}
     if not known:
         return
-    history.adopt(known)
+    history.adopt(known, now=timezone.now())
 
     def remember() -> None:
         if len(_adopted) > REMEMBERED:

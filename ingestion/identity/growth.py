@@ -114,7 +114,7 @@ def store(
     told_of = {key: said for key, said in told_of.items() if any(said.values())}
     if told_of:
         profile.fill(told_of, now)
-    history.join([node for node in plan.fresh if node.kind in (DEVICE, ANONYMOUS)])
+    history.join([node for node in plan.fresh if node.kind in (DEVICE, ANONYMOUS)], now=now)
     return True
 
 

@@ -116,7 +116,7 @@ def carry(
         profile.derive(sorted(touched), now)
         profile.name_columns(sorted(touched), now)
         rollups.renew(customer_ids=sorted(touched))
-    history.join([move.node for move in named if move.old is None])
+    history.join([move.node for move in named if move.old is None], now=now)
     _log(outcome, named, crowd, why, per_row, now)
     if selves:
         bus.announce("people.moved", customer_ids=sorted({m.customer for m in selves}))

@@ -74,6 +74,7 @@ saying = st.dictionaries(
 visits = st.builds(lambda at, names: call(at, **names), minutes, machines)
 meetings = st.builds(lambda at, a, b: call(at, **a, **b), minutes, people, machines)
 sayings = st.builds(lambda at, a, said: call(at, traits=said, **a), minutes, people, saying)
+murmurs = st.builds(lambda at, a, said: call(at, traits=said, **a), minutes, machines, saying)
 aliases = st.builds(
     lambda at, new, old: call(at, external_id=new, previous_id=old),
     minutes,
@@ -86,7 +87,9 @@ aliases = st.builds(
 def lives(draw: st.DrawFn) -> list[Told]:
     """Up to nine calls in any order, some sent twice, in batches of any size."""
     calls = numbered(
-        draw(st.lists(st.one_of(meetings, sayings, visits, aliases), min_size=2, max_size=9))
+        draw(
+            st.lists(st.one_of(meetings, sayings, visits, murmurs, aliases), min_size=2, max_size=9)
+        )
     )
     calls += draw(st.lists(st.sampled_from(calls), max_size=2))
     return [Told(one, draw(st.booleans())) for one in calls]
@@ -103,6 +106,11 @@ NUMBERS_IN_A_CHAIN = one_by_one(
     call(0, external_id="4", previous_id="3"),
     call(0, traits={"plan": "Ada"}, external_id="3"),
     call(0, traits={"plan": "Bea"}, external_id="2"),
+)
+SAID_BEFORE_ANYBODY_KNEW_WHO = one_by_one(
+    call(1, traits={"plan": "Ada", "firstName": "Ada"}, anonymous_id="v1"),
+    call(0, traits={"plan": "Bea"}, external_id="1"),
+    call(2, external_id="1", anonymous_id="v1"),
 )
 CLAIM_MADE_EARLIER_TWICE = one_by_one(
     call(3, external_id="1", email="a@x.io", anonymous_id="v1"),
@@ -168,7 +176,7 @@ class Rules:
         for person in self.persons():
             traits: dict[str, Any] = {}
             for one in sorted(self.calls, key=lambda one: (one.at, one.message_id)):
-                if given_names(one)[0] in person:
+                if spoken_by(one) in person:
                     traits |= one.traits
             numbers = [value for kind, value in person if kind == EXTERNAL]
             previous = {weaker[1] for _stronger, weaker in self.aliases}
@@ -190,10 +198,7 @@ class Rules:
 
     def whose(self) -> dict[str, frozenset[Name] | None]:
         person_of = {name: person for person in self.persons() for name in person}
-        return {
-            one.message_id: person_of.get(given_names(one)[0 if person_named(one) else -1])
-            for one in self.calls
-        }
+        return {one.message_id: person_of.get(spoken_by(one)) for one in self.calls}
 
     def outvoted(self) -> dict[Pair, datetime]:
         return {pair: at for pair, at in self.claims.items() if self.holder[pair[1]] != pair[0]}
@@ -203,8 +208,10 @@ def given_names(one: Incoming) -> list[Name]:
     return [(kind, value) for kind, field in FIELDS.items() if (value := getattr(one, field))]
 
 
-def person_named(one: Incoming) -> bool:
-    return given_names(one)[0][0] in PEOPLE
+def spoken_by(one: Incoming) -> Name:
+    """The strongest name; where machines alone are named, the browser."""
+    given = given_names(one)
+    return given[0] if given[0][0] in PEOPLE else given[-1]
 
 
 class WhatIsStored:
@@ -250,6 +257,7 @@ class ShortLives(TestCase):
     @example(A_BROWSER_ON_ANOTHERS_DEVICE)
     @example(NUMBERS_IN_A_CHAIN)
     @example(CLAIM_MADE_EARLIER_TWICE)
+    @example(SAID_BEFORE_ANYBODY_KNEW_WHO)
     def test_any_calls_in_any_order_and_batches_end_as_the_rules_say(
         self, told: list[Told]
     ) -> None:
