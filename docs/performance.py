@@ -2,8 +2,9 @@
 
     make bench ONLY=name | .venv/bin/python docs/performance.py [--busy]
 
-Each workload's newest line is kept in docs/performance.json with its day and machine; --busy says
-that the machine did other work meanwhile, so that only the ratio counts.
+Of each workload the newest line of its largest size is kept in docs/performance.json with its day
+and machine, and of every size how long it took; --busy says that the machine did other work
+meanwhile, so that only the ratio counts.
 """
 
 import json
@@ -43,10 +44,14 @@ def keep(printed: list[str], kept: dict[str, Line], *, busy: bool) -> None:
             continue
         line = json.loads(text)
         if "value" in line:
-            sizes = kept.get(line["name"], {}).get("sizes", {})
-            if seconds := _seconds(line):
-                sizes = {**sizes, str(line["n"]): seconds}
+            before = kept.get(line["name"], {})
+            sizes = before.get("sizes", {})
+            for one in (before, line):
+                if "value" in one and (seconds := _seconds(one)):
+                    sizes = {**sizes, str(one["n"]): seconds}
             said = {**line, "day": day, "machine": where, "busy": busy}
+            if sizes and before.get("n", 0) > line["n"]:
+                said = before
             kept[line["name"]] = {**said, "sizes": sizes} if sizes else said
 
 

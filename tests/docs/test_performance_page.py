@@ -30,12 +30,12 @@ def line(n: int, value: float, **more: Any) -> str:
     )
 
 
-def test_the_newest_size_stands_in_the_table_and_three_sizes_are_drawn(page: ModuleType) -> None:
+def test_the_largest_size_stands_in_the_table_and_three_sizes_are_drawn(page: ModuleType) -> None:
     kept: dict[str, Any] = {}
     page.keep(["noise", line(100, 50.0)], kept, busy=True)
-    page.keep([line(200, 50.0)], kept, busy=False)
-    assert page.growth(kept) == []
     page.keep([line(400, 40.0, ratio=0.5)], kept, busy=False)
+    assert page.growth(kept) == []
+    page.keep([line(200, 50.0)], kept, busy=True)
     assert kept["rows"]["sizes"] == {"100": [2.0, 1.0], "200": [4.0, 2.0], "400": [10.0, 5.0]}
     row = page.table(kept)[2]
     assert row.startswith("| `rows`, n = 400 | 40 rows/s | bare COPY 80 | 0.5 |")
