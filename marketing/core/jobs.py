@@ -139,6 +139,7 @@ class Running:
         self._update(
             step=index,
             step_label=in_ours(label)[:200],
+            step_labels={language: text[:200] for language, text in in_each(label).items()},
             done=0,
             total=total,
             unit=unit,

@@ -229,6 +229,10 @@ class Job(models.Model):
     step = models.IntegerField(default=0)
     steps = models.IntegerField(default=1)
     step_label = models.CharField(max_length=200, blank=True)
+    # The same in each language that pages have; beside the log, which lists leave out.
+    step_labels = models.JSONField(
+        default=dict, db_default=models.Value({}, output_field=models.JSONField())
+    )
     done = models.BigIntegerField(default=0)
     total = models.BigIntegerField(null=True, blank=True)
     unit = models.CharField(max_length=20, default="rows")
@@ -271,9 +275,8 @@ class Job(models.Model):
 
     @property
     def doing(self) -> str:
-        """What its step is called, in the reader's language where the log keeps it in it."""
-        said = (line for line in reversed(self.log) if line["text"] == self.step_label)
-        return log_line(next(said, {"text": self.step_label}))
+        """What its step is called, in the reader's language where it is kept in it."""
+        return log_line({"text": self.step_label, "texts": self.step_labels})
 
     @property
     def percent(self) -> int | None:

@@ -27,7 +27,7 @@ HOLDINGS = [
         _("Long work that names this person"),
         rows="concat_ws(' ', title, params, log, result, error) ~* %(text)s",
         erase="",
-        scrub=("title", "params", "log", "result", "error", "step_label"),
+        scrub=("title", "params", "log", "result", "error", "step_label", "step_labels"),
         exported=False,
     ),
     Holding(
