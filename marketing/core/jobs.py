@@ -131,15 +131,19 @@ class Running:
         self._lost = threading.Event()
         self._reported = 0.0
         self._step = job.step
+        self._begun: tuple[int, str] | None = None
 
     def step(self, index: int, label: Words, total: int | None = None, unit: str = "rows") -> None:
-        """Begin step `index` (from 1); `label` as in `log`."""
+        """Begin step `index` (from 1); `label` as in `log`. Begun once more it goes on as it is."""
         self.check()
-        self._step = index
+        said = in_ours(label)[:200]
+        if self._begun == (index, said):
+            return
+        self._step, self._begun = index, (index, said)
         self._update(
             step=index,
-            step_label=in_ours(label)[:200],
-            step_labels={language: text[:200] for language, text in in_each(label).items()},
+            step_label=said,
+            step_labels=in_each(label, most=200),
             done=0,
             total=total,
             unit=unit,
@@ -201,7 +205,7 @@ class Running:
 
 def _line(words: Words, level: str, now: datetime) -> dict[str, Any]:
     line = {"at": now.isoformat(), "text": in_ours(words)[:2000], "level": level}
-    texts = {language: text[:2000] for language, text in in_each(words).items()}
+    texts = in_each(words, most=2000)
     return line | ({"texts": texts} if texts else {})
 
 

@@ -263,14 +263,15 @@ def in_words(text: str) -> str:
     return said
 
 
-def in_each(words: Words) -> dict[str, str]:
-    """A sentence in each language that pages have, by the language; empty for a plain text."""
+def in_each(words: Words, *, most: int | None = None) -> dict[str, str]:
+    """A sentence, or its first `most` characters, in each language that pages have, by the
+    language; empty for a plain text."""
     if isinstance(words, str):
         return {}
     told = {}
     for language, _name in settings.LANGUAGES:
         with override(language):
-            told[language] = in_ours(words)
+            told[language] = in_ours(words)[:most]
     return told
 
 

@@ -23,8 +23,9 @@ ran: list[int] = []
 
 def finish_well(job: jobs.Running) -> dict:
     ran.append(job.id)
-    job.step(1, "Working", total=4)
-    job.progress(4, 4)
+    for done in (2, 4):
+        job.step(1, "Working", total=4)  # begun once more it goes on
+        job.progress(done, 4)
     return {"answer": 42}
 
 
@@ -150,6 +151,14 @@ class TestOneTry:
         assert page.count(told["zh-hans"][0]) == 2
         assert told["zh-hans"][1] in page
         assert "is live" not in page
+
+    def test_a_job_that_has_only_been_taken_is_starting(self, client):
+        job = queued(finish_well)
+        Job.objects.filter(pk=job.pk).update(state="running", steps=3)
+        client.force_login(factories.user("analyst"))
+        page = client.get(reverse("core:job-live", args=[job.public_id])).content.decode()
+        assert "Starting" in page
+        assert "Step 0" not in page
 
     def test_a_line_kept_before_languages_were_is_read_as_it_is(self):
         with override("zh-hans"):
